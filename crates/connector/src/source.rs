@@ -1,0 +1,163 @@
+//! Reading a mailbox.
+
+use async_trait::async_trait;
+use model::{Flags, FolderPath, ItemId, ItemKind, ReceivedAt, SpecialUse};
+use serde::{Deserialize, Serialize};
+
+use crate::{Body, Error, Holds, Offers, StoreProof};
+
+/// Where a folder stands, in four numbers: two equal states mean that nothing changed between.
+///
+/// For IMAP: UIDVALIDITY, UIDNEXT, MESSAGES and HIGHESTMODSEQ (0 where not offered). Files: a constant, a sum over the
+/// names, their number, a sum over names with flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FolderState {
+    /// Ids mean the same items for as long as this is the same.
+    pub validity: u64,
+    /// Changes whenever an item is added.
+    pub next: u64,
+    /// How many items.
+    pub count: u64,
+    /// Changes whenever anything does; 0 when the platform has no such number.
+    pub change: u64,
+}
+
+impl FolderState {
+    /// Do these two prove that nothing changed between? Only where the platform counts changes of flags too.
+    pub fn proves_unchanged(&self, earlier: &Self) -> bool {
+        self.change != 0 && self == earlier
+    }
+
+    /// Do these two prove that no item was added or removed between?
+    pub fn has_same_items(&self, earlier: &Self) -> bool {
+        (self.validity, self.next, self.count) == (earlier.validity, earlier.next, earlier.count)
+    }
+}
+
+/// A folder of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    /// Where it is.
+    pub path: FolderPath,
+    /// The kind of its items.
+    pub kind: ItemKind,
+    /// False for a name that only has folders below it.
+    pub holds_items: bool,
+    /// What it is for.
+    pub special_use: Option<SpecialUse>,
+    /// Does the person follow it?
+    pub subscribed: bool,
+    /// Where it stands, if the listing says.
+    pub state: Option<FolderState>,
+}
+
+/// How far a folder has been read. Only the connector that made it can read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(pub Box<[u8]>);
+
+/// A folder to read, and how far it was read before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFolder {
+    /// Which folder.
+    pub path: FolderPath,
+    /// Read what came after; from the beginning when none.
+    pub since: Option<Cursor>,
+}
+
+/// An item as a source gives it.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What the folder calls it.
+    pub id: ItemId,
+    /// What it is.
+    pub kind: ItemKind,
+    /// Its flags.
+    pub flags: Flags,
+    /// When it was received, where the platform knows.
+    pub received: Option<ReceivedAt>,
+    /// Its bytes.
+    pub body: Body,
+    /// The folder is read this far once this item and all before it have a durable fate.
+    pub then: Option<Cursor>,
+}
+
+/// What a reading yields. The events of a folder stand between its `Begin` and its `End` or `Skipped`.
+#[derive(Debug)]
+pub enum Event {
+    /// The folder of this number in the plan begins; where it stands now.
+    Begin {
+        /// Number in the plan, from 0.
+        folder: usize,
+        /// Where it stands.
+        state: FolderState,
+    },
+    /// An item that the cursor did not cover. In the order of ids.
+    Item(Item),
+    /// An item that is listed but can't be read.
+    Unreadable {
+        /// Its id.
+        id: ItemId,
+        /// Why.
+        error: Error,
+    },
+    /// Items that the cursor covered, with their flags as they are now; the only ones that changed, or all of them: see
+    /// `End`.
+    Flags(Vec<(ItemId, Flags)>),
+    /// Items that are gone, as far as the platform tells.
+    Gone(Vec<ItemId>),
+    /// The folder is read.
+    End {
+        /// To read on from here another time.
+        cursor: Cursor,
+        /// Where the folder stood, as far as it has been read.
+        state: FolderState,
+        /// The `Flags` events listed every item that the cursor covered: one not listed is gone.
+        listed_all: bool,
+    },
+    /// The folder could not be read, or not to its end; the next one goes on.
+    Skipped {
+        /// Why.
+        error: Error,
+    },
+}
+
+/// Events as they come. An error ends the session.
+#[async_trait]
+pub trait Reading: Send {
+    /// The next events, at least one; empty at the end.
+    async fn next(&mut self) -> Result<Vec<Event>, Error>;
+}
+
+/// A person's mailbox, to read. Nothing in it changes by being read.
+#[async_trait]
+pub trait Source: Send {
+    /// What this mailbox offers.
+    fn offers(&self) -> &Offers;
+
+    /// How it is known whose store this is.
+    fn proof(&self) -> &StoreProof;
+
+    /// Its folders: the person's own, without other people's and public ones, and without views (`\All`, `\Flagged`,
+    /// `\Important`) whose items lie elsewhere too.
+    async fn folders(&mut self) -> Result<Vec<Folder>, Error>;
+
+    /// Reads these folders, one after the other.
+    async fn read<'s>(&'s mut self, plan: Vec<ReadFolder>, holds: &Holds) -> Result<Box<dyn Reading + 's>, Error>;
+
+    /// Reads these items of a folder, whole, in the order of ids. One that is gone is in no event.
+    async fn items<'s>(
+        &'s mut self,
+        folder: &FolderPath,
+        ids: &[ItemId],
+        holds: &Holds,
+    ) -> Result<Box<dyn Reading + 's>, Error>;
+
+    /// Where a folder stands now.
+    async fn state(&mut self, folder: &FolderPath) -> Result<FolderState, Error>;
+
+    /// Every item of a folder with its flags, in the order of ids.
+    async fn list(&mut self, folder: &FolderPath) -> Result<Vec<(ItemId, Flags)>, Error>;
+
+    /// Says goodbye.
+    async fn close(&mut self);
+}

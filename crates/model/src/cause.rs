@@ -1,0 +1,152 @@
+//! Why something did not happen: one list of classes for the whole project, each with what to do about it (R-167, R-168).
+
+use serde::{Deserialize, Serialize};
+
+/// Which side of a migration something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// Where people's data comes from.
+    Source,
+    /// Where it goes.
+    Target,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        })
+    }
+}
+
+/// How far a failure reaches: everything smaller goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// One item; the others of its folder go on.
+    Item,
+    /// One folder; the others of its mailbox go on.
+    Folder,
+    /// This connection; another one to the same store may work.
+    Connection,
+    /// One mailbox; other people's go on.
+    Mailbox,
+    /// The whole run.
+    Run,
+}
+
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])+ $variant:ident $code:literal $advice:literal;)+) => {
+        /// The class of a failure. Its code is what reports, filters and other tools rely on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Cause { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Cause {
+            /// Every class.
+            pub const EVERY: &[Self] = &[$(Self::$variant,)+];
+
+            /// The class's stable code.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// What a person should do about it.
+            pub fn advice(self) -> &'static str {
+                match self { $(Self::$variant => $advice,)+ }
+            }
+        }
+    };
+}
+
+causes! {
+    /// The server could not be reached, or the connection broke.
+    Connection "connection" "Check the host, the port and the network between; Whimbrel tries again on its next run.";
+    /// The server's certificate or the TLS handshake was refused.
+    Tls "tls" "Check the certificate's name and issuer; give a private CA with ca_file.";
+    /// The login was refused.
+    Login "login" "Check the account's name and password on that side, and that it is not locked or disabled.";
+    /// The login worked, but it could not be shown that it reached this person's store.
+    NotTheirStore "not-their-store" "Check the impersonation setting and the migrator's rights on that server; nothing was written.";
+    /// Two people of the project reach one and the same store.
+    SharedStore "shared-store" "Two rows of people.csv reach the same mailbox: correct or remove one of them.";
+    /// The account may not do this.
+    Permission "permission" "Give the migrator's account the missing right on that server.";
+    /// The mailbox or folder is not there.
+    Missing "missing" "Check the name; create the mailbox on that side if it should be there.";
+    /// The server asks to go slower.
+    Throttled "throttled" "Nothing to do: Whimbrel waits as long as the server asks, then goes on.";
+    /// The server can't just now.
+    Unavailable "unavailable" "Nothing to do at once: Whimbrel tries again. If it lasts, look at that server's own log.";
+    /// The target has no room left.
+    OverQuota "over-quota" "Raise the quota of the target mailbox or make room in it, then run again.";
+    /// The item is larger than the target takes.
+    TooLarge "too-large" "Raise the size limit on the target, or agree with the person to leave the item behind.";
+    /// The item holds a NUL byte, which the target can't hold.
+    Nul "nul" "The item can't travel as it is; the original stays on the source.";
+    /// The item holds a CR without LF, which the target can't hold.
+    BareCr "bare-cr" "The item can't travel as it is; the original stays on the source.";
+    /// The item's lines end in more than one way, which the target can't hold.
+    MixedLineEnds "mixed-line-ends" "The item can't travel as it is; the original stays on the source.";
+    /// The source lists the item but does not give its bytes.
+    Unreadable "unreadable" "Open the item in the source mailbox; repair or remove it there, then run again.";
+    /// The item is larger than the space for held items.
+    NoRoomToHold "no-room-to-hold" "Raise spool_bytes_max or free space where temporary files are kept, then run again.";
+    /// The target refused the item and did not say a class of its own.
+    Refused "refused" "See the server's words; correct the item or the server, then run again.";
+    /// The target refused the folder.
+    FolderRefused "folder-refused" "See the server's words; rename the folder on the source, or allow the name on the target.";
+    /// Two source folders would become one on the target.
+    FolderCollision "folder-collision" "Rename one of the two folders on the source.";
+    /// What is on the target may or may not be this item.
+    Ambiguous "ambiguous" "Compare the two items named; remove the wrong one on the target, then run again.";
+    /// The target keeps other bytes than it was given.
+    Altered "altered" "The target rewrites messages in a way that is not declared for it; nothing more is copied to this mailbox.";
+    /// A folder was made anew on the target behind Whimbrel's back.
+    TargetRenumbered "target-renumbered" "Find out who made the folder anew; run again to match its items afresh.";
+    /// Many items went from the target at once.
+    MassDisappearance "mass-disappearance" "Find out who removed them before anything more is copied.";
+    /// The answer to a command with an effect was lost: whether it took effect is looked up.
+    InDoubt "in-doubt" "Nothing to do: the next run looks for what happened before it repeats anything.";
+    /// This worker's lease on the mailbox ran out; another may have it.
+    LeaseLapsed "lease-lapsed" "Nothing to do: whoever holds the mailbox now goes on.";
+    /// Something was said that the protocol does not allow.
+    Protocol "protocol" "Report it with the server's name and version; the item or folder was left as it was.";
+    /// The connector can't do this with that platform.
+    Unsupported "unsupported" "Use another way to reach that platform.";
+    /// A local file or folder could not be read or written.
+    LocalFile "local-file" "Check that the path exists, may be read and written, and that the disk is not full.";
+    /// The project's database could not be used.
+    Database "database" "Check that the database is there, reachable and has room; nothing was left half done.";
+    /// The run was stopped by a person.
+    Stopped "stopped" "Run again: it goes on where it stopped.";
+    /// A mistake of this program.
+    Internal "internal" "Please report it; nothing was left half done.";
+}
+
+impl Cause {
+    /// The class with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::EVERY.iter().copied().find(|cause| cause.code() == code)
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_read_back() {
+        for cause in Cause::EVERY {
+            assert_eq!(Cause::from_code(cause.code()), Some(*cause));
+        }
+    }
+}
