@@ -30,7 +30,8 @@ pub use clock::{Clock, SystemClock};
 pub use declaration::{Declaration, Finding, Offers, StoreProof, Topic, losses_between};
 pub use door::{Door, Effect, OpenDoor};
 pub use error::{Error, Retry};
-pub use source::{Cursor, Event, Folder, FolderState, Item, ReadFolder, Reading, Source};
+pub use model::FolderState;
+pub use source::{Cursor, Event, Folder, Item, ReadFolder, Reading, Source};
 pub use target::{Batch, BatchItem, FlagChange, ItemOutcome, NewFolder, Outcome, Ready, Removal, Target, ready};
 
 use std::sync::Arc;

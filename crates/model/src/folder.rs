@@ -124,6 +124,34 @@ impl SpecialUse {
     }
 }
 
+/// Where a folder stands, in four numbers: two equal states mean that nothing changed between.
+///
+/// For IMAP: UIDVALIDITY, UIDNEXT, MESSAGES and HIGHESTMODSEQ (0 where not offered). Files: a constant, a sum over the
+/// names, their number, a sum over names with flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FolderState {
+    /// Ids mean the same items for as long as this is the same.
+    pub validity: u64,
+    /// Changes whenever an item is added; never 0.
+    pub next: u64,
+    /// How many items.
+    pub count: u64,
+    /// Changes whenever anything does; 0 when the platform has no such number.
+    pub change: u64,
+}
+
+impl FolderState {
+    /// Do these two prove that nothing changed between? Only where the platform counts changes of flags too.
+    pub fn proves_unchanged(&self, earlier: &Self) -> bool {
+        self.change != 0 && self == earlier
+    }
+
+    /// Do these two prove that no item was added or removed between?
+    pub fn has_same_items(&self, earlier: &Self) -> bool {
+        (self.validity, self.next, self.count) == (earlier.validity, earlier.next, earlier.count)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ pub use cause::{Cause, Scope, Side};
 pub use digest::{CANONICAL_VERSION, Digest, Examiner, Findings};
 pub use fate::{Fate, Tally};
 pub use flags::{Flags, SystemFlag};
-pub use folder::{FolderPath, INBOX, SpecialUse};
+pub use folder::{FolderPath, FolderState, INBOX, SpecialUse};
 pub use item::{ItemId, ItemKind};
 pub use loss::{Loss, LossTable};
 pub use mailbox::{Condition, MailboxKind, Phase};

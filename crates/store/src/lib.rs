@@ -1,1 +1,96 @@
-//! store
+//! Durable state: what a project knows, who works on what, what became of each item, and who decided what.
+//!
+//! One room for two databases: SQLite (one file beside the project) and PostgreSQL (many workers). The same suite runs on
+//! both. Rules of the domain are not here; what is here is *when something is written for good*:
+//! * Every write of a worker happens in a transaction that first checks the worker's fence and locks the mailbox's row, so
+//!   a worker that has lost its mailbox writes nothing ([`Store::write`]).
+//! * Lease ends are told by the database's clock only.
+//! * The ledger's commits may be relaxed (a power cut may take the last ones), because the engine looks at the target
+//!   before it trusts them; decisions and the audit log are written to the disk for good.
+//! * The schema's version is checked on opening: a newer database is refused, an older one is brought forward.
+
+mod audit;
+mod error;
+mod lease;
+mod ledger;
+mod project;
+mod schema;
+mod sql;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+
+use std::sync::Arc;
+
+pub use audit::{AuditFault, AuditRow};
+pub use error::Error;
+pub use lease::{Lease, LeaseTerms};
+pub use ledger::{
+    ExceptionRow, Fact, FailureRow, FlagFact, FolderRow, Intent, IntentItem, IntentState, LedgerItem, LedgerTx,
+    NewException, NewFailure, NewFolder,
+};
+pub use project::{Enrolled, MailboxRow, MailboxState, ProjectKey, RosterRow};
+
+/// Is told of every commit: lets a lease or a test hold one back.
+pub trait Watch: Send + Sync {
+    /// Right before a commit. An error keeps it from happening.
+    fn before_commit(&self) -> Result<(), Error>;
+    /// Right after it.
+    fn after_commit(&self);
+}
+
+/// Holds nothing back.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn before_commit(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn after_commit(&self) {}
+}
+
+/// An open database. Clones share it.
+#[derive(Clone)]
+pub struct Store {
+    database: Arc<sql::Database>,
+    watch: Arc<dyn Watch>,
+}
+
+impl Store {
+    /// Opens a database by its address, `sqlite:PATH` or `postgres://…`, and brings its schema forward.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let store = Self { database: Arc::new(sql::Database::open(url).await?), watch: Arc::new(Unwatched) };
+        schema::bring_forward(&store).await?;
+        Ok(store)
+    }
+
+    /// The same database, with this watch told of every commit.
+    #[must_use]
+    pub fn watched(&self, watch: Arc<dyn Watch>) -> Self {
+        Self { database: self.database.clone(), watch }
+    }
+
+    /// Milliseconds since 1970 on the database's clock.
+    pub async fn now(&self) -> Result<i64, Error> {
+        Ok(self.database.query("SELECT {now}", Vec::new()).await?[0].int(0))
+    }
+
+    /// Ends every connection, after what is under way.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    async fn begin(&self, durability: sql::Durability) -> Result<sql::Tx<'_>, Error> {
+        self.database.begin(durability, self.watch.clone()).await
+    }
+}
+
+/// Names of a path as the database keeps them.
+fn path_text(path: &model::FolderPath) -> String {
+    serde_json::Value::from(path.names()).to_string()
+}
+
+fn path_from(text: &str) -> Result<model::FolderPath, Error> {
+    let names: Vec<String> = serde_json::from_str(text).map_err(|_| Error::damaged("a folder's path"))?;
+    if names.is_empty() { Err(Error::damaged("a folder's path")) } else { Ok(model::FolderPath::new(names)) }
+}

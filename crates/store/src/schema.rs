@@ -1,0 +1,66 @@
+//! The schema and how it is brought forward.
+//!
+//! Each step stays usable by the program of the step before it, so that workers can be upgraded one by one; a database
+//! two or more steps ahead of a program is refused by it.
+
+use crate::sql::{Alone, Durability, values};
+use crate::{Error, Store};
+
+/// One step: its number is its place in the list, from 1.
+struct Step {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const STEPS: &[Step] =
+    &[Step { sqlite: include_str!("schema/1.sqlite.sql"), postgres: include_str!("schema/1.postgres.sql") }];
+
+/// Makes the schema the one this program knows.
+pub(crate) async fn bring_forward(store: &Store) -> Result<(), Error> {
+    let known = STEPS.len() as i64;
+    let mut tx = store.begin(Durability::Full).await?;
+    tx.alone(Alone::Upgrading).await?;
+    tx.execute("CREATE TABLE IF NOT EXISTS whimbrel_schema (version BIGINT NOT NULL)", Vec::new()).await?;
+    let rows = tx.query("SELECT max(version) FROM whimbrel_schema", Vec::new()).await?;
+    let found = rows[0].int(0);
+    if found > known + 1 {
+        return Err(Error::Newer { found, known });
+    }
+    if found >= known {
+        return Ok(());
+    }
+    for (index, step) in STEPS.iter().enumerate().skip(found as usize) {
+        tx.script(if tx.is_postgres() { step.postgres } else { step.sqlite }).await?;
+        tx.execute("INSERT INTO whimbrel_schema (version) VALUES ($1)", values![index as i64 + 1]).await?;
+    }
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/w.db", folder.path().display());
+        let store = Store::open(&url).await.unwrap();
+        let mut tx = store.begin(Durability::Full).await.unwrap();
+        tx.execute("INSERT INTO whimbrel_schema (version) VALUES ($1)", values![STEPS.len() as i64 + 2]).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        assert!(matches!(Store::open(&url).await, Err(Error::Newer { .. })));
+    }
+
+    #[tokio::test]
+    async fn one_step_ahead_is_still_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/w.db", folder.path().display());
+        let store = Store::open(&url).await.unwrap();
+        let mut tx = store.begin(Durability::Full).await.unwrap();
+        tx.execute("INSERT INTO whimbrel_schema (version) VALUES ($1)", values![STEPS.len() as i64 + 1]).await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        assert!(Store::open(&url).await.is_ok());
+    }
+}

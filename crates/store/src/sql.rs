@@ -1,0 +1,439 @@
+//! One way to speak to both databases: statements with `$1` parameters, values and rows without a dialect.
+//!
+//! What differs is written in the statement as a word in braces and filled in here: `{now}` (milliseconds since 1970 on
+//! the *database's* clock), `{share}` (lock the row until the commit), `{skip}` (pass over locked rows).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Column, Postgres, Row as _, Sqlite, Transaction, TypeInfo, ValueRef};
+
+use crate::{Error, Watch};
+
+/// How long a statement waits for another process that is writing to the same SQLite file.
+const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(30);
+/// Connections to PostgreSQL: each worker task uses one at a time, and briefly.
+const POSTGRES_CONNECTIONS_MAX: u32 = 16;
+/// How long to wait for a connection before the database counts as unavailable.
+const CONNECTION_WAIT: Duration = Duration::from_secs(30);
+
+/// A value on its way in or out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Int(Option<i64>),
+    Text(Option<String>),
+    Blob(Option<Vec<u8>>),
+}
+
+macro_rules! value_from {
+    ($($from:ty => $variant:ident($convert:expr);)+) => {
+        $(impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Self::$variant(($convert)(value))
+            }
+        })+
+    };
+}
+
+value_from! {
+    i64 => Int(Some);
+    Option<i64> => Int(|v| v);
+    bool => Int(|v: bool| Some(i64::from(v)));
+    &str => Text(|v: &str| Some(v.to_owned()));
+    String => Text(Some);
+    Option<String> => Text(|v| v);
+    Option<&str> => Text(|v: Option<&str>| v.map(str::to_owned));
+    Vec<u8> => Blob(Some);
+    &[u8] => Blob(|v: &[u8]| Some(v.to_vec()));
+    Option<Vec<u8>> => Blob(|v| v);
+}
+
+/// Values for the parameters `$1`, `$2`, … of a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::sql::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+/// A row of a result. Reading a column as another type than it has is our own mistake.
+#[derive(Clone, Debug)]
+pub(crate) struct Row(Vec<Value>);
+
+impl Row {
+    /// The row without its first column.
+    pub(crate) fn without_first(&self) -> Self {
+        Self(self.0[1..].to_vec())
+    }
+
+    pub(crate) fn int(&self, column: usize) -> i64 {
+        self.int_or_null(column).unwrap_or_default()
+    }
+
+    pub(crate) fn int_or_null(&self, column: usize) -> Option<i64> {
+        match &self.0[column] {
+            Value::Int(value) => *value,
+            Value::Text(None) | Value::Blob(None) => None,
+            other => panic!("column {column} is not a number: {other:?}"),
+        }
+    }
+
+    pub(crate) fn bool(&self, column: usize) -> bool {
+        self.int(column) != 0
+    }
+
+    pub(crate) fn text(&self, column: usize) -> String {
+        self.text_or_null(column).unwrap_or_default()
+    }
+
+    pub(crate) fn text_or_null(&self, column: usize) -> Option<String> {
+        match &self.0[column] {
+            Value::Text(value) => value.clone(),
+            Value::Int(None) | Value::Blob(None) => None,
+            other => panic!("column {column} is not a text: {other:?}"),
+        }
+    }
+
+    pub(crate) fn blob(&self, column: usize) -> &[u8] {
+        self.blob_or_null(column).unwrap_or_default()
+    }
+
+    pub(crate) fn blob_or_null(&self, column: usize) -> Option<&[u8]> {
+        match &self.0[column] {
+            Value::Blob(value) => value.as_deref(),
+            Value::Int(None) | Value::Text(None) => None,
+            other => panic!("column {column} is not bytes: {other:?}"),
+        }
+    }
+}
+
+/// How durable a commit is once it has returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Survives the process; a power cut may take the last ones, never the whole. For the ledger, which looks for what it
+    /// may have lost.
+    Relaxed,
+    /// Survives a power cut. For decisions and the audit log.
+    Full,
+}
+
+pub(crate) enum Database {
+    Sqlite { relaxed: SqlitePool, full: SqlitePool },
+    Postgres { relaxed: PgPool, full: PgPool },
+}
+
+impl Database {
+    /// Opens a database by its address: `sqlite:PATH` or `postgres://…`.
+    pub(crate) async fn open(url: &str) -> Result<Self, Error> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let options = SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .foreign_keys(false)
+                .busy_timeout(SQLITE_BUSY_WAIT);
+            // One connection each: SQLite has one writer at a time anyway.
+            let open = |synchronous| {
+                let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(CONNECTION_WAIT);
+                pool.connect_with(options.clone().synchronous(synchronous))
+            };
+            let relaxed = open(SqliteSynchronous::Normal).await.map_err(|e| Error::unavailable(url, &e))?;
+            let full = open(SqliteSynchronous::Full).await.map_err(|e| Error::unavailable(url, &e))?;
+            return Ok(Self::Sqlite { relaxed, full });
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options: PgConnectOptions = url.parse().map_err(|e: sqlx::Error| Error::unavailable(url, &e))?;
+            let options = options.application_name("whimbrel");
+            let open = |synchronous_commit| {
+                let pool =
+                    PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).acquire_timeout(CONNECTION_WAIT);
+                pool.connect_with(options.clone().options([("synchronous_commit", synchronous_commit)]))
+            };
+            let relaxed = open("off").await.map_err(|e| Error::unavailable(url, &e))?;
+            let full = open("on").await.map_err(|e| Error::unavailable(url, &e))?;
+            return Ok(Self::Postgres { relaxed, full });
+        }
+        Err(Error::Address(redacted(url)))
+    }
+
+    fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    fn in_dialect(&self, statement: &'static str) -> String {
+        let (now, share, skip) = if self.is_postgres() {
+            ("CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", "FOR SHARE", "FOR UPDATE SKIP LOCKED")
+        } else {
+            ("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "", "")
+        };
+        statement.replace("{now}", now).replace("{share}", share).replace("{skip}", skip)
+    }
+
+    /// Begins a transaction that will write.
+    pub(crate) async fn begin(&self, durability: Durability, watch: Arc<dyn Watch>) -> Result<Tx<'_>, Error> {
+        let inner = match self {
+            Self::Sqlite { relaxed, full } => {
+                let pool = if durability == Durability::Full { full } else { relaxed };
+                Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Self::Postgres { relaxed, full } => {
+                let pool = if durability == Durability::Full { full } else { relaxed };
+                Inner::Postgres(pool.begin().await?)
+            }
+        };
+        Ok(Tx { database: self, inner, watch })
+    }
+
+    /// Reads rows, outside any transaction of ours.
+    pub(crate) async fn query(&self, statement: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        let statement = AssertSqlSafe(self.in_dialect(statement));
+        match self {
+            Self::Sqlite { relaxed, .. } => {
+                let mut query = sqlx::query::<Sqlite>(statement);
+                for value in values {
+                    query = bind_sqlite(query, value);
+                }
+                query.fetch_all(relaxed).await?.iter().map(sqlite_row).collect()
+            }
+            Self::Postgres { relaxed, .. } => {
+                let mut query = sqlx::query::<Postgres>(statement);
+                for value in values {
+                    query = bind_postgres(query, value);
+                }
+                query.fetch_all(relaxed).await?.iter().map(postgres_row).collect()
+            }
+        }
+    }
+
+    /// Runs several statements without parameters, as in a migration step.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { relaxed, full } => {
+                relaxed.close().await;
+                full.close().await;
+            }
+            Self::Postgres { relaxed, full } => {
+                relaxed.close().await;
+                full.close().await;
+            }
+        }
+    }
+}
+
+/// Work that only one transaction at a time may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Alone {
+    /// Bringing the schema forward.
+    Upgrading,
+    /// Giving the next number to an organisation, project, endpoint or mailbox.
+    Numbering,
+    /// Giving the next number to a folder.
+    NumberingFolders,
+    /// Appending to the audit log.
+    Auditing,
+}
+
+/// A transaction. Rolled back when dropped.
+pub(crate) struct Tx<'d> {
+    database: &'d Database,
+    inner: Inner,
+    watch: Arc<dyn Watch>,
+}
+
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx<'_> {
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.database.is_postgres()
+    }
+
+    /// Waits until no other transaction does this work, and keeps others from it until the end of this one. SQLite has
+    /// one writer anyway.
+    pub(crate) async fn alone(&mut self, work: Alone) -> Result<(), Error> {
+        if self.is_postgres() {
+            self.execute("SELECT pg_advisory_xact_lock(7747, CAST($1 AS INT))", values![work as i64]).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement; how many rows it touched.
+    pub(crate) async fn execute(&mut self, statement: &'static str, values: Vec<Value>) -> Result<u64, Error> {
+        let statement = self.database.in_dialect(statement);
+        self.execute_text(statement, values).await
+    }
+
+    async fn execute_text(&mut self, statement: String, values: Vec<Value>) -> Result<u64, Error> {
+        Ok(match &mut self.inner {
+            Inner::Sqlite(tx) => {
+                let mut query = sqlx::query::<Sqlite>(AssertSqlSafe(statement));
+                for value in values {
+                    query = bind_sqlite(query, value);
+                }
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+            Inner::Postgres(tx) => {
+                let mut query = sqlx::query::<Postgres>(AssertSqlSafe(statement));
+                for value in values {
+                    query = bind_postgres(query, value);
+                }
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Reads rows.
+    pub(crate) async fn query(&mut self, statement: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        let statement = AssertSqlSafe(self.database.in_dialect(statement));
+        match &mut self.inner {
+            Inner::Sqlite(tx) => {
+                let mut query = sqlx::query::<Sqlite>(statement);
+                for value in values {
+                    query = bind_sqlite(query, value);
+                }
+                query.fetch_all(&mut **tx).await?.iter().map(sqlite_row).collect()
+            }
+            Inner::Postgres(tx) => {
+                let mut query = sqlx::query::<Postgres>(statement);
+                for value in values {
+                    query = bind_postgres(query, value);
+                }
+                query.fetch_all(&mut **tx).await?.iter().map(postgres_row).collect()
+            }
+        }
+    }
+
+    /// Inserts rows, many at a time: `insert` ends in `VALUES`, `conflict` follows the rows. The number of parameters of
+    /// the large statements is the same each time, so that they are prepared once.
+    pub(crate) async fn insert_many(
+        &mut self,
+        insert: &'static str,
+        conflict: &'static str,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<(), Error> {
+        /// Rows of one statement: 14 columns of them stay below SQLite's 32,766 parameters and keep one statement's text
+        /// and plan small.
+        const ROWS: usize = 64;
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let chunk: Vec<Vec<Value>> = rows.by_ref().take(ROWS).collect();
+            // A chunk that is not full goes in powers of two, so that few statements are ever prepared.
+            let mut chunk = chunk.into_iter();
+            while chunk.len() > 0 {
+                let size = if chunk.len() == ROWS { ROWS } else { 1 << chunk.len().ilog2() };
+                let part: Vec<Vec<Value>> = chunk.by_ref().take(size).collect();
+                let width = part[0].len();
+                let mut statement = String::from(insert);
+                let mut parameter = 0;
+                for row in 0..size {
+                    statement.push_str(if row == 0 { " (" } else { ", (" });
+                    for column in 0..width {
+                        parameter += 1;
+                        statement.push_str(if column == 0 { "$" } else { ", $" });
+                        statement.push_str(&parameter.to_string());
+                    }
+                    statement.push(')');
+                }
+                statement.push(' ');
+                statement.push_str(conflict);
+                self.execute_text(statement, part.into_iter().flatten().collect()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a script of statements without parameters.
+    pub(crate) async fn script(&mut self, script: &'static str) -> Result<(), Error> {
+        match &mut self.inner {
+            Inner::Sqlite(tx) => sqlx::raw_sql(script).execute(&mut **tx).await.map(|_| ())?,
+            Inner::Postgres(tx) => sqlx::raw_sql(script).execute(&mut **tx).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        self.watch.before_commit()?;
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        self.watch.after_commit();
+        Ok(())
+    }
+}
+
+type Query<D> = sqlx::query::Query<'static, D, <D as sqlx::Database>::Arguments>;
+
+fn bind_sqlite(query: Query<Sqlite>, value: Value) -> Query<Sqlite> {
+    match value {
+        Value::Int(value) => query.bind(value),
+        Value::Text(value) => query.bind(value),
+        Value::Blob(value) => query.bind(value),
+    }
+}
+
+fn bind_postgres(query: Query<Postgres>, value: Value) -> Query<Postgres> {
+    match value {
+        Value::Int(value) => query.bind(value),
+        Value::Text(value) => query.bind(value),
+        Value::Blob(value) => query.bind(value),
+    }
+}
+
+fn sqlite_row(row: &SqliteRow) -> Result<Row, Error> {
+    let value = |index: usize| -> Result<Value, sqlx::Error> {
+        let raw = row.try_get_raw(index)?;
+        let kind = raw.type_info();
+        Ok(match kind.name() {
+            _ if raw.is_null() => Value::Int(None),
+            "TEXT" => Value::Text(Some(row.try_get_unchecked(index)?)),
+            "BLOB" => Value::Blob(Some(row.try_get_unchecked(index)?)),
+            _ => Value::Int(Some(row.try_get_unchecked(index)?)),
+        })
+    };
+    Ok(Row((0..row.len()).map(value).collect::<Result<_, _>>()?))
+}
+
+fn postgres_row(row: &PgRow) -> Result<Row, Error> {
+    let value = |index: usize| -> Result<Value, sqlx::Error> {
+        if row.try_get_raw(index)?.is_null() {
+            return Ok(Value::Int(None));
+        }
+        Ok(match row.column(index).type_info().name() {
+            "TEXT" | "VARCHAR" | "NAME" => Value::Text(Some(row.try_get(index)?)),
+            "BYTEA" => Value::Blob(Some(row.try_get(index)?)),
+            "INT2" => Value::Int(Some(i64::from(row.try_get::<i16, _>(index)?))),
+            "INT4" => Value::Int(Some(i64::from(row.try_get::<i32, _>(index)?))),
+            "BOOL" => Value::Int(Some(i64::from(row.try_get::<bool, _>(index)?))),
+            _ => Value::Int(Some(row.try_get(index)?)),
+        })
+    };
+    Ok(Row((0..row.len()).map(value).collect::<Result<_, _>>()?))
+}
+
+/// An address without its password.
+pub(crate) fn redacted(url: &str) -> String {
+    match (url.find("://"), url.find('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
+            format!("{}{user}{}", &url[..scheme + 3], &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        assert_eq!(redacted("postgres://me:secret@host:5432/db"), "postgres://me@host:5432/db");
+        assert_eq!(redacted("sqlite:whimbrel.db"), "sqlite:whimbrel.db");
+    }
+}
