@@ -5,7 +5,7 @@ use model::{Cause, Flags, FolderPath, ItemId, ItemKind, ReceivedAt, Scope, Speci
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::{Body, Error, FolderState, Holds, Reading, Source};
+use crate::{Body, Error, FolderState, Source};
 
 /// A folder to make if it is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,13 +127,9 @@ pub trait Target: Source {
     /// How many batches may be sent before the first outcome is asked for.
     fn batches_in_flight_max(&self) -> usize;
 
-    /// Reads, whole, every item that may have appeared in the folder since it stood at `mark`. Others may be among them.
-    async fn since<'t>(
-        &'t mut self,
-        folder: &FolderPath,
-        mark: &FolderState,
-        holds: &Holds,
-    ) -> Result<Box<dyn Reading + 't>, Error>;
+    /// Every item that may have appeared in the folder since it stood at `mark`, with its flags, in the order of ids. Older
+    /// ones may be among them; all of them are when the validity is another now.
+    async fn since(&mut self, folder: &FolderPath, mark: &FolderState) -> Result<Vec<(ItemId, Flags)>, Error>;
 
     /// Changes flags, and reads them back where the target tells: the flags of each item as they are now, none where it
     /// is gone or not told.

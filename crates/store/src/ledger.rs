@@ -69,6 +69,8 @@ pub struct Fact {
     pub target_id: Option<ItemId>,
     /// Its flags there as last read back; none: as on the source.
     pub target_flags: Option<Flags>,
+    /// Digest of what the target gave back, where it differs from what was sent.
+    pub read_back: Option<Digest>,
 }
 
 /// New flags of an item, to be written.
@@ -191,6 +193,21 @@ pub struct FailureRow {
     pub size_bytes: u64,
     /// How often it was tried.
     pub tries: i64,
+}
+
+/// A removal that waits: the source has the item no more, the target still has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldRemoval {
+    /// The folder, by number.
+    pub folder: i64,
+    /// What the source called it.
+    pub source_id: ItemId,
+    /// What the target calls it.
+    pub target_id: Option<ItemId>,
+    /// Digest of its bytes.
+    pub exact: Option<Digest>,
+    /// Why it waits.
+    pub why: String,
 }
 
 /// Something that no one may overlook, to be written.
@@ -369,6 +386,25 @@ impl Store {
             .collect()
     }
 
+    /// Removals that wait, in the folders of a mailbox: folder, id on the source, id on the target.
+    pub async fn held_removals(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<HeldRemoval>, Error> {
+        let select = "SELECT r.folder, r.source_id, r.target_id, r.exact, r.why FROM removal r \
+            JOIN folder f ON f.organisation = r.organisation AND f.project = r.project AND f.folder = r.folder \
+            WHERE r.organisation = $1 AND r.project = $2 AND f.mailbox = $3 ORDER BY r.folder, r.source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HeldRemoval {
+                    folder: row.int(0),
+                    source_id: ItemId::new(row.blob(1)),
+                    target_id: row.blob_or_null(2).map(ItemId::new),
+                    exact: digest(row.blob_or_null(3))?,
+                    why: row.text(4),
+                })
+            })
+            .collect()
+    }
+
     /// The exceptions of a project.
     pub async fn exceptions(&self, key: ProjectKey) -> Result<Vec<ExceptionRow>, Error> {
         let select = "SELECT mailbox, class, path, source_id, target_id, what, open FROM exception \
@@ -528,14 +564,16 @@ impl LedgerTx<'_> {
                 source_flags,
                 fact.target_id.as_ref().map(|id| id.as_bytes().to_vec()),
                 target_flags,
+                fact.read_back.map(|digest| digest.as_bytes().to_vec()),
             ]
         };
         let insert = "INSERT INTO item (organisation, project, endpoint, kind, folder, source_id, fate, size, received, \
-            exact, canonical, canonical_version, source_flags, target_id, target_flags) VALUES";
+            exact, canonical, canonical_version, source_flags, target_id, target_flags, read_back) VALUES";
         let conflict = "ON CONFLICT (organisation, project, endpoint, kind, folder, source_id) DO UPDATE SET \
             fate = excluded.fate, size = excluded.size, received = excluded.received, exact = excluded.exact, \
             canonical = excluded.canonical, canonical_version = excluded.canonical_version, \
-            source_flags = excluded.source_flags, target_id = excluded.target_id, target_flags = excluded.target_flags";
+            source_flags = excluded.source_flags, target_id = excluded.target_id, target_flags = excluded.target_flags, \
+            read_back = excluded.read_back";
         self.tx.insert_many(insert, conflict, facts.iter().map(row).collect()).await
     }
 
@@ -571,6 +609,29 @@ impl LedgerTx<'_> {
             self.tx.execute(update, values).await?;
         }
         Ok(())
+    }
+
+    /// Items that the source has no more: their removal from the target waits, their fates are no longer the source's.
+    pub async fn hold_removals(&mut self, folder: &FolderRow, ids: &[ItemId], why: &str) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let insert = "INSERT INTO removal (organisation, project, folder, source_id, fate, exact, target_id, why, at) \
+                SELECT organisation, project, folder, source_id, fate, exact, target_id, $7, {now} FROM item \
+                WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 \
+                AND source_id = $6 AND target_id IS NOT NULL \
+                ON CONFLICT (organisation, project, folder, source_id) DO NOTHING";
+            let values = values![
+                organisation,
+                project,
+                folder.endpoint,
+                folder.kind.number(),
+                folder.folder,
+                id.as_bytes(),
+                why
+            ];
+            self.tx.execute(insert, values).await?;
+        }
+        self.forget_items(folder, ids).await
     }
 
     /// Forgets items that the source has no more.

@@ -40,6 +40,7 @@ macro_rules! every_store_test {
             facts_are_read_back_and_replaced_by_later_ones,
             fates_add_up_by_folder,
             a_batch_under_way_is_known_until_its_outcome_is,
+            removals_wait_apart_from_fates,
             failures_count_their_tries,
             exceptions_are_written_once,
             two_mailboxes_that_reach_one_store_are_found,
@@ -133,6 +134,7 @@ fn fact(n: u32, fate: Fate) -> Fact {
         source_flags: Flags::of(["\\Seen"]),
         target_id: Some(ItemId::from_u32(n + 1000)),
         target_flags: None,
+        read_back: None,
     }
 }
 
@@ -366,6 +368,26 @@ pub async fn a_batch_under_way_is_known_until_its_outcome_is(url: &str) {
     let left = w.store.intents(w.key, lease.mailbox).await.unwrap();
     assert_eq!(left.len(), 1);
     assert!(matches!(left[0].state, IntentState::Watched { looks_left: 3, .. }));
+}
+
+pub async fn removals_wait_apart_from_fates(url: &str) {
+    let w = world(url).await;
+    let lease = w.claim_one(TERMS).await;
+    let folder = w.folder(&lease).await;
+    let never_came = Fact { target_id: None, ..fact(2, Fate::Failed) };
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.add_facts(&folder, &[fact(1, Fate::Copied), never_came, fact(3, Fate::Copied)]).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..2 {
+        let mut tx = w.store.write(&lease).await.unwrap();
+        let gone = [ItemId::from_u32(1), ItemId::from_u32(2)];
+        tx.hold_removals(&folder, &gone, "the source removed it").await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let held = w.store.held_removals(w.key, lease.mailbox).await.unwrap();
+    assert_eq!((held.len(), held[0].target_id.clone()), (1, Some(ItemId::from_u32(1001))));
+    assert_eq!(held[0].exact, fact(1, Fate::Copied).exact);
+    assert_eq!(w.store.tallies(w.key, lease.mailbox).await.unwrap()[0].1.accounted(), 1);
 }
 
 pub async fn failures_count_their_tries(url: &str) {

@@ -188,7 +188,7 @@ impl Source for Opened {
         holds: &Holds,
     ) -> Result<Box<dyn Reading + 's>, Error> {
         let ids = ids.iter().filter_map(ItemId::as_u32).collect();
-        Ok(Box::new(ItemReading { opened: self, holds: holds.clone(), folder: folder.clone(), ids, from: None }))
+        Ok(Box::new(ItemReading { opened: self, holds: holds.clone(), folder: folder.clone(), ids }))
     }
 
     async fn state(&mut self, folder: &FolderPath) -> Result<FolderState, Error> {
@@ -307,42 +307,25 @@ impl Reading for FolderReading<'_> {
     }
 }
 
-/// Reads items of one folder: those of these ids, or all from an id up.
+/// Reads items of one folder.
 struct ItemReading<'s> {
     opened: &'s mut Opened,
     holds: Holds,
     folder: FolderPath,
     ids: VecDeque<u32>,
-    from: Option<u32>,
 }
 
 #[async_trait]
 impl Reading for ItemReading<'_> {
     async fn next(&mut self) -> Result<Vec<Event>, Error> {
-        loop {
-            let (from, limit, wanted) = match (self.from, self.ids.pop_front()) {
-                (Some(from), _) => (from, WINDOW, None),
-                (None, Some(id)) => (id, 1, Some(id)),
-                (None, None) => return Ok(Vec::new()),
-            };
-            let request = Request::Items(self.folder.clone(), from, limit);
+        while let Some(wanted) = self.ids.pop_front() {
+            let request = Request::Items(self.folder.clone(), wanted, 1);
             let items = expect!(ask(self.opened.wire.as_mut(), request).await?, Response::Items(items) => items)?;
-            if self.from.is_some() {
-                match items.last() {
-                    Some((last, _)) => self.from = Some(last + 1),
-                    None => self.from = None,
-                }
-            }
-            let mut events = Vec::new();
-            for (id, item) in items {
-                if wanted.is_none_or(|wanted| wanted == id) {
-                    events.push(hold(&self.holds, id, item, None).await);
-                }
-            }
-            if !events.is_empty() {
-                return Ok(events);
+            if let Some((id, item)) = items.into_iter().find(|(id, _)| *id == wanted) {
+                return Ok(vec![hold(&self.holds, id, item, None).await]);
             }
         }
+        Ok(Vec::new())
     }
 }
 
@@ -412,16 +395,11 @@ impl Target for Opened {
         2
     }
 
-    async fn since<'t>(
-        &'t mut self,
-        folder: &FolderPath,
-        mark: &FolderState,
-        holds: &Holds,
-    ) -> Result<Box<dyn Reading + 't>, Error> {
-        let state = self.state(folder).await?;
-        let from = if state.validity == mark.validity { mark.next as u32 } else { 1 };
-        let folder = folder.clone();
-        Ok(Box::new(ItemReading { opened: self, holds: holds.clone(), folder, ids: VecDeque::new(), from: Some(from) }))
+    async fn since(&mut self, folder: &FolderPath, mark: &FolderState) -> Result<Vec<(ItemId, Flags)>, Error> {
+        let validity = self.state(folder).await?.validity;
+        let list = self.list(folder).await?;
+        let may_be_new = |id: &ItemId| validity != mark.validity || u64::from(id.as_u32().unwrap_or(0)) >= mark.next;
+        Ok(list.into_iter().filter(|(id, _)| may_be_new(id)).collect())
     }
 
     async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {

@@ -99,10 +99,26 @@ CREATE TABLE item (
     exact BYTEA,                         -- SHA-256; null where the bytes never came
     canonical BYTEA,                     -- null: the same as exact
     canonical_version SMALLINT NOT NULL,
+    sent BYTEA,                         -- digest of what was sent, where policy changed it
+    read_back BYTEA,                    -- digest of what the target gave back, where it differs from what was sent
     source_flags BYTEA NOT NULL,         -- as last read
     target_id BYTEA,
     target_flags BYTEA,                  -- as last read back; null: the same as source_flags
     PRIMARY KEY (organisation, project, endpoint, kind, folder, source_id)
+);
+
+-- Items that the source has no more and the target still has: removals that wait.
+CREATE TABLE removal (
+    organisation INTEGER NOT NULL,
+    project INTEGER NOT NULL,
+    folder BIGINT NOT NULL,
+    source_id BYTEA NOT NULL,
+    fate SMALLINT NOT NULL,              -- that the item had
+    exact BYTEA,
+    target_id BYTEA,
+    why TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, project, folder, source_id)
 );
 
 -- Batches under way: written before they take effect, gone when their outcome is recorded.

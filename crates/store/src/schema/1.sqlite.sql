@@ -99,10 +99,26 @@ CREATE TABLE item (
     exact BLOB,                         -- SHA-256; null where the bytes never came
     canonical BLOB,                     -- null: the same as exact
     canonical_version INTEGER NOT NULL,
+    sent BLOB,                          -- digest of what was sent, where policy changed it
+    read_back BLOB,                     -- digest of what the target gave back, where it differs from what was sent
     source_flags BLOB NOT NULL,         -- as last read
     target_id BLOB,
     target_flags BLOB,                  -- as last read back; null: the same as source_flags
     PRIMARY KEY (organisation, project, endpoint, kind, folder, source_id)
+) WITHOUT ROWID;
+
+-- Items that the source has no more and the target still has: removals that wait.
+CREATE TABLE removal (
+    organisation INTEGER NOT NULL,
+    project INTEGER NOT NULL,
+    folder INTEGER NOT NULL,
+    source_id BLOB NOT NULL,
+    fate INTEGER NOT NULL,              -- that the item had
+    exact BLOB,
+    target_id BLOB,
+    why TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (organisation, project, folder, source_id)
 ) WITHOUT ROWID;
 
 -- Batches under way: written before they take effect, gone when their outcome is recorded.
