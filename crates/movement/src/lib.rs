@@ -1,1 +1,31 @@
-//! movement
+//! The sync engine: keeps each person's mailbox an exact, proven copy on the target.
+//!
+//! ```text
+//! source.read(cursor) ──► decide(source, ledger, target) ──► apply(batch) ──► record(facts)
+//!      stream                 pure                              target          ledger + cursor, one commit
+//! ```
+//!
+//! It knows connectors by their contract, the database by its store, and no platform by name. Where to read first:
+//! [`decide`] (what is done with an item, as a table), [`state`] (where a mailbox stands), `pass` (one pass over one
+//! mailbox), `look` (what keeps a stop at any point from losing or doubling anything).
+
+mod batch;
+pub mod decide;
+mod failure;
+mod finish;
+mod folders;
+mod hold;
+mod look;
+mod matching;
+mod pass;
+mod prepare;
+mod progress;
+mod reading;
+mod run;
+pub mod state;
+
+pub use failure::Failure;
+pub use hold::{Holder, Moment, NoProbe, Probe};
+pub use pass::{Report, Tuning, WouldDo};
+pub use progress::{MailboxProgress, Progress};
+pub use run::{Endpoint, Engine, MailboxOutcome, Person, RunEnd};

@@ -2,6 +2,8 @@
 //!
 //! All writing is one [`LedgerTx`] that first proves the worker's fence and locks the mailbox's row.
 
+use std::collections::HashSet;
+
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, Tally};
 
 use crate::lease::set_state;
@@ -251,6 +253,38 @@ fn digest(bytes: Option<&[u8]>) -> Result<Option<Digest>, Error> {
     bytes.map(read).transpose()
 }
 
+/// Reads items of a folder, whose five key columns are `$1` to `$5`, with this at its end.
+macro_rules! item_select {
+    ($end:literal) => {
+        concat!(
+            "SELECT source_id, fate, size, received, exact, canonical, source_flags, target_id, target_flags FROM item ",
+            "WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 ",
+            $end
+        )
+    };
+}
+
+fn folder_values(key: ProjectKey, folder: &FolderRow) -> Vec<Value> {
+    values![key.organisation, key.project, folder.endpoint, folder.kind.number(), folder.folder]
+}
+
+fn ledger_item(row: &Row) -> Result<LedgerItem, Error> {
+    let exact = digest(row.blob_or_null(4))?;
+    let source_flags = flags(row.blob(6))?;
+    let target_flags = row.blob_or_null(8).map(flags).transpose()?;
+    Ok(LedgerItem {
+        source_id: ItemId::new(row.blob(0)),
+        fate: Fate::from_number(row.int(1)).ok_or_else(|| Error::damaged("an item's fate"))?,
+        size_bytes: row.int(2) as u64,
+        received: row.int_or_null(3),
+        exact,
+        canonical: digest(row.blob_or_null(5))?.or(exact),
+        target_flags: target_flags.unwrap_or_else(|| source_flags.clone()),
+        source_flags,
+        target_id: row.blob_or_null(7).map(ItemId::new),
+    })
+}
+
 impl Store {
     /// The folders of a mailbox.
     pub async fn folders(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<FolderRow>, Error> {
@@ -282,29 +316,67 @@ impl Store {
 
     /// Every item of a folder with a fate, in the order of ids.
     pub async fn items(&self, key: ProjectKey, folder: &FolderRow) -> Result<Vec<LedgerItem>, Error> {
-        let select = "SELECT source_id, fate, size, received, exact, canonical, source_flags, target_id, target_flags \
-            FROM item WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 \
-            ORDER BY source_id";
-        let values = values![key.organisation, key.project, folder.endpoint, folder.kind.number(), folder.folder];
+        let select = item_select!("ORDER BY source_id");
+        let rows = self.database.query(select, folder_values(key, folder)).await?;
+        rows.iter().map(ledger_item).collect()
+    }
+
+    /// The items of a folder with a fate whose ids lie between these two, both included.
+    pub async fn items_between(
+        &self,
+        key: ProjectKey,
+        folder: &FolderRow,
+        first: &ItemId,
+        last: &ItemId,
+    ) -> Result<Vec<LedgerItem>, Error> {
+        let select = item_select!("AND source_id >= $6 AND source_id <= $7 ORDER BY source_id");
+        let mut values = folder_values(key, folder);
+        values.extend(values![first.as_bytes(), last.as_bytes()]);
         let rows = self.database.query(select, values).await?;
-        rows.iter()
-            .map(|row| {
-                let exact = digest(row.blob_or_null(4))?;
-                let source_flags = flags(row.blob(6))?;
-                let target_flags = row.blob_or_null(8).map(flags).transpose()?;
-                Ok(LedgerItem {
-                    source_id: ItemId::new(row.blob(0)),
-                    fate: Fate::from_number(row.int(1)).ok_or_else(|| Error::damaged("an item's fate"))?,
-                    size_bytes: row.int(2) as u64,
-                    received: row.int_or_null(3),
-                    exact,
-                    canonical: digest(row.blob_or_null(5))?.or(exact),
-                    target_flags: target_flags.unwrap_or_else(|| source_flags.clone()),
-                    source_flags,
-                    target_id: row.blob_or_null(7).map(ItemId::new),
-                })
-            })
-            .collect()
+        rows.iter().map(ledger_item).collect()
+    }
+
+    /// The items of a folder that are on the target under an id that is not known.
+    pub async fn items_without_target_id(&self, key: ProjectKey, folder: &FolderRow) -> Result<Vec<LedgerItem>, Error> {
+        let select = item_select!("AND target_id IS NULL AND fate IN (1, 2) ORDER BY source_id");
+        let rows = self.database.query(select, folder_values(key, folder)).await?;
+        rows.iter().map(ledger_item).collect()
+    }
+
+    /// How many items of a folder have a fate.
+    pub async fn count_items(&self, key: ProjectKey, folder: &FolderRow) -> Result<u64, Error> {
+        let select = "SELECT count(*) FROM item WHERE organisation = $1 AND project = $2 AND endpoint = $3 \
+            AND kind = $4 AND folder = $5";
+        Ok(self.database.query(select, folder_values(key, folder)).await?[0].int(0) as u64)
+    }
+
+    /// The items of a folder that failed for a cause other than these.
+    pub async fn failed_ids(&self, key: ProjectKey, folder: i64, but: &[Cause]) -> Result<Vec<ItemId>, Error> {
+        let select = "SELECT source_id, cause FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3 \
+            ORDER BY source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, folder]).await?;
+        let others = rows.iter().filter(|row| but.iter().all(|cause| cause.code() != row.text(1)));
+        Ok(others.map(|row| ItemId::new(row.blob(0))).collect())
+    }
+
+    /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included.
+    pub async fn target_ids(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+    ) -> Result<HashSet<ItemId>, Error> {
+        let select = "SELECT i.target_id FROM item i JOIN folder f ON f.organisation = i.organisation \
+                AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
+                WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
+                AND i.target_id IS NOT NULL \
+            UNION ALL SELECT r.target_id FROM removal r JOIN folder f ON f.organisation = r.organisation \
+                AND f.project = r.project AND f.folder = r.folder \
+                WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
+                AND r.target_id IS NOT NULL";
+        let values = values![key.organisation, key.project, mailbox, path_text(target_path)];
+        let rows = self.database.query(select, values).await?;
+        Ok(rows.iter().map(|row| ItemId::new(row.blob(0))).collect())
     }
 
     /// How many items of a mailbox came to each fate, by folder (number, path, whether the source still lists it).

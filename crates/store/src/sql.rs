@@ -16,6 +16,8 @@ use crate::{Error, Watch};
 
 /// How long a statement waits for another process that is writing to the same SQLite file.
 const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(30);
+/// Connections that only read a SQLite file.
+const SQLITE_READERS_MAX: u32 = 4;
 /// Connections to PostgreSQL: each worker task uses one at a time, and briefly.
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 /// How long to wait for a connection before the database counts as unavailable.
@@ -120,7 +122,7 @@ pub(crate) enum Durability {
 }
 
 pub(crate) enum Database {
-    Sqlite { relaxed: SqlitePool, full: SqlitePool },
+    Sqlite { relaxed: SqlitePool, full: SqlitePool, read: SqlitePool },
     Postgres { relaxed: PgPool, full: PgPool },
 }
 
@@ -135,14 +137,16 @@ impl Database {
                 .journal_mode(SqliteJournalMode::Wal)
                 .foreign_keys(false)
                 .busy_timeout(SQLITE_BUSY_WAIT);
-            // One connection each: SQLite has one writer at a time anyway.
-            let open = |synchronous| {
-                let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(CONNECTION_WAIT);
+            // One writing connection each: SQLite has one writer at a time anyway. Readers don't wait for writers.
+            let open = |synchronous, connections| {
+                let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(CONNECTION_WAIT);
                 pool.connect_with(options.clone().synchronous(synchronous))
             };
-            let relaxed = open(SqliteSynchronous::Normal).await.map_err(|e| Error::unavailable(url, &e))?;
-            let full = open(SqliteSynchronous::Full).await.map_err(|e| Error::unavailable(url, &e))?;
-            return Ok(Self::Sqlite { relaxed, full });
+            let failed = |error| Error::unavailable(url, &error);
+            let relaxed = open(SqliteSynchronous::Normal, 1).await.map_err(failed)?;
+            let full = open(SqliteSynchronous::Full, 1).await.map_err(failed)?;
+            let read = open(SqliteSynchronous::Normal, SQLITE_READERS_MAX).await.map_err(failed)?;
+            return Ok(Self::Sqlite { relaxed, full, read });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options: PgConnectOptions = url.parse().map_err(|e: sqlx::Error| Error::unavailable(url, &e))?;
@@ -175,7 +179,7 @@ impl Database {
     /// Begins a transaction that will write.
     pub(crate) async fn begin(&self, durability: Durability, watch: Arc<dyn Watch>) -> Result<Tx<'_>, Error> {
         let inner = match self {
-            Self::Sqlite { relaxed, full } => {
+            Self::Sqlite { relaxed, full, .. } => {
                 let pool = if durability == Durability::Full { full } else { relaxed };
                 Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
             }
@@ -191,12 +195,12 @@ impl Database {
     pub(crate) async fn query(&self, statement: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         let statement = AssertSqlSafe(self.in_dialect(statement));
         match self {
-            Self::Sqlite { relaxed, .. } => {
+            Self::Sqlite { read, .. } => {
                 let mut query = sqlx::query::<Sqlite>(statement);
                 for value in values {
                     query = bind_sqlite(query, value);
                 }
-                query.fetch_all(relaxed).await?.iter().map(sqlite_row).collect()
+                query.fetch_all(read).await?.iter().map(sqlite_row).collect()
             }
             Self::Postgres { relaxed, .. } => {
                 let mut query = sqlx::query::<Postgres>(statement);
@@ -208,10 +212,11 @@ impl Database {
         }
     }
 
-    /// Runs several statements without parameters, as in a migration step.
+    /// Ends every connection.
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { relaxed, full } => {
+            Self::Sqlite { relaxed, full, read } => {
+                read.close().await;
                 relaxed.close().await;
                 full.close().await;
             }

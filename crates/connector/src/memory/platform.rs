@@ -155,6 +155,7 @@ struct Mailboxes {
     by_name: BTreeMap<String, Mailbox>,
     validity: u64,
     effects: u64,
+    quota_bytes: Option<u64>,
 }
 
 /// A platform in memory. Clones are the same platform.
@@ -171,7 +172,7 @@ fn missing(what: impl std::fmt::Display) -> Error {
 impl Platform {
     /// An empty platform.
     pub fn new(traits: Traits) -> Self {
-        let inner = Mailboxes { by_name: BTreeMap::new(), validity: 1000, effects: 0 };
+        let inner = Mailboxes { by_name: BTreeMap::new(), validity: 1000, effects: 0, quota_bytes: traits.quota_bytes };
         Self { traits: Arc::new(traits), inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -210,6 +211,11 @@ impl Platform {
         if let Some(mailbox) = self.lock().by_name.get_mut(name) {
             mailbox.locked = locked;
         }
+    }
+
+    /// Sets the bytes that a mailbox may hold from now on.
+    pub fn set_quota(&self, quota_bytes: Option<u64>) {
+        self.lock().quota_bytes = quota_bytes;
     }
 
     /// Makes a folder of messages, if it is not there.
@@ -402,7 +408,7 @@ impl Platform {
         if self.traits.item_bytes_max.is_some_and(|max| size > max) {
             return refuse(Cause::TooLarge, "the item is larger than the platform takes");
         }
-        if self.traits.quota_bytes.is_some_and(|quota| *used + size > quota) {
+        if self.lock().quota_bytes.is_some_and(|quota| *used + size > quota) {
             return refuse(Cause::OverQuota, "the mailbox has no room left");
         }
         *used += size;

@@ -1,0 +1,222 @@
+//! An organisation on two in-memory platforms, with the engine between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::memory::{Dial, MemoryConnector, MemoryItem, Platform, Traits};
+use connector::{Account, Connector, HoldsLimits, SystemClock};
+use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Policy};
+use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, RunEnd, Tuning};
+use store::{LeaseTerms, ProjectKey, RosterRow, Store};
+use tokio::sync::watch;
+
+/// Leases of tests: long enough that none ends by itself.
+pub const TERMS: LeaseTerms = LeaseTerms { lasts_ms: 60_000, margin_ms: 0 };
+
+/// Two platforms, a database and a roster.
+pub struct World {
+    /// Where people come from.
+    pub source: Platform,
+    /// Where they go.
+    pub target: Platform,
+    /// How the source is reached.
+    pub source_dial: Arc<dyn Dial>,
+    /// How the target is reached.
+    pub target_dial: Arc<dyn Dial>,
+    /// Lease terms.
+    pub terms: LeaseTerms,
+    /// Sizes and times of the engine.
+    pub tuning: Tuning,
+    /// Sees every effect.
+    pub probe: Arc<dyn Probe>,
+    /// The project's folder.
+    pub folder: tempfile::TempDir,
+    /// The database's address.
+    pub url: String,
+    people: Vec<(String, bool)>,
+    stop: (watch::Sender<bool>, watch::Receiver<bool>),
+}
+
+/// What a mailbox holds, by what it is: folder, digest, date, flags; sorted, so that two can be compared.
+pub type Contents = BTreeMap<FolderPath, Vec<(String, i64, String)>>;
+
+/// What a mailbox of a platform holds.
+pub fn contents(platform: &Platform, name: &str) -> Contents {
+    let describe = |item: &MemoryItem| {
+        let mut flags: Vec<String> = item.flags.names().map(str::to_ascii_lowercase).collect();
+        flags.sort();
+        (Digest::of(&item.bytes).to_string(), item.received.unix_seconds, flags.join(" "))
+    };
+    let dump = platform.dump(name);
+    dump.into_iter()
+        .map(|(path, items)| {
+            let mut items: Vec<_> = items.values().map(describe).collect();
+            items.sort();
+            (path, items)
+        })
+        .collect()
+}
+
+/// A small message.
+pub fn message(number: usize, body: &str) -> Vec<u8> {
+    format!(
+        "From: a{number}@example.test\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\nMessage-ID: <{number}@example.test>\r\n\
+         Subject: {number}\r\n\r\n{body}\r\n"
+    )
+    .into_bytes()
+}
+
+impl World {
+    /// A world with rich platforms and nobody in it.
+    pub fn new() -> Self {
+        Self::with(Traits::default(), Traits::default())
+    }
+
+    /// A world with platforms of these traits.
+    pub fn with(source: Traits, target: Traits) -> Self {
+        let (source, target) = (Platform::new(source), Platform::new(target));
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/whimbrel.db", folder.path().display());
+        Self {
+            source_dial: Arc::new(source.clone()),
+            target_dial: Arc::new(target.clone()),
+            source,
+            target,
+            terms: TERMS,
+            tuning: Tuning {
+                batch_bytes: 4096,
+                batch_items: 5,
+                settle: Duration::ZERO,
+                late_look_gap: Duration::ZERO,
+                ..Tuning::default()
+            },
+            probe: Arc::new(NoProbe),
+            folder,
+            url,
+            people: Vec::new(),
+            stop: watch::channel(false),
+        }
+    }
+
+    /// Adds a person with an empty mailbox on both sides.
+    pub fn person(&mut self, name: &str) {
+        self.source.add_mailbox(name);
+        self.target.add_mailbox(name);
+        self.people.push((name.to_owned(), false));
+    }
+
+    /// Says that a person works on the target already.
+    pub fn in_use(&mut self, name: &str) {
+        for person in &mut self.people {
+            person.1 |= person.0 == name;
+        }
+    }
+
+    /// The database.
+    pub async fn store(&self) -> Store {
+        Store::open(&self.url).await.unwrap()
+    }
+
+    /// The engine, and the mailboxes of the roster.
+    pub async fn engine(&self) -> (Engine, Vec<i64>) {
+        let store = self.store().await;
+        let code = OrganisationCode::try_from("RX1".to_owned()).unwrap();
+        let organisation = Organisation { name: "Example Trust".to_owned(), code };
+        let key: ProjectKey = store.project(&organisation, "migration").await.unwrap();
+        let local = store.endpoint(key, "local", "memory").await.unwrap();
+        let national = store.endpoint(key, "national", "memory").await.unwrap();
+        let roster: Vec<RosterRow> = self
+            .people
+            .iter()
+            .map(|(name, in_use)| RosterRow {
+                source_endpoint: local,
+                source_name: name.clone(),
+                target_endpoint: national,
+                target_name: name.clone(),
+                name: None,
+                kind: MailboxKind::Person,
+                collection: None,
+                target_in_use: *in_use,
+            })
+            .collect();
+        store.enroll(key, &roster).await.unwrap();
+        let rows = store.mailboxes(key).await.unwrap();
+        let endpoint = |name: &str, dial: &Arc<dyn Dial>, platform: &Platform| {
+            let connector: Arc<dyn Connector> =
+                Arc::new(MemoryConnector::dialling(dial.clone(), platform.traits().clone()));
+            Endpoint { name: name.to_owned(), connector }
+        };
+        let endpoints = BTreeMap::from([
+            (local, endpoint("local", &self.source_dial, &self.source)),
+            (national, endpoint("national", &self.target_dial, &self.target)),
+        ]);
+        let people = rows
+            .iter()
+            .map(|row| {
+                let account = |name: &str| Account::named(name);
+                let (source, target) = (account(&row.roster.source_name), account(&row.roster.target_name));
+                (row.mailbox, Person { source, target })
+            })
+            .collect();
+        let engine = Engine {
+            store,
+            key,
+            endpoints,
+            people,
+            policy: Policy::plain(),
+            clock: Arc::new(SystemClock),
+            holder: Holder::this_process(&format!("{:p}", self)),
+            terms: self.terms,
+            people_at_once: 4,
+            holds: HoldsLimits { spool_folder: self.folder.path().to_owned(), ..HoldsLimits::default() },
+            tuning: self.tuning.clone(),
+            progress: Arc::new(Progress::default()),
+            stop: self.stop.1.clone(),
+            probe: self.probe.clone(),
+            dry_run: false,
+        };
+        (engine, rows.iter().filter(|row| row.listed).map(|row| row.mailbox).collect())
+    }
+
+    /// Syncs everybody until nothing is left.
+    pub async fn sync(&self) -> RunEnd {
+        let (engine, mailboxes) = self.engine().await;
+        let end = engine.run(&mailboxes).await;
+        engine.store.close().await;
+        end
+    }
+
+    /// Syncs, and requires that nobody had a failure.
+    pub async fn sync_well(&self) -> RunEnd {
+        let end = self.sync().await;
+        for outcome in &end.outcomes {
+            assert!(outcome.failure.is_none(), "{:?}", outcome.failure);
+        }
+        assert!(end.failure.is_none() && end.held_elsewhere.is_empty(), "{end:?}");
+        end
+    }
+
+    /// Requires that a person's mailbox is the same on both sides.
+    pub fn assert_same(&self, name: &str) {
+        similar(&contents(&self.source, name), &contents(&self.target, name));
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Requires that two mailboxes hold the same.
+#[track_caller]
+pub fn similar(source: &Contents, target: &Contents) {
+    for (path, items) in source {
+        let there = target.get(path).unwrap_or_else(|| panic!("the target has no folder {path}"));
+        assert_eq!(items, there, "{path}: {} on the source, {} on the target", items.len(), there.len());
+    }
+    for path in target.keys() {
+        assert!(source.contains_key(path), "the source has no folder {path}");
+    }
+}

@@ -1,0 +1,470 @@
+//! Batches: sending items, and learning what became of them.
+//!
+//! The order is always the same. The batch's intent goes to the ledger while its bytes go to the target; the command is
+//! ended only when the intent is durable; the facts follow when the answer has come. An answer that is a refusal or no
+//! answer at all is not believed: what appeared on the target is looked at, and only then is anything sent again.
+
+use connector::{Batch, BatchItem, Error, ItemOutcome, Outcome, ready};
+use model::{Cause, Fate, FolderState, ItemId, Scope, Side};
+use store::{Fact, IntentItem};
+
+use crate::failure::{Failure, OnSide};
+use crate::matching::{Candidate, Pool, Wanted};
+use crate::pass::{Flight, FolderWork, Pass, Planned};
+use crate::reading::{Arrival, next};
+
+impl Pass<'_> {
+    /// Sends what is planned for a folder.
+    pub(crate) async fn send(&mut self, index: usize) -> Result<(), Failure> {
+        let items = std::mem::take(&mut self.folders[index].batch);
+        self.folders[index].batch_bytes = 0;
+        if items.is_empty() {
+            return Ok(());
+        }
+        while self.flights.len() >= self.target.batches_in_flight_max().max(1) {
+            self.settle_one().await?;
+        }
+        self.submit(index, items).await?;
+        if !self.bytes_proved {
+            self.prove_bytes().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is planned for every folder, and waits for all outcomes.
+    pub(crate) async fn send_all(&mut self) -> Result<(), Failure> {
+        for index in 0..self.folders.len() {
+            self.send(index).await?;
+        }
+        self.drain().await
+    }
+
+    /// Waits for the outcomes of all batches on their way.
+    pub(crate) async fn drain(&mut self) -> Result<(), Failure> {
+        while !self.flights.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    /// Where the target folder stood before the oldest batch that is on its way to it.
+    fn mark(&self, index: usize) -> FolderState {
+        self.folders[index].now.unwrap_or_default()
+    }
+
+    async fn submit(&mut self, index: usize, items: Vec<Planned>) -> Result<(), Failure> {
+        let number = self.next_number;
+        self.next_number += 1;
+        let row = &self.folders[index].row;
+        let intents: Vec<IntentItem> = items
+            .iter()
+            .map(|item| IntentItem {
+                source_id: item.id.clone(),
+                exact: item.found.exact,
+                canonical: item.found.canonical,
+                size_bytes: item.found.size_bytes,
+                received: item.received_seconds(),
+                flags: item.flags.clone(),
+                hint: item.found.hint,
+            })
+            .collect();
+        let (signal, ready) = ready();
+        let batch = Batch {
+            folder: row.target_path.clone(),
+            items: items
+                .iter()
+                .map(|item| BatchItem {
+                    kind: item.kind,
+                    flags: item.flags.clone(),
+                    received: item.received,
+                    body: item.body.clone(),
+                })
+                .collect(),
+            ready,
+        };
+        let (store, lease, folder, mark) = (&self.work.store, &self.work.lease, row.folder, self.mark(index));
+        let record = async {
+            let mut tx = store.write(lease).await?;
+            tx.open_intent(number, folder, &mark, &intents).await?;
+            tx.commit().await?;
+            // Nobody is waiting any more only when the sending has failed; the intent then is found open.
+            let _ = signal.send(());
+            Ok::<(), Failure>(())
+        };
+        let (recorded, submitted) = tokio::join!(record, self.target.submit(batch));
+        recorded?;
+        submitted.on_target()?;
+        self.folders[index].flights += 1;
+        self.flights.push_back(Flight { folder: index, number, items });
+        Ok(())
+    }
+
+    /// Learns the outcome of the oldest batch on its way, and records it.
+    pub(crate) async fn settle_one(&mut self) -> Result<(), Failure> {
+        let Some(flight) = self.flights.pop_front() else { return Ok(()) };
+        let outcome = self.target.outcome().await.on_target()?;
+        if let Some(error) = doubt(&outcome) {
+            return Err(Failure { side: Some(Side::Target), error });
+        }
+        if refusal(&outcome).is_none() {
+            return self.stored(flight, outcome).await;
+        }
+        // The others on their way first: nothing else may be asked of the target before.
+        let mut refused = vec![(flight, outcome)];
+        while let Some(flight) = self.flights.pop_front() {
+            let outcome = self.target.outcome().await.on_target()?;
+            if let Some(error) = doubt(&outcome) {
+                return Err(Failure { side: Some(Side::Target), error });
+            }
+            if refusal(&outcome).is_some() {
+                refused.push((flight, outcome));
+            } else {
+                self.stored(flight, outcome).await?;
+            }
+        }
+        for (flight, outcome) in refused {
+            self.refused(flight, outcome).await?;
+        }
+        Ok(())
+    }
+
+    /// Every item of a batch is on the target.
+    async fn stored(&mut self, flight: Flight, outcome: Outcome) -> Result<(), Failure> {
+        let ids: Vec<Option<ItemId>> = outcome
+            .items
+            .into_iter()
+            .map(|item| match item {
+                ItemOutcome::Stored(id) => id,
+                ItemOutcome::Refused(_) | ItemOutcome::InDoubt(_) => None,
+            })
+            .collect();
+        let index = flight.folder;
+        let work = &mut self.folders[index];
+        work.flights -= 1;
+        work.added(outcome.validity, &ids);
+        let then = flight.items.iter().rev().find_map(|item| item.then.clone());
+        let (mut items, mut bytes) = (0, 0);
+        for (planned, id) in flight.items.into_iter().zip(ids) {
+            items += 1;
+            bytes += planned.found.size_bytes;
+            self.copied(index, &planned, id);
+        }
+        self.work.progress.add(self.work.mailbox.mailbox, items, bytes, 0);
+        let work = &mut self.folders[index];
+        if work.deferred.is_empty() && then.is_some() {
+            work.cursor = then;
+        }
+        self.commit(index, &[flight.number]).await?;
+        self.finish_if_simple(index).await
+    }
+
+    fn copied(&mut self, index: usize, planned: &Planned, id: Option<ItemId>) {
+        let work = &mut self.folders[index];
+        self.report.copied += 1;
+        self.report.bytes += planned.found.size_bytes;
+        work.without_id += u64::from(id.is_none());
+        work.fates += u64::from(!planned.failed_before);
+        if planned.failed_before {
+            work.cleared.push(planned.id.clone());
+        }
+        work.facts.push(copied_fact(planned, id));
+    }
+
+    /// Writes what is pending for a folder, and closes these batches.
+    pub(crate) async fn commit(&mut self, index: usize, close: &[i64]) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        // A cursor says that everything before it is dealt with: flags, removals and items put off as well.
+        let is_clear = work.deferred.is_empty()
+            && work.flag_changes.is_empty()
+            && work.gone.is_empty()
+            && work.seen.is_empty()
+            && work.read_again.is_empty();
+        let cursor = work.cursor.take().filter(|_| is_clear);
+        let (facts, failures) = (std::mem::take(&mut work.facts), std::mem::take(&mut work.failures));
+        let (cleared, exceptions) = (std::mem::take(&mut work.cleared), std::mem::take(&mut work.exceptions));
+        let is_empty = facts.is_empty() && failures.is_empty() && exceptions.is_empty() && close.is_empty();
+        if (is_empty && cursor.is_none()) || self.work.dry_run {
+            return Ok(());
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.add_facts(&work.row, &facts).await?;
+        tx.clear_failures(work.row.folder, &cleared).await?;
+        tx.add_failures(work.row.folder, &failures).await?;
+        for exception in &exceptions {
+            tx.add_exception(exception).await?;
+        }
+        if let Some(cursor) = &cursor {
+            tx.set_cursor(work.row.folder, &cursor.0).await?;
+            work.row.cursor = Some(cursor.0.clone());
+        }
+        // Where batches are still on their way, the target's state beyond them is not known for good yet.
+        if let Some(now) = work.now.filter(|now| work.row.target != Some(*now)) {
+            tx.set_target_state(work.row.folder, &now).await?;
+            work.row.target = Some(now);
+        }
+        for number in close {
+            tx.close_intent(self.work.lease.fence, *number).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A batch, or items of it, were refused: look, keep what arrived, and send the rest in halves until each culprit is
+    /// alone.
+    async fn refused(&mut self, flight: Flight, outcome: Outcome) -> Result<(), Failure> {
+        let index = flight.folder;
+        self.folders[index].flights -= 1;
+        let (mut stored, mut refused) = (Vec::new(), Vec::new());
+        let mut error = None;
+        for (planned, item) in flight.items.into_iter().zip(outcome.items) {
+            match item {
+                ItemOutcome::Stored(id) => stored.push((planned, id)),
+                ItemOutcome::Refused(refusal) | ItemOutcome::InDoubt(refusal) => {
+                    refused.push((planned, refusal.clone()));
+                    error.get_or_insert(refusal);
+                }
+            }
+        }
+        let Some(error) = error else { return Ok(()) };
+        let one_by_one = !stored.is_empty() || !self.target.offers().batches_whole;
+        let ids: Vec<Option<ItemId>> = stored.iter().map(|(_, id)| id.clone()).collect();
+        let work = &mut self.folders[index];
+        work.added(outcome.validity, &ids);
+        for (planned, id) in stored {
+            self.copied(index, &planned, id);
+        }
+        let rest = self.look_for_refused(index, refused).await?;
+        if stops_all(&error) {
+            return self.give_up(index, flight.number, error).await;
+        }
+        if one_by_one {
+            // Each item had its own answer.
+            for (planned, refusal) in rest {
+                self.fail_planned(index, &planned, &refusal);
+            }
+            self.commit(index, &[flight.number]).await?;
+            return self.finish_if_simple(index).await;
+        }
+        self.commit(index, &[flight.number]).await?;
+        let mut parts = halve(rest);
+        while let Some(part) = parts.pop() {
+            let kept = part.clone();
+            self.submit(index, part).await?;
+            let Some(flight) = self.flights.pop_front() else { continue };
+            let outcome = self.target.outcome().await.on_target()?;
+            if let Some(error) = doubt(&outcome) {
+                return Err(Failure { side: Some(Side::Target), error });
+            }
+            let Some(error) = refusal(&outcome) else {
+                self.stored(flight, outcome).await?;
+                continue;
+            };
+            self.folders[index].flights -= 1;
+            let refused = kept.into_iter().map(|planned| (planned, error.clone())).collect();
+            let rest = self.look_for_refused(index, refused).await?;
+            if stops_all(&error) {
+                return self.give_up(index, flight.number, error).await;
+            }
+            if let [(planned, error)] = rest.as_slice() {
+                self.fail_planned(index, planned, error);
+                self.commit(index, &[flight.number]).await?;
+            } else {
+                self.commit(index, &[flight.number]).await?;
+                parts.extend(halve(rest));
+            }
+        }
+        self.finish_if_simple(index).await
+    }
+
+    /// Nothing more can be sent to this mailbox now: what was sent is recorded, the rest has no fate yet.
+    async fn give_up(&mut self, index: usize, number: i64, error: Error) -> Result<(), Failure> {
+        self.commit(index, &[number]).await?;
+        let error = if error.ends_session() { error } else { error.reaching(Scope::Mailbox) };
+        Err(Failure { side: Some(Side::Target), error })
+    }
+
+    /// Looks whether refused items are on the target all the same. Those that are not come back.
+    async fn look_for_refused(
+        &mut self,
+        index: usize,
+        refused: Vec<(Planned, Error)>,
+    ) -> Result<Vec<(Planned, Error)>, Failure> {
+        let path = self.folders[index].row.target_path.clone();
+        let before = self.mark(index);
+        let state = match self.target.state(&path).await {
+            Ok(state) => state,
+            // Without the folder there is nothing in it.
+            Err(error) if error.cause == Cause::Missing => return Ok(refused),
+            Err(error) => return Err(error).on_target(),
+        };
+        if state.has_same_items(&before) {
+            return Ok(refused);
+        }
+        let mut pool = Pool::new(self.unknown_items(index, &before).await?);
+        let mut rest = Vec::new();
+        for (planned, error) in refused {
+            match pool.find_same(&wanted(&planned)) {
+                Some(candidate) => self.copied(index, &planned, Some(candidate.id)),
+                None => rest.push((planned, error)),
+            }
+        }
+        Ok(rest)
+    }
+
+    fn fail_planned(&mut self, index: usize, planned: &Planned, error: &Error) {
+        let row = &self.folders[index].row;
+        let (from, to) = (row.path.to_string(), row.target_path.to_string());
+        let what = format!("cannot copy item {} of {from:?} to {to:?}: {}", planned.id, error.what);
+        let fact = Fact { fate: Fate::Failed, ..copied_fact(planned, None) };
+        let cause = if error.cause == Cause::InDoubt { Cause::Refused } else { error.cause };
+        self.fail(index, fact, cause, what, error.server.clone(), None);
+    }
+
+    /// The first batch of a mailbox is read back: a target that changes bytes is found before much is there.
+    async fn prove_bytes(&mut self) -> Result<(), Failure> {
+        let Some(flight) = self.flights.back() else { return Ok(()) };
+        let (index, before) = (flight.folder, self.mark(flight.folder));
+        let sent: Vec<Planned> = flight.items.clone();
+        let failed = self.report.failed;
+        self.drain().await?;
+        if self.report.failed > failed {
+            return Ok(()); // The batch was refused in part: the next one is read back.
+        }
+        let path = self.folders[index].row.target_path.clone();
+        let row = self.folders[index].row.clone();
+        let ids = match (sent.first(), sent.last()) {
+            (Some(first), Some(last)) => {
+                let known = self.work.store.items_between(self.work.key, &row, &first.id, &last.id).await?;
+                let is_sent = |id: &ItemId| sent.iter().any(|planned| planned.id == *id);
+                known.into_iter().filter(|item| is_sent(&item.source_id)).filter_map(|item| item.target_id).collect()
+            }
+            _ => Vec::new(),
+        };
+        let ids: Vec<ItemId> = if ids.len() == sent.len() {
+            ids
+        } else {
+            let listed = self.target.since(&path, &before).await.on_target()?;
+            listed.into_iter().map(|(id, _)| id).collect()
+        };
+        let back = self.read_target(&path, &ids).await?;
+        let mut pool = Pool::new(back);
+        let altered = sent.iter().find(|planned| pool.find_same(&wanted(planned)).is_none());
+        if let Some(planned) = altered {
+            let canonical = pool.left().any(|candidate| candidate.found.canonical == planned.found.canonical);
+            let how = if canonical { "other line ends or another date" } else { "other bytes or another date" };
+            let what = format!(
+                "the target gives back {how} than it was given: item {} of {:?} was read back from {:?} and is not as sent",
+                planned.id,
+                row.path.to_string(),
+                path.to_string()
+            );
+            return Err(Failure { side: Some(Side::Target), error: Error::new(Cause::Altered, Scope::Mailbox, what) });
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.set_bytes_proved().await?;
+        tx.commit().await?;
+        self.bytes_proved = true;
+        Ok(())
+    }
+
+    /// Reads items of a folder of the target, whole, and keeps what their bytes show.
+    pub(crate) async fn read_target(
+        &mut self,
+        path: &model::FolderPath,
+        ids: &[ItemId],
+    ) -> Result<Vec<Candidate>, Failure> {
+        let mut candidates = Vec::new();
+        if ids.is_empty() {
+            return Ok(candidates);
+        }
+        let mut reading = self.target.items(path, ids, &self.work.look_holds).await.on_target()?;
+        loop {
+            let arrivals = next(reading.as_mut()).await.on_target()?;
+            if arrivals.is_empty() {
+                return Ok(candidates);
+            }
+            for arrival in arrivals {
+                if let Arrival::Item(examined) = arrival {
+                    candidates.push(Candidate {
+                        id: examined.item.id,
+                        found: examined.found,
+                        received: examined.item.received.map(|at| at.unix_seconds),
+                        flags: examined.item.flags,
+                    });
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn wanted(planned: &Planned) -> Wanted<'_> {
+    Wanted { found: &planned.found, received: planned.received_seconds(), flags: &planned.flags }
+}
+
+fn copied_fact(planned: &Planned, id: Option<ItemId>) -> Fact {
+    Fact {
+        source_id: planned.id.clone(),
+        fate: Fate::Copied,
+        size_bytes: planned.found.size_bytes,
+        received: planned.received_seconds(),
+        exact: Some(planned.found.exact),
+        canonical: Some(planned.found.canonical),
+        source_flags: planned.flags.clone(),
+        target_id: id,
+        target_flags: None,
+        read_back: None,
+    }
+}
+
+/// The error of an outcome that was not heard of.
+fn doubt(outcome: &Outcome) -> Option<Error> {
+    outcome.items.iter().find_map(|item| match item {
+        ItemOutcome::InDoubt(error) => Some(error.clone()),
+        _ => None,
+    })
+}
+
+fn refusal(outcome: &Outcome) -> Option<Error> {
+    outcome.items.iter().find_map(|item| match item {
+        ItemOutcome::Refused(error) => Some(error.clone()),
+        _ => None,
+    })
+}
+
+/// Does a refusal mean that sending more is of no use now? No room, no right, or not just now.
+fn stops_all(error: &Error) -> bool {
+    matches!(error.cause, Cause::OverQuota | Cause::Permission | Cause::Missing)
+        || matches!(error.retry, connector::Retry::Now | connector::Retry::Later(_))
+        || error.ends_session()
+}
+
+/// Two halves to be sent apart, the first one on top; a single item alone.
+fn halve(mut items: Vec<(Planned, Error)>) -> Vec<Vec<Planned>> {
+    let plain = |items: Vec<(Planned, Error)>| items.into_iter().map(|(planned, _)| planned).collect();
+    let second = items.split_off(items.len() / 2);
+    [second, items].into_iter().filter(|part| !part.is_empty()).map(plain).collect()
+}
+
+impl FolderWork {
+    /// These ids were added to the target folder: where it stands now, if nobody else has added any between.
+    fn added(&mut self, validity: Option<u64>, ids: &[Option<ItemId>]) {
+        match self.now.and_then(|now| after_append(&now, validity, ids)) {
+            Some(now) if !self.is_unsure => self.now = Some(now),
+            _ => self.is_unsure = true,
+        }
+    }
+}
+
+fn after_append(now: &FolderState, validity: Option<u64>, ids: &[Option<ItemId>]) -> Option<FolderState> {
+    if validity.is_some_and(|validity| validity != now.validity) {
+        return None;
+    }
+    let mut next = now.next;
+    for id in ids {
+        if u64::from(id.as_ref()?.as_u32()?) != next {
+            return None;
+        }
+        next += 1;
+    }
+    Some(FolderState { next, count: now.count + ids.len() as u64, ..*now })
+}

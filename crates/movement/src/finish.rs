@@ -1,0 +1,376 @@
+//! The end of a pass: what was put off while folders were being read, and the proof that every item has a fate.
+//!
+//! A folder is complete when the ledger has a fate for exactly as many items as the source said it holds. Where the two
+//! disagree nothing is assumed: the source is asked for the whole list, what lacks a fate is read, what is no longer
+//! there is dealt with, and they are compared again.
+
+use std::collections::HashSet;
+
+use connector::{FlagChange, Source};
+use model::{Cause, Fate, FolderState, ItemId, Side};
+use store::{Fact, FlagFact, LedgerItem};
+
+use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
+use crate::failure::{Failure, OnSide};
+use crate::matching::{Candidate, Pool, Wanted};
+use crate::pass::{LASTING, Pass, exception};
+use crate::reading::Task;
+
+/// Flags are changed, and their changes recorded, this many items at a time.
+const FLAG_CHANGES: usize = 1000;
+
+/// Why a removal waits.
+const REMOVED_AT_SOURCE: &str = "removed at the source";
+
+impl Pass<'_> {
+    /// Completes a folder at once when nothing of it was put off: the usual case.
+    pub(crate) async fn finish_if_simple(&mut self, index: usize) -> Result<(), Failure> {
+        let work = &self.folders[index];
+        let Some(end) = &work.end else { return Ok(()) };
+        let is_simple = work.flights == 0
+            && work.batch.is_empty()
+            && work.deferred.is_empty()
+            && work.flag_changes.is_empty()
+            && work.gone.is_empty()
+            && work.seen.is_empty()
+            && work.read_again.is_empty()
+            && work.without_id == 0
+            && !work.is_unsure
+            && work.unusable.is_none()
+            && !end.listed_all;
+        let state = end.state;
+        if is_simple && self.fates(index).await? == state.count {
+            self.complete(index, state).await?;
+        }
+        Ok(())
+    }
+
+    /// How many items of a folder have a fate. What is pending is written first, so that the ledger can be asked.
+    async fn fates(&mut self, index: usize) -> Result<u64, Failure> {
+        if self.folders[index].is_fresh {
+            return Ok(self.folders[index].fates);
+        }
+        self.commit(index, &[]).await?;
+        Ok(self.work.store.count_items(self.work.key, &self.folders[index].row).await?)
+    }
+
+    /// Everything of a folder has a fate: the cursor goes to its end.
+    async fn complete(&mut self, index: usize, state: FolderState) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        work.is_done = true;
+        work.cursor = None;
+        let Some(end) = work.end.take() else { return Ok(()) };
+        self.commit(index, &[]).await?;
+        let work = &mut self.folders[index];
+        let is_known = work.row.source == Some(state) && work.row.cursor.as_ref() == Some(&end.cursor.0);
+        if is_known || self.work.dry_run {
+            return Ok(());
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.set_cursor(work.row.folder, &end.cursor.0).await?;
+        tx.set_source_state(work.row.folder, &state).await?;
+        tx.commit().await?;
+        work.row.cursor = Some(end.cursor.0);
+        work.row.source = Some(state);
+        Ok(())
+    }
+
+    /// Does what was put off, folder by folder. The source comes back.
+    pub(crate) async fn finish_folders(&mut self, mut source: Box<dyn Source>) -> Result<Box<dyn Source>, Failure> {
+        for index in 0..self.folders.len() {
+            if *self.work.stop.borrow() {
+                return Err(Failure::stopped());
+            }
+            source = self.finish_folder(index, source).await?;
+        }
+        Ok(source)
+    }
+
+    async fn finish_folder(&mut self, index: usize, mut source: Box<dyn Source>) -> Result<Box<dyn Source>, Failure> {
+        if self.folders[index].is_done && self.folders[index].read_again.is_empty() {
+            return Ok(source);
+        }
+        self.settle_deferred(index);
+        self.settle_gone(index).await?;
+        self.retry_failed(index).await?;
+        source = self.read_put_off(index, source).await?;
+        self.send_flag_changes(index).await?;
+        self.commit(index, &[]).await?;
+        self.learn_ids(index).await?;
+        let Some(end) = &self.folders[index].end else { return Ok(source) };
+        let mut state = end.state;
+        if self.work.dry_run {
+            return Ok(source);
+        }
+        if self.fates(index).await? != state.count {
+            (source, state) = self.recount(index, source).await?;
+        }
+        if self.fates(index).await? == state.count {
+            self.complete(index, state).await?;
+        } else {
+            // The folder changed while it was being counted: the next pass goes on.
+            self.report.again = true;
+        }
+        Ok(source)
+    }
+
+    /// Items that waited for better uses of what is on the target: now all of them are known.
+    fn settle_deferred(&mut self, index: usize) {
+        let deferred = std::mem::take(&mut self.folders[index].deferred);
+        if deferred.is_empty() {
+            return;
+        }
+        let wanted: Vec<Wanted<'_>> = deferred
+            .iter()
+            .map(|item| Wanted {
+                found: &item.found,
+                received: item.received.map(|at| at.unix_seconds),
+                flags: &item.flags,
+            })
+            .collect();
+        let given = self.folders[index].pool.settle(&wanted);
+        let may_be: Vec<Option<ItemId>> = wanted
+            .iter()
+            .zip(&given)
+            .map(|(wanted, given)| match given {
+                Some(_) => None,
+                None => self.folders[index].pool.may_be(wanted).map(|candidate| candidate.id.clone()),
+            })
+            .collect();
+        drop(wanted);
+        let max = self.target.offers().item_bytes_max;
+        for ((item, given), may_be) in deferred.into_iter().zip(given).zip(may_be) {
+            let verdict = self.work.policy.judge(&item.found, &self.work.losses, max);
+            let source = AtSource::Read { flags: &item.flags, verdict };
+            let target = match (&given, &may_be) {
+                (Some(_), _) => OnTarget::Theirs,
+                (None, Some(_)) => OnTarget::MayBe,
+                (None, None) => OnTarget::Unknown,
+            };
+            let mut fact = Fact {
+                source_id: item.id.clone(),
+                fate: Fate::Adopted,
+                size_bytes: item.found.size_bytes,
+                received: item.received.map(|at| at.unix_seconds),
+                exact: Some(item.found.exact),
+                canonical: Some(item.found.canonical),
+                source_flags: item.flags.clone(),
+                target_id: None,
+                target_flags: None,
+                read_back: None,
+            };
+            match decide(&source, &InLedger::Nothing, target, self.work.setting) {
+                Intent::Adopt => {
+                    if let Some(candidate) = &given {
+                        self.adopt(index, &mut fact, candidate);
+                    }
+                    self.settled(index, fact, None, item.failed_before);
+                }
+                Intent::Hold(cause) => {
+                    let row = &self.folders[index].row;
+                    let what = format!(
+                        "item {} of {:?} and item {} of {:?} on the target have one date and one Message-ID (or From and \
+                         Date) but other bytes: they may be the same message, or not; nothing was copied",
+                        item.id,
+                        row.path.to_string(),
+                        may_be.as_ref().map(ToString::to_string).unwrap_or_default(),
+                        row.target_path.to_string()
+                    );
+                    let exception = exception(cause, row, Some(item.id.clone()), may_be, what);
+                    self.folders[index].exceptions.push(exception);
+                    let fact = Fact { fate: Fate::Held, ..fact };
+                    self.settled(index, fact, None, item.failed_before);
+                }
+                _ => self.folders[index].read_again.push(item.id),
+            }
+        }
+    }
+
+    /// Items that the source has no more.
+    async fn settle_gone(&mut self, index: usize) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        let mut gone: HashSet<ItemId> = std::mem::take(&mut work.gone).into_iter().collect();
+        let seen = std::mem::take(&mut work.seen);
+        let (key, row) = (self.work.key, work.row.clone());
+        if work.end.as_ref().is_some_and(|end| end.listed_all) {
+            for item in self.work.store.items(key, &row).await? {
+                // What was read in this pass lies beyond the cursor, so it is not in the list.
+                let id = item.source_id;
+                if !seen.contains(&id) && !self.folders[index].read_ids.contains(&id) {
+                    gone.insert(id);
+                }
+            }
+        }
+        self.drop_gone(index, gone.into_iter().collect()).await
+    }
+
+    /// Decides about items that the source has no more, and records it.
+    async fn drop_gone(&mut self, index: usize, gone: Vec<ItemId>) -> Result<(), Failure> {
+        let (mut hold, mut forget) = (Vec::new(), Vec::new());
+        let (key, row) = (self.work.key, self.folders[index].row.clone());
+        for id in gone {
+            let Some(known) = self.work.store.items_between(key, &row, &id, &id).await?.pop() else { continue };
+            let ledger = InLedger::Known { fate: known.fate, source_flags: &known.source_flags };
+            match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
+                Intent::HoldRemoval => hold.push(id),
+                Intent::Forget => forget.push(id),
+                _ => {}
+            }
+        }
+        self.folders[index].would.hold += hold.len() as u64;
+        if (hold.is_empty() && forget.is_empty()) || self.work.dry_run {
+            return Ok(());
+        }
+        self.report.gone += (hold.len() + forget.len()) as u64;
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.hold_removals(&row, &hold, REMOVED_AT_SOURCE).await?;
+        tx.forget_items(&row, &forget).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What failed before is tried once more in the first pass of a run, unless it would fail the same way.
+    async fn retry_failed(&mut self, index: usize) -> Result<(), Failure> {
+        let work = &self.folders[index];
+        if !self.work.setting.retry_failed || work.unusable.is_some() || work.is_fresh {
+            return Ok(());
+        }
+        let work = &self.folders[index];
+        let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &LASTING).await?;
+        let work = &mut self.folders[index];
+        for id in failed {
+            if !work.read_ids.contains(&id) && !work.read_again.contains(&id) {
+                work.read_again.push(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads items whose bytes are wanted after all; whether they are on the target has been decided.
+    async fn read_put_off(&mut self, index: usize, source: Box<dyn Source>) -> Result<Box<dyn Source>, Failure> {
+        let mut ids = std::mem::take(&mut self.folders[index].read_again);
+        if ids.is_empty() {
+            return Ok(source);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        if self.work.dry_run {
+            self.folders[index].would.copy += ids.len() as u64;
+            return Ok(source);
+        }
+        if self.folders[index].unusable.is_none() {
+            self.look(index).await?;
+        }
+        let path = self.folders[index].row.path.clone();
+        self.expect_decided(index);
+        let source = self.read(source, Task::Items(path, ids), &[]).await?;
+        self.expect_folders();
+        Ok(source)
+    }
+
+    /// Changes flags on the target, and records what they are then.
+    async fn send_flag_changes(&mut self, index: usize) -> Result<(), Failure> {
+        let changes = std::mem::take(&mut self.folders[index].flag_changes);
+        if changes.is_empty() || self.work.dry_run {
+            return Ok(());
+        }
+        self.commit(index, &[]).await?;
+        let (path, row) = (self.folders[index].row.target_path.clone(), self.folders[index].row.clone());
+        for changes in changes.chunks(FLAG_CHANGES) {
+            let (facts, changes): (Vec<FlagFact>, Vec<FlagChange>) = changes.iter().cloned().unzip();
+            let now = self.target.change_flags(&path, &changes).await.on_target()?;
+            let facts: Vec<FlagFact> =
+                facts.into_iter().zip(now).map(|(fact, target_flags)| FlagFact { target_flags, ..fact }).collect();
+            self.report.flags_changed += facts.len() as u64;
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.set_flags(&row, &facts).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Where the target did not tell the ids of what it stored, or somebody else added items meanwhile: looks, so that
+    /// the ledger knows where the folder stands.
+    async fn learn_ids(&mut self, index: usize) -> Result<(), Failure> {
+        let work = &self.folders[index];
+        if (work.without_id == 0 && !work.is_unsure) || self.work.dry_run || work.unusable.is_some() {
+            return Ok(());
+        }
+        let (path, row) = (work.row.target_path.clone(), work.row.clone());
+        let mark = work.now.unwrap_or_default();
+        let state = self.target.state(&path).await.on_target()?;
+        let listed = self.target.since(&path, &mark).await.on_target()?;
+        let known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path).await?;
+        let mut unknown: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
+        let mut facts = Vec::new();
+        if self.folders[index].without_id > 0 {
+            let candidates = self.read_target(&path, &unknown).await?;
+            let mut pool = Pool::new(candidates);
+            for item in self.work.store.items_without_target_id(self.work.key, &row).await? {
+                if let Some(candidate) = item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
+                    facts.push(known_as(item, candidate));
+                }
+            }
+            unknown = pool.left().map(|candidate| candidate.id.clone()).collect();
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.add_facts(&row, &facts).await?;
+        if unknown.is_empty() {
+            tx.set_target_state(row.folder, &state).await?;
+        }
+        tx.commit().await?;
+        let work = &mut self.folders[index];
+        work.without_id = 0;
+        work.is_unsure = false;
+        if unknown.is_empty() {
+            work.now = Some(state);
+            work.row.target = Some(state);
+        }
+        Ok(())
+    }
+
+    /// The ledger and the source disagree about how many items there are: the source's whole list decides.
+    async fn recount(
+        &mut self,
+        index: usize,
+        mut source: Box<dyn Source>,
+    ) -> Result<(Box<dyn Source>, FolderState), Failure> {
+        let path = self.folders[index].row.path.clone();
+        let state = source.state(&path).await.on_source()?;
+        let listed = source.list(&path).await.on_source()?;
+        let listed: HashSet<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
+        let row = self.folders[index].row.clone();
+        self.commit(index, &[]).await?;
+        let known = self.work.store.items(self.work.key, &row).await?;
+        let known: HashSet<ItemId> = known.into_iter().map(|item| item.source_id).collect();
+        let gone: Vec<ItemId> = known.difference(&listed).cloned().collect();
+        self.folders[index].read_again = listed.difference(&known).cloned().collect();
+        self.folders[index].is_fresh = false;
+        self.drop_gone(index, gone).await?;
+        source = self.read_put_off(index, source).await?;
+        self.commit(index, &[]).await?;
+        self.learn_ids(index).await?;
+        if listed.len() as u64 != state.count {
+            let what = format!("the folder {:?} changed while it was being read", path.to_string());
+            self.report.blocked(Cause::Unavailable, Some(Side::Source), what);
+        }
+        let end = self.folders[index].end.as_ref().map(|end| end.state).unwrap_or_default();
+        Ok((source, FolderState { count: state.count, ..end }))
+    }
+}
+
+/// The fact that an item lies on the target as this candidate.
+pub(crate) fn known_as(item: LedgerItem, candidate: Candidate) -> Fact {
+    Fact {
+        source_id: item.source_id,
+        fate: item.fate,
+        size_bytes: item.size_bytes,
+        received: item.received,
+        exact: item.exact,
+        canonical: item.canonical,
+        source_flags: item.source_flags,
+        target_id: Some(candidate.id),
+        target_flags: Some(candidate.flags),
+        read_back: None,
+    }
+}

@@ -1,0 +1,311 @@
+//! Looking: what is on the target that the ledger does not know.
+//!
+//! Before the first item is sent to a folder under a new lease, everything that appeared there since it was last
+//! accounted for is read and matched: against batches whose outcome is not known (found: *ours*), against copies that a
+//! late worker made twice (removed only under all the conditions of *Late writers*), and then kept as candidates for
+//! items of the source that have no fate yet (found: *adopted*). This does not depend on an open intent, since the last
+//! commits of a ledger may be lost in a power cut.
+
+use std::time::Duration;
+
+use connector::Removal;
+use model::{Cause, Fate, FolderState, Scope, Side};
+use store::{Fact, IntentItem, IntentState};
+
+use crate::failure::{Failure, OnSide};
+use crate::finish::known_as;
+use crate::matching::{Candidate, Pool};
+use crate::pass::{Pass, exception};
+
+impl Pass<'_> {
+    /// Looks at the target folder, once a pass, before anything is sent to it.
+    pub(crate) async fn look(&mut self, index: usize) -> Result<(), Failure> {
+        if self.folders[index].now.is_some() {
+            return Ok(());
+        }
+        let folder = self.folders[index].row.folder;
+        let has_open = self.intents.iter().any(|i| i.folder == folder && i.state == IntentState::Open);
+        let recorded = self.folders[index].row.target;
+        if !has_open {
+            let listed = self.folders[index].listed;
+            let now = match listed {
+                Some(state) => state,
+                None => {
+                    self.drain().await?;
+                    let path = self.folders[index].row.target_path.clone();
+                    match self.target.state(&path).await {
+                        Ok(state) => state,
+                        Err(error) if error.cause == Cause::Missing && self.work.dry_run => FolderState::default(),
+                        Err(error) => return Err(error).on_target(),
+                    }
+                }
+            };
+            let is_accounted = recorded.map_or(now.count == 0, |recorded| now.has_same_items(&recorded));
+            if is_accounted {
+                self.folders[index].now = Some(now);
+                return Ok(());
+            }
+        }
+        self.drain().await?;
+        self.wait_for_last_bytes(folder).await?;
+        self.match_unknown(index).await
+    }
+
+    /// At the end of a pass: batches resolved after a lapsed lease are looked for again, in case their sender was only
+    /// frozen; and batches still open in folders that were not written to.
+    pub(crate) async fn look_for_late_ones(&mut self) -> Result<(), Failure> {
+        if self.work.dry_run || self.intents.is_empty() {
+            return Ok(());
+        }
+        let now = self.work.store.now().await?;
+        let gap = self.work.tuning.late_look_gap.as_millis() as i64;
+        for index in 0..self.folders.len() {
+            let folder = self.folders[index].row.folder;
+            let is_due = |state: IntentState| match state {
+                IntentState::Open => true,
+                IntentState::Watched { looked_at, .. } => looked_at + gap <= now,
+            };
+            if self.intents.iter().any(|intent| intent.folder == folder && is_due(intent.state))
+                && self.folders[index].unusable.is_none()
+            {
+                self.wait_for_last_bytes(folder).await?;
+                self.match_unknown(index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A batch whose sender is gone may still be on its way, or being written by the server.
+    async fn wait_for_last_bytes(&mut self, folder: i64) -> Result<(), Failure> {
+        let open = self.intents.iter().filter(|i| i.folder == folder && i.state == IntentState::Open);
+        let Some(latest) = open.map(|intent| intent.opened_at).max() else { return Ok(()) };
+        let settle = self.work.tuning.settle.as_millis() as i64;
+        let left = latest + settle - self.work.store.now().await?;
+        if left > 0 {
+            tokio::time::sleep(Duration::from_millis(left.unsigned_abs())).await;
+        }
+        Ok(())
+    }
+
+    /// Items in the target folder that the ledger does not know, read whole.
+    pub(crate) async fn unknown_items(&mut self, index: usize, mark: &FolderState) -> Result<Vec<Candidate>, Failure> {
+        let path = self.folders[index].row.target_path.clone();
+        let listed = self.target.since(&path, mark).await.on_target()?;
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path).await?;
+        known.extend(self.folders[index].facts.iter().filter_map(|fact| fact.target_id.clone()));
+        let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
+        self.read_target(&path, &unknown).await
+    }
+
+    /// Reads what the ledger does not know of the target folder and matches it.
+    async fn match_unknown(&mut self, index: usize) -> Result<(), Failure> {
+        let path = self.folders[index].row.target_path.clone();
+        let folder = self.folders[index].row.folder;
+        let now = self.target.state(&path).await.on_target()?;
+        let recorded = self.folders[index].row.target;
+        if let Some(recorded) = recorded
+            && recorded.validity != now.validity
+        {
+            let what = format!(
+                "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
+                path.to_string()
+            );
+            let error = connector::Error::new(Cause::TargetRenumbered, Scope::Mailbox, what);
+            return Err(Failure { side: Some(Side::Target), error });
+        }
+        let from_start = FolderState { validity: now.validity, next: 1, count: 0, change: 0 };
+        let mut mark = recorded.unwrap_or(from_start);
+        for intent in self.intents.iter().filter(|intent| intent.folder == folder) {
+            if intent.mark.validity == mark.validity && intent.mark.next < mark.next {
+                mark = intent.mark;
+            }
+        }
+        let candidates = self.unknown_items(index, &mark).await?;
+        let mut pool = Pool::new(candidates);
+        self.match_stored_without_id(index, &mut pool).await?;
+        self.match_open_intents(index, &mut pool).await?;
+        self.match_late_copies(index, &mut pool).await?;
+        let work = &mut self.folders[index];
+        work.now = Some(now);
+        work.pool = pool;
+        if !self.work.dry_run {
+            self.record_look(index, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Items that the target stored without telling their ids.
+    async fn match_stored_without_id(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+        if pool.is_empty() {
+            return Ok(());
+        }
+        let row = self.folders[index].row.clone();
+        for item in self.work.store.items_without_target_id(self.work.key, &row).await? {
+            if let Some(candidate) = item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
+                self.folders[index].facts.push(known_as(item, candidate));
+            }
+        }
+        Ok(())
+    }
+
+    /// Items of batches whose outcome is not known.
+    async fn match_open_intents(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+        let folder = self.folders[index].row.folder;
+        let open: Vec<IntentItem> = self
+            .intents
+            .iter()
+            .filter(|intent| intent.folder == folder && intent.state == IntentState::Open)
+            .flat_map(|intent| intent.items.clone())
+            .collect();
+        for item in open {
+            let has_fate = self.has_copy(index, &item).await?;
+            if has_fate {
+                continue; // Sent again since, or recorded: another copy of it is a late one.
+            }
+            let Some(candidate) = pool.find_digest(item.exact, item.received) else { continue };
+            let work = &mut self.folders[index];
+            self.report.copied += 1;
+            self.report.bytes += item.size_bytes;
+            work.cleared.push(item.source_id.clone());
+            work.facts.push(Fact {
+                source_id: item.source_id,
+                fate: Fate::Copied,
+                size_bytes: item.size_bytes,
+                received: item.received,
+                exact: Some(item.exact),
+                canonical: Some(item.canonical),
+                source_flags: item.flags,
+                target_id: Some(candidate.id),
+                target_flags: Some(candidate.flags),
+                read_back: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Does the ledger, or what is about to be written to it, hold a copy of this item?
+    async fn has_copy(&mut self, index: usize, item: &IntentItem) -> Result<bool, Failure> {
+        let work = &self.folders[index];
+        let is_copy = |fate| matches!(fate, Fate::Copied | Fate::Adopted);
+        if work.facts.iter().any(|fact| fact.source_id == item.source_id && is_copy(fact.fate)) {
+            return Ok(true);
+        }
+        let id = &item.source_id;
+        let known = self.work.store.items_between(self.work.key, &work.row, id, id).await?;
+        Ok(known.iter().any(|known| is_copy(known.fate)))
+    }
+
+    /// Copies that a worker made after its lease had lapsed: listed, and removed only if the ledger holds another copy,
+    /// nothing of it was changed, and nobody uses the target yet.
+    async fn match_late_copies(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+        if pool.is_empty() {
+            return Ok(());
+        }
+        let folder = self.folders[index].row.folder;
+        let sent: Vec<IntentItem> = self
+            .intents
+            .iter()
+            .filter(|intent| intent.folder == folder)
+            .flat_map(|intent| intent.items.clone())
+            .collect();
+        for item in sent {
+            if !self.has_copy(index, &item).await? {
+                continue;
+            }
+            while let Some(candidate) = pool.find_digest(item.exact, item.received) {
+                self.late_copy(index, &item, &candidate).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn late_copy(&mut self, index: usize, item: &IntentItem, candidate: &Candidate) -> Result<(), Failure> {
+        let (path, row) = (self.folders[index].row.target_path.clone(), self.folders[index].row.clone());
+        let named = format!("a second copy of item {} of {:?}", item.source_id, row.path.to_string());
+        let may_remove = candidate.flags == item.flags
+            && !self.work.setting.in_use
+            && self.target.offers().removes_exactly
+            && !self.work.dry_run;
+        let removed = if may_remove && self.other_copy_is_whole(index, item).await? {
+            let ids = [candidate.id.clone()];
+            let removed = self.target.remove(&path, &ids, None).await.on_target()?;
+            matches!(removed.first(), Some(Removal::Gone))
+        } else {
+            false
+        };
+        let what = if removed {
+            format!("{named}, made by a worker whose lease had lapsed, was removed from {:?}", path.to_string())
+        } else {
+            format!(
+                "{named}, made by a worker whose lease had lapsed, lies in {:?} as item {}: compare and remove one",
+                path.to_string(),
+                candidate.id
+            )
+        };
+        tracing::warn!(mailbox = self.work.mailbox.mailbox, removed, "a late worker's second copy was found");
+        let (source_id, target_id) = (Some(item.source_id.clone()), Some(candidate.id.clone()));
+        self.folders[index].exceptions.push(exception(Cause::LeaseLapsed, &row, source_id, target_id, what));
+        Ok(())
+    }
+
+    /// Is the copy that the ledger holds of this item there, with all its bytes?
+    async fn other_copy_is_whole(&mut self, index: usize, item: &IntentItem) -> Result<bool, Failure> {
+        let work = &self.folders[index];
+        let path = work.row.target_path.clone();
+        let pending = work.facts.iter().find(|fact| fact.source_id == item.source_id);
+        let id = match pending.and_then(|fact| fact.target_id.clone()) {
+            Some(id) => Some(id),
+            None => {
+                let id = &item.source_id;
+                let known = self.work.store.items_between(self.work.key, &work.row, id, id).await?;
+                known.into_iter().find_map(|known| known.target_id)
+            }
+        };
+        let Some(id) = id else { return Ok(false) };
+        let copy = self.read_target(&path, &[id]).await?;
+        Ok(copy.iter().any(|copy| copy.found.exact == item.exact))
+    }
+
+    /// Records what was found, and what became of the batches looked for.
+    async fn record_look(&mut self, index: usize, now: FolderState) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        let (folder, facts) = (work.row.folder, std::mem::take(&mut work.facts));
+        let exceptions = std::mem::take(&mut work.exceptions);
+        let cleared = std::mem::take(&mut work.cleared);
+        let looked_at = self.work.store.now().await?;
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.add_facts(&work.row, &facts).await?;
+        tx.clear_failures(folder, &cleared).await?;
+        for exception in &exceptions {
+            tx.add_exception(exception).await?;
+        }
+        let mut kept = Vec::new();
+        for mut intent in std::mem::take(&mut self.intents) {
+            if intent.folder == folder {
+                let looks_left = match intent.state {
+                    IntentState::Open => self.work.tuning.late_looks,
+                    IntentState::Watched { looks_left, .. } => looks_left - 1,
+                };
+                if looks_left <= 0 {
+                    tx.close_intent(intent.fence, intent.number).await?;
+                    continue;
+                }
+                tx.watch_intent(intent.fence, intent.number, looks_left).await?;
+                intent.state = IntentState::Watched { looks_left, looked_at };
+            }
+            kept.push(intent);
+        }
+        self.intents = kept;
+        tx.set_target_state(folder, &now).await?;
+        tx.commit().await?;
+        work.row.target = Some(now);
+        if !facts.is_empty() {
+            work.is_fresh = false;
+        }
+        tracing::debug!(mailbox = self.work.mailbox.mailbox, found = facts.len(), "looked at a folder");
+        Ok(())
+    }
+}

@@ -1,0 +1,731 @@
+//! One pass over one mailbox: read, decide, apply, record.
+//!
+//! A pass may be stopped at any point, by a failure, by a person or by the power; the next one goes on from the ledger.
+//! What it must never get wrong stands in three places: [`crate::look`] (what is on the target already),
+//! [`crate::batch`] (nothing is sent before its intent is durable) and here (a cursor moves only past items that have a
+//! fate).
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::{Body, Event, FlagChange, Holds, ReadFolder, Source, Target};
+use model::{Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side};
+use store::{
+    Fact, FlagFact, FolderRow, Intent as BatchIntent, Lease, LedgerItem, MailboxRow, NewException, NewFailure,
+    ProjectKey, Store,
+};
+
+use crate::decide::{AtSource, InLedger, Intent, OnTarget, Setting, decide};
+use crate::failure::{Failure, OnSide};
+use crate::matching::{Candidate, Found, Pool, Wanted};
+use crate::progress::Progress;
+use crate::reading::{Arrival, Examined, Reader, Task};
+
+/// What a pass works with.
+pub(crate) struct Work {
+    pub(crate) store: Store,
+    pub(crate) key: ProjectKey,
+    pub(crate) lease: Lease,
+    pub(crate) mailbox: MailboxRow,
+    pub(crate) policy: Policy,
+    pub(crate) losses: LossTable,
+    pub(crate) target_kinds: Vec<ItemKind>,
+    pub(crate) holds: Holds,
+    /// Room for what is read back from the target: of its own, so that looking never waits for copying.
+    pub(crate) look_holds: Holds,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) stop: tokio::sync::watch::Receiver<bool>,
+    pub(crate) tuning: Tuning,
+    pub(crate) setting: Setting,
+    pub(crate) dry_run: bool,
+}
+
+/// Sizes and times of the engine, with their reasons.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// A batch is sent once it holds this many bytes: large enough that a round trip costs little, small enough that two
+    /// of them fit in the room for bodies.
+    pub batch_bytes: u64,
+    /// Or this many items: what has to be looked for again when its outcome is lost.
+    pub batch_items: usize,
+    /// How long to wait before looking for a batch whose sender is gone: its last bytes may still be on their way or being
+    /// written by the server.
+    pub settle: Duration,
+    /// How often a batch resolved after a lapsed lease is looked for again, for a sender that was only frozen.
+    pub late_looks: i64,
+    /// The least time between two such looks.
+    pub late_look_gap: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            batch_bytes: 4 * 1024 * 1024,
+            batch_items: 500,
+            settle: Duration::from_secs(2),
+            late_looks: 3,
+            late_look_gap: Duration::from_secs(15),
+        }
+    }
+}
+
+/// What a pass did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Items copied, and their bytes.
+    pub copied: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Items found on the target.
+    pub adopted: u64,
+    /// Items that failed in this pass, for the first time or again.
+    pub failed: u64,
+    /// Items whose flags were changed.
+    pub flags_changed: u64,
+    /// Folders made on the target.
+    pub folders_made: u64,
+    /// Items that the source has no more.
+    pub gone: u64,
+    /// Every folder was read to its end and every item has a fate.
+    pub complete: bool,
+    /// What was in the way, if not.
+    pub in_the_way: Option<(Cause, Option<Side>, String)>,
+    /// There may be more at once: read again.
+    pub again: bool,
+    /// What a dry run would do, folder by folder.
+    pub would: Vec<WouldDo>,
+}
+
+impl Report {
+    /// Did the pass change anything, on the target or in what is known?
+    pub fn changed_anything(&self) -> bool {
+        self.copied + self.adopted + self.flags_changed + self.folders_made + self.gone > 0
+    }
+
+    pub(crate) fn blocked(&mut self, cause: Cause, side: Option<Side>, what: impl Into<String>) {
+        if self.in_the_way.is_none() {
+            self.in_the_way = Some((cause, side, what.into()));
+        }
+    }
+}
+
+/// What a dry run would do in a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct WouldDo {
+    /// The folder on the source.
+    pub folder: String,
+    /// The folder on the target.
+    pub target_folder: String,
+    /// Would it be made?
+    pub make: bool,
+    /// Items that would be copied.
+    pub copy: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Items that are there already.
+    pub adopt: u64,
+    /// Items that can't travel.
+    pub fail: u64,
+    /// Items whose flags would change.
+    pub flags: u64,
+    /// Items whose removal would wait for a word.
+    pub hold: u64,
+}
+
+/// An item that is to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) id: ItemId,
+    pub(crate) kind: ItemKind,
+    pub(crate) found: Findings,
+    pub(crate) flags: Flags,
+    pub(crate) received: Option<ReceivedAt>,
+    pub(crate) body: Body,
+    pub(crate) then: Option<connector::Cursor>,
+    /// It failed before: its failure is cleared when it succeeds.
+    pub(crate) failed_before: bool,
+}
+
+impl Planned {
+    pub(crate) fn received_seconds(&self) -> Option<i64> {
+        self.received.map(|at| at.unix_seconds)
+    }
+}
+
+/// An item that waits until all candidates are known.
+pub(crate) struct Deferred {
+    pub(crate) id: ItemId,
+    pub(crate) found: Findings,
+    pub(crate) flags: Flags,
+    pub(crate) received: Option<ReceivedAt>,
+    pub(crate) failed_before: bool,
+}
+
+/// A folder being worked on.
+pub(crate) struct FolderWork {
+    pub(crate) row: FolderRow,
+    /// Nothing of it is in the ledger yet.
+    pub(crate) is_fresh: bool,
+    /// Its items can't go anywhere, because of this.
+    pub(crate) unusable: Option<connector::Error>,
+    /// The target folder as listed when the pass began or when it was made.
+    pub(crate) listed: Option<FolderState>,
+    /// The target folder as far as all in it is accounted for; none before anybody looked.
+    pub(crate) now: Option<FolderState>,
+    pub(crate) pool: Pool,
+    pub(crate) deferred: Vec<Deferred>,
+    pub(crate) batch: Vec<Planned>,
+    pub(crate) batch_bytes: u64,
+    /// Batches on their way.
+    pub(crate) flights: usize,
+    /// Facts, failures and exceptions to be written with the next commit.
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) failures: Vec<NewFailure>,
+    pub(crate) cleared: Vec<ItemId>,
+    pub(crate) exceptions: Vec<NewException>,
+    /// Read this far, as of the facts above.
+    pub(crate) cursor: Option<connector::Cursor>,
+    pub(crate) flag_changes: Vec<(FlagFact, FlagChange)>,
+    pub(crate) gone: Vec<ItemId>,
+    /// Items that the cursor covers and the source has listed.
+    pub(crate) seen: HashSet<ItemId>,
+    /// Items read in this pass, in a folder that was read before.
+    pub(crate) read_ids: HashSet<ItemId>,
+    pub(crate) read_again: Vec<ItemId>,
+    /// Items stored under ids that the target did not tell.
+    pub(crate) without_id: u64,
+    /// Where the target folder stands can't be told from the answers.
+    pub(crate) is_unsure: bool,
+    /// Items with a fate, for a fresh folder.
+    pub(crate) fates: u64,
+    pub(crate) state: FolderState,
+    pub(crate) end: Option<End>,
+    pub(crate) is_done: bool,
+    pub(crate) would: WouldDo,
+}
+
+/// How the reading of a folder ended.
+pub(crate) struct End {
+    pub(crate) cursor: connector::Cursor,
+    pub(crate) state: FolderState,
+    pub(crate) listed_all: bool,
+}
+
+/// A batch on its way.
+pub(crate) struct Flight {
+    pub(crate) folder: usize,
+    pub(crate) number: i64,
+    pub(crate) items: Vec<Planned>,
+}
+
+/// A pass.
+pub(crate) struct Pass<'w> {
+    pub(crate) work: &'w Work,
+    pub(crate) target: Box<dyn Target>,
+    pub(crate) folders: Vec<FolderWork>,
+    pub(crate) flights: VecDeque<Flight>,
+    pub(crate) intents: Vec<BatchIntent>,
+    pub(crate) next_number: i64,
+    pub(crate) bytes_proved: bool,
+    pub(crate) report: Report,
+    /// The folder that arrivals belong to.
+    current: Option<usize>,
+    /// Items arriving now are not looked for among what is on the target: that has been decided.
+    decided: bool,
+}
+
+/// Failures that come out the same every time, as long as the target is the same.
+pub(crate) const LASTING: [Cause; 3] = [Cause::Nul, Cause::BareCr, Cause::MixedLineEnds];
+
+/// Makes a pass.
+pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn Target>) -> Result<Report, Failure> {
+    let intents = work.store.intents(work.key, work.mailbox.mailbox).await?;
+    let mine = intents.iter().filter(|intent| intent.fence == work.lease.fence);
+    let mut pass = Pass {
+        work,
+        target,
+        folders: Vec::new(),
+        flights: VecDeque::new(),
+        next_number: mine.map(|intent| intent.number + 1).max().unwrap_or(1),
+        intents,
+        bytes_proved: work.mailbox.bytes_proved,
+        report: Report::default(),
+        current: None,
+        decided: false,
+    };
+    let result = pass.run(source).await;
+    pass.target.close().await;
+    result.map(|()| pass.report)
+}
+
+impl Pass<'_> {
+    async fn run(&mut self, mut source: Box<dyn Source>) -> Result<(), Failure> {
+        let began_at = self.work.store.now().await?;
+        self.prove_stores(source.proof().store_id.clone()).await?;
+        let to_read = self.prepare(source.as_mut()).await?;
+        let plan: Vec<ReadFolder> = to_read.iter().map(|index| self.read_folder(*index)).collect();
+        if !plan.is_empty() {
+            source = self.read(source, Task::Folders(plan), &to_read).await?;
+        }
+        source = self.finish_folders(source).await?;
+        self.look_for_late_ones().await?;
+        source.close().await;
+        if self.work.dry_run {
+            self.report.would = self.folders.iter().map(|folder| folder.would.clone()).collect();
+            return Ok(());
+        }
+        self.report.complete = self.report.in_the_way.is_none() && !self.report.again;
+        if self.report.complete {
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.set_pass(began_at).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Records which stores were reached; two people may not reach one.
+    async fn prove_stores(&mut self, source_store: Option<String>) -> Result<(), Failure> {
+        let target_store = self.target.proof().store_id.clone();
+        let mailbox = &self.work.mailbox;
+        if (&source_store, &target_store) == (&mailbox.source_store, &mailbox.target_store) || self.work.dry_run {
+            return Ok(());
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        let other = tx.set_stores(source_store.as_deref(), target_store.as_deref()).await?;
+        let Some(other) = other else {
+            tx.commit().await?;
+            return Ok(());
+        };
+        drop(tx);
+        let named = |row: &MailboxRow| format!("{} → {}", row.roster.source_name, row.roster.target_name);
+        let rows = self.work.store.mailboxes(self.work.key).await?;
+        let other = rows.iter().find(|row| row.mailbox == other).map(named).unwrap_or_default();
+        let what = format!("{} reaches the same store as {other}; nothing was written", named(mailbox));
+        let error = connector::Error::new(Cause::SharedStore, Scope::Mailbox, what);
+        Err(Failure { side: None, error })
+    }
+
+    fn read_folder(&self, index: usize) -> ReadFolder {
+        let row = &self.folders[index].row;
+        ReadFolder { path: row.path.clone(), since: row.cursor.clone().map(connector::Cursor) }
+    }
+
+    /// Has the source read this, and takes what arrives. `folders` says which folder each of the plan is.
+    pub(crate) async fn read(
+        &mut self,
+        source: Box<dyn Source>,
+        task: Task,
+        folders: &[usize],
+    ) -> Result<Box<dyn Source>, Failure> {
+        let mut reader = Reader::start(source, task, self.work.holds.clone());
+        let taken = self.take_all(&mut reader, folders).await;
+        if let Err(failure) = taken {
+            reader.break_off();
+            return Err(failure);
+        }
+        let (source, read) = reader.finish().await;
+        self.send_all().await?;
+        read.on_source()?;
+        source.ok_or_else(|| Failure::internal("the source session was lost"))
+    }
+
+    async fn take_all(&mut self, reader: &mut Reader, folders: &[usize]) -> Result<(), Failure> {
+        use tokio::sync::mpsc::error::TryRecvError;
+        let mut stop = self.work.stop.clone();
+        loop {
+            if *stop.borrow() {
+                self.drain().await?;
+                return Err(Failure::stopped());
+            }
+            let arrivals = match reader.arrivals.try_recv() {
+                Ok(arrivals) => arrivals,
+                Err(TryRecvError::Disconnected) => return Ok(()),
+                Err(TryRecvError::Empty) if !self.flights.is_empty() => {
+                    self.settle_one().await?;
+                    continue;
+                }
+                Err(TryRecvError::Empty) => tokio::select! {
+                    arrivals = reader.arrivals.recv() => match arrivals {
+                        Some(arrivals) => arrivals,
+                        None => return Ok(()),
+                    },
+                    _ = stop.changed() => continue,
+                },
+            };
+            self.take(arrivals, folders).await?;
+        }
+    }
+
+    /// Takes what arrived, items of one folder together.
+    async fn take(&mut self, arrivals: Vec<Arrival>, folders: &[usize]) -> Result<(), Failure> {
+        let mut items = Vec::new();
+        for arrival in arrivals {
+            match arrival {
+                Arrival::Item(item) => items.push(*item),
+                Arrival::Event(event) => {
+                    self.take_items(std::mem::take(&mut items)).await?;
+                    self.take_event(event, folders).await?;
+                }
+            }
+        }
+        self.take_items(items).await
+    }
+
+    /// What arrives from now on belongs to this folder, and is not looked for on the target.
+    pub(crate) fn expect_decided(&mut self, index: usize) {
+        self.current = Some(index);
+        self.decided = true;
+    }
+
+    pub(crate) fn expect_folders(&mut self) {
+        self.current = None;
+        self.decided = false;
+    }
+
+    async fn take_event(&mut self, event: Event, folders: &[usize]) -> Result<(), Failure> {
+        if let Event::Begin { folder, state } = event {
+            let index = folders[folder];
+            self.work.progress.with(self.work.mailbox.mailbox, |progress| {
+                progress.folder = self.folders[index].row.path.to_string();
+            });
+            let work = &mut self.folders[index];
+            work.state = state;
+            // The folder was made anew since it was listed: its items belong to another row. The next pass reads it.
+            self.current = (state.validity == work.row.validity || state == FolderState::default()).then_some(index);
+            self.report.again |= self.current.is_none();
+            return Ok(());
+        }
+        let Some(index) = self.current else { return Ok(()) };
+        match event {
+            Event::Begin { .. } | Event::Item(_) => {}
+            Event::Unreadable { id, error } => self.unreadable(index, id, &error).await?,
+            Event::Flags(listed) => self.take_flags(index, listed).await?,
+            Event::Gone(ids) => self.folders[index].gone.extend(ids),
+            Event::Skipped { error } => {
+                self.report.again |= error.cause == Cause::Missing;
+                let work = &mut self.folders[index];
+                let what = format!("the folder {:?} could not be read: {error}", work.row.path.to_string());
+                work.exceptions.push(exception(error.cause, &work.row, None, None, what.clone()));
+                self.report.blocked(error.cause, Some(Side::Source), what);
+                self.current = None;
+            }
+            Event::End { cursor, state, listed_all } => {
+                self.send(index).await?;
+                self.folders[index].end = Some(End { cursor, state, listed_all });
+                self.current = None;
+                self.finish_if_simple(index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the ledger knows of items with ids from the first to the last of these.
+    async fn ledger(
+        &mut self,
+        index: usize,
+        first: &ItemId,
+        last: &ItemId,
+    ) -> Result<HashMap<ItemId, LedgerItem>, Failure> {
+        let work = &self.folders[index];
+        if work.is_fresh {
+            return Ok(HashMap::new());
+        }
+        let items = self.work.store.items_between(self.work.key, &work.row, first, last).await?;
+        Ok(items.into_iter().map(|item| (item.source_id.clone(), item)).collect())
+    }
+
+    async fn take_items(&mut self, items: Vec<Examined>) -> Result<(), Failure> {
+        let (Some(index), Some(first), Some(last)) = (self.current, items.first(), items.last()) else {
+            return Ok(());
+        };
+        let (first, last) =
+            (first.item.id.clone().min(last.item.id.clone()), first.item.id.clone().max(last.item.id.clone()));
+        if self.folders[index].unusable.is_none() {
+            self.look(index).await?;
+        }
+        if !self.folders[index].is_fresh {
+            self.folders[index].read_ids.extend(items.iter().map(|examined| examined.item.id.clone()));
+        }
+        let ledger = self.ledger(index, &first, &last).await?;
+        for examined in items {
+            let known = ledger.get(&examined.item.id);
+            self.take_item(index, examined, known).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_item(
+        &mut self,
+        index: usize,
+        Examined { item, found }: Examined,
+        known: Option<&LedgerItem>,
+    ) -> Result<(), Failure> {
+        let max = self.target.offers().item_bytes_max;
+        let verdict = self.work.policy.judge(&found, &self.work.losses, max);
+        let is_new = known.is_none_or(|known| known.fate == Fate::Failed);
+        let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
+        let work = &mut self.folders[index];
+        if let Some(error) = &work.unusable {
+            let (cause, server) = (error.cause, error.server.clone());
+            let what = format!("the folder {:?} could not be made on the target", work.row.target_path.to_string());
+            let fact = new_fact(Fate::Failed, &item, Some(&found));
+            self.fail(index, fact, cause, what, server, item.then);
+            return Ok(());
+        }
+        let mut candidate = None;
+        let mut on_target = OnTarget::Unknown;
+        if is_new && !self.decided {
+            let wanted =
+                Wanted { found: &found, received: item.received.map(|at| at.unix_seconds), flags: &item.flags };
+            match work.pool.find(&wanted) {
+                Found::Same(same) => {
+                    candidate = Some(same);
+                    on_target = OnTarget::Theirs;
+                }
+                Found::Later => {
+                    let (id, flags, received) = (item.id, item.flags, item.received);
+                    work.deferred.push(Deferred { id, found, flags, received, failed_before });
+                    return Ok(());
+                }
+                Found::Nothing => {}
+            }
+        }
+        let source = AtSource::Read { flags: &item.flags, verdict };
+        let ledger = known
+            .map_or(InLedger::Nothing, |known| InLedger::Known { fate: known.fate, source_flags: &known.source_flags });
+        match decide(&source, &ledger, on_target, self.work.setting) {
+            Intent::Copy => {
+                let then = item.then;
+                let planned = Planned {
+                    id: item.id,
+                    kind: item.kind,
+                    found,
+                    flags: item.flags,
+                    received: item.received,
+                    body: item.body,
+                    then,
+                    failed_before,
+                };
+                self.plan(index, planned).await?;
+            }
+            Intent::Adopt => {
+                let mut fact = new_fact(Fate::Adopted, &item, Some(&found));
+                let then = item.then;
+                if let Some(candidate) = candidate {
+                    self.adopt(index, &mut fact, &candidate);
+                }
+                self.settled(index, fact, then, failed_before);
+            }
+            Intent::Fail(cause) => {
+                let fact = new_fact(Fate::Failed, &item, Some(&found));
+                let what = self.cannot_travel(index, &item.id, found.size_bytes, cause);
+                self.fail(index, fact, cause, what, None, item.then);
+            }
+            Intent::ChangeFlags { add, take } => {
+                if let Some(known) = known {
+                    self.change_flags(index, known, item.flags, add, take);
+                }
+                self.passed(index, item.then);
+            }
+            Intent::Nothing
+            | Intent::Own
+            | Intent::Hold(_)
+            | Intent::Withdraw
+            | Intent::HoldRemoval
+            | Intent::Forget => self.passed(index, item.then),
+        }
+        Ok(())
+    }
+
+    /// Why an item can't travel, in words.
+    fn cannot_travel(&self, index: usize, id: &ItemId, size_bytes: u64, cause: Cause) -> String {
+        let row = &self.folders[index].row;
+        let why = match cause {
+            Cause::TooLarge => {
+                let max = self.target.offers().item_bytes_max.unwrap_or_default();
+                format!("it is {size_bytes} bytes, the target takes {max}")
+            }
+            Cause::Nul => "it holds a NUL byte, which the target cannot hold".to_owned(),
+            Cause::BareCr => "it holds a CR that no LF follows, which the target cannot hold".to_owned(),
+            Cause::MixedLineEnds => "its lines end in more than one way, which the target cannot hold".to_owned(),
+            other => other.advice().to_owned(),
+        };
+        format!("cannot copy item {id} of {:?}: {why}", row.path.to_string())
+    }
+
+    /// Takes an item that is to be copied into the batch of its folder; sends the batch when it is full.
+    async fn plan(&mut self, index: usize, planned: Planned) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        if self.work.dry_run {
+            work.would.copy += 1;
+            work.would.bytes += planned.found.size_bytes;
+            return Ok(());
+        }
+        work.batch_bytes += planned.found.size_bytes;
+        work.batch.push(planned);
+        let tuning = &self.work.tuning;
+        if work.batch_bytes >= tuning.batch_bytes || work.batch.len() >= tuning.batch_items {
+            self.send(index).await?;
+        }
+        Ok(())
+    }
+
+    /// An item is on the target already: it gains what flags it lacks.
+    pub(crate) fn adopt(&mut self, index: usize, fact: &mut Fact, candidate: &Candidate) {
+        let work = &mut self.folders[index];
+        fact.target_id = Some(candidate.id.clone());
+        fact.target_flags = Some(candidate.flags.clone());
+        if candidate.found.exact != fact.exact.unwrap_or(candidate.found.exact) {
+            fact.read_back = Some(candidate.found.exact);
+        }
+        let add = fact.source_flags.without(&candidate.flags);
+        if !add.is_empty() {
+            let change = FlagChange { id: candidate.id.clone(), add, take: Flags::NONE };
+            let (source_id, source_flags) = (fact.source_id.clone(), fact.source_flags.clone());
+            work.flag_changes.push((FlagFact { source_id, source_flags, target_flags: None }, change));
+            // Until that has happened, the ledger knows only the flags that are on both sides: after a stop the rest is
+            // seen as new.
+            fact.source_flags = fact.source_flags.intersection(&candidate.flags);
+        }
+    }
+
+    /// An item has a fate that needs no sending.
+    pub(crate) fn settled(&mut self, index: usize, fact: Fact, then: Option<connector::Cursor>, failed_before: bool) {
+        let work = &mut self.folders[index];
+        let bytes = fact.size_bytes;
+        if fact.fate == Fate::Adopted {
+            self.report.adopted += 1;
+            work.would.adopt += 1;
+            self.work.progress.add(self.work.mailbox.mailbox, 1, bytes, 0);
+        }
+        if failed_before {
+            work.cleared.push(fact.source_id.clone());
+        }
+        work.fates += 1;
+        work.facts.push(fact);
+        self.passed(index, then);
+    }
+
+    /// An item failed.
+    pub(crate) fn fail(
+        &mut self,
+        index: usize,
+        fact: Fact,
+        cause: Cause,
+        what: String,
+        server: Option<String>,
+        then: Option<connector::Cursor>,
+    ) {
+        let policy = &self.work.policy;
+        let policy = format!("{} {}.{}", policy.profile, policy.profile_version, policy.version);
+        let work = &mut self.folders[index];
+        work.failures.push(NewFailure { source_id: fact.source_id.clone(), cause, what, server, policy });
+        work.facts.push(fact);
+        work.fates += 1;
+        work.would.fail += 1;
+        self.report.failed += 1;
+        self.work.progress.add(self.work.mailbox.mailbox, 0, 0, 1);
+        self.passed(index, then);
+    }
+
+    /// All up to this cursor has a fate, unless something before it is still under way.
+    fn passed(&mut self, index: usize, then: Option<connector::Cursor>) {
+        let work = &mut self.folders[index];
+        if work.deferred.is_empty() && work.batch.is_empty() && work.flights == 0 && then.is_some() {
+            work.cursor = then;
+        }
+    }
+
+    async fn unreadable(&mut self, index: usize, id: ItemId, error: &connector::Error) -> Result<(), Failure> {
+        self.folders[index].read_ids.insert(id.clone());
+        let ledger = self.ledger(index, &id, &id).await?;
+        let known = ledger
+            .get(&id)
+            .map_or(InLedger::Nothing, |known| InLedger::Known { fate: known.fate, source_flags: &known.source_flags });
+        let source = AtSource::Unreadable { cause: error.cause };
+        if let Intent::Fail(cause) = decide(&source, &known, OnTarget::Unknown, self.work.setting) {
+            let fact = Fact {
+                source_id: id,
+                fate: Fate::Failed,
+                size_bytes: 0,
+                received: None,
+                exact: None,
+                canonical: None,
+                source_flags: Flags::NONE,
+                target_id: None,
+                target_flags: None,
+                read_back: None,
+            };
+            self.fail(index, fact, cause, error.what.clone(), error.server.clone(), None);
+        }
+        Ok(())
+    }
+
+    /// Flags of items that the cursor covers, as they are now.
+    async fn take_flags(&mut self, index: usize, listed: Vec<(ItemId, Flags)>) -> Result<(), Failure> {
+        let (Some((first, _)), Some((last, _))) = (listed.first(), listed.last()) else { return Ok(()) };
+        let ledger = self.ledger(index, first, last).await?;
+        for (id, flags) in listed {
+            let work = &mut self.folders[index];
+            work.seen.insert(id.clone());
+            let known = ledger.get(&id);
+            let in_ledger = known.map_or(InLedger::Nothing, |known| InLedger::Known {
+                fate: known.fate,
+                source_flags: &known.source_flags,
+            });
+            let source = AtSource::Listed { flags: &flags };
+            match decide(&source, &in_ledger, OnTarget::Unknown, self.work.setting) {
+                // Covered by the cursor, yet without a fate, or failed and to be tried again.
+                Intent::Copy => work.read_again.push(id),
+                Intent::ChangeFlags { add, take } => {
+                    if let Some(known) = known {
+                        self.change_flags(index, known, flags, add, take);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn change_flags(&mut self, index: usize, known: &LedgerItem, now: Flags, add: Flags, take: Flags) {
+        let work = &mut self.folders[index];
+        work.would.flags += 1;
+        let Some(id) = known.target_id.clone() else {
+            // Its id on the target is learnt at the end of this pass; the next one changes its flags.
+            self.report.again = true;
+            work.cursor = None;
+            work.without_id += 1;
+            return;
+        };
+        let flags = FlagFact { source_id: known.source_id.clone(), source_flags: now, target_flags: None };
+        work.flag_changes.push((flags, FlagChange { id, add, take }));
+    }
+}
+
+/// The fate of an item, before it is known where it is on the target.
+pub(crate) fn new_fact(fate: Fate, item: &connector::Item, found: Option<&Findings>) -> Fact {
+    Fact {
+        source_id: item.id.clone(),
+        fate,
+        size_bytes: found.map_or(0, |found| found.size_bytes),
+        received: item.received.map(|at| at.unix_seconds),
+        exact: found.map(|found| found.exact),
+        canonical: found.map(|found| found.canonical),
+        source_flags: item.flags.clone(),
+        target_id: None,
+        target_flags: None,
+        read_back: None,
+    }
+}
+
+pub(crate) fn exception(
+    class: Cause,
+    row: &FolderRow,
+    source_id: Option<ItemId>,
+    target_id: Option<ItemId>,
+    what: String,
+) -> NewException {
+    NewException { class, path: row.path.clone(), source_id, target_id, what }
+}

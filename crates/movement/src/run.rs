@@ -1,0 +1,338 @@
+//! A run: many people, some at a time, each by a worker that claims, passes until nothing is left, and gives back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::{Account, Clock, Connector, Holds, HoldsLimits, Retry, losses_between};
+use model::{Cause, Policy, Side};
+use store::{Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
+use tokio::sync::watch;
+
+use crate::decide::Setting;
+use crate::failure::{Failure, OnSide};
+use crate::hold::{CommitWatch, Holder, Keeper, Probe};
+use crate::pass::{Report, Tuning, Work, pass};
+use crate::progress::Progress;
+use crate::state::{Happened, after};
+
+/// Passes over one mailbox in one run: a mailbox that changes faster than it can be read is left for the next run.
+const PASSES_MAX: usize = 10;
+/// Tries of a pass that failed for a passing reason, each after a longer wait.
+const TRIES_MAX: u32 = 5;
+/// The first wait between tries; each next one is twice as long.
+const WAIT_FIRST: Duration = Duration::from_millis(250);
+/// A server's own wish how long to wait is obeyed up to this; beyond, the mailbox waits for the next run.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+/// Room for items read back from the target while looking.
+const LOOK_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// An endpoint with its name.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Its name in the project.
+    pub name: String,
+    /// What opens mailboxes there.
+    pub connector: Arc<dyn Connector>,
+}
+
+/// A person's accounts on both sides.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// On the source.
+    pub source: Account,
+    /// On the target.
+    pub target: Account,
+}
+
+/// Everything a run works with. All of it is passed in.
+#[derive(Clone)]
+pub struct Engine {
+    /// The database.
+    pub store: Store,
+    /// The project.
+    pub key: ProjectKey,
+    /// Endpoints by their number.
+    pub endpoints: BTreeMap<i64, Endpoint>,
+    /// The people, by the number of their mailbox.
+    pub people: BTreeMap<i64, Person>,
+    /// What may travel.
+    pub policy: Policy,
+    /// The clock for leases.
+    pub clock: Arc<dyn Clock>,
+    /// Who this process is.
+    pub holder: Holder,
+    /// How long leases run.
+    pub terms: LeaseTerms,
+    /// How many people at a time.
+    pub people_at_once: usize,
+    /// Room for bodies, for each person being worked on.
+    pub holds: HoldsLimits,
+    /// Sizes and times.
+    pub tuning: Tuning,
+    /// Numbers for whoever shows them.
+    pub progress: Arc<Progress>,
+    /// True: stop as soon as it is safe.
+    pub stop: watch::Receiver<bool>,
+    /// Sees every effect.
+    pub probe: Arc<dyn Probe>,
+    /// Decide and report, change nothing.
+    pub dry_run: bool,
+}
+
+/// How the work on a mailbox ended.
+#[derive(Clone, Debug)]
+pub struct MailboxOutcome {
+    /// The mailbox.
+    pub mailbox: i64,
+    /// What all passes did together.
+    pub report: Report,
+    /// Why it could not go on, if so.
+    pub failure: Option<Failure>,
+    /// Where it stands now.
+    pub state: MailboxState,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, Default)]
+pub struct RunEnd {
+    /// The mailboxes worked on.
+    pub outcomes: Vec<MailboxOutcome>,
+    /// Mailboxes asked for that another process holds.
+    pub held_elsewhere: Vec<i64>,
+    /// Stopped by a person.
+    pub stopped: bool,
+    /// The database failed.
+    pub failure: Option<Failure>,
+}
+
+impl Engine {
+    /// Works on these mailboxes until nothing is left to do.
+    pub async fn run(&self, mailboxes: &[i64]) -> RunEnd {
+        let mut end = RunEnd::default();
+        let begun = async {
+            self.store.void_leases(Holder::is_dead).await?;
+            self.store.mark_due(self.key, mailboxes).await
+        };
+        if let Err(error) = begun.await {
+            end.failure = Some(error.into());
+            return end;
+        }
+        let (sender, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
+        let mut workers = tokio::task::JoinSet::new();
+        let among: Arc<[i64]> = mailboxes.into();
+        for _ in 0..self.people_at_once.clamp(1, mailboxes.len().max(1)) {
+            let (engine, among, sender) = (self.clone(), among.clone(), sender.clone());
+            workers.spawn(async move { engine.work(&among, &sender).await });
+        }
+        drop(sender);
+        while let Some(outcome) = outcomes.recv().await {
+            end.outcomes.push(outcome);
+        }
+        while let Some(ended) = workers.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => end.failure = Some(failure),
+                Err(panicked) => end.failure = Some(Failure::internal(&format!("a worker ended: {panicked}"))),
+            }
+        }
+        end.stopped = *self.stop.borrow();
+        let held = self.store.held_and_due(self.key, mailboxes, self.holder.as_str(), self.terms).await;
+        if let Ok((held, _)) = held {
+            let done: Vec<i64> = end.outcomes.iter().map(|outcome| outcome.mailbox).collect();
+            end.held_elsewhere = held.into_iter().filter(|mailbox| !done.contains(mailbox)).collect();
+        }
+        end.outcomes.sort_by_key(|outcome| outcome.mailbox);
+        end
+    }
+
+    /// One worker: claims what is due until nothing is.
+    async fn work(
+        &self,
+        among: &[i64],
+        outcomes: &tokio::sync::mpsc::UnboundedSender<MailboxOutcome>,
+    ) -> Result<(), Failure> {
+        while !*self.stop.borrow() {
+            let asked = self.clock.since_boot();
+            let claimed = self.store.claim(self.key, among, self.holder.as_str(), self.terms).await?;
+            let Some((lease, row)) = claimed else { return Ok(()) };
+            let watched = self.store.watched(Arc::new(CommitWatch(self.probe.clone())));
+            let keeper = Keeper::new(
+                self.store.clone(),
+                lease.clone(),
+                self.terms,
+                self.clock.clone(),
+                self.probe.clone(),
+                asked,
+            );
+            let outcome = self.work_on(watched, lease, row, &keeper).await?;
+            self.progress.end(outcome.mailbox);
+            if outcomes.send(outcome).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on one mailbox: passes until nothing is left, tries again what may pass, gives it back.
+    async fn work_on(
+        &self,
+        store: Store,
+        lease: Lease,
+        row: MailboxRow,
+        keeper: &Keeper,
+    ) -> Result<MailboxOutcome, Failure> {
+        let mailbox = row.mailbox;
+        let mut state = row.state.clone();
+        let mut outcome = MailboxOutcome { mailbox, report: Report::default(), failure: None, state: state.clone() };
+        let mut tries = 0;
+        let mut row = row;
+        if !self.dry_run {
+            state = after(&state, &Happened::PassBegan);
+            let mut tx = store.write(&lease).await?;
+            tx.set_state(&state).await?;
+            tx.commit().await?;
+        }
+        let mut passes = 0;
+        loop {
+            let first = passes == 0;
+            match self.one_pass(&store, &lease, &row, keeper, first).await {
+                Ok(report) => {
+                    passes += 1;
+                    tries = 0;
+                    let more = (report.changed_anything() || report.again) && !self.dry_run;
+                    add(&mut outcome.report, report);
+                    outcome.failure = None;
+                    if !more || passes == PASSES_MAX || *self.stop.borrow() {
+                        break;
+                    }
+                }
+                Err(failure) => {
+                    tracing::info!(mailbox, cause = failure.error.cause.code(), %failure, "a pass ended early");
+                    let wait = self.wait_before_next_try(&failure, tries);
+                    outcome.failure = Some(failure);
+                    let Some(wait) = wait else { break };
+                    tries += 1;
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        _ = stop.wait_for(|stop| *stop) => break,
+                    }
+                }
+            }
+            // What the pass found out about the mailbox itself.
+            row = self.row_again(row).await?;
+        }
+        if self.dry_run {
+            self.store.release(&lease, &row.state, None).await?;
+            return Ok(outcome);
+        }
+        let happened = self.happened(&row, &outcome).await?;
+        state = after(&state, &happened);
+        outcome.state = state.clone();
+        match self.store.release(&lease, &state, None).await {
+            // Somebody else has it by now, and says how it stands.
+            Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn row_again(&self, row: MailboxRow) -> Result<MailboxRow, Failure> {
+        let rows = self.store.mailboxes(self.key).await?;
+        Ok(rows.into_iter().find(|now| now.mailbox == row.mailbox).unwrap_or(row))
+    }
+
+    /// How long to wait before trying again; none when trying again is of no use in this run.
+    fn wait_before_next_try(&self, failure: &Failure, tries: u32) -> Option<Duration> {
+        if tries + 1 >= TRIES_MAX || *self.stop.borrow() {
+            return None;
+        }
+        let usual = WAIT_FIRST * 2u32.pow(tries);
+        match failure.error.retry {
+            Retry::Now => Some(usual),
+            Retry::Later(None) => Some(usual * 4),
+            Retry::Later(Some(wait)) => (wait <= WAIT_MAX).then_some(wait.max(usual)),
+            Retry::AfterPerson | Retry::Never => None,
+        }
+    }
+
+    async fn one_pass(
+        &self,
+        store: &Store,
+        lease: &Lease,
+        row: &MailboxRow,
+        keeper: &Keeper,
+        first: bool,
+    ) -> Result<Report, Failure> {
+        let endpoint = |number: i64| {
+            let named = self.endpoints.get(&number);
+            named.ok_or_else(|| Failure::internal("a mailbox of an endpoint that the project does not have"))
+        };
+        let (from, to) = (endpoint(row.roster.source_endpoint)?, endpoint(row.roster.target_endpoint)?);
+        let person = self.people.get(&row.mailbox);
+        let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
+        let (source_is, target_is) = (from.connector.declaration(), to.connector.declaration());
+        // One after the other: with few connections allowed, nobody holds one while waiting for a second of the same kind.
+        let source = from.connector.source(&person.source).await.on_source()?;
+        let target = to.connector.target(&person.target, keeper.door.clone()).await.on_target()?;
+        let work = Work {
+            store: store.clone(),
+            key: self.key,
+            lease: lease.clone(),
+            mailbox: row.clone(),
+            policy: self.policy.clone(),
+            losses: losses_between(&source_is, &target_is),
+            target_kinds: target_is.kinds,
+            holds: Holds::new(self.holds.clone()),
+            look_holds: Holds::new(HoldsLimits {
+                memory_bytes: LOOK_MEMORY_BYTES,
+                body_in_memory_bytes_max: self.holds.body_in_memory_bytes_max.min(LOOK_MEMORY_BYTES / 2),
+                ..self.holds.clone()
+            }),
+            progress: self.progress.clone(),
+            stop: self.stop.clone(),
+            tuning: self.tuning.clone(),
+            setting: Setting { in_use: row.roster.target_in_use, retry_failed: first, adopted_follow: false },
+            dry_run: self.dry_run,
+        };
+        pass(&work, source, target).await
+    }
+
+    /// What happened to the mailbox, for its state.
+    async fn happened(&self, row: &MailboxRow, outcome: &MailboxOutcome) -> Result<Happened, Failure> {
+        if let Some(failure) = &outcome.failure {
+            return Ok(Happened::Failed {
+                cause: failure.error.cause,
+                side: failure.side,
+                what: failure.error.to_string(),
+                passing: failure.is_passing(),
+            });
+        }
+        if let Some((cause, side, what)) = &outcome.report.in_the_way {
+            return Ok(Happened::PassIncomplete { waits_for: what.clone(), cause: *cause, side: *side });
+        }
+        if !outcome.report.complete {
+            let waits_for = "the next run: it changes faster than it can be read".to_owned();
+            let (cause, side) = (Cause::Unavailable, Some(Side::Source));
+            return Ok(Happened::PassIncomplete { waits_for, cause, side });
+        }
+        let undisposed = self.store.failures(self.key, Some(row.mailbox)).await?.len() as u64;
+        let intents = self.store.intents(self.key, row.mailbox).await?;
+        let open_intents = intents.iter().filter(|intent| intent.state == store::IntentState::Open).count() as u64;
+        Ok(Happened::PassComplete { undisposed, open_intents })
+    }
+}
+
+fn add(all: &mut Report, pass: Report) {
+    all.copied += pass.copied;
+    all.bytes += pass.bytes;
+    all.adopted += pass.adopted;
+    all.failed += pass.failed;
+    all.flags_changed += pass.flags_changed;
+    all.folders_made += pass.folders_made;
+    all.gone += pass.gone;
+    all.complete = pass.complete;
+    all.in_the_way = pass.in_the_way;
+    all.again = pass.again;
+    all.would = pass.would;
+}
