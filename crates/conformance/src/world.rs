@@ -166,7 +166,7 @@ impl World {
             people,
             policy: Policy::plain(),
             clock: Arc::new(SystemClock),
-            holder: Holder::this_process(&format!("{:p}", self)),
+            holder: Holder::this_process(&format!("{self:p}")),
             terms: self.terms,
             people_at_once: 4,
             holds: HoldsLimits { spool_folder: self.folder.path().to_owned(), ..HoldsLimits::default() },

@@ -668,7 +668,9 @@ impl Pass<'_> {
         let ledger = self.ledger(index, first, last).await?;
         for (id, flags) in listed {
             let work = &mut self.folders[index];
-            work.seen.insert(id.clone());
+            if !work.seen.insert(id.clone()) {
+                continue; // told twice: what came first has been dealt with
+            }
             let known = ledger.get(&id);
             let in_ledger = known.map_or(InLedger::Nothing, |known| InLedger::Known {
                 fate: known.fate,

@@ -1,4 +1,5 @@
 //! The first copy, and what keeps it exact, on the in-memory platform.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 use conformance::world::{World, contents, message, similar};
 use connector::memory::{MemoryItem, Traits};
@@ -85,7 +86,12 @@ async fn what_comes_later_is_added_and_flags_follow() {
         world.source.deliver("ann", &inbox, MemoryItem::message(message(900, "new"), 1_700_000_000));
         world.source.deliver("ann", &path(&["New folder"]), MemoryItem::message(message(901, "new"), 1_700_000_000));
         let end = world.sync_well().await;
-        assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.flags_changed), (2, 2));
+        assert_eq!(
+            (end.outcomes[0].report.copied, end.outcomes[0].report.flags_changed),
+            (2, 2),
+            "{:?}",
+            world.source.traits()
+        );
         world.assert_same("ann");
     }
 }
