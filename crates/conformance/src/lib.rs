@@ -6,4 +6,6 @@
 //! * [`remote`]: the in-memory platform served over a socket, so that it outlives whoever is stopped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "test code")]
 
+pub mod remote;
+pub mod stop;
 pub mod world;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use connector::memory::{Dial, MemoryConnector, MemoryItem, Platform, Traits};
 use connector::{Account, Connector, HoldsLimits, SystemClock};
-use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Policy};
+use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Policy, Tally};
 use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, RunEnd, Tuning};
 use store::{LeaseTerms, ProjectKey, RosterRow, Store};
 use tokio::sync::watch;
@@ -89,6 +89,7 @@ impl World {
                 batch_items: 5,
                 settle: Duration::ZERO,
                 late_look_gap: Duration::ZERO,
+                retry_wait: Duration::from_millis(1),
                 ..Tuning::default()
             },
             probe: Arc::new(NoProbe),
@@ -177,6 +178,19 @@ impl World {
             dry_run: false,
         };
         (engine, rows.iter().filter(|row| row.listed).map(|row| row.mailbox).collect())
+    }
+
+    /// How many items have which fate, over everybody.
+    pub async fn tally(&self) -> Tally {
+        let (engine, mailboxes) = self.engine().await;
+        let mut all = Tally::default();
+        for mailbox in mailboxes {
+            for (_, tally) in engine.store.tallies(engine.key, mailbox).await.unwrap() {
+                all += tally;
+            }
+        }
+        engine.store.close().await;
+        all
     }
 
     /// Syncs everybody until nothing is left.

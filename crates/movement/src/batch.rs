@@ -197,8 +197,8 @@ impl Pass<'_> {
             tx.set_cursor(work.row.folder, &cursor.0).await?;
             work.row.cursor = Some(cursor.0.clone());
         }
-        // Where batches are still on their way, the target's state beyond them is not known for good yet.
-        if let Some(now) = work.now.filter(|now| work.row.target != Some(*now)) {
+        // Not while there are candidates left: whether they are items of the source that were not read yet is not known.
+        if let Some(now) = work.now.filter(|now| work.pool.is_empty() && work.row.target != Some(*now)) {
             tx.set_target_state(work.row.folder, &now).await?;
             work.row.target = Some(now);
         }

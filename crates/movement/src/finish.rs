@@ -62,16 +62,23 @@ impl Pass<'_> {
         let Some(end) = work.end.take() else { return Ok(()) };
         self.commit(index, &[]).await?;
         let work = &mut self.folders[index];
-        let is_known = work.row.source == Some(state) && work.row.cursor.as_ref() == Some(&end.cursor.0);
+        let target = work.now.or(work.row.target);
+        let is_known = work.row.source == Some(state)
+            && work.row.cursor.as_ref() == Some(&end.cursor.0)
+            && work.row.target == target;
         if is_known || self.work.dry_run {
             return Ok(());
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.set_cursor(work.row.folder, &end.cursor.0).await?;
         tx.set_source_state(work.row.folder, &state).await?;
+        if let Some(target) = &target {
+            tx.set_target_state(work.row.folder, target).await?;
+        }
         tx.commit().await?;
         work.row.cursor = Some(end.cursor.0);
         work.row.source = Some(state);
+        work.row.target = target;
         Ok(())
     }
 

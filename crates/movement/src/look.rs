@@ -299,9 +299,13 @@ impl Pass<'_> {
             kept.push(intent);
         }
         self.intents = kept;
-        tx.set_target_state(folder, &now).await?;
+        // What is left may be items of the source that have not been read yet: until the folder is complete, a stop must
+        // find it unaccounted for.
+        if work.pool.is_empty() {
+            tx.set_target_state(folder, &now).await?;
+            work.row.target = Some(now);
+        }
         tx.commit().await?;
-        work.row.target = Some(now);
         if !facts.is_empty() {
             work.is_fresh = false;
         }

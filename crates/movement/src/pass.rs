@@ -56,6 +56,8 @@ pub struct Tuning {
     pub late_looks: i64,
     /// The least time between two such looks.
     pub late_look_gap: Duration,
+    /// The first wait before a failed pass is tried again; each next one is twice as long.
+    pub retry_wait: Duration,
 }
 
 impl Default for Tuning {
@@ -66,6 +68,7 @@ impl Default for Tuning {
             settle: Duration::from_secs(2),
             late_looks: 3,
             late_look_gap: Duration::from_secs(15),
+            retry_wait: Duration::from_millis(250),
         }
     }
 }

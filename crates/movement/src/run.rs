@@ -20,8 +20,6 @@ use crate::state::{Happened, after};
 const PASSES_MAX: usize = 10;
 /// Tries of a pass that failed for a passing reason, each after a longer wait.
 const TRIES_MAX: u32 = 5;
-/// The first wait between tries; each next one is twice as long.
-const WAIT_FIRST: Duration = Duration::from_millis(250);
 /// A server's own wish how long to wait is obeyed up to this; beyond, the mailbox waits for the next run.
 const WAIT_MAX: Duration = Duration::from_secs(600);
 /// Room for items read back from the target while looking.
@@ -247,7 +245,7 @@ impl Engine {
         if tries + 1 >= TRIES_MAX || *self.stop.borrow() {
             return None;
         }
-        let usual = WAIT_FIRST * 2u32.pow(tries);
+        let usual = self.tuning.retry_wait * 2u32.pow(tries);
         match failure.error.retry {
             Retry::Now => Some(usual),
             Retry::Later(None) => Some(usual * 4),

@@ -1,0 +1,178 @@
+//! Stopped at every effect, resumed, and the end is always the same: on the in-memory platform (R-166).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test code")]
+
+use std::path::Path;
+
+use conformance::remote::RemoteServer;
+use conformance::stop::{Orders, run_subject};
+use conformance::world::{Contents, World, contents, message};
+use connector::memory::{MemoryItem, Traits};
+use model::{Flags, FolderPath, ItemId, Loss};
+
+const SUBJECT: &str = env!("CARGO_BIN_EXE_subject");
+
+/// What is on both sides before the process under test starts, and what it is to find there afterwards.
+struct Scenario {
+    traits: Traits,
+    target_traits: Traits,
+    /// Fills the platforms.
+    fill: fn(&World),
+    /// Changes them after a first, undisturbed sync; none: the first copy itself is stopped.
+    change: Option<fn(&World)>,
+    /// Items that fail.
+    failed: u64,
+}
+
+fn deliver(world: &World, folder: &[&str], number: usize, body: &str, flags: &[&str]) -> ItemId {
+    let mut item = MemoryItem::message(message(number, body), 1_000_000_000 + number as i64);
+    item.flags = Flags::of(flags.iter().copied());
+    world.source.deliver("ann", &FolderPath::new(folder.iter().copied()), item)
+}
+
+fn fill(world: &World) {
+    for n in 0..14 {
+        deliver(world, &["INBOX"], n, "body", if n % 2 == 0 { &["\\Seen", "Work"] } else { &[] });
+    }
+    for _ in 0..7 {
+        deliver(world, &["Twins"], 100, "the same", &[]);
+    }
+    deliver(world, &["Twins"], 100, "another body, the same Message-ID", &[]);
+    deliver(world, &["a", "b"], 1, "body", &[]);
+    world.source.add_folder("ann", &FolderPath::new(["Empty"]));
+}
+
+fn fill_with_bad(world: &World) {
+    fill(world);
+    deliver(world, &["INBOX"], 200, "nul \0", &[]);
+    deliver(world, &["INBOX"], 201, "fine", &[]);
+    deliver(world, &["a", "b"], 202, "cr \r", &[]);
+}
+
+fn fill_lived_in(world: &World) {
+    fill(world);
+    for (n, item) in world.source.dump("ann").remove(&FolderPath::inbox()).unwrap().into_values().enumerate() {
+        if n % 3 == 0 {
+            let changed = MemoryItem { flags: Flags::NONE, ..item };
+            world.target.deliver("ann", &FolderPath::inbox(), changed);
+        }
+    }
+}
+
+fn change(world: &World) {
+    let inbox = FolderPath::inbox();
+    world.source.set_flags("ann", &inbox, &ItemId::from_u32(1), &Flags::of(["\\Flagged"]));
+    world.source.set_flags("ann", &inbox, &ItemId::from_u32(2), &Flags::of(["\\Seen", "New"]));
+    for n in 300..307 {
+        deliver(world, &["INBOX"], n, "later", &[]);
+    }
+    deliver(world, &["New"], 400, "later", &[]);
+}
+
+async fn world_of(scenario: &Scenario) -> World {
+    let mut world = World::with(scenario.traits.clone(), scenario.target_traits.clone());
+    world.person("ann");
+    (scenario.fill)(&world);
+    if let Some(change) = scenario.change {
+        world.sync_well().await;
+        change(&world);
+    }
+    world
+}
+
+fn orders(world: &World, scenario: &Scenario, folder: &Path) -> Orders {
+    Orders {
+        source_socket: folder.join("source"),
+        target_socket: folder.join("target"),
+        database: world.url.clone(),
+        folder: folder.to_owned(),
+        people: vec!["ann".to_owned()],
+        poor: scenario.traits == Traits::poor(),
+        ..Orders::default()
+    }
+}
+
+/// Runs the scenario, stopped at this moment if it is not 0, then to its end. Returns the moments of the first run and
+/// what the target holds.
+async fn run(scenario: &Scenario, stop_at: u64) -> (u64, Contents) {
+    let world = world_of(scenario).await;
+    let folder = tempfile::tempdir().unwrap();
+    let servers = [
+        RemoteServer::start(world.source.clone(), &folder.path().join("source")),
+        RemoteServer::start(world.target.clone(), &folder.path().join("target")),
+    ];
+    let orders = Orders { stop_at, ..orders(&world, scenario, folder.path()) };
+    let spawn = |orders: Orders| tokio::task::spawn_blocking(move || run_subject(Path::new(SUBJECT), &orders));
+    let first = spawn(orders.clone()).await.unwrap();
+    for server in &servers {
+        server.quiet().await;
+    }
+    let source_before = contents(&world.source, "ann");
+    if stop_at > 0 {
+        assert!(!first.finished, "not stopped at {stop_at}: {}", first.stderr);
+        assert!(first.stderr.contains("stopped at"), "ended otherwise at {stop_at}: {}", first.stderr);
+        let second = spawn(Orders { stop_at: 0, ..orders.clone() }).await.unwrap();
+        assert!(second.finished, "after a stop at {stop_at} ({}): {}", first.stderr, second.stderr);
+        for server in &servers {
+            server.quiet().await;
+        }
+    } else {
+        assert!(first.finished, "{}", first.stderr);
+    }
+    let where_stopped = format!("stopped at {stop_at}: {}", first.stderr);
+    let tally = world.tally().await;
+    assert_eq!(tally.source, tally.accounted(), "sums, {where_stopped}");
+    assert_eq!(tally.failed, scenario.failed, "failures, {where_stopped}");
+    assert_eq!(tally.held, 0, "held, {where_stopped}");
+    let effects = world.target.effects();
+    let third = spawn(Orders { stop_at: 0, ..orders }).await.unwrap();
+    assert!(third.finished, "{}", third.stderr);
+    assert_eq!(world.target.effects(), effects, "a further run writes nothing, {where_stopped}");
+    assert_eq!(contents(&world.source, "ann"), source_before, "the source is as it was, {where_stopped}");
+    if scenario.failed == 0 {
+        world.assert_same("ann");
+    }
+    (first.moments, contents(&world.target, "ann"))
+}
+
+async fn everywhere(name: &str, scenario: Scenario) {
+    let (moments, undisturbed) = run(&scenario, 0).await;
+    assert!(moments > 20, "{name}: only {moments} moments");
+    println!("{name}: {moments} moments, two an effect");
+    for stop_at in 1..=moments {
+        let (_, end) = run(&scenario, stop_at).await;
+        assert_eq!(end, undisturbed, "{name}: stopped at {stop_at} of {moments}");
+    }
+}
+
+fn rich(fill: fn(&World)) -> Scenario {
+    let (traits, target_traits) = (Traits::default(), Traits::default());
+    Scenario { traits, target_traits, fill, change: None, failed: 0 }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_copy() {
+    everywhere("first copy", rich(fill)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_copy_between_poor_servers() {
+    let poor = Scenario { traits: Traits::poor(), target_traits: Traits::poor(), ..rich(fill) };
+    everywhere("first copy between poor servers", poor).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_copy_with_items_that_the_target_refuses() {
+    let target_traits = Traits { refuses: vec![Loss::Nul, Loss::BareCr], ..Traits::default() };
+    let refusing = Scenario { target_traits, failed: 2, ..rich(fill_with_bad) };
+    everywhere("first copy with refused items", refusing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_copy_to_a_target_that_another_tool_half_filled() {
+    everywhere("first copy to a half filled target", rich(fill_lived_in)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_after_the_first_copy() {
+    everywhere("changes", Scenario { change: Some(change), ..rich(fill) }).await;
+}
