@@ -1,0 +1,240 @@
+//! Every call failing once, every answer lost once, workers frozen past their lease, two runs at once: on the in-memory
+//! platform.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test code")]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use conformance::remote::RemoteServer;
+use conformance::stop::{Orders, ended, run_subject};
+use conformance::world::{World, contents, message};
+use connector::memory::{FaultyDial, MemoryItem, Traits};
+use connector::{Clock, Effect};
+use model::{Cause, Flags, FolderPath};
+use movement::{Moment, Probe};
+
+const SUBJECT: &str = env!("CARGO_BIN_EXE_subject");
+
+fn fill(world: &World, name: &str) {
+    for n in 0..17 {
+        let mut item = MemoryItem::message(message(n, "body"), 1_000_000_000 + n as i64);
+        item.flags = Flags::of(if n % 2 == 0 { &["\\Seen", "Work"][..] } else { &[] }.iter().copied());
+        world.source.deliver(name, &FolderPath::inbox(), item);
+    }
+    for _ in 0..6 {
+        world.source.deliver(name, &FolderPath::new(["Twins"]), MemoryItem::message(message(1, "same"), 5));
+    }
+}
+
+/// Breaks each connection at each moment, on one side; the same run must get over it by itself.
+async fn broken_everywhere(traits: &Traits, on_target: bool) -> u64 {
+    let mut moments = 0;
+    for break_at in 0.. {
+        let mut world = World::with(traits.clone(), traits.clone());
+        world.person("ann");
+        fill(&world, "ann");
+        let dial = if on_target { &mut world.target_dial } else { &mut world.source_dial };
+        let faulty = FaultyDial::new(dial.clone(), break_at);
+        *dial = Arc::new(faulty.clone());
+        world.sync_well().await;
+        world.assert_same("ann");
+        let tally = world.tally().await;
+        assert_eq!((tally.source, tally.copied, tally.accounted()), (23, 23, 23), "broken at {break_at}");
+        if break_at == 0 {
+            moments = faulty.moments();
+        } else if break_at >= moments {
+            break;
+        }
+    }
+    moments
+}
+
+#[tokio::test]
+async fn every_call_to_the_target_fails_once_and_every_answer_is_lost_once() {
+    for traits in [Traits::default(), Traits::poor()] {
+        let moments = broken_everywhere(&traits, true).await;
+        println!("{moments} moments");
+        assert!(moments > 40);
+    }
+}
+
+#[tokio::test]
+async fn every_call_to_the_source_fails_once_and_every_answer_is_lost_once() {
+    for traits in [Traits::default(), Traits::poor()] {
+        assert!(broken_everywhere(&traits, false).await > 10);
+    }
+}
+
+/// Freezes the process under test at each of its moments, past its lease; another takes over and finishes; then the
+/// first is thawed.
+async fn frozen_everywhere(pick: fn(u64) -> bool) {
+    let mut at = 0;
+    loop {
+        at += 1;
+        if !pick(at) {
+            continue;
+        }
+        let mut world = World::new();
+        world.person("ann");
+        fill(&world, "ann");
+        let folder = tempfile::tempdir().unwrap();
+        let servers = [
+            RemoteServer::start(world.source.clone(), &folder.path().join("source")),
+            RemoteServer::start(world.target.clone(), &folder.path().join("target")),
+        ];
+        let orders = Orders {
+            source_socket: folder.path().join("source"),
+            target_socket: folder.path().join("target"),
+            database: world.url.clone(),
+            folder: folder.path().to_owned(),
+            people: vec!["ann".to_owned()],
+            freeze_at: at,
+            lease_ms: 60,
+            ..Orders::default()
+        };
+        let mut child = Command::new(SUBJECT)
+            .arg(serde_json::to_string(&orders).unwrap())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        let frozen = loop {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if child.try_wait().unwrap().is_some() {
+                break false;
+            }
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
+                break true;
+            }
+        };
+        if !frozen {
+            let end = ended(&child.wait_with_output().unwrap());
+            assert!(end.finished && at > 50, "{at}: {}", end.stderr);
+            println!("frozen at each of {} moments", at - 1);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(80)).await;
+        let takeover = || {
+            let orders = Orders { freeze_at: 0, lease_ms: 0, ..orders.clone() };
+            tokio::task::spawn_blocking(move || run_subject(Path::new(SUBJECT), &orders))
+        };
+        // Frozen inside a transaction it holds SQLite's one write lock: then the second can only wait for the thaw.
+        let mut second = takeover();
+        let done = tokio::time::timeout(Duration::from_millis(1000), &mut second).await;
+        let thaw = Command::new("kill").args(["-CONT", &pid.to_string()]).status().unwrap();
+        assert!(thaw.success());
+        let first = ended(&tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap());
+        for server in &servers {
+            server.quiet().await;
+        }
+        let second = match done {
+            Ok(second) => second.unwrap(),
+            Err(_) => second.await.unwrap(),
+        };
+        assert!(second.finished, "{at}: {}", second.stderr);
+        // Its last command may have come late: the next runs look for it.
+        for _ in 0..3 {
+            let end = takeover().await.unwrap();
+            assert!(end.finished, "{at}: {}", end.stderr);
+        }
+        let (here, there) = (contents(&world.source, "ann"), contents(&world.target, "ann"));
+        assert_eq!(here, there, "frozen at {at}: {} / {}", first.stderr, second.stderr);
+        let tally = world.tally().await;
+        assert_eq!((tally.source, tally.accounted()), (23, 23), "{at}");
+        for server in &servers {
+            server.quiet().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_frozen_anywhere_past_its_lease_and_thawed_adds_nothing_that_stays() {
+    frozen_everywhere(|_| true).await;
+}
+
+/// A clock that a test moves.
+struct SetClock(AtomicU64);
+
+impl Clock for SetClock {
+    fn since_boot(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn unix_seconds(&self) -> i64 {
+        0
+    }
+}
+
+/// Lets the lease run out right before a check, at the nth effect on the target.
+struct LapseAt {
+    clock: Arc<SetClock>,
+    appends: AtomicU64,
+}
+
+impl Probe for LapseAt {
+    fn at(&self, moment: Moment, effect: Effect) {
+        if moment == Moment::BeforeCheck && effect == Effect::Append {
+            self.appends.fetch_add(1, Ordering::SeqCst);
+            self.clock.0.fetch_add(10_000_000, Ordering::SeqCst);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lapsed_lease_is_seen_before_the_effect_and_nothing_is_added() {
+    let mut world = World::new();
+    world.person("ann");
+    fill(&world, "ann");
+    let clock = Arc::new(SetClock(AtomicU64::new(0)));
+    let (mut engine, mailboxes) = world.engine().await;
+    engine.clock = clock.clone();
+    engine.probe = Arc::new(LapseAt { clock, appends: AtomicU64::new(0) });
+    let end = engine.run(&mailboxes).await;
+    assert_eq!(end.outcomes[0].failure.as_ref().unwrap().error.cause, Cause::LeaseLapsed);
+    assert!(world.target.dump("ann")[&FolderPath::inbox()].is_empty());
+    world.sync_well().await;
+    world.assert_same("ann");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_at_once_on_one_project_are_safe() {
+    let mut world = World::new();
+    for n in 0..12 {
+        let name = format!("p{n}");
+        world.person(&name);
+        fill(&world, &name);
+    }
+    let (mut one, mailboxes) = world.engine().await;
+    let (mut two, _) = world.engine().await;
+    one.holder = movement::Holder::this_process("one");
+    two.holder = movement::Holder::this_process("two");
+    let (a, b) = tokio::join!(one.run(&mailboxes), two.run(&mailboxes));
+    for end in [&a, &b] {
+        assert!(end.failure.is_none() && end.outcomes.iter().all(|outcome| outcome.failure.is_none()), "{end:?}");
+    }
+    for n in 0..12 {
+        world.assert_same(&format!("p{n}"));
+    }
+    assert!(a.outcomes.len() + b.outcomes.len() >= 12);
+    let tally = world.tally().await;
+    assert_eq!((tally.source, tally.copied), (12 * 23, 12 * 23));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_held_by_another_process_is_left_alone() {
+    let mut world = World::new();
+    world.person("ann");
+    world.person("bob");
+    fill(&world, "ann");
+    let (engine, mailboxes) = world.engine().await;
+    engine.store.mark_due(engine.key, &mailboxes).await.unwrap();
+    engine.store.claim(engine.key, &mailboxes[..1], "somebody else", engine.terms).await.unwrap().unwrap();
+    let end = engine.run(&mailboxes).await;
+    assert_eq!((end.held_elsewhere, end.outcomes.len()), (vec![mailboxes[0]], 1));
+    assert!(world.target.dump("ann")[&FolderPath::inbox()].is_empty());
+}
