@@ -8,4 +8,5 @@
 
 pub mod remote;
 pub mod stop;
+pub mod suite;
 pub mod world;
