@@ -23,9 +23,11 @@ mod progress;
 mod reading;
 mod run;
 pub mod state;
+mod verify;
 
 pub use failure::Failure;
 pub use hold::{Holder, Moment, NoProbe, Probe};
 pub use pass::{Report, Tuning, WouldDo};
 pub use progress::{MailboxProgress, Progress};
 pub use run::{Endpoint, Engine, MailboxOutcome, Person, RunEnd};
+pub use verify::{Difference, Kind as DifferenceKind, Verification};

@@ -1,0 +1,683 @@
+//! Verify: is the copy exact? Both sides are read in full and compared; the ledger is not believed.
+//!
+//! From the ledger come only what people decided or did (withdrawals, failures that are listed) and the names of folders
+//! that the target refused; all else is what the two sides say now. Items are compared as multisets of folder, SHA-256 of
+//! the bytes, date and flags. What changed after the verification began is *moving*, not a difference.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use connector::{Event, Holds, ReadFolder, Source, losses_between};
+use model::{Cause, Digest, Fate, Findings, Flags, FolderPath, FolderState, ItemId, Verdict};
+use serde::Serialize;
+use store::{FailureRow, FolderRow, HeldRemoval, LedgerItem, MailboxRow};
+
+use crate::failure::{Failure, OnSide};
+use crate::reading::{Arrival, next};
+use crate::run::Engine;
+use crate::state::counted;
+
+/// Folders are read in groups of about this many items, and at most this many folders.
+const GROUP_ITEMS: u64 = 20_000;
+const GROUP_FOLDERS: usize = 500;
+/// Differences are kept by name up to this number a mailbox; beyond it they are only counted.
+const DIFFERENCES_MAX: usize = 1_000;
+
+/// How an item or a folder differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// On the source, not on the target.
+    Missing,
+    /// On the target more often than on the source.
+    Doubled,
+    /// On both, with other bytes.
+    ChangedBytes,
+    /// On both, with another date.
+    ChangedDate,
+    /// On both, with another date, put there by another tool.
+    AdoptedDate,
+    /// On both, with other flags.
+    ChangedFlags,
+    /// A folder that is on the source only.
+    MissingFolder,
+    /// A folder that is followed on the source only.
+    NotSubscribed,
+}
+
+/// A difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// How it differs.
+    pub kind: Kind,
+    /// The folder on the source.
+    pub folder: String,
+    /// The item there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_item: Option<String>,
+    /// The item on the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_item: Option<String>,
+    /// SHA-256 of the source's bytes, or of the target's where the source has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// What was expected and what was found.
+    pub what: String,
+}
+
+/// What a verification found of one mailbox, or of several together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Folders of the source.
+    pub folders: u64,
+    /// Items of the source that were compared.
+    pub items: u64,
+    /// Of these: on the target.
+    pub on_target: u64,
+    /// Of these: can't be held by the target or failed otherwise, by cause.
+    pub failed: BTreeMap<Cause, u64>,
+    /// Of these: excluded, by rule.
+    pub excluded: BTreeMap<String, u64>,
+    /// Of these: removed on the target by their person.
+    pub withdrawn: u64,
+    /// Of these: changed while the verification went on.
+    pub moving: u64,
+    /// Items with flags that their person changed on the target.
+    pub own_flags: u64,
+    /// Items on the target that are not of the source: its person's own.
+    pub others_on_target: u64,
+    /// Items on the target that the source has no more and whose removal waits for a word.
+    pub removals_held: u64,
+    /// Items that differ and that nothing explains.
+    pub unexplained: u64,
+    /// The differences, up to a number.
+    pub differences: Vec<Difference>,
+    /// Not everything was compared: so many items were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<u64>,
+}
+
+impl Verification {
+    /// Is the copy exact, and is nothing left behind?
+    pub fn is_exact(&self) -> bool {
+        self.unexplained == 0 && self.differences.is_empty() && self.failed.is_empty()
+    }
+
+    /// The verdict, in one sentence.
+    pub fn sentence(&self) -> String {
+        let mut parts = vec![format!("{} on the target", plain(self.on_target))];
+        for (rule, count) in &self.excluded {
+            parts.push(format!("{} excluded by rule {rule}", plain(*count)));
+        }
+        let failed: u64 = self.failed.values().sum();
+        if failed > 0 {
+            let causes: Vec<String> =
+                self.failed.iter().map(|(cause, count)| format!("{} {cause}", plain(*count))).collect();
+            parts.push(format!("{} failed ({})", plain(failed), causes.join(", ")));
+        }
+        if self.withdrawn > 0 {
+            parts.push(format!("{} withdrawn by their person", plain(self.withdrawn)));
+        }
+        if self.moving > 0 {
+            parts.push(format!("{} moving", plain(self.moving)));
+        }
+        parts.push(format!("{} unexplained", plain(self.unexplained)));
+        let items = counted(self.items, if self.sampled.is_some() { "sampled item" } else { "item" });
+        format!("{items} of {}: {}.", counted(self.folders, "folder"), parts.join(", "))
+    }
+
+    /// Adds what was found of another mailbox.
+    pub fn add(&mut self, other: Self) {
+        self.folders += other.folders;
+        self.items += other.items;
+        self.on_target += other.on_target;
+        for (cause, count) in other.failed {
+            *self.failed.entry(cause).or_default() += count;
+        }
+        for (rule, count) in other.excluded {
+            *self.excluded.entry(rule).or_default() += count;
+        }
+        self.withdrawn += other.withdrawn;
+        self.moving += other.moving;
+        self.own_flags += other.own_flags;
+        self.others_on_target += other.others_on_target;
+        self.removals_held += other.removals_held;
+        self.unexplained += other.unexplained;
+        self.differences.extend(other.differences);
+        self.sampled = match (self.sampled, other.sampled) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or_default() + other.unwrap_or_default()),
+        };
+    }
+
+    fn differ(&mut self, difference: Difference) {
+        self.unexplained += 1;
+        if self.differences.len() < DIFFERENCES_MAX {
+            self.differences.push(difference);
+        }
+    }
+}
+
+fn plain(number: u64) -> String {
+    counted(number, "").trim_end_matches([' ', 's']).to_owned()
+}
+
+/// An item as one side has it.
+#[derive(Clone, Debug)]
+struct Entry {
+    id: ItemId,
+    found: Findings,
+    received: Option<i64>,
+    flags: Flags,
+}
+
+/// A folder as one side has it.
+#[derive(Default)]
+struct Held {
+    entries: Vec<Entry>,
+    unreadable: Vec<ItemId>,
+    state: FolderState,
+    missing: bool,
+}
+
+/// What is compared of a folder.
+struct Pair {
+    path: FolderPath,
+    target_path: FolderPath,
+    row: Option<FolderRow>,
+    count: u64,
+}
+
+impl Engine {
+    /// Compares a mailbox on both sides in full; with `sample`, only so many items of it, found by the ledger.
+    pub async fn verify(&self, mailbox: &MailboxRow, sample: Option<u64>) -> Result<Verification, Failure> {
+        let endpoint = |number: i64| {
+            let named = self.endpoints.get(&number);
+            named.ok_or_else(|| Failure::internal("a mailbox of an endpoint that the project does not have"))
+        };
+        let (from, to) = (endpoint(mailbox.roster.source_endpoint)?, endpoint(mailbox.roster.target_endpoint)?);
+        let person = self.people.get(&mailbox.mailbox);
+        let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
+        let source = from.connector.source(&person.source).await.on_source()?;
+        // The target too is opened as a source: a verification can write nothing anywhere.
+        let target = to.connector.source(&person.target).await.on_target()?;
+        let losses = losses_between(&from.connector.declaration(), &to.connector.declaration());
+        let kinds = to.connector.declaration().kinds;
+        let failures = self.store.failures(self.key, Some(mailbox.mailbox)).await?;
+        let removals = self.store.held_removals(self.key, mailbox.mailbox).await?;
+        let result = Verification::default();
+        let mut verifier = Verifier { engine: self, mailbox, source, target, failures, removals, result };
+        let pairs = verifier.pairs(&kinds).await?;
+        verifier.result.folders += pairs.len() as u64;
+        if let Some(sample) = sample {
+            verifier.compare_sample(pairs, sample).await?;
+        } else {
+            let mut group: Vec<Pair> = Vec::new();
+            let mut items = 0;
+            for pair in pairs {
+                if *self.stop.borrow() {
+                    return Err(Failure::stopped());
+                }
+                items += pair.count;
+                group.push(pair);
+                if items >= GROUP_ITEMS || group.len() >= GROUP_FOLDERS {
+                    verifier.compare_group(std::mem::take(&mut group), &losses).await?;
+                    items = 0;
+                }
+            }
+            verifier.compare_group(group, &losses).await?;
+        }
+        verifier.source.close().await;
+        verifier.target.close().await;
+        Ok(verifier.result)
+    }
+}
+
+struct Verifier<'e> {
+    engine: &'e Engine,
+    mailbox: &'e MailboxRow,
+    source: Box<dyn Source>,
+    target: Box<dyn Source>,
+    failures: Vec<FailureRow>,
+    removals: Vec<HeldRemoval>,
+    result: Verification,
+}
+
+impl Verifier<'_> {
+    /// The folders of the source and those of the target that they are to equal.
+    async fn pairs(&mut self, kinds: &[model::ItemKind]) -> Result<Vec<Pair>, Failure> {
+        let (here, there) = tokio::try_join!(async { self.source.folders().await.on_source() }, async {
+            self.target.folders().await.on_target()
+        })?;
+        let there: BTreeMap<FolderPath, connector::Folder> =
+            there.into_iter().filter(|folder| folder.holds_items).map(|f| (f.path.clone(), f)).collect();
+        let rows = self.engine.store.folders(self.engine.key, self.mailbox.mailbox).await?;
+        let mut pairs = Vec::new();
+        for folder in here.into_iter().filter(|folder| folder.holds_items) {
+            let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone);
+            if !kinds.contains(&folder.kind) {
+                let state = match folder.state {
+                    Some(state) => state,
+                    None => self.source.state(&folder.path).await.on_source()?,
+                };
+                self.result.folders += 1;
+                self.result.items += state.count;
+                if state.count > 0 {
+                    *self.result.failed.entry(Cause::Unsupported).or_default() += state.count;
+                }
+                continue;
+            }
+            // The same name, unless the target refused it.
+            let mapped = row.map(|row| row.target_path.clone()).filter(|_| !there.contains_key(&folder.path));
+            let target_path = mapped.unwrap_or_else(|| folder.path.clone());
+            let name = folder.path.to_string();
+            match there.get(&target_path) {
+                None => {
+                    let what = format!("the folder {:?} is not on the target", target_path.to_string());
+                    self.folder_differs(Kind::MissingFolder, &name, what);
+                }
+                Some(is) if folder.subscribed && !is.subscribed => {
+                    let what = "the folder is followed on the source and not on the target".to_owned();
+                    self.folder_differs(Kind::NotSubscribed, &name, what);
+                }
+                Some(_) => {}
+            }
+            let count = folder.state.map_or(1, |state| state.count);
+            pairs.push(Pair { path: folder.path, target_path, row: row.cloned(), count });
+        }
+        Ok(pairs)
+    }
+
+    fn folder_differs(&mut self, kind: Kind, folder: &str, what: String) {
+        let folder = folder.to_owned();
+        let difference = Difference { kind, folder, source_item: None, target_item: None, sha256: None, what };
+        if self.result.differences.len() < DIFFERENCES_MAX {
+            self.result.differences.push(difference);
+        }
+    }
+
+    async fn compare_group(&mut self, group: Vec<Pair>, losses: &model::LossTable) -> Result<(), Failure> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let (sources, targets): (Vec<FolderPath>, Vec<FolderPath>) =
+            group.iter().map(|pair| (pair.path.clone(), pair.target_path.clone())).unzip();
+        let (source, target) = (self.source.as_mut(), self.target.as_mut());
+        let (source_holds, target_holds) = (holds(self.engine), holds(self.engine));
+        let (here, there) =
+            tokio::try_join!(async { read_folders(source, sources, &source_holds).await.on_source() }, async {
+                read_folders(target, targets, &target_holds).await.on_target()
+            })?;
+        for ((pair, here), there) in group.into_iter().zip(here).zip(there) {
+            self.compare(&pair, here, there, losses).await?;
+        }
+        Ok(())
+    }
+
+    async fn compare(
+        &mut self,
+        pair: &Pair,
+        here: Held,
+        there: Held,
+        losses: &model::LossTable,
+    ) -> Result<(), Failure> {
+        let known = match &pair.row {
+            Some(row) => self.engine.store.items(self.engine.key, row).await?,
+            None => Vec::new(),
+        };
+        let known: HashMap<&ItemId, &LedgerItem> = known.iter().map(|item| (&item.source_id, item)).collect();
+        let failures: HashMap<ItemId, Cause> = self
+            .failures
+            .iter()
+            .filter(|failure| failure.path == pair.path)
+            .map(|failure| (failure.source_id.clone(), failure.cause))
+            .collect();
+        let mut found = compare(&here.entries, &there.entries);
+        let mut unexplained = Vec::new();
+        for (entry, verdict) in found.missing.drain(..).map(|index| {
+            let entry = &here.entries[index];
+            (entry, self.engine.policy.judge(&entry.found, losses, None))
+        }) {
+            let fate = known.get(&entry.id).map(|item| item.fate);
+            match (verdict, fate, failures.get(&entry.id)) {
+                (Verdict::CannotBeHeld(cause), _, _) | (_, Some(Fate::Failed), Some(&cause)) => {
+                    *self.result.failed.entry(cause).or_default() += 1;
+                }
+                (_, Some(Fate::Withdrawn), _) => self.result.withdrawn += 1,
+                (_, Some(Fate::Held), _) => *self.result.failed.entry(Cause::Ambiguous).or_default() += 1,
+                _ => unexplained.push(entry.clone()),
+            }
+        }
+        for id in &here.unreadable {
+            let cause = failures.get(id).copied().unwrap_or(Cause::Unreadable);
+            *self.result.failed.entry(cause).or_default() += 1;
+        }
+        self.result.items += (here.entries.len() + here.unreadable.len()) as u64;
+        let folder = pair.path.to_string();
+        let moved = self.moved_since(pair, &here, &there).await?;
+
+        for (source, target, kind) in std::mem::take(&mut found.changed) {
+            let (source, target) = (&here.entries[source], &there.entries[target]);
+            let is_adopted = known.get(&source.id).is_some_and(|item| item.fate == Fate::Adopted);
+            self.result.on_target += 1;
+            match kind {
+                Kind::ChangedFlags if self.mailbox.roster.target_in_use => self.result.own_flags += 1,
+                _ if moved.contains(source, target) => self.result.moving += 1,
+                _ => {
+                    let kind = if kind == Kind::ChangedDate && is_adopted { Kind::AdoptedDate } else { kind };
+                    self.result.differ(changed(kind, &folder, source, target));
+                }
+            }
+        }
+        self.result.on_target += found.same;
+
+        // What is left on the target: another form of what is missing, a second copy, or its person's own.
+        let removals: HashSet<ItemId> = self
+            .removals
+            .iter()
+            .filter(|removal| pair.row.as_ref().is_some_and(|row| row.folder == removal.folder))
+            .filter_map(|removal| removal.target_id.clone())
+            .collect();
+        for index in found.left {
+            let entry = &there.entries[index];
+            let rewritten = unexplained.iter().position(|missing| {
+                missing.received == entry.received
+                    && missing.found.hint.is_some()
+                    && missing.found.hint == entry.found.hint
+            });
+            if removals.contains(&entry.id) {
+                self.result.removals_held += 1;
+            } else if let Some(position) = rewritten {
+                let missing = unexplained.remove(position);
+                self.result.differ(changed(Kind::ChangedBytes, &folder, &missing, entry));
+            } else if found.digests.contains(&entry.found.exact) {
+                let what = format!("item {} of the target is one copy more than the source has", entry.id);
+                self.result.differ(Difference {
+                    kind: Kind::Doubled,
+                    folder: folder.clone(),
+                    source_item: None,
+                    target_item: Some(entry.id.to_string()),
+                    sha256: Some(entry.found.exact.to_string()),
+                    what,
+                });
+            } else {
+                self.result.others_on_target += 1;
+            }
+        }
+        for entry in unexplained {
+            if moved.source_has_moved(&entry) {
+                self.result.moving += 1;
+                continue;
+            }
+            let what = format!("item {} of the source is not on the target", entry.id);
+            self.result.differ(Difference {
+                kind: Kind::Missing,
+                folder: folder.clone(),
+                source_item: Some(entry.id.to_string()),
+                target_item: None,
+                sha256: Some(entry.found.exact.to_string()),
+                what,
+            });
+        }
+        Ok(())
+    }
+
+    /// What has changed since the two folders were read, where they did.
+    async fn moved_since(&mut self, pair: &Pair, here: &Held, there: &Held) -> Result<Moved, Failure> {
+        let mut moved = Moved::default();
+        if here.missing || there.missing {
+            return Ok(moved);
+        }
+        let now = self.source.state(&pair.path).await.on_source()?;
+        if now != here.state {
+            let list = self.source.list(&pair.path).await.on_source()?;
+            moved.source = Some(list.into_iter().collect());
+        }
+        let now = self.target.state(&pair.target_path).await.on_target()?;
+        if now != there.state {
+            let list = self.target.list(&pair.target_path).await.on_target()?;
+            moved.target = Some(list.into_iter().collect());
+        }
+        Ok(moved)
+    }
+
+    /// Compares some items, which are found on the target by the ledger's ids.
+    async fn compare_sample(&mut self, pairs: Vec<Pair>, sample: u64) -> Result<(), Failure> {
+        let mut candidates = Vec::new();
+        for (index, pair) in pairs.iter().enumerate() {
+            let Some(row) = &pair.row else { continue };
+            for item in self.engine.store.items(self.engine.key, row).await? {
+                if let (Fate::Copied | Fate::Adopted, Some(target_id)) = (item.fate, item.target_id) {
+                    // A fixed order that has nothing to do with dates or folders: the same sample every time.
+                    let order = Digest::of(&[item.source_id.as_bytes(), &index.to_be_bytes()].concat());
+                    candidates.push((order, index, item.source_id, target_id));
+                }
+            }
+        }
+        candidates.sort_unstable();
+        candidates.truncate(sample as usize);
+        self.result.sampled = Some(candidates.len() as u64);
+        for (_, index, source_id, target_id) in candidates {
+            let pair = &pairs[index];
+            let holds = holds(self.engine);
+            let here = read_one(self.source.as_mut(), &pair.path, &source_id, &holds).await.on_source()?;
+            let there = read_one(self.target.as_mut(), &pair.target_path, &target_id, &holds).await.on_target()?;
+            self.result.items += 1;
+            let folder = pair.path.to_string();
+            match (here, there) {
+                (None, _) => self.result.moving += 1,
+                (Some(here), Some(there)) => {
+                    self.result.on_target += 1;
+                    if let Some(kind) = difference(&here, &there) {
+                        if kind == Kind::ChangedFlags && self.mailbox.roster.target_in_use {
+                            self.result.own_flags += 1;
+                        } else {
+                            self.result.differ(changed(kind, &folder, &here, &there));
+                        }
+                    }
+                }
+                (Some(here), None) => {
+                    let what = format!("item {} of the source is not on the target", here.id);
+                    self.result.differ(Difference {
+                        kind: Kind::Missing,
+                        folder,
+                        source_item: Some(here.id.to_string()),
+                        target_item: Some(target_id.to_string()),
+                        sha256: Some(here.found.exact.to_string()),
+                        what,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn holds(engine: &Engine) -> Holds {
+    Holds::new(engine.holds.clone())
+}
+
+/// Flags now, by id, on the sides that changed since they were read.
+#[derive(Default)]
+struct Moved {
+    source: Option<HashMap<ItemId, Flags>>,
+    target: Option<HashMap<ItemId, Flags>>,
+}
+
+impl Moved {
+    fn has_moved(side: Option<&HashMap<ItemId, Flags>>, entry: &Entry) -> bool {
+        side.is_some_and(|now| now.get(&entry.id) != Some(&entry.flags))
+    }
+
+    fn source_has_moved(&self, entry: &Entry) -> bool {
+        Self::has_moved(self.source.as_ref(), entry)
+    }
+
+    fn contains(&self, source: &Entry, target: &Entry) -> bool {
+        self.source_has_moved(source) || Self::has_moved(self.target.as_ref(), target)
+    }
+}
+
+fn changed(kind: Kind, folder: &str, source: &Entry, target: &Entry) -> Difference {
+    let time = |received: Option<i64>| received.map_or_else(|| "none".to_owned(), |seconds| seconds.to_string());
+    let (was, is) = match kind {
+        Kind::ChangedFlags => (format!("flags ({})", source.flags), format!("({})", target.flags)),
+        Kind::ChangedDate | Kind::AdoptedDate => (format!("date {}", time(source.received)), time(target.received)),
+        _ => (format!("SHA-256 {}", source.found.exact), target.found.exact.to_string()),
+    };
+    Difference {
+        kind,
+        folder: folder.to_owned(),
+        source_item: Some(source.id.to_string()),
+        target_item: Some(target.id.to_string()),
+        sha256: Some(source.found.exact.to_string()),
+        what: format!("item {} has {was} on the source, item {} has {is} on the target", source.id, target.id),
+    }
+}
+
+fn difference(source: &Entry, target: &Entry) -> Option<Kind> {
+    if source.found.exact != target.found.exact {
+        Some(Kind::ChangedBytes)
+    } else if source.received != target.received {
+        Some(Kind::ChangedDate)
+    } else if source.flags != target.flags {
+        Some(Kind::ChangedFlags)
+    } else {
+        None
+    }
+}
+
+/// How two folders compare, by the places of their items.
+#[derive(Debug, Default)]
+struct Compared {
+    same: u64,
+    changed: Vec<(usize, usize, Kind)>,
+    missing: Vec<usize>,
+    left: Vec<usize>,
+    digests: HashSet<Digest>,
+}
+
+/// Pairs the items of two folders as multisets: the same in everything first, then all but the flags, then the bytes.
+fn compare(here: &[Entry], there: &[Entry]) -> Compared {
+    let mut compared = Compared::default();
+    let mut by_digest: HashMap<Digest, Vec<usize>> = HashMap::new();
+    for (index, entry) in there.iter().enumerate() {
+        by_digest.entry(entry.found.exact).or_default().push(index);
+    }
+    let mut open: Vec<usize> = (0..here.len()).collect();
+    for round in 0..3 {
+        open.retain(|source| {
+            let entry = &here[*source];
+            compared.digests.insert(entry.found.exact);
+            let Some(candidates) = by_digest.get_mut(&entry.found.exact) else { return true };
+            let fits = |target: &usize| {
+                let target = &there[*target];
+                match round {
+                    0 => target.received == entry.received && target.flags == entry.flags,
+                    1 => target.received == entry.received,
+                    _ => true,
+                }
+            };
+            let Some(place) = candidates.iter().position(fits) else { return true };
+            let target = candidates.remove(place);
+            match round {
+                0 => compared.same += 1,
+                1 => compared.changed.push((*source, target, Kind::ChangedFlags)),
+                _ => compared.changed.push((*source, target, Kind::ChangedDate)),
+            }
+            false
+        });
+    }
+    compared.missing = open;
+    compared.left = by_digest.into_values().flatten().collect();
+    compared.left.sort_unstable();
+    compared
+}
+
+async fn read_folders(
+    source: &mut dyn Source,
+    paths: Vec<FolderPath>,
+    holds: &Holds,
+) -> Result<Vec<Held>, connector::Error> {
+    let mut all: Vec<Held> = paths.iter().map(|_| Held::default()).collect();
+    let plan = paths.into_iter().map(|path| ReadFolder { path, since: None }).collect();
+    let mut reading = source.read(plan, holds).await?;
+    let mut current = 0;
+    loop {
+        let arrivals = next(reading.as_mut()).await?;
+        if arrivals.is_empty() {
+            return Ok(all);
+        }
+        for arrival in arrivals {
+            match arrival {
+                Arrival::Item(examined) => all[current].entries.push(Entry {
+                    id: examined.item.id,
+                    found: examined.found,
+                    received: examined.item.received.map(|at| at.unix_seconds),
+                    flags: examined.item.flags,
+                }),
+                Arrival::Event(Event::Begin { folder, state }) => {
+                    current = folder;
+                    all[current].state = state;
+                }
+                Arrival::Event(Event::Unreadable { id, .. }) => all[current].unreadable.push(id),
+                Arrival::Event(Event::Skipped { error }) if error.cause == Cause::Missing => {
+                    all[current].missing = true;
+                }
+                Arrival::Event(Event::Skipped { error }) => return Err(error),
+                Arrival::Event(_) => {}
+            }
+        }
+    }
+}
+
+async fn read_one(
+    source: &mut dyn Source,
+    path: &FolderPath,
+    id: &ItemId,
+    holds: &Holds,
+) -> Result<Option<Entry>, connector::Error> {
+    let mut reading = source.items(path, std::slice::from_ref(id), holds).await?;
+    let mut one = None;
+    loop {
+        let arrivals = next(reading.as_mut()).await?;
+        if arrivals.is_empty() {
+            return Ok(one);
+        }
+        for arrival in arrivals {
+            if let Arrival::Item(examined) = arrival {
+                one = Some(Entry {
+                    id: examined.item.id,
+                    found: examined.found,
+                    received: examined.item.received.map(|at| at.unix_seconds),
+                    flags: examined.item.flags,
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_is_one_sentence() {
+        let mut verification = Verification { folders: 12, items: 1748, on_target: 1745, ..Verification::default() };
+        verification.excluded.insert("banned-attachment".to_owned(), 3);
+        assert_eq!(
+            verification.sentence(),
+            "1,748 items of 12 folders: 1,745 on the target, 3 excluded by rule banned-attachment, 0 unexplained."
+        );
+        assert!(verification.is_exact());
+        verification.failed.insert(Cause::Nul, 2);
+        verification.failed.insert(Cause::BareCr, 1);
+        assert_eq!(
+            verification.sentence(),
+            "1,748 items of 12 folders: 1,745 on the target, 3 excluded by rule banned-attachment, \
+             3 failed (2 nul, 1 bare-cr), 0 unexplained."
+        );
+        assert!(!verification.is_exact());
+        let one = Verification { folders: 1, items: 1, on_target: 1, ..Verification::default() };
+        assert_eq!(one.sentence(), "1 item of 1 folder: 1 on the target, 0 unexplained.");
+    }
+}
