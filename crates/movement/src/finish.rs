@@ -97,7 +97,6 @@ impl Pass<'_> {
         if self.folders[index].is_done && self.folders[index].read_again.is_empty() {
             return Ok(source);
         }
-        self.settle_deferred(index);
         self.settle_gone(index).await?;
         self.retry_failed(index).await?;
         source = self.read_put_off(index, source).await?;
@@ -188,7 +187,10 @@ impl Pass<'_> {
                     let fact = Fact { fate: Fate::Held, ..fact };
                     self.settled(index, fact, None, item.failed_before);
                 }
-                _ => self.folders[index].read_again.push(item.id),
+                _ => {
+                    self.folders[index].not_there.insert(item.id.clone());
+                    self.folders[index].read_again.push(item.id);
+                }
             }
         }
     }
@@ -253,26 +255,27 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Reads items whose bytes are wanted after all; whether they are on the target has been decided.
-    async fn read_put_off(&mut self, index: usize, source: Box<dyn Source>) -> Result<Box<dyn Source>, Failure> {
-        let mut ids = std::mem::take(&mut self.folders[index].read_again);
-        if ids.is_empty() {
-            return Ok(source);
+    /// Reads items whose bytes are wanted after all, settles those that waited for better uses of what is on the target,
+    /// and reads the ones among them that have to be copied.
+    async fn read_put_off(&mut self, index: usize, mut source: Box<dyn Source>) -> Result<Box<dyn Source>, Failure> {
+        loop {
+            let mut ids = std::mem::take(&mut self.folders[index].read_again);
+            ids.sort_unstable();
+            ids.dedup();
+            if !ids.is_empty() {
+                if self.folders[index].unusable.is_none() {
+                    self.look(index).await?;
+                }
+                let path = self.folders[index].row.path.clone();
+                self.expect(Some(index));
+                source = self.read(source, Task::Items(path, ids), &[]).await?;
+                self.expect(None);
+            }
+            self.settle_deferred(index);
+            if self.folders[index].read_again.is_empty() {
+                return Ok(source);
+            }
         }
-        ids.sort_unstable();
-        ids.dedup();
-        if self.work.dry_run {
-            self.folders[index].would.copy += ids.len() as u64;
-            return Ok(source);
-        }
-        if self.folders[index].unusable.is_none() {
-            self.look(index).await?;
-        }
-        let path = self.folders[index].row.path.clone();
-        self.expect_decided(index);
-        let source = self.read(source, Task::Items(path, ids), &[]).await?;
-        self.expect_folders();
-        Ok(source)
     }
 
     /// Changes flags on the target, and records what they are then.

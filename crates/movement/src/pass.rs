@@ -195,7 +195,10 @@ pub(crate) struct FolderWork {
     pub(crate) seen: HashSet<ItemId>,
     /// Items read in this pass, in a folder that was read before.
     pub(crate) read_ids: HashSet<ItemId>,
+    /// Items whose bytes are wanted after all.
     pub(crate) read_again: Vec<ItemId>,
+    /// Of these: items that are known not to be on the target.
+    pub(crate) not_there: HashSet<ItemId>,
     /// Items stored under ids that the target did not tell.
     pub(crate) without_id: u64,
     /// Where the target folder stands can't be told from the answers.
@@ -234,8 +237,6 @@ pub(crate) struct Pass<'w> {
     pub(crate) report: Report,
     /// The folder that arrivals belong to.
     current: Option<usize>,
-    /// Items arriving now are not looked for among what is on the target: that has been decided.
-    decided: bool,
 }
 
 /// Failures that come out the same every time, as long as the target is the same.
@@ -255,7 +256,6 @@ pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn T
         bytes_proved: work.mailbox.bytes_proved,
         report: Report::default(),
         current: None,
-        decided: false,
     };
     let result = pass.run(source).await;
     pass.target.close().await;
@@ -375,15 +375,9 @@ impl Pass<'_> {
         self.take_items(items).await
     }
 
-    /// What arrives from now on belongs to this folder, and is not looked for on the target.
-    pub(crate) fn expect_decided(&mut self, index: usize) {
-        self.current = Some(index);
-        self.decided = true;
-    }
-
-    pub(crate) fn expect_folders(&mut self) {
-        self.current = None;
-        self.decided = false;
+    /// What arrives from now on belongs to this folder; to none before it begins.
+    pub(crate) fn expect(&mut self, folder: Option<usize>) {
+        self.current = folder;
     }
 
     async fn take_event(&mut self, event: Event, folders: &[usize]) -> Result<(), Failure> {
@@ -478,7 +472,7 @@ impl Pass<'_> {
         }
         let mut candidate = None;
         let mut on_target = OnTarget::Unknown;
-        if is_new && !self.decided {
+        if is_new && !work.not_there.remove(&item.id) {
             let wanted =
                 Wanted { found: &found, received: item.received.map(|at| at.unix_seconds), flags: &item.flags };
             match work.pool.find(&wanted) {

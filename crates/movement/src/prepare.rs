@@ -292,6 +292,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         seen: HashSet::new(),
         read_ids: HashSet::new(),
         read_again: Vec::new(),
+        not_there: HashSet::new(),
         without_id: 0,
         is_unsure: false,
         fates: 0,
