@@ -22,6 +22,7 @@ mod declaration;
 mod door;
 mod error;
 pub mod memory;
+pub mod mutf7;
 mod source;
 mod target;
 
@@ -63,14 +64,19 @@ impl std::fmt::Debug for Secret {
 pub struct Account {
     /// The name the person has on that side.
     pub name: String,
+    /// The name the person has at the source.
+    pub source_name: String,
+    /// The name the person has at the target.
+    pub target_name: String,
     /// The person's own password on that side, if the project has it.
     pub password: Option<Secret>,
 }
 
 impl Account {
-    /// The account of this name, without a password of its own.
+    /// The account of this name on both sides, without a password of its own.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), password: None }
+        let name = name.into();
+        Self { source_name: name.clone(), target_name: name.clone(), name, password: None }
     }
 }
 

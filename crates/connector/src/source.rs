@@ -21,6 +21,8 @@ pub struct Folder {
     pub subscribed: bool,
     /// Where it stands, if the listing says.
     pub state: Option<FolderState>,
+    /// Bytes of its items, if the listing says.
+    pub size_bytes: Option<u64>,
 }
 
 /// How far a folder has been read. Only the connector that made it can read it.

@@ -317,6 +317,7 @@ impl Platform {
                 special_use: folder.special_use,
                 subscribed: folder.subscribed,
                 state: Some(folder.state(&self.traits)),
+                size_bytes: Some(folder.items.values().map(|stored| stored.item.bytes.len() as u64).sum()),
             };
             Ok(mailbox.folders.iter().map(one).collect())
         })
