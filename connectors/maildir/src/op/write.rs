@@ -49,7 +49,7 @@ impl Maildir {
                 }
                 Ok(())
             });
-            made.await.map_err(|error| self.refused_folder(&new.path, &error))?;
+            made.await.map_err(|error| refused_folder(&new.path, &error))?;
             self.door.after(Effect::Create);
         }
         if new.subscribe {
@@ -66,13 +66,6 @@ impl Maildir {
             }
         }
         Ok(())
-    }
-
-    fn refused_folder(&self, path: &FolderPath, error: &io::Error) -> Error {
-        let error = failed(Scope::Folder, "make it", path, error);
-        // A name that the file system does not take; anything else is not the name's fault.
-        let is_name = matches!(error.cause, Cause::LocalFile);
-        Error { cause: if is_name { Cause::FolderRefused } else { error.cause }, ..error }
     }
 
     /// Writes a small file in place of the one there, under the lock that Dovecot uses for it.
@@ -352,6 +345,13 @@ fn failed_or(error: Replaced, what: &str, path: &FolderPath) -> Error {
         Replaced::Failed(error) => failed(Scope::Item, what, path, &error),
         Replaced::Shut(error) => error,
     }
+}
+
+fn refused_folder(path: &FolderPath, error: &io::Error) -> Error {
+    let error = failed(Scope::Folder, "make it", path, error);
+    // A name that the file system does not take; anything else is not the name's fault.
+    let is_name = matches!(error.cause, Cause::LocalFile);
+    Error { cause: if is_name { Cause::FolderRefused } else { error.cause }, ..error }
 }
 
 /// Takes staged items away again.
