@@ -71,14 +71,19 @@ fn is_maildir(root: &Path) -> bool {
     root.join("cur").is_dir() && root.join("new").is_dir()
 }
 
+/// What a maildir can hold and do, with keywords written this way.
+pub fn declaration(keywords: Keywords) -> Declaration {
+    let mut losses = vec![Loss::MixedLineEnds, Loss::FolderName, Loss::SpecialUse];
+    if keywords == Keywords::Dovecot {
+        losses.push(Loss::Keyword);
+    }
+    Declaration { platform: "Maildir++", kinds: vec![ItemKind::Message], writes: true, losses }
+}
+
 #[async_trait]
 impl Connector for MaildirConnector {
     fn declaration(&self) -> Declaration {
-        let mut losses = vec![Loss::MixedLineEnds, Loss::FolderName, Loss::SpecialUse];
-        if self.config.keywords == Keywords::Dovecot {
-            losses.push(Loss::Keyword);
-        }
-        Declaration { platform: "Maildir++", kinds: vec![ItemKind::Message], writes: true, losses }
+        declaration(self.config.keywords)
     }
 
     async fn source(&self, account: &Account) -> Result<Box<dyn Source>, Error> {

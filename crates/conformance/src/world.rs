@@ -157,7 +157,7 @@ impl World {
             .map(|row| {
                 let account = |name: &str| Account::named(name);
                 let (source, target) = (account(&row.roster.source_name), account(&row.roster.target_name));
-                (row.mailbox, Person { source, target })
+                (row.mailbox, Person { source, target, problem: None })
             })
             .collect();
         let engine = Engine {

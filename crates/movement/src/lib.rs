@@ -28,6 +28,6 @@ mod verify;
 pub use failure::Failure;
 pub use hold::{Holder, Moment, NoProbe, Probe};
 pub use pass::{Report, Tuning, WouldDo};
-pub use progress::{MailboxProgress, Progress};
+pub use progress::{Finished, MailboxProgress, Progress};
 pub use run::{Endpoint, Engine, MailboxOutcome, Person, RunEnd};
 pub use verify::{Difference, Kind as DifferenceKind, Verification};

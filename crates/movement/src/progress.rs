@@ -15,6 +15,19 @@ pub struct MailboxProgress {
     pub folder: String,
 }
 
+/// A mailbox whose work has ended in this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The mailbox.
+    pub mailbox: i64,
+    /// Items copied or found there.
+    pub items: u64,
+    /// Bytes copied.
+    pub bytes: u64,
+    /// What kept it from being complete.
+    pub in_the_way: Option<String>,
+}
+
 /// Numbers of a run.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -22,6 +35,7 @@ pub struct Progress {
     bytes: AtomicU64,
     failed: AtomicU64,
     mailboxes: Mutex<BTreeMap<i64, MailboxProgress>>,
+    finished: Mutex<Vec<Finished>>,
 }
 
 impl Progress {
@@ -57,7 +71,14 @@ impl Progress {
         change(mailboxes.entry(mailbox).or_default());
     }
 
-    pub(crate) fn end(&self, mailbox: i64) {
-        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&mailbox);
+    /// Mailboxes whose work has ended, in that order, from this place in it on.
+    pub fn finished_since(&self, place: usize) -> Vec<Finished> {
+        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.get(place..).unwrap_or_default().to_vec()
+    }
+
+    pub(crate) fn end(&self, finished: Finished) {
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&finished.mailbox);
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(finished);
     }
 }

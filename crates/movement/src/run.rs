@@ -13,7 +13,7 @@ use crate::decide::Setting;
 use crate::failure::{Failure, OnSide};
 use crate::hold::{CommitWatch, Holder, Keeper, Probe};
 use crate::pass::{Report, Tuning, Work, pass};
-use crate::progress::Progress;
+use crate::progress::{Finished, Progress};
 use crate::state::{Happened, after};
 
 /// Passes over one mailbox in one run: a mailbox that changes faster than it can be read is left for the next run.
@@ -41,6 +41,8 @@ pub struct Person {
     pub source: Account,
     /// On the target.
     pub target: Account,
+    /// What keeps this person from being worked on, known beforehand.
+    pub problem: Option<Failure>,
 }
 
 /// Everything a run works with. All of it is passed in.
@@ -164,7 +166,12 @@ impl Engine {
                 asked,
             );
             let outcome = self.work_on(watched, lease, row, &keeper).await?;
-            self.progress.end(outcome.mailbox);
+            self.progress.end(Finished {
+                mailbox: outcome.mailbox,
+                items: outcome.report.copied + outcome.report.adopted,
+                bytes: outcome.report.bytes,
+                in_the_way: outcome.failure.as_ref().map(ToString::to_string),
+            });
             if outcomes.send(outcome).is_err() {
                 return Ok(());
             }
@@ -269,6 +276,9 @@ impl Engine {
         let (from, to) = (endpoint(row.roster.source_endpoint)?, endpoint(row.roster.target_endpoint)?);
         let person = self.people.get(&row.mailbox);
         let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
+        if let Some(problem) = &person.problem {
+            return Err(problem.clone());
+        }
         let (source_is, target_is) = (from.connector.declaration(), to.connector.declaration());
         // One after the other: with few connections allowed, nobody holds one while waiting for a second of the same kind.
         let source = from.connector.source(&person.source).await.on_source()?;

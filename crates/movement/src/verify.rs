@@ -197,6 +197,9 @@ impl Engine {
         let (from, to) = (endpoint(mailbox.roster.source_endpoint)?, endpoint(mailbox.roster.target_endpoint)?);
         let person = self.people.get(&mailbox.mailbox);
         let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
+        if let Some(problem) = &person.problem {
+            return Err(problem.clone());
+        }
         let source = from.connector.source(&person.source).await.on_source()?;
         // The target too is opened as a source: a verification can write nothing anywhere.
         let target = to.connector.source(&person.target).await.on_target()?;

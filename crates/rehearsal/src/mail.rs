@@ -184,7 +184,7 @@ fn base64(chance: &mut Chance, begin: &[u8], bytes: usize) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut raw = begin.to_vec();
     while raw.len() < bytes {
-        raw.extend_from_slice(&chance.next().to_le_bytes());
+        raw.extend_from_slice(&chance.draw().to_le_bytes());
     }
     let mut out = String::with_capacity(raw.len() * 3 / 2);
     for line in raw.chunks(57) {
@@ -230,7 +230,7 @@ fn header(chance: &mut Chance, kind: Trait) -> String {
         Trait::NoMessageId => {}
         Trait::BadMessageId => header.push_str("Message-ID: <no at sign, two  spaces>\r\n"),
         _ => {
-            let _ = write!(header, "Message-ID: <{:016x}@example.test>\r\n", chance.next());
+            let _ = write!(header, "Message-ID: <{:016x}@example.test>\r\n", chance.draw());
         }
     }
     header.push_str("MIME-Version: 1.0\r\n");

@@ -1,1 +1,25 @@
-//! service
+//! Every use case, once: who may, what happens, what is written down. The command line (and later the portal and the
+//! API) call here and nowhere else.
+
+mod config;
+mod error;
+mod people;
+mod project;
+mod registry;
+mod secret;
+mod usecase;
+
+pub use config::{Config, FILE as PROJECT_FILE, schema};
+pub use error::{Error, Exit};
+pub use people::FILE as PEOPLE_FILE;
+pub use project::{Project, Selection};
+pub use secret::Environment;
+pub use usecase::check::{CheckReport, EndpointCheck};
+pub use usecase::demo::{Demo, DemoReport};
+pub use usecase::discover::{DiscoverReport, FolderFound, MailboxFound};
+pub use usecase::doctor::{Complaint, DoctorReport, doctor};
+pub use usecase::init::{InitReport, init};
+pub use usecase::losses::{LossLine, LossReport, losses};
+pub use usecase::status::{FolderStatus, MailboxStatus, StatusReport};
+pub use usecase::sync::{MailboxResult, SyncReport};
+pub use usecase::verify::{MailboxVerdict, VerifyReport};

@@ -1,0 +1,294 @@
+//! Reports as text. Each shows the same struct that `--json` prints.
+
+use std::fmt::Write;
+
+use movement::state::counted;
+use service::{
+    CheckReport, DemoReport, DiscoverReport, DoctorReport, InitReport, LossReport, StatusReport, SyncReport,
+    VerifyReport,
+};
+
+use crate::text;
+
+/// Differences shown by name; more are in the JSON.
+const DIFFERENCES_SHOWN: usize = 20;
+
+/// Lines of cells under headings, each column as wide as its widest cell. Columns whose heading begins with `>` stand to
+/// the right.
+fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let title = |heading: &str| heading.trim_start_matches('>').to_owned();
+    let mut widths: Vec<usize> = headings.iter().map(|heading| title(heading).chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    let mut line = |cells: &[String]| {
+        let mut line = String::new();
+        for ((cell, width), heading) in cells.iter().zip(&widths).zip(headings) {
+            let padding = " ".repeat(width - cell.chars().count());
+            if heading.starts_with('>') {
+                let _ = write!(line, "{padding}{cell}  ");
+            } else {
+                let _ = write!(line, "{cell}{padding}  ");
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    line(&headings.iter().map(|heading| title(heading)).collect::<Vec<_>>());
+    for row in rows {
+        line(row);
+    }
+    text
+}
+
+pub(crate) fn init(report: &InitReport) -> String {
+    format!(
+        "Made {} in {}.\nWrite the servers into whimbrel.toml and the people into people.csv, then run: whimbrel check \
+         --project {}",
+        report.files.join(" and "),
+        report.folder,
+        report.folder
+    )
+}
+
+pub(crate) fn losses(report: &LossReport) -> String {
+    if report.losses.is_empty() {
+        return format!("From {} to {} nothing is lost.", report.source, report.target);
+    }
+    let mut text = format!("From {} to {} this can't be carried as it is:\n", report.source, report.target);
+    for loss in &report.losses {
+        let _ = writeln!(text, "  {:16} {}", loss.loss, loss.what);
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn doctor(report: &DoctorReport) -> String {
+    let mut text = String::new();
+    for well in &report.well {
+        let _ = writeln!(text, "ok     {well}");
+    }
+    for complaint in &report.complaints {
+        let _ = writeln!(text, "WRONG  {}\n       what to do: {}", complaint.what, complaint.advice);
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn check(report: &CheckReport) -> String {
+    let mut text = String::new();
+    for check in &report.endpoints {
+        let person = check.person.as_ref().map(|person| format!(", with {person}")).unwrap_or_default();
+        let _ = writeln!(text, "{} ({}, {}{person})", check.endpoint, check.kind, check.side);
+        for finding in &check.findings {
+            match finding.wrong {
+                None => {
+                    let _ = writeln!(text, "  ok     {}", finding.sentence);
+                }
+                Some(cause) => {
+                    let _ = writeln!(text, "  WRONG  {}\n         what to do: {}", finding.sentence, cause.advice());
+                }
+            }
+        }
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn discover(report: &DiscoverReport) -> String {
+    let rows: Vec<Vec<String>> = report
+        .mailboxes
+        .iter()
+        .map(|mailbox| {
+            vec![
+                mailbox.source.clone(),
+                mailbox.endpoint.clone(),
+                mailbox.folders.len().to_string(),
+                mailbox.items.to_string(),
+                mailbox.bytes.map_or_else(|| "not told".to_owned(), text::bytes),
+                mailbox.error.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let mut text = table(&["Mailbox", "Endpoint", ">Folders", ">Items", ">Size", ""], &rows);
+    let _ = write!(
+        text,
+        "{}: {} in {}, {}",
+        counted(report.mailboxes.len() as u64, "mailbox"),
+        counted(report.items, "item"),
+        counted(report.folders, "folder"),
+        text::bytes(report.bytes)
+    );
+    if report.failed > 0 {
+        let _ = write!(text, "; {} could not be looked at", counted(report.failed, "mailbox"));
+    }
+    text
+}
+
+pub(crate) fn sync(report: &SyncReport) -> String {
+    let mut text = String::new();
+    for result in &report.mailboxes {
+        for would in &result.would {
+            let made = if would.make { " (to be made)" } else { "" };
+            let _ = writeln!(
+                text,
+                "{}: {} → {}{made}: copy {}, {}; there already {}; can't travel {}; flags {}; removals held {}",
+                result.source,
+                would.folder,
+                would.target_folder,
+                would.copy,
+                text::bytes(would.bytes),
+                would.adopt,
+                would.fail,
+                would.flags,
+                would.hold
+            );
+        }
+        if let Some(reason) = &result.reason {
+            let side = result.side.map(|side| format!(" ({side})")).unwrap_or_default();
+            let _ = writeln!(text, "{} → {}: {}{side}: {reason}", result.source, result.target, result.condition);
+            if let Some(advice) = result.advice {
+                let _ = writeln!(text, "  what to do: {advice}");
+            }
+        }
+    }
+    for held in &report.held_elsewhere {
+        let _ = writeln!(text, "{held}: another process is working on it");
+    }
+    if let Some(what) = &report.broken_off {
+        let _ = writeln!(text, "broken off: {what}");
+    }
+    if report.dry_run {
+        text.push_str("Nothing was changed.");
+        return text;
+    }
+    let _ = write!(text, "{}: ", counted(report.mailboxes.len() as u64, "mailbox"));
+    let _ = write!(text, "{} copied, {}", counted(report.copied, "item"), text::bytes(report.bytes));
+    if report.adopted > 0 {
+        let _ = write!(text, ", {} there already", counted(report.adopted, "item"));
+    }
+    if report.failed > 0 {
+        let _ = write!(text, ", {} failed", counted(report.failed, "item"));
+    }
+    if report.mailboxes_failed > 0 {
+        let _ = write!(text, "; {} could not be completed", counted(report.mailboxes_failed, "mailbox"));
+    }
+    text.push_str(if report.stopped { ". Stopped; run again to go on." } else { "." });
+    text
+}
+
+pub(crate) fn status(report: &StatusReport, with_folders: bool) -> String {
+    let mut rows = Vec::new();
+    for mailbox in &report.mailboxes {
+        let tally = &mailbox.items;
+        let cells = |name: String, state: String, tally: &StatusTally, reason: String| {
+            vec![
+                name,
+                state,
+                tally.source.to_string(),
+                tally.copied.to_string(),
+                tally.adopted.to_string(),
+                tally.excluded.to_string(),
+                tally.failed.to_string(),
+                tally.held.to_string(),
+                tally.withdrawn.to_string(),
+                text::bytes(tally.bytes),
+                reason,
+            ]
+        };
+        let state = format!("{}, {}", mailbox.phase.name(), mailbox.condition);
+        let mut reason = mailbox.reason.clone().unwrap_or_default();
+        if mailbox.removals_held > 0 {
+            let held = counted(mailbox.removals_held, "removal");
+            reason = if reason.is_empty() { format!("{held} held") } else { format!("{reason}; {held} held") };
+        }
+        rows.push(cells(mailbox.source.clone(), state, tally, reason));
+        if with_folders {
+            for folder in &mailbox.folders {
+                let state = if folder.is_complete { "" } else { "not read to its end" };
+                rows.push(cells(format!("  {}", folder.path), state.to_owned(), &folder.items, String::new()));
+            }
+        }
+    }
+    let headings = [
+        "Mailbox", "State", ">Source", ">Copied", ">Adopted", ">Excluded", ">Failed", ">Held", ">Withdrawn", ">Size", "",
+    ];
+    let mut text = format!("{} ({})\n", report.organisation, report.code);
+    text.push_str(&table(&headings, &rows));
+    let all = &report.all;
+    let _ = write!(
+        text,
+        "{}: {} of {} have a fate: {} copied, {} adopted, {} excluded, {} failed, {} held, {} withdrawn",
+        counted(report.mailboxes.len() as u64, "mailbox"),
+        all.accounted(),
+        counted(all.source, "item"),
+        all.copied,
+        all.adopted,
+        all.excluded,
+        all.failed,
+        all.held,
+        all.withdrawn
+    );
+    if report.unaccounted > 0 {
+        let _ = write!(text, "\nTHE SUMS DO NOT HOLD: {} without a fate in folders read to their end", report.unaccounted);
+    }
+    text
+}
+
+type StatusTally = service::Tally;
+
+pub(crate) fn verify(report: &VerifyReport) -> String {
+    let mut text = String::new();
+    for verdict in &report.mailboxes {
+        let is_exact = verdict.verification.as_ref().is_some_and(movement::Verification::is_exact);
+        if is_exact {
+            continue;
+        }
+        let _ = writeln!(text, "{} → {}: {}", verdict.source, verdict.target, verdict.sentence);
+        if let Some(advice) = verdict.advice {
+            let _ = writeln!(text, "  what to do: {advice}");
+        }
+        let differences = verdict.verification.iter().flat_map(|found| &found.differences);
+        for difference in differences.clone().take(DIFFERENCES_SHOWN) {
+            let _ = writeln!(text, "  {:?} in {}: {}", difference.kind, difference.folder, difference.what);
+        }
+        let more = differences.count().saturating_sub(DIFFERENCES_SHOWN);
+        if more > 0 {
+            let _ = writeln!(text, "  … and {more} more; --json lists them");
+        }
+    }
+    text.push_str(&report.sentence);
+    text
+}
+
+pub(crate) fn demo(report: &DemoReport) -> String {
+    let mut text = String::new();
+    for failure in &report.failures {
+        let _ = writeln!(text, "{failure}");
+    }
+    let _ = writeln!(
+        text,
+        "{} moved: {} copied, {}.",
+        counted(report.people, "mailbox"),
+        counted(report.copied, "item"),
+        text::bytes(report.bytes)
+    );
+    let _ = writeln!(text, "Run again: {} copied.", counted(report.copied_again, "item"));
+    let _ = writeln!(text, "Verified: {}", report.sentence);
+    let _ = write!(text, "The maildirs and the ledger are in {}.", report.folder);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["Łucja".to_owned(), "1000".to_owned()]];
+        assert_eq!(table(&["Name", ">N"], &rows), "Name      N\na         1\nŁucja  1000\n");
+    }
+}

@@ -1,0 +1,111 @@
+//! The registry: which connector an endpoint of the project is. One line a kind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::{Clock, Connector};
+
+use crate::Error;
+use crate::config::{
+    CompressEntry, Config, EndpointEntry, ImapEntry, KeywordsEntry, LoginEntry, MaildirEntry, SecretEntry, TlsEntry,
+    TokenEntry,
+};
+use crate::secret::{self, Environment};
+
+/// The kinds of endpoints there are.
+pub(crate) const KINDS: [&str; 2] = ["imap", "maildir"];
+
+/// What a connector is made with besides its configuration.
+pub(crate) struct Means<'m> {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) environment: Environment<'m>,
+    /// A random text of letters and digits.
+    pub(crate) unique: String,
+    /// How long written bytes may stay unacknowledged.
+    pub(crate) unacknowledged_max: Duration,
+}
+
+/// The kind of an endpoint.
+pub(crate) fn kind(entry: &EndpointEntry) -> &'static str {
+    match entry {
+        EndpointEntry::Imap(_) => "imap",
+        EndpointEntry::Maildir(_) => "maildir",
+    }
+}
+
+/// The connector of an endpoint.
+pub(crate) fn connector(
+    config: &Config,
+    name: &str,
+    entry: &EndpointEntry,
+    means: &Means<'_>,
+) -> Result<Arc<dyn Connector>, Error> {
+    match entry {
+        EndpointEntry::Imap(entry) => imap(config, name, entry, means),
+        EndpointEntry::Maildir(entry) => Ok(maildir(config, entry, means)),
+    }
+}
+
+/// A connector of a kind without an endpoint: only for what it declares.
+pub(crate) fn declaration(kind: &str) -> Option<connector::Declaration> {
+    match kind {
+        "imap" => Some(imap::declaration()),
+        "maildir" => Some(maildir::declaration(maildir::Keywords::Dovecot)),
+        _ => None,
+    }
+}
+
+fn imap(config: &Config, name: &str, entry: &ImapEntry, means: &Means<'_>) -> Result<Arc<dyn Connector>, Error> {
+    let mut settings = imap::Config::new(entry.host.clone());
+    settings.port = entry.port;
+    settings.tls = match entry.tls {
+        None | Some(TlsEntry::Implicit) => imap::Tls::Implicit,
+        Some(TlsEntry::Starttls) => imap::Tls::Starttls,
+        Some(TlsEntry::None) => imap::Tls::None,
+    };
+    settings.ca_file = entry.ca_file.as_ref().map(|path| config.path(path));
+    settings.compress = match entry.compress {
+        None | Some(CompressEntry::Auto) => imap::Compress::Auto,
+        Some(CompressEntry::Always) => imap::Compress::Always,
+        Some(CompressEntry::Never) => imap::Compress::Never,
+    };
+    if let Some(max) = entry.connections_max {
+        settings.connections_max = max;
+    }
+    settings.unacknowledged_max = means.unacknowledged_max;
+    let whose = format!("{}: [endpoints.{name}]", crate::config::FILE);
+    settings.login = entry.login.as_ref().map(|login| self::login(config, &whose, login, means)).transpose()?;
+    let connector = imap::ImapConnector::new(settings).map_err(|error| Error::usage(format!("{whose}: {error}")))?;
+    Ok(Arc::new(connector))
+}
+
+fn login(config: &Config, whose: &str, entry: &LoginEntry, means: &Means<'_>) -> Result<imap::Login, Error> {
+    let whose = format!("{whose} login");
+    let password = match &entry.password {
+        None => None,
+        Some(SecretEntry::Env(name)) => Some(secret::from_environment(name, &whose, means.environment)?),
+        Some(SecretEntry::File(path)) => Some(secret::from_file(&config.path(path), &whose)?),
+    };
+    let token = entry.token.as_ref().map(|token| match token {
+        TokenEntry::Command(command) => imap::TokenSource::Command(command.clone()),
+        TokenEntry::File(path) => imap::TokenSource::File(config.path(path)),
+    });
+    let impersonate = match &entry.impersonate {
+        None => imap::Impersonate::Authzid,
+        Some(text) => imap::Impersonate::try_from(text.clone())
+            .map_err(|error| Error::usage(format!("{whose}: impersonate: {error}")))?,
+    };
+    Ok(imap::Login { user: entry.user.clone(), password, token, impersonate })
+}
+
+fn maildir(config: &Config, entry: &MaildirEntry, means: &Means<'_>) -> Arc<dyn Connector> {
+    let settings = maildir::MaildirConfig {
+        path: entry.path.clone(),
+        keywords: match entry.keywords {
+            None | Some(KeywordsEntry::Dovecot) => maildir::Keywords::Dovecot,
+            Some(KeywordsEntry::Courier) => maildir::Keywords::Courier,
+        },
+        base: config.folder.clone(),
+    };
+    Arc::new(maildir::MaildirConnector::new(settings, means.clock.clone(), means.unique.clone()))
+}

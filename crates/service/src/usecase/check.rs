@@ -1,0 +1,117 @@
+//! `check`: is every endpoint reachable, private, open to us, and whose store do we reach? Changes nothing.
+
+use std::sync::Arc;
+
+use connector::{Account, Finding};
+use model::{Cause, Side};
+use movement::Progress;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::error::{Exit, exit_of};
+use crate::secret::Environment;
+use crate::{Error, Project, Selection, people};
+
+/// What was found of all endpoints.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckReport {
+    /// The endpoints.
+    pub endpoints: Vec<EndpointCheck>,
+    /// What to look at besides.
+    pub warnings: Vec<String>,
+}
+
+/// What was found of an endpoint, with one person.
+#[derive(Clone, Debug, Serialize)]
+pub struct EndpointCheck {
+    /// Its name.
+    pub endpoint: String,
+    /// Its kind.
+    pub kind: String,
+    /// Source or target.
+    pub side: Side,
+    /// The person it was tried with.
+    pub person: Option<String>,
+    /// The findings, in the order they were made.
+    pub findings: Vec<Finding>,
+}
+
+impl CheckReport {
+    /// What was found wrong first.
+    pub fn wrong(&self) -> Option<(Side, Cause)> {
+        self.endpoints.iter().find_map(|check| {
+            let wrong = check.findings.iter().find_map(|finding| finding.wrong);
+            wrong.map(|cause| (check.side, cause))
+        })
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        self.wrong().map_or(Exit::Done, |(_, cause)| exit_of(cause))
+    }
+}
+
+impl Project {
+    /// Checks each endpoint with the first person that needs it, or with every person chosen.
+    pub async fn check(&self, selection: &Selection, environment: Environment<'_>) -> Result<CheckReport, Error> {
+        let (_, never) = watch::channel(false);
+        let engine = self.engine(environment, Arc::new(Progress::default()), never, true)?;
+        let chosen = self.select(selection).await?;
+        let all = !selection.mailboxes.is_empty() || selection.collection.is_some();
+        let mut endpoints: Vec<EndpointCheck> = Vec::new();
+        let mut used = std::collections::BTreeSet::new();
+        for row in &chosen {
+            let Some(person) = engine.people.get(&row.mailbox) else { continue };
+            let sides = [
+                (Side::Source, row.roster.source_endpoint, &person.source),
+                (Side::Target, row.roster.target_endpoint, &person.target),
+            ];
+            for (side, number, account) in sides {
+                if !used.insert((side, number)) && !all {
+                    continue;
+                }
+                let problem = person.problem.as_ref().filter(|problem| problem.side == Some(side));
+                let findings = match problem {
+                    Some(problem) => vec![Finding::wrong(connector::Topic::Login, &problem.error)],
+                    None => engine.endpoints[&number].connector.check(Some(account)).await,
+                };
+                endpoints.push(self.endpoint_check(number, side, Some(account), findings));
+            }
+        }
+        // Endpoints that nobody needs yet.
+        for (number, endpoint) in &engine.endpoints {
+            let is_target = self.config.file.target.mail == endpoint.name;
+            let is_source = self.config.file.source.mail.all().contains(&endpoint.name);
+            for (side, is) in [(Side::Source, is_source), (Side::Target, is_target)] {
+                if is && used.insert((side, *number)) {
+                    let findings = endpoint.connector.check(None).await;
+                    endpoints.push(self.endpoint_check(*number, side, None, findings));
+                }
+            }
+        }
+        let mut warnings = Vec::new();
+        if !self.people.plain_passwords.is_empty() {
+            let lines: Vec<String> = self.people.plain_passwords.iter().take(10).map(u64::to_string).collect();
+            warnings.push(format!(
+                "{}: passwords are written out in line {}; write env:NAME or file:PATH in their place",
+                people::FILE,
+                lines.join(", ")
+            ));
+        }
+        if chosen.is_empty() {
+            warnings.push(format!("{} has no people yet", people::FILE));
+        }
+        Ok(CheckReport { endpoints, warnings })
+    }
+
+    fn endpoint_check(
+        &self,
+        number: i64,
+        side: Side,
+        account: Option<&Account>,
+        findings: Vec<Finding>,
+    ) -> EndpointCheck {
+        let (endpoint, kind) = self.endpoints[&number].clone();
+        EndpointCheck { endpoint, kind: kind.to_owned(), side, person: account.map(|a| a.name.clone()), findings }
+    }
+}

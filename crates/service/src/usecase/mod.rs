@@ -1,0 +1,11 @@
+//! The use cases, one a file.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod discover;
+pub(crate) mod doctor;
+pub(crate) mod init;
+pub(crate) mod losses;
+pub(crate) mod status;
+pub(crate) mod sync;
+pub(crate) mod verify;

@@ -1,0 +1,178 @@
+//! `sync`: passes over the mailboxes chosen until nothing is left.
+
+use std::sync::Arc;
+
+use model::{Cause, Phase, Side};
+use movement::{Engine, MailboxOutcome, Progress, RunEnd, WouldDo};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::error::{Exit, exit_of};
+use crate::secret::Environment;
+use crate::{Error, Project, Selection};
+
+/// How a sync ended.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SyncReport {
+    /// The mailboxes worked on.
+    pub mailboxes: Vec<MailboxResult>,
+    /// Items copied.
+    pub copied: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Items found on the target.
+    pub adopted: u64,
+    /// Items without a copy: failed, now or before.
+    pub failed: u64,
+    /// Mailboxes that could not be worked on.
+    pub mailboxes_failed: u64,
+    /// Mailboxes that another process holds.
+    pub held_elsewhere: Vec<String>,
+    /// Only decided, nothing changed.
+    pub dry_run: bool,
+    /// Stopped by a person.
+    pub stopped: bool,
+    /// What broke off the whole run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken_off: Option<String>,
+}
+
+/// How the work on a mailbox ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct MailboxResult {
+    /// Its name at the source.
+    pub source: String,
+    /// Its name at the target.
+    pub target: String,
+    /// How far it is.
+    pub phase: Phase,
+    /// Running, waiting or parked.
+    pub condition: String,
+    /// What it waits for, or why it is parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The class of what is in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The side that is in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
+    /// Items copied.
+    pub copied: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Items found on the target.
+    pub adopted: u64,
+    /// Items whose flags were changed.
+    pub flags_changed: u64,
+    /// Items without a copy.
+    pub failed: u64,
+    /// What a dry run would do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would: Vec<WouldDo>,
+}
+
+impl SyncReport {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        if self.broken_off.is_some() {
+            return Exit::Internal;
+        }
+        if self.stopped {
+            return Exit::Stopped;
+        }
+        if self.mailboxes.is_empty() && !self.held_elsewhere.is_empty() {
+            return Exit::Busy;
+        }
+        let could_not_start = |result: &MailboxResult| {
+            let cause = result.cause.filter(|_| result.copied + result.adopted == 0)?;
+            Some(exit_of(cause)).filter(|exit| matches!(exit, Exit::Connection | Exit::Tls | Exit::Login))
+        };
+        if let Some(first) = self.mailboxes.first().and_then(could_not_start)
+            && self.mailboxes.iter().all(|result| could_not_start(result) == Some(first))
+        {
+            return first;
+        }
+        let is_well = self.failed + self.mailboxes_failed == 0 && self.mailboxes.iter().all(|m| m.cause.is_none());
+        if is_well && self.held_elsewhere.is_empty() { Exit::Done } else { Exit::WithFailures }
+    }
+}
+
+impl Project {
+    /// Works on the mailboxes chosen until nothing is left to do.
+    pub async fn sync(
+        &self,
+        selection: &Selection,
+        dry_run: bool,
+        environment: Environment<'_>,
+        progress: Arc<Progress>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<SyncReport, Error> {
+        self.may_migrate()?;
+        let engine = self.engine(environment, progress, stop, dry_run)?;
+        let chosen: Vec<i64> = self.select(selection).await?.iter().map(|row| row.mailbox).collect();
+        if !dry_run {
+            let detail = json!({ "mailboxes": chosen.len(), "people_at_once": engine.people_at_once });
+            self.store.audit(self.key, &self.actor, "sync.began", &detail).await?;
+        }
+        let end = engine.run(&chosen).await;
+        let report = self.sync_report(&engine, end, dry_run).await?;
+        if !dry_run {
+            let detail = json!({
+                "mailboxes": report.mailboxes.len(), "copied": report.copied, "adopted": report.adopted,
+                "failed": report.failed, "mailboxes_failed": report.mailboxes_failed, "stopped": report.stopped,
+            });
+            self.store.audit(self.key, &self.actor, "sync.ended", &detail).await?;
+        }
+        Ok(report)
+    }
+
+    async fn sync_report(&self, engine: &Engine, end: RunEnd, dry_run: bool) -> Result<SyncReport, Error> {
+        let rows = self.store.mailboxes(self.key).await?;
+        let row = |mailbox: i64| rows.iter().find(|row| row.mailbox == mailbox);
+        let name = |mailbox: &i64| row(*mailbox).map(|row| row.roster.source_name.clone()).unwrap_or_default();
+        let mut report = SyncReport { dry_run, stopped: end.stopped, ..SyncReport::default() };
+        report.held_elsewhere = end.held_elsewhere.iter().map(name).collect();
+        report.broken_off = end.failure.map(|failure| failure.to_string());
+        for outcome in end.outcomes {
+            let Some(row) = row(outcome.mailbox) else { continue };
+            let failures = engine.store.failures(self.key, Some(outcome.mailbox)).await?.len() as u64;
+            let result = mailbox_result(row, outcome, failures);
+            report.copied += result.copied;
+            report.bytes += result.bytes;
+            report.adopted += result.adopted;
+            report.failed += result.failed;
+            report.mailboxes_failed += u64::from(result.cause.is_some());
+            report.mailboxes.push(result);
+        }
+        Ok(report)
+    }
+}
+
+fn mailbox_result(row: &store::MailboxRow, outcome: MailboxOutcome, failures: u64) -> MailboxResult {
+    let state = &outcome.state;
+    // A dry run leaves the mailbox's state as it was; what it met is told all the same.
+    let met = outcome.failure.as_ref().map(|failure| (failure.error.cause, failure.side));
+    let cause = met.or(state.cause.filter(|_| outcome.report.in_the_way.is_some()));
+    let reason = outcome.failure.as_ref().map(|failure| failure.error.to_string());
+    MailboxResult {
+        source: row.roster.source_name.clone(),
+        target: row.roster.target_name.clone(),
+        phase: state.phase,
+        condition: state.condition.name().to_owned(),
+        reason: reason.or_else(|| state.condition.reason().map(str::to_owned)),
+        cause: cause.map(|(cause, _)| cause),
+        side: cause.and_then(|(_, side)| side),
+        advice: cause.map(|(cause, _)| cause.advice()),
+        copied: outcome.report.copied,
+        bytes: outcome.report.bytes,
+        adopted: outcome.report.adopted,
+        flags_changed: outcome.report.flags_changed,
+        failed: failures,
+        would: outcome.report.would,
+    }
+}
