@@ -6,6 +6,7 @@
 //! * while bytes are being written, what comes in is read, so that two sides that write at once never block each other;
 //! * bodies wait for room before they are read, and are held as [`connector::Holds`] says; a body cut short is none.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -77,10 +78,12 @@ pub struct Connection {
     role: Role,
     place: String,
     last_tag: Tag,
+    /// Commands that were queued and have not ended, in order.
+    pub(super) under_way: VecDeque<Tag>,
     answer_wait_max: Duration,
     bye: Option<String>,
-    /// A place among the connections allowed to the server, free again with this connection.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// A place among the connections allowed to the server, free again when the connection ends.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
@@ -101,9 +104,10 @@ impl Connection {
             role,
             place,
             last_tag: 0,
+            under_way: VecDeque::new(),
             answer_wait_max,
             bye: None,
-            _permit: permit,
+            permit,
         }
     }
 
@@ -117,6 +121,11 @@ impl Connection {
         self.bye.as_deref()
     }
 
+    /// Commands that have not ended.
+    pub fn commands_under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
     /// Bytes that wait to be written.
     pub fn queued_bytes(&self) -> usize {
         self.output.len()
@@ -125,6 +134,7 @@ impl Connection {
     /// Breaks the connection: whatever was not written is never written.
     pub fn cut(&mut self) {
         self.io = None;
+        self.permit = None;
         self.output = Output::default();
     }
 
@@ -133,12 +143,9 @@ impl Connection {
         self.io.is_none()
     }
 
-    /// Puts TLS under the connection in place of the plain stream. What came before the handshake is thrown away: it was
-    /// not protected, so anybody may have put it there.
-    pub fn replace_io(&mut self, change: impl FnOnce(Box<dyn Io>) -> Box<dyn Io>) {
-        self.input.clear();
-        self.framer = Framer::default();
-        self.io = self.io.take().map(change);
+    /// The stream alone. What came in and was not asked for is thrown away.
+    pub fn into_io(mut self) -> Result<Box<dyn Io>, Error> {
+        self.io.take().ok_or_else(|| self.broken(Self::closed()))
     }
 
     /// Compresses from here on, in both directions. What came already is compressed, too.
@@ -170,6 +177,7 @@ impl Connection {
         }
         self.last_tag += 1;
         self.output.copy(format!("W{} ", self.last_tag).as_bytes());
+        self.under_way.push_back(self.last_tag);
         Ok(self.last_tag)
     }
 
@@ -232,12 +240,13 @@ impl Connection {
     pub async fn leave_to_go_on(&mut self, tag: Tag) -> Result<Option<Completion>, Error> {
         loop {
             self.receive(Bodies::Discard).await?;
-            match self.response() {
-                Response::Continue(_) => return Ok(None),
-                Response::Tagged { tag: answered, status, text } if tag_number(answered) == Some(tag) => {
-                    return Ok(Some(Completion::of(status, &text)));
-                }
-                _ => {}
+            if let Response::Continue(_) = self.response() {
+                return Ok(None);
+            }
+            if let Some((ended, completion)) = self.ended()?
+                && ended == tag
+            {
+                return Ok(Some(completion));
             }
         }
     }
@@ -620,7 +629,7 @@ mod tests {
         let mut sent = [0; 23];
         server.read_exact(&mut sent).await.unwrap();
         assert_eq!(sent, "W2 LOGIN {2+}\r\né \"x\"\r\n".as_bytes());
-        server.write_all(b"W3 NO [LIMIT] no\r\n").await.unwrap();
+        server.write_all(b"W1 OK\r\nW2 OK\r\nW3 NO [LIMIT] no\r\n").await.unwrap();
         let Sent::Ended(completion) = connection.send(&command, false).await.unwrap() else { panic!() };
         assert_eq!(completion.text, "NO [LIMIT] no");
     }

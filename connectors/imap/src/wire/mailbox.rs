@@ -63,7 +63,7 @@ impl StatusItems {
         while let Some(Token::Atom(item)) = tokens.next() {
             let is = |known: &str| item.eq_ignore_ascii_case(known.as_bytes());
             if is("MAILBOXID") {
-                items.mailbox_id = tokens.list().first().copied().and_then(Token::text);
+                items.mailbox_id = tokens.list().first().copied().and_then(Token::text).filter(|id| is_object_id(id));
                 continue;
             }
             let mut ahead = tokens.clone();
@@ -84,6 +84,12 @@ impl StatusItems {
         }
         Some((name, items))
     }
+}
+
+/// Is it an id as RFC 8474 has them? Cyrus 3.6.1 answers freed memory when MAILBOXID is asked for together with other
+/// items: to be asked for alone, and looked at before it is believed.
+fn is_object_id(id: &str) -> bool {
+    (1..=255).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
 /// One namespace (RFC 2342): a prefix of names and the separator below it.
@@ -213,6 +219,8 @@ mod tests {
             (items.highest_modseq, items.mailbox_id.as_deref(), items.append_limit),
             (Some(7), Some("F1"), None)
         );
+        let (_, items) = StatusItems::parse(tokens("INBOX (MAILBOXID (x\u{2}V\"))")).unwrap();
+        assert_eq!(items.mailbox_id, None, "freed memory is no id");
         let (_, items) = StatusItems::parse(tokens("INBOX (APPENDLIMIT 100 )")).unwrap();
         assert_eq!(items.append_limit, Some(100));
         assert_eq!(StatusItems::parse(tokens("INBOX")), None);

@@ -6,11 +6,13 @@
 //!
 //! Everything up to [`connection`] is pure, so that a fuzzer can drive it.
 
+pub mod capability;
 pub mod certificate;
 pub mod command;
 pub mod connection;
 pub mod date;
 pub mod deflate;
+pub mod exchange;
 pub mod fetch;
 pub mod framer;
 pub mod mailbox;

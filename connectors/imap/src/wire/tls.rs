@@ -47,8 +47,8 @@ pub fn trust(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
 }
 
 /// A stream with TLS on it, and what people may know of it.
-pub async fn shake_hands(
-    stream: tokio::net::TcpStream,
+pub async fn shake_hands<S: Io + 'static>(
+    stream: S,
     trust: Arc<ClientConfig>,
     host: &str,
     port: u16,
