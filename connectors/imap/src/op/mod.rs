@@ -1,0 +1,19 @@
+//! The operations, one file each.
+
+pub(crate) mod append;
+mod careful;
+mod changes;
+pub(crate) mod check;
+pub(crate) mod connect;
+mod create;
+mod expunge;
+mod fetch;
+pub(crate) mod identity;
+mod introduce;
+mod list;
+mod login;
+mod outlet;
+mod read;
+mod select;
+mod store;
+mod token;
