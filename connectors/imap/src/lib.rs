@@ -20,6 +20,11 @@ use endpoint::Endpoint;
 use session::Session;
 use wire::command::Role;
 
+/// What an IMAP server can hold and do, known without asking one.
+pub fn declaration() -> Declaration {
+    Declaration { platform: "IMAP", kinds: vec![ItemKind::Message], writes: true, losses: map::LOSSES.to_vec() }
+}
+
 /// Opens mailboxes of an IMAP server.
 #[derive(Clone)]
 pub struct ImapConnector {
@@ -44,7 +49,7 @@ impl ImapConnector {
 #[async_trait]
 impl Connector for ImapConnector {
     fn declaration(&self) -> Declaration {
-        Declaration { platform: "IMAP", kinds: vec![ItemKind::Message], writes: true, losses: map::LOSSES.to_vec() }
+        declaration()
     }
 
     async fn source(&self, account: &Account) -> Result<Box<dyn Source>, Error> {

@@ -233,13 +233,8 @@ impl Target for Session {
         if self.capabilities.has("LITERAL+") { BATCHES_IN_FLIGHT_MAX } else { 1 }
     }
 
-    async fn since<'t>(
-        &'t mut self,
-        folder: &FolderPath,
-        mark: &FolderState,
-        holds: &Holds,
-    ) -> Result<Box<dyn Reading + 't>, Error> {
-        self.read_since(folder, mark, holds).await
+    async fn since(&mut self, folder: &FolderPath, mark: &FolderState) -> Result<Vec<(ItemId, Flags)>, Error> {
+        self.list_since(folder, mark).await
     }
 
     async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use movement::{Finished, Progress};
 use movement::state::counted;
+use movement::{Finished, Progress};
 use tokio::sync::watch;
 
 use crate::text;
@@ -133,14 +133,14 @@ impl Bars {
             *sizes.entry(collection.clone()).or_default() += 1;
         }
         let collection = |(name, size): (String, u64)| {
-            let bar = all.add(ProgressBar::new(size).with_style(style("{prefix:20!} [{bar:30}] {pos}/{len} mailboxes")));
+            let bar =
+                all.add(ProgressBar::new(size).with_style(style("{prefix:20!} [{bar:30}] {pos}/{len} mailboxes")));
             bar.set_prefix(name.clone());
             (name, bar)
         };
         let collections = sizes.into_iter().map(collection).collect();
-        let running = (0..RUNNING_MAX)
-            .map(|_| all.add(ProgressBar::new(1).with_style(style("  {wide_msg}"))))
-            .collect();
+        let running =
+            (0..RUNNING_MAX).map(|_| all.add(ProgressBar::new(1).with_style(style("  {wide_msg}")))).collect();
         let totals = all.add(ProgressBar::new(1).with_style(style("{wide_msg}")));
         Self { all, collections, running, totals }
     }
@@ -161,7 +161,12 @@ impl Bars {
         for bar in &self.running {
             let text = shown.next().map(|(mailbox, progress)| {
                 let name = lines.name(*mailbox);
-                format!("{name}: {} of {}, {}", progress.items_done, counted(progress.items_listed, "item"), progress.folder)
+                format!(
+                    "{name}: {} of {}, {}",
+                    progress.items_done,
+                    counted(progress.items_listed, "item"),
+                    progress.folder
+                )
             });
             bar.set_message(text.unwrap_or_default());
         }
@@ -174,20 +179,21 @@ impl Bars {
             items as f64 / seconds,
             text::bytes((bytes as f64 / seconds) as u64)
         );
-        if let Some(left) = self.seconds_left(lines, seconds) {
-            text.push_str(&format!(", about {} left", text::span(left)));
+        if let Some(left) = seconds_left(lines, seconds) {
+            text = format!("{text}, about {} left", text::span(left));
         }
         self.totals.set_message(text);
     }
+}
 
-    /// What is left, if the rest goes as what is done: mailboxes that ended, and of those under way the part that is done.
-    fn seconds_left(&self, lines: &Lines, seconds: f64) -> Option<u64> {
-        let under_way = lines.progress.running().values().map(|progress| {
-            let listed = progress.items_listed.max(1);
-            progress.items_done.min(listed) as f64 / listed as f64
-        });
-        let done = lines.told as f64 + under_way.sum::<f64>();
-        let share = done / lines.overview.len().max(1) as f64;
-        (share > 0.01 && seconds > 2.0).then(|| (seconds / share - seconds) as u64)
-    }
+/// What is left, if the rest goes as what is done: mailboxes that ended, and of those under way the part that is done.
+fn seconds_left(lines: &Lines, seconds: f64) -> Option<u64> {
+    let running = lines.progress.running();
+    let under_way = running.values().map(|progress| {
+        let listed = progress.items_listed.max(1);
+        progress.items_done.min(listed) as f64 / listed as f64
+    });
+    let done = lines.told as f64 + under_way.sum::<f64>();
+    let share = done / lines.overview.len().max(1) as f64;
+    (share > 0.01 && seconds > 2.0).then(|| (seconds / share - seconds) as u64)
 }

@@ -214,7 +214,17 @@ pub(crate) fn status(report: &StatusReport, with_folders: bool) -> String {
         }
     }
     let headings = [
-        "Mailbox", "State", ">Source", ">Copied", ">Adopted", ">Excluded", ">Failed", ">Held", ">Withdrawn", ">Size", "",
+        "Mailbox",
+        "State",
+        ">Source",
+        ">Copied",
+        ">Adopted",
+        ">Excluded",
+        ">Failed",
+        ">Held",
+        ">Withdrawn",
+        ">Size",
+        "",
     ];
     let mut text = format!("{} ({})\n", report.organisation, report.code);
     text.push_str(&table(&headings, &rows));
@@ -233,7 +243,8 @@ pub(crate) fn status(report: &StatusReport, with_folders: bool) -> String {
         all.withdrawn
     );
     if report.unaccounted > 0 {
-        let _ = write!(text, "\nTHE SUMS DO NOT HOLD: {} without a fate in folders read to their end", report.unaccounted);
+        let _ =
+            write!(text, "\nTHE SUMS DO NOT HOLD: {} without a fate in folders read to their end", report.unaccounted);
     }
     text
 }

@@ -4,9 +4,9 @@
 use serde::Serialize;
 use service::Error;
 
-pub(crate) const STOPPING: &str =
-    "Stopping: what is on its way is finished and recorded. Press Ctrl-C again to end at once; nothing is lost either way.";
-pub(crate) const DEMO_BEGINS: &str = "An invented trust moves from an in-memory mail platform to maildirs on this disk.";
+pub(crate) const STOPPING: &str = "Stopping: what is on its way is finished and recorded. Press Ctrl-C again to end at once; nothing is lost either way.";
+pub(crate) const DEMO_BEGINS: &str =
+    "An invented trust moves from an in-memory mail platform to maildirs on this disk.";
 
 /// An error as JSON.
 #[derive(Debug, Serialize)]

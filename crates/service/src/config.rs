@@ -539,7 +539,7 @@ mail = "archive"
     #[test]
     fn the_schema_describes_every_key() {
         let text = schema().to_string();
-        for key in ["people_at_once", "connections_max", "impersonate", "source_endpoint"] {
+        for key in ["people_at_once", "connections_max", "impersonate", "spool_bytes_max"] {
             assert!(text.contains(key), "{key}");
         }
     }

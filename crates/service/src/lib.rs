@@ -11,6 +11,7 @@ mod usecase;
 
 pub use config::{Config, FILE as PROJECT_FILE, schema};
 pub use error::{Error, Exit};
+pub use model::Tally;
 pub use people::FILE as PEOPLE_FILE;
 pub use project::{Project, Selection};
 pub use secret::Environment;

@@ -13,7 +13,7 @@ use crate::secret::{self, Environment};
 /// The name of the file in a project's folder.
 pub const FILE: &str = "people.csv";
 /// Its columns; the first two must be there.
-pub const COLUMNS: [&str; 10] = [
+pub(crate) const COLUMNS: [&str; 10] = [
     "source",
     "target",
     "name",
@@ -30,7 +30,7 @@ const MISTAKES_MAX: usize = 20;
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Its line in the file.
     pub line: u64,
     /// The person's name at the source.
@@ -55,7 +55,7 @@ pub struct Row {
 
 /// Where a person's own password is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Password {
+pub(crate) enum Password {
     /// In this environment variable.
     Environment(String),
     /// In this file, relative to the project's folder.
@@ -76,7 +76,7 @@ impl Password {
     }
 
     /// The password.
-    pub fn reveal(&self, whose: &str, folder: &Path, environment: Environment<'_>) -> Result<Secret, Error> {
+    pub(crate) fn reveal(&self, whose: &str, folder: &Path, environment: Environment<'_>) -> Result<Secret, Error> {
         match self {
             Self::Environment(name) => secret::from_environment(name, whose, environment),
             Self::File(path) => secret::from_file(&folder.join(path), whose),
@@ -87,7 +87,7 @@ impl Password {
 
 /// The file.
 #[derive(Clone, Debug, Default)]
-pub struct People {
+pub(crate) struct People {
     /// Its rows.
     pub rows: Vec<Row>,
     /// Lines with a password written out.
@@ -95,7 +95,7 @@ pub struct People {
 }
 
 /// Reads the people of a project, whose endpoints of the source are these.
-pub fn read(folder: &Path, sources: &[String]) -> Result<People, Error> {
+pub(crate) fn read(folder: &Path, sources: &[String]) -> Result<People, Error> {
     let path = folder.join(FILE);
     let bytes = std::fs::read(&path).map_err(|error| {
         Error::usage(format!("{} cannot be read: {error}", path.display()))
@@ -109,9 +109,9 @@ pub fn read(folder: &Path, sources: &[String]) -> Result<People, Error> {
 }
 
 /// Reads the text of the file.
-pub fn parse(bytes: &[u8], sources: &[String]) -> Result<People, Error> {
+pub(crate) fn parse(bytes: &[u8], sources: &[String]) -> Result<People, Error> {
     let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).matches('\n').count() + 1;
         Error::usage(format!("{FILE}, line {line}: not UTF-8")).advise("save the file as CSV UTF-8")
     })?;
     // Spreadsheets of many countries write semicolons.

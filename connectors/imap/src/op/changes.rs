@@ -1,11 +1,12 @@
 //! What changed among the items that were read before: by QRESYNC, by CONDSTORE, or by comparing all flags.
 
-use connector::{Error, Event};
+use connector::{Error, Event, FolderState};
 use model::{Flags, ItemId};
 
 use super::careful::removed_by;
 use super::outlet::Outlet;
 use super::read::{Current, lists_too_few, refused};
+use super::select::{Mode, Opened};
 use crate::map::cursor::Place;
 use crate::session::Session;
 use crate::wire::command::Command;
@@ -174,7 +175,34 @@ impl Session {
 
     /// Every item of a folder with its flags.
     pub(crate) async fn list_items(&mut self, path: &model::FolderPath) -> Result<Vec<(ItemId, Flags)>, Error> {
-        let opened = self.select(path, super::select::Mode::Read).await?;
+        self.list_from(path, |_| 1).await
+    }
+
+    /// The items that may have appeared in a folder since it stood at this mark.
+    pub(crate) async fn list_since(
+        &mut self,
+        path: &model::FolderPath,
+        mark: &FolderState,
+    ) -> Result<Vec<(ItemId, Flags)>, Error> {
+        let from = |opened: &Opened| {
+            // UIDs that were given out anew say nothing about what appeared: everything may have.
+            let is_same = u64::from(opened.validity) == mark.validity;
+            let is_lower = opened.next != 0 && u64::from(opened.next) < mark.next;
+            if is_same && !is_lower { u32::try_from(mark.next.max(1)).unwrap_or(u32::MAX) } else { 1 }
+        };
+        self.list_from(path, from).await
+    }
+
+    async fn list_from(
+        &mut self,
+        path: &model::FolderPath,
+        from: impl Fn(&Opened) -> u32,
+    ) -> Result<Vec<(ItemId, Flags)>, Error> {
+        let opened = self.select(path, Mode::Read).await?;
+        let from = from(&opened);
+        if opened.next != 0 && opened.next <= from {
+            return Ok(Vec::new());
+        }
         let mut items: Vec<(ItemId, Flags)> = Vec::new();
         let mut removed: Vec<UidSet> = Vec::new();
         let mut expunged = 0u64;
@@ -188,7 +216,8 @@ impl Session {
                 }
             }
         };
-        let completion = self.run(&Command::new("UID FETCH 1:* (UID FLAGS)"), on).await?;
+        let fetch = Command::new("UID FETCH").words(&format!("{from}:* (UID FLAGS)"));
+        let completion = self.run(&fetch, on).await?;
         let exists = opened.exists.unwrap_or(0);
         if !completion.is_ok() && exists > 0 {
             return Err(refused(self, path, &completion));
@@ -198,7 +227,9 @@ impl Session {
         items.sort_by(|a, b| a.0.cmp(&b.0));
         items.dedup_by(|later, earlier| later.0 == earlier.0);
         let gone = expunged + removed.iter().map(UidSet::len).sum::<u64>();
-        if (items.len() as u64).saturating_add(gone) < u64::from(exists) {
+        // `n:*` also gives the last message below n.
+        items.retain(|(id, _)| id.as_u32().is_some_and(|uid| uid >= from));
+        if from == 1 && (items.len() as u64).saturating_add(gone) < u64::from(exists) {
             return Err(lists_too_few(&self.place(path)));
         }
         items.retain(|(id, _)| !removed.iter().any(|uids| id.as_u32().is_some_and(|uid| uids.contains(uid))));

@@ -19,6 +19,7 @@ struct Listed {
     entries: Vec<ListEntry>,
     subscribed: Vec<Vec<u8>>,
     states: HashMap<Vec<u8>, FolderState>,
+    sizes: HashMap<Vec<u8>, u64>,
 }
 
 impl Session {
@@ -50,6 +51,7 @@ impl Session {
                 special_use: use_of,
                 subscribed: entry.has("\\Subscribed") || listed.subscribed.iter().any(is_subscribed),
                 state: listed.states.get(&entry.name).copied().filter(|_| holds_items),
+                size_bytes: listed.sizes.get(&entry.name).copied().filter(|_| holds_items),
                 path,
             });
         }
@@ -131,6 +133,7 @@ impl Session {
             } else if let Some(entry) = response.data("LSUB").and_then(ListEntry::parse) {
                 listed.subscribed.push(entry.name);
             } else if let Some((name, items)) = response.data("STATUS").and_then(StatusItems::parse) {
+                listed.sizes.extend(items.size.map(|size| (name.clone(), size)));
                 listed.states.extend(state_of(&items).map(|state| (name, state)));
             }
         };
@@ -169,9 +172,10 @@ impl Session {
             .filter(|name| crate::wire::command::is_quotable(name))
             .collect();
         let commands: Vec<Command> = wanted.iter().map(|name| self.status_command(name)).collect();
-        let states = &mut listed.states;
+        let (states, sizes) = (&mut listed.states, &mut listed.sizes);
         let on = |index: usize, response: &Response<'_>| {
             if let Some((_, items)) = response.data("STATUS").and_then(StatusItems::parse) {
+                sizes.extend(items.size.map(|size| (wanted[index].clone(), size)));
                 states.extend(state_of(&items).map(|state| (wanted[index].clone(), state)));
             }
         };

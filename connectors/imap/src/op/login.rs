@@ -61,7 +61,7 @@ impl Endpoint {
     fn credentials(&self, who: Who<'_>) -> Result<Credentials, Error> {
         let refuse = |cause, what: String| Err(Error::new(cause, Scope::Mailbox, what));
         let place = self.config.address();
-        if let Who::Person(Account { name, password: Some(password) }) = who {
+        if let Who::Person(Account { name, password: Some(password), .. }) = who {
             let proof = Proof::Password(password.clone());
             return Ok(Credentials { user: name.clone(), authzid: None, proof, person: name.clone() });
         }

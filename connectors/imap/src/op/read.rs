@@ -101,32 +101,6 @@ impl Session {
             self.read_carefully(&uids, &mut sink).await
         }))
     }
-
-    /// Reads what may have appeared in a folder since it stood at this mark.
-    pub(crate) async fn read_since<'s>(
-        &'s mut self,
-        path: &FolderPath,
-        mark: &FolderState,
-        holds: &Holds,
-    ) -> Result<Box<dyn Reading + 's>, Error> {
-        let opened = self.select(path, Mode::Read).await?;
-        // UIDs that were given out anew say nothing about what appeared: everything may have.
-        let is_same = u64::from(opened.validity) == mark.validity;
-        let is_lower = opened.next != 0 && u64::from(opened.next) < mark.next;
-        let from = if is_same && !is_lower { u32::try_from(mark.next.max(1)).unwrap_or(u32::MAX) } else { 1 };
-        let place = self.place(path);
-        let (path, holds) = (path.clone(), holds.clone());
-        Ok(Made::boxed(move |out| async move {
-            if opened.next != 0 && opened.next <= from {
-                return Ok(());
-            }
-            let expected = if from == 1 { opened.exists } else { None };
-            let listing = self.uids_from(from, expected).await?;
-            let mut sink = sink(&out, &holds, &path, &opened, from);
-            self.read_carefully(&listing.uids, &mut sink).await?;
-            if listing.is_short { Err(lists_too_few(&place)) } else { Ok(()) }
-        }))
-    }
 }
 
 /// Where the items of an opened folder go, without cursors.

@@ -155,11 +155,14 @@ impl Session {
     }
 
     /// What we want to know of a folder.
-    pub(crate) fn status_items(&self) -> &'static str {
+    pub(crate) fn status_items(&self) -> String {
+        let mut items = "MESSAGES UIDNEXT UIDVALIDITY".to_owned();
         if self.capabilities.has("CONDSTORE") || self.capabilities.has("QRESYNC") {
-            "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ"
-        } else {
-            "MESSAGES UIDNEXT UIDVALIDITY"
+            items.push_str(" HIGHESTMODSEQ");
         }
+        if self.capabilities.has("STATUS=SIZE") {
+            items.push_str(" SIZE");
+        }
+        items
     }
 }

@@ -43,6 +43,8 @@ pub struct StatusItems {
     pub uid_validity: Option<u32>,
     /// Its HIGHESTMODSEQ; 0 when it has none.
     pub highest_modseq: Option<u64>,
+    /// How many bytes (STATUS=SIZE, RFC 8438).
+    pub size: Option<u64>,
     /// Its MAILBOXID (OBJECTID, RFC 8474).
     pub mailbox_id: Option<String>,
     /// The largest message it takes (APPENDLIMIT, RFC 7889).
@@ -78,6 +80,8 @@ impl StatusItems {
                 items.uid_validity = small;
             } else if is("HIGHESTMODSEQ") {
                 items.highest_modseq = number;
+            } else if is("SIZE") {
+                items.size = number;
             } else if is("APPENDLIMIT") {
                 items.append_limit = number;
             }
