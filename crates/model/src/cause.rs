@@ -90,6 +90,10 @@ causes! {
     BareCr "bare-cr" "The item can't travel as it is; the original stays on the source.";
     /// The item's lines end in more than one way, which the target can't hold.
     MixedLineEnds "mixed-line-ends" "The item can't travel as it is; the original stays on the source.";
+    /// The item has a byte above 127 in its header, and the target is seen to change such bytes.
+    EightBitHeader "eight-bit-header" "Let the target keep such bytes (in Cyrus: munge8bit: no), or agree with the person to leave the item behind.";
+    /// The item's header holds a line that is no header field, and the target refuses that.
+    BrokenHeader "broken-header" "The item can't travel as it is; the original stays on the source.";
     /// The source lists the item but does not give its bytes.
     Unreadable "unreadable" "Open the item in the source mailbox; repair or remove it there, then run again.";
     /// The item is larger than the space for held items.

@@ -82,6 +82,10 @@ pub struct Findings {
     pub bare_cr: bool,
     /// Is there an LF not preceded by CR?
     pub bare_lf: bool,
+    /// Is there a byte above 127 in the header?
+    pub eight_bit_header: bool,
+    /// Is there a line in the header that is no header field: without a colon, or with a space before it?
+    pub broken_header: bool,
 }
 
 /// Examines an item's bytes as they come, in pieces of any size.
@@ -100,6 +104,8 @@ pub struct Examiner {
     nul: bool,
     bare_cr: bool,
     bare_lf: bool,
+    eight_bit_header: bool,
+    broken_header: bool,
 }
 
 /// The canonical header as far as it has come.
@@ -124,6 +130,8 @@ impl Examiner {
             nul: false,
             bare_cr: false,
             bare_lf: false,
+            eight_bit_header: false,
+            broken_header: false,
         }
     }
 
@@ -204,6 +212,8 @@ impl Examiner {
             nul: self.nul,
             bare_cr: self.bare_cr,
             bare_lf: self.bare_lf,
+            eight_bit_header: self.eight_bit_header,
+            broken_header: self.broken_header,
         }
     }
 
@@ -232,7 +242,11 @@ impl Examiner {
             return;
         };
         header.text.extend_from_slice(bytes);
+        self.eight_bit_header |= !bytes.is_ascii();
         let line = &header.text[header.line_start..];
+        if line.ends_with(b"\r\n") && line != b"\r\n" {
+            self.broken_header |= !is_field(line);
+        }
         if line == b"\r\n" || header.text.len() > HEADER_BYTES_MAX {
             let text = std::mem::take(&mut header.text);
             self.header = None;
@@ -293,6 +307,13 @@ fn fields(header: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(field)
     })
+}
+
+/// Is the line a header field, its continuation, or the line that mbox puts before a message?
+fn is_field(line: &[u8]) -> bool {
+    let name = &line[..memchr::memchr(b':', line).unwrap_or(line.len())];
+    let is_continuation = matches!(line.first(), Some(b' ' | b'\t'));
+    is_continuation || line.starts_with(b"From ") || (!name.is_empty() && name.iter().all(|byte| *byte > b' '))
 }
 
 fn split_field(field: &[u8]) -> (&[u8], &[u8]) {
@@ -404,6 +425,20 @@ mod tests {
         assert_eq!(traits(b"A: b\r\n\r\nbo\ndy\r\n"), (false, false, true));
         assert_eq!(traits(b"A: b\r\r\n"), (false, true, false));
         assert_eq!(traits(b"\r"), (false, true, false));
+    }
+
+    #[test]
+    fn headers_that_some_servers_refuse_or_change_are_found() {
+        let header = |bytes: &[u8]| {
+            let found = examine(bytes);
+            (found.eight_bit_header, found.broken_header)
+        };
+        assert_eq!(header(b"A: b\r\n c\r\nFrom me\r\n\r\n\xff no colon\r\n"), (false, false));
+        assert_eq!(header(b"A: \xe9\r\n\r\n"), (true, false));
+        for broken in [&b"no colon\r\n\r\n"[..], b"A : b\r\n\r\n", b": b\r\n\r\n", b"A: b\r\nstray\r\n\r\n"] {
+            assert_eq!(header(broken), (false, true), "{}", String::from_utf8_lossy(broken));
+        }
+        assert_eq!(header(b"\r\nno header at all\r\n"), (false, false));
     }
 
     #[test]

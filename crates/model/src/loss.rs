@@ -14,6 +14,10 @@ pub enum Loss {
     BareCr,
     /// An item whose lines end in more than one way, or in LF alone on the wire.
     MixedLineEnds,
+    /// An item with bytes above 127 in its header, on servers that change them.
+    EightBitHeader,
+    /// An item whose header holds a line that is no header field, on servers that refuse it.
+    BrokenHeader,
     /// A folder name with a character that the target does not take.
     FolderName,
     /// What a folder is for (Sent, Trash, …), where the target does not let it be set.
@@ -28,10 +32,12 @@ pub enum Loss {
 
 impl Loss {
     /// Every loss.
-    pub const EVERY: [Self; 8] = [
+    pub const EVERY: [Self; 10] = [
         Self::Nul,
         Self::BareCr,
         Self::MixedLineEnds,
+        Self::EightBitHeader,
+        Self::BrokenHeader,
         Self::FolderName,
         Self::SpecialUse,
         Self::Subscription,
@@ -45,6 +51,8 @@ impl Loss {
             Self::Nul => "nul",
             Self::BareCr => "bare-cr",
             Self::MixedLineEnds => "mixed-line-ends",
+            Self::EightBitHeader => "eight-bit-header",
+            Self::BrokenHeader => "broken-header",
             Self::FolderName => "folder-name",
             Self::SpecialUse => "special-use",
             Self::Subscription => "subscription",
@@ -60,6 +68,14 @@ impl Loss {
             Self::BareCr => "An item with a CR that no LF follows is not copied; it is listed as failed.",
             Self::MixedLineEnds => {
                 "An item whose lines end in more than one way is not copied; it is listed as failed."
+            }
+            Self::EightBitHeader => {
+                "Where the server changes bytes above 127 in a header (Cyrus does so by default), an item that has some is \
+                 not copied; it is listed as failed."
+            }
+            Self::BrokenHeader => {
+                "Where the server refuses a header with a line that is no header field (Cyrus does), such an item is not \
+                 copied; it is listed as failed."
             }
             Self::FolderName => {
                 "A folder whose name the target refuses is made under a name it takes, and listed with both names."

@@ -4,13 +4,15 @@
 //! ended only when the intent is durable; the facts follow when the answer has come. An answer that is a refusal or no
 //! answer at all is not believed: what appeared on the target is looked at, and only then is anything sent again.
 
-use connector::{Batch, BatchItem, Error, ItemOutcome, Outcome, ready};
+use std::collections::HashSet;
+
+use connector::{Batch, BatchItem, Error, ItemOutcome, Outcome, Removal, ready};
 use model::{Cause, Fate, FolderState, ItemId, Scope, Side};
 use store::{Fact, IntentItem};
 
 use crate::failure::{Failure, OnSide};
 use crate::matching::{Candidate, Pool, Wanted};
-use crate::pass::{Flight, FolderWork, Pass, Planned};
+use crate::pass::{Flight, FolderWork, Pass, Planned, exception, traits};
 use crate::reading::{Arrival, next};
 
 impl Pass<'_> {
@@ -21,14 +23,17 @@ impl Pass<'_> {
         if items.is_empty() {
             return Ok(());
         }
+        let to_prove = items.iter().fold(0, |all, item| all | traits::of(&item.found)) & !self.kept;
+        if to_prove != 0 {
+            // To read it back nothing else may be on its way.
+            self.drain().await?;
+            self.submit(index, items, to_prove).await?;
+            return self.drain().await;
+        }
         while self.flights.len() >= self.target.batches_in_flight_max().max(1) {
             self.settle_one().await?;
         }
-        self.submit(index, items).await?;
-        if !self.bytes_proved {
-            self.prove_bytes().await?;
-        }
-        Ok(())
+        self.submit(index, items, 0).await
     }
 
     /// Sends what is planned for every folder, and waits for all outcomes.
@@ -52,7 +57,7 @@ impl Pass<'_> {
         self.folders[index].now.unwrap_or_default()
     }
 
-    async fn submit(&mut self, index: usize, items: Vec<Planned>) -> Result<(), Failure> {
+    async fn submit(&mut self, index: usize, items: Vec<Planned>, to_prove: u8) -> Result<(), Failure> {
         let number = self.next_number;
         self.next_number += 1;
         let row = &self.folders[index].row;
@@ -95,7 +100,7 @@ impl Pass<'_> {
         recorded?;
         submitted.on_target()?;
         self.folders[index].flights += 1;
-        self.flights.push_back(Flight { folder: index, number, items });
+        self.flights.push_back(Flight { folder: index, number, items, to_prove });
         Ok(())
     }
 
@@ -139,12 +144,19 @@ impl Pass<'_> {
             })
             .collect();
         let index = flight.folder;
+        let changed = if flight.to_prove == 0 { HashSet::new() } else { self.changed_items(&flight, &ids).await? };
         let work = &mut self.folders[index];
         work.flights -= 1;
         work.added(outcome.validity, &ids);
+        work.is_unsure |= !changed.is_empty();
         let then = flight.items.iter().rev().find_map(|item| item.then.clone());
-        let (mut items, mut bytes) = (0, 0);
+        let (mut items, mut bytes, mut altered) = (0, 0, None);
         for (planned, id) in flight.items.into_iter().zip(ids) {
+            if changed.contains(&planned.id) {
+                self.fail_changed(index, &planned);
+                altered = altered.or((traits::of(&planned.found) == traits::PLAIN).then_some(planned.id));
+                continue;
+            }
             items += 1;
             bytes += planned.found.size_bytes;
             self.copied(index, &planned, id);
@@ -155,6 +167,22 @@ impl Pass<'_> {
             work.cursor = then;
         }
         self.commit(index, &[flight.number]).await?;
+        if flight.to_prove != 0 {
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.set_bytes_proved(self.kept, self.not_kept).await?;
+            tx.commit().await?;
+        }
+        if let Some(id) = altered {
+            let row = &self.folders[index].row;
+            let what = format!(
+                "the target gives back other bytes or another date than it was given: item {id} of {:?} was read back from \
+                 {:?} and was not as sent",
+                row.path.to_string(),
+                row.target_path.to_string()
+            );
+            let error = Error::new(Cause::Altered, Scope::Mailbox, what);
+            return Err(Failure { side: Some(Side::Target), error });
+        }
         self.finish_if_simple(index).await
     }
 
@@ -249,7 +277,7 @@ impl Pass<'_> {
         let mut parts = halve(rest);
         while let Some(part) = parts.pop() {
             let kept = part.clone();
-            self.submit(index, part).await?;
+            self.submit(index, part, 0).await?;
             let Some(flight) = self.flights.pop_front() else { continue };
             let outcome = self.target.outcome().await.on_target()?;
             if let Some(error) = doubt(&outcome) {
@@ -316,55 +344,65 @@ impl Pass<'_> {
         let (from, to) = (row.path.to_string(), row.target_path.to_string());
         let what = format!("cannot copy item {} of {from:?} to {to:?}: {}", planned.id, error.what);
         let fact = Fact { fate: Fate::Failed, ..copied_fact(planned, None) };
-        let cause = if error.cause == Cause::InDoubt { Cause::Refused } else { error.cause };
+        let cause = match error.cause {
+            Cause::Refused if planned.found.broken_header => Cause::BrokenHeader,
+            Cause::InDoubt => Cause::Refused,
+            other => other,
+        };
         self.fail(index, fact, cause, what, error.server.clone(), None);
     }
 
-    /// The first batch of a mailbox is read back: a target that changes bytes is found before much is there.
-    async fn prove_bytes(&mut self) -> Result<(), Failure> {
-        let Some(flight) = self.flights.back() else { return Ok(()) };
-        let (index, before) = (flight.folder, self.mark(flight.folder));
-        let sent: Vec<Planned> = flight.items.clone();
-        let failed = self.report.failed;
-        self.drain().await?;
-        if self.report.failed > failed {
-            return Ok(()); // The batch was refused in part: the next one is read back.
+    /// The first batch of a mailbox is read back, and so are the first items of each trait that a target may change: a
+    /// target that changes bytes is found before much is there, and before anything of it counts as copied. Returns the
+    /// items that were changed; their copies are taken away again where that can be done without touching anything else.
+    async fn changed_items(&mut self, flight: &Flight, ids: &[Option<ItemId>]) -> Result<HashSet<ItemId>, Failure> {
+        let (index, path) = (flight.folder, self.folders[flight.folder].row.target_path.clone());
+        let is_to_prove = |planned: &Planned| traits::of(&planned.found) & flight.to_prove != 0;
+        let sent = || flight.items.iter().zip(ids).filter(|(planned, _)| is_to_prove(planned));
+        let mut there: Vec<ItemId> = sent().filter_map(|(_, id)| id.clone()).collect();
+        if there.len() < sent().count() {
+            let listed = self.target.since(&path, &self.mark(index)).await.on_target()?;
+            there = listed.into_iter().map(|(id, _)| id).collect();
         }
-        let path = self.folders[index].row.target_path.clone();
-        let row = self.folders[index].row.clone();
-        let ids = match (sent.first(), sent.last()) {
-            (Some(first), Some(last)) => {
-                let known = self.work.store.items_between(self.work.key, &row, &first.id, &last.id).await?;
-                let is_sent = |id: &ItemId| sent.iter().any(|planned| planned.id == *id);
-                known.into_iter().filter(|item| is_sent(&item.source_id)).filter_map(|item| item.target_id).collect()
+        let mut pool = Pool::new(self.read_target(&path, &there).await?);
+        let changed: Vec<(&Planned, &Option<ItemId>)> =
+            sent().filter(|(planned, _)| pool.find_same(&wanted(planned)).is_none()).collect();
+        let seen = sent().fold(0, |all, (planned, _)| all | traits::of(&planned.found));
+        let not_kept = changed.iter().fold(0, |all, (planned, _)| all | traits::of(&planned.found));
+        self.kept |= seen & !not_kept;
+        self.not_kept |= not_kept & !traits::PLAIN;
+        let may_remove = !self.work.setting.in_use && self.target.offers().removes_exactly;
+        for (planned, id) in &changed {
+            let removed = match id {
+                Some(id) if may_remove => {
+                    let removed = self.target.remove(&path, std::slice::from_ref(id), None).await.on_target()?;
+                    matches!(removed.first(), Some(Removal::Gone))
+                }
+                _ => false,
+            };
+            if !removed {
+                let row = &self.folders[index].row;
+                let what = format!(
+                    "item {} of {:?} lies in {:?} with other bytes, which the target has changed",
+                    planned.id,
+                    row.path.to_string(),
+                    path.to_string()
+                );
+                let (source_id, target_id) = (Some(planned.id.clone()), (*id).clone());
+                let exception = exception(Cause::Altered, row, source_id, target_id, what);
+                self.folders[index].exceptions.push(exception);
             }
-            _ => Vec::new(),
-        };
-        let ids: Vec<ItemId> = if ids.len() == sent.len() {
-            ids
-        } else {
-            let listed = self.target.since(&path, &before).await.on_target()?;
-            listed.into_iter().map(|(id, _)| id).collect()
-        };
-        let back = self.read_target(&path, &ids).await?;
-        let mut pool = Pool::new(back);
-        let altered = sent.iter().find(|planned| pool.find_same(&wanted(planned)).is_none());
-        if let Some(planned) = altered {
-            let canonical = pool.left().any(|candidate| candidate.found.canonical == planned.found.canonical);
-            let how = if canonical { "other line ends or another date" } else { "other bytes or another date" };
-            let what = format!(
-                "the target gives back {how} than it was given: item {} of {:?} was read back from {:?} and is not as sent",
-                planned.id,
-                row.path.to_string(),
-                path.to_string()
-            );
-            return Err(Failure { side: Some(Side::Target), error: Error::new(Cause::Altered, Scope::Mailbox, what) });
         }
-        let mut tx = self.work.store.write(&self.work.lease).await?;
-        tx.set_bytes_proved().await?;
-        tx.commit().await?;
-        self.bytes_proved = true;
-        Ok(())
+        Ok(changed.into_iter().map(|(planned, _)| planned.id.clone()).collect())
+    }
+
+    /// An item that the target keeps with other bytes is no copy.
+    fn fail_changed(&mut self, index: usize, planned: &Planned) {
+        let cause = if planned.found.eight_bit_header { Cause::EightBitHeader } else { Cause::Altered };
+        let from = self.folders[index].row.path.to_string();
+        let what = format!("cannot copy item {} of {from:?}: the target changes its bytes", planned.id);
+        let fact = Fact { fate: Fate::Failed, ..copied_fact(planned, None) };
+        self.fail(index, fact, cause, what, None, None);
     }
 
     /// Reads items of a folder of the target, whole, and keeps what their bytes show.

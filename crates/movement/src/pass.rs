@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Body, Event, FlagChange, Holds, ReadFolder, Source, Target};
-use model::{Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side};
+use model::{
+    Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side, Verdict,
+};
 use store::{
     Fact, FlagFact, FolderRow, Intent as BatchIntent, Lease, LedgerItem, MailboxRow, NewException, NewFailure,
     ProjectKey, Store,
@@ -223,6 +225,8 @@ pub(crate) struct Flight {
     pub(crate) folder: usize,
     pub(crate) number: i64,
     pub(crate) items: Vec<Planned>,
+    /// Traits of items that have to be read back before they count as copied.
+    pub(crate) to_prove: u8,
 }
 
 /// A pass.
@@ -233,14 +237,31 @@ pub(crate) struct Pass<'w> {
     pub(crate) flights: VecDeque<Flight>,
     pub(crate) intents: Vec<BatchIntent>,
     pub(crate) next_number: i64,
-    pub(crate) bytes_proved: bool,
+    /// Traits of items that the target was seen to keep, and those it was seen to change.
+    pub(crate) kept: u8,
+    pub(crate) not_kept: u8,
     pub(crate) report: Report,
     /// The folder that arrivals belong to.
     current: Option<usize>,
 }
 
 /// Failures that come out the same every time, as long as the target is the same.
-pub(crate) const LASTING: [Cause; 3] = [Cause::Nul, Cause::BareCr, Cause::MixedLineEnds];
+pub(crate) const LASTING: [Cause; 4] = [Cause::Nul, Cause::BareCr, Cause::MixedLineEnds, Cause::EightBitHeader];
+
+/// Traits of items that a target may keep or change, as bits.
+pub(crate) mod traits {
+    use model::Findings;
+
+    /// Nothing special.
+    pub(crate) const PLAIN: u8 = 1;
+    /// Bytes above 127 in the header.
+    pub(crate) const EIGHT_BIT_HEADER: u8 = 2;
+
+    /// The trait of an item with these findings.
+    pub(crate) fn of(found: &Findings) -> u8 {
+        if found.eight_bit_header { EIGHT_BIT_HEADER } else { PLAIN }
+    }
+}
 
 /// Makes a pass.
 pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn Target>) -> Result<Report, Failure> {
@@ -253,7 +274,8 @@ pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn T
         flights: VecDeque::new(),
         next_number: mine.map(|intent| intent.number + 1).max().unwrap_or(1),
         intents,
-        bytes_proved: work.mailbox.bytes_proved,
+        kept: work.mailbox.bytes_proved,
+        not_kept: work.mailbox.bytes_not_kept,
         report: Report::default(),
         current: None,
     };
@@ -459,7 +481,10 @@ impl Pass<'_> {
         known: Option<&LedgerItem>,
     ) -> Result<(), Failure> {
         let max = self.target.offers().item_bytes_max;
-        let verdict = self.work.policy.judge(&found, &self.work.losses, max);
+        let verdict = match self.work.policy.judge(&found, &self.work.losses, max) {
+            Verdict::Travels if traits::of(&found) & self.not_kept != 0 => Verdict::CannotBeHeld(Cause::EightBitHeader),
+            verdict => verdict,
+        };
         let is_new = known.is_none_or(|known| known.fate == Fate::Failed);
         let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
         let work = &mut self.folders[index];
@@ -545,6 +570,7 @@ impl Pass<'_> {
             }
             Cause::Nul => "it holds a NUL byte, which the target cannot hold".to_owned(),
             Cause::BareCr => "it holds a CR that no LF follows, which the target cannot hold".to_owned(),
+            Cause::EightBitHeader => "its header has bytes above 127, which the target changes".to_owned(),
             Cause::MixedLineEnds => "its lines end in more than one way, which the target cannot hold".to_owned(),
             other => other.advice().to_owned(),
         };

@@ -852,11 +852,13 @@ impl LedgerTx<'_> {
         Ok(None)
     }
 
-    /// The target was seen to keep bytes as they are.
-    pub async fn set_bytes_proved(&mut self) -> Result<(), Error> {
+    /// Traits (as bits) of items that the target was seen to keep as they are, and of those it was seen to change.
+    pub async fn set_bytes_proved(&mut self, proved: u8, not_kept: u8) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        let update = "UPDATE mailbox SET bytes_proved = 1 WHERE organisation = $1 AND project = $2 AND mailbox = $3";
-        self.tx.execute(update, values![organisation, project, self.lease.mailbox]).await.map(|_| ())
+        let update = "UPDATE mailbox SET bytes_proved = $4, bytes_not_kept = $5 WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3";
+        let (proved, not_kept) = (i64::from(proved), i64::from(not_kept));
+        self.tx.execute(update, values![organisation, project, self.lease.mailbox, proved, not_kept]).await.map(|_| ())
     }
 
     /// A complete pass has ended; it began then (milliseconds since 1970).

@@ -65,8 +65,10 @@ pub struct MailboxRow {
     pub source_store: Option<String>,
     /// Which store its name reaches on the target, where known.
     pub target_store: Option<String>,
-    /// The target was seen to keep bytes as they are.
-    pub bytes_proved: bool,
+    /// Traits (as bits) of items that the target was seen to keep as they are.
+    pub bytes_proved: u8,
+    /// Traits (as bits) of items that the target was seen to change.
+    pub bytes_not_kept: u8,
     /// When the last complete pass began and ended.
     pub pass: Option<(i64, i64)>,
     /// Held by a worker right now?
@@ -80,7 +82,7 @@ macro_rules! concat_columns {
             $before,
             "mailbox, source_endpoint, source_name, target_endpoint, target_name, name, kind, collection, ",
             "target_in_use, listed, phase, condition, reason, cause, side, since, source_store, target_store, ",
-            "bytes_proved, pass_began_at, pass_ended_at, CASE WHEN lease_until > {now} THEN 1 ELSE 0 END",
+            "bytes_proved, bytes_not_kept, pass_began_at, pass_ended_at, CASE WHEN lease_until > {now} THEN 1 ELSE 0 END",
             $after
         )
     };
@@ -119,9 +121,10 @@ pub(crate) fn mailbox_row(row: &Row) -> Result<MailboxRow, Error> {
         since: row.int(15),
         source_store: row.text_or_null(16),
         target_store: row.text_or_null(17),
-        bytes_proved: row.bool(18),
-        pass: row.int_or_null(19).zip(row.int_or_null(20)),
-        is_held: row.bool(21),
+        bytes_proved: row.int(18) as u8,
+        bytes_not_kept: row.int(19) as u8,
+        pass: row.int_or_null(20).zip(row.int_or_null(21)),
+        is_held: row.bool(22),
     })
 }
 
@@ -238,8 +241,8 @@ impl Store {
             enrolled.added += 1;
             let insert = "INSERT INTO mailbox (organisation, project, mailbox, source_endpoint, source_name, \
                 target_endpoint, target_name, name, kind, collection, listed, target_in_use, phase, condition, since, \
-                fence, bytes_proved) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, 'planned', 'running', {now}, 0, 0)";
+                fence, bytes_proved, bytes_not_kept) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, 'planned', 'running', {now}, 0, 0, 0)";
             let values = values![
                 key.organisation,
                 key.project,

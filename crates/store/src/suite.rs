@@ -476,14 +476,15 @@ pub async fn states_of_folders_are_read_back(url: &str) {
     tx.set_cursor(folder.folder, b"far").await.unwrap();
     tx.set_gone(folder.folder, true).await.unwrap();
     tx.set_state(&waiting).await.unwrap();
-    tx.set_bytes_proved().await.unwrap();
+    tx.set_bytes_proved(3, 4).await.unwrap();
     tx.set_pass(5).await.unwrap();
     tx.commit().await.unwrap();
     let read = w.store.folders(w.key, lease.mailbox).await.unwrap().remove(0);
     assert_eq!((read.source, read.target, read.is_gone), (Some(source), Some(target), true));
     assert_eq!(read.cursor.as_deref(), Some(&b"far"[..]));
     let row = w.store.mailboxes(w.key).await.unwrap().remove(0);
-    assert_eq!((row.state, row.bytes_proved, row.pass.map(|p| p.0)), (waiting, true, Some(5)));
+    assert_eq!((row.state, row.pass.map(|p| p.0)), (waiting, Some(5)));
+    assert_eq!((row.bytes_proved, row.bytes_not_kept), (3, 4));
     let mut tx = w.store.write(&lease).await.unwrap();
     tx.set_gone(folder.folder, false).await.unwrap();
     tx.set_target_path(folder.folder, &FolderPath::new(["Other"])).await.unwrap();

@@ -14,11 +14,21 @@ use crate::wire::mailbox::{ListEntry, StatusItems};
 /// * NUL: allowed in no literal but that of BINARY, which few servers store as it is.
 /// * A CR alone, and lines that end in more than one way: Cyrus refuses such a message and the whole batch with it,
 ///   Dovecot rewrites bare LF.
+/// * Bytes above 127 in a header: Cyrus makes an X of each, unless told `munge8bit: no`.
+/// * A header with a line that is no header field: Cyrus refuses it.
 /// * Folder names with the server's separator in them, and names that the server forbids.
 /// * What a folder is for, where CREATE-SPECIAL-USE is not offered.
 /// * Keywords that are no IMAP atoms, and those beyond what a server lets be made.
-pub(crate) const LOSSES: [Loss; 6] =
-    [Loss::Nul, Loss::BareCr, Loss::MixedLineEnds, Loss::FolderName, Loss::SpecialUse, Loss::Keyword];
+pub(crate) const LOSSES: [Loss; 8] = [
+    Loss::Nul,
+    Loss::BareCr,
+    Loss::MixedLineEnds,
+    Loss::EightBitHeader,
+    Loss::BrokenHeader,
+    Loss::FolderName,
+    Loss::SpecialUse,
+    Loss::Keyword,
+];
 
 /// The flags as APPEND and STORE take them, without parentheses. A keyword that is no atom can't be written at all and is
 /// left off: a declared loss, seen when flags are read back.

@@ -32,6 +32,10 @@ pub struct Traits {
     pub quota_bytes: Option<u64>,
     /// What it refuses in an item's bytes.
     pub refuses: Vec<Loss>,
+    /// Makes an `X` of each byte above 127 in a header, as Cyrus does by default.
+    pub changes_eight_bit_headers: bool,
+    /// Writes a header field of its own into every message.
+    pub adds_a_field: bool,
 }
 
 impl Default for Traits {
@@ -48,6 +52,8 @@ impl Default for Traits {
             item_bytes_max: None,
             quota_bytes: None,
             refuses: Vec::new(),
+            changes_eight_bit_headers: false,
+            adds_a_field: false,
         }
     }
 }
@@ -390,13 +396,26 @@ impl Platform {
             let one = |(put, refusal): (PutItem, Option<Error>)| match (refusal, &first) {
                 (_, Some(first)) if whole => Err(first.clone()),
                 (Some(refusal), _) => Err(refusal),
-                (None, _) => Ok(folder.add(put.into_item())),
+                (None, _) => Ok(folder.add(self.as_kept(put.into_item()))),
             };
             let results = items.into_iter().zip(refusals).map(one).collect();
             (folder.validity, results)
         });
         self.lock().effects += 1;
         result
+    }
+
+    fn as_kept(&self, mut item: MemoryItem) -> MemoryItem {
+        if self.traits.changes_eight_bit_headers {
+            let end = item.bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(item.bytes.len());
+            for byte in item.bytes[..end].iter_mut().filter(|byte| !byte.is_ascii()) {
+                *byte = b'X';
+            }
+        }
+        if self.traits.adds_a_field {
+            item.bytes = [b"X-Kept-By: memory\r\n", item.bytes.as_slice()].concat();
+        }
+        item
     }
 
     fn refusal(&self, put: &PutItem, used: &mut u64) -> Option<Error> {

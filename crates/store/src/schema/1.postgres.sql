@@ -53,7 +53,8 @@ CREATE TABLE mailbox (
     lease_until BIGINT,
     source_store TEXT,                  -- what tells its stores from others, where known
     target_store TEXT,
-    bytes_proved SMALLINT NOT NULL,      -- a first batch was read back and was the same
+    bytes_proved SMALLINT NOT NULL,      -- traits of items that were read back and were the same
+    bytes_not_kept SMALLINT NOT NULL,    -- traits of items that were read back and were not
     pass_began_at BIGINT,              -- of the last complete pass
     pass_ended_at BIGINT,
     PRIMARY KEY (organisation, project, mailbox),

@@ -53,7 +53,8 @@ CREATE TABLE mailbox (
     lease_until INTEGER,
     source_store TEXT,                  -- what tells its stores from others, where known
     target_store TEXT,
-    bytes_proved INTEGER NOT NULL,      -- a first batch was read back and was the same
+    bytes_proved INTEGER NOT NULL,      -- traits of items that were read back and were the same
+    bytes_not_kept INTEGER NOT NULL,    -- traits of items that were read back and were not
     pass_began_at INTEGER,              -- of the last complete pass
     pass_ended_at INTEGER,
     PRIMARY KEY (organisation, project, mailbox),
