@@ -23,7 +23,7 @@ impl Pass<'_> {
         if items.is_empty() {
             return Ok(());
         }
-        let to_prove = items.iter().fold(0, |all, item| all | traits::of(&item.found)) & !self.kept;
+        let to_prove = self.to_prove(&items);
         if to_prove != 0 {
             // To read it back nothing else may be on its way.
             self.drain().await?;
@@ -34,6 +34,11 @@ impl Pass<'_> {
             self.settle_one().await?;
         }
         self.submit(index, items, 0).await
+    }
+
+    /// Traits of these items that the target has not been seen to keep.
+    fn to_prove(&self, items: &[Planned]) -> u8 {
+        items.iter().fold(0, |all, item| all | traits::of(&item.found)) & !self.kept
     }
 
     /// Sends what is planned for every folder, and waits for all outcomes.
@@ -277,7 +282,8 @@ impl Pass<'_> {
         let mut parts = halve(rest);
         while let Some(part) = parts.pop() {
             let kept = part.clone();
-            self.submit(index, part, 0).await?;
+            let to_prove = self.to_prove(&part);
+            self.submit(index, part, to_prove).await?;
             let Some(flight) = self.flights.pop_front() else { continue };
             let outcome = self.target.outcome().await.on_target()?;
             if let Some(error) = doubt(&outcome) {
