@@ -23,7 +23,7 @@ pub const ANSWER_WAIT_MAX: Duration = Duration::from_mins(5);
 pub const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
 
 /// How many connections to a server at once, unless the project says otherwise: what most servers allow one client.
-const CONNECTIONS_MAX: usize = 8;
+pub const CONNECTIONS_MAX: usize = 8;
 
 /// An IMAP endpoint.
 #[derive(Clone, Debug, Deserialize)]

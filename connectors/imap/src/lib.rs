@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use connector::{Account, Connector, Declaration, Door, Error, Finding, OpenDoor, Source, Target};
 use model::{Cause, ItemKind, Scope};
 
-pub use config::{Compress, Config, Impersonate, Login, Tls, TokenSource};
+pub use config::{CONNECTIONS_MAX, Compress, Config, Impersonate, Login, Tls, TokenSource};
 
 use endpoint::Endpoint;
 use session::Session;

@@ -146,7 +146,7 @@ impl World {
         let endpoint = |name: &str, dial: &Arc<dyn Dial>, platform: &Platform| {
             let connector: Arc<dyn Connector> =
                 Arc::new(MemoryConnector::dialling(dial.clone(), platform.traits().clone()));
-            Endpoint { name: name.to_owned(), connector }
+            Endpoint::new(name, connector, None)
         };
         let endpoints = BTreeMap::from([
             (local, endpoint("local", &self.source_dial, &self.source)),

@@ -22,6 +22,7 @@ mod prepare;
 mod progress;
 mod reading;
 mod run;
+mod sides;
 pub mod state;
 mod verify;
 
@@ -29,5 +30,6 @@ pub use failure::Failure;
 pub use hold::{Holder, Moment, NoProbe, Probe};
 pub use pass::{Report, Tuning, WouldDo};
 pub use progress::{Finished, MailboxProgress, Progress};
-pub use run::{Endpoint, Engine, MailboxOutcome, Person, RunEnd};
+pub use run::{Engine, MailboxOutcome, Person, RunEnd};
+pub use sides::Endpoint;
 pub use verify::{Difference, Kind as DifferenceKind, Verification};

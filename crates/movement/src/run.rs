@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Account, Clock, Connector, Holds, HoldsLimits, Retry, losses_between};
+use connector::{Account, Clock, Holds, HoldsLimits, Retry, losses_between};
 use model::{Cause, Policy, Side};
 use store::{Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
 use tokio::sync::watch;
 
 use crate::decide::Setting;
-use crate::failure::{Failure, OnSide};
+use crate::failure::Failure;
 use crate::hold::{CommitWatch, Holder, Keeper, Probe};
 use crate::pass::{Report, Tuning, Work, pass};
 use crate::progress::{Finished, Progress};
+use crate::sides::Endpoint;
 use crate::state::{Happened, after};
 
 /// Passes over one mailbox in one run: a mailbox that changes faster than it can be read is left for the next run.
@@ -24,15 +25,6 @@ const TRIES_MAX: u32 = 5;
 const WAIT_MAX: Duration = Duration::from_secs(600);
 /// Room for items read back from the target while looking.
 const LOOK_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
-
-/// An endpoint with its name.
-#[derive(Clone)]
-pub struct Endpoint {
-    /// Its name in the project.
-    pub name: String,
-    /// What opens mailboxes there.
-    pub connector: Arc<dyn Connector>,
-}
 
 /// A person's accounts on both sides.
 #[derive(Clone, Debug)]
@@ -269,20 +261,9 @@ impl Engine {
         keeper: &Keeper,
         first: bool,
     ) -> Result<Report, Failure> {
-        let endpoint = |number: i64| {
-            let named = self.endpoints.get(&number);
-            named.ok_or_else(|| Failure::internal("a mailbox of an endpoint that the project does not have"))
-        };
-        let (from, to) = (endpoint(row.roster.source_endpoint)?, endpoint(row.roster.target_endpoint)?);
-        let person = self.people.get(&row.mailbox);
-        let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
-        if let Some(problem) = &person.problem {
-            return Err(problem.clone());
-        }
-        let (source_is, target_is) = (from.connector.declaration(), to.connector.declaration());
-        // One after the other: with few connections allowed, nobody holds one while waiting for a second of the same kind.
-        let source = from.connector.source(&person.source).await.on_source()?;
-        let target = to.connector.target(&person.target, keeper.door.clone()).await.on_target()?;
+        let sides = self.sides(row)?;
+        let (source_is, target_is) = sides.declarations();
+        let (source, target, _seats) = sides.open(keeper.door.clone()).await?;
         let work = Work {
             store: store.clone(),
             key: self.key,

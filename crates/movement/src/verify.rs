@@ -190,21 +190,10 @@ struct Pair {
 impl Engine {
     /// Compares a mailbox on both sides in full; with `sample`, only so many items of it, found by the ledger.
     pub async fn verify(&self, mailbox: &MailboxRow, sample: Option<u64>) -> Result<Verification, Failure> {
-        let endpoint = |number: i64| {
-            let named = self.endpoints.get(&number);
-            named.ok_or_else(|| Failure::internal("a mailbox of an endpoint that the project does not have"))
-        };
-        let (from, to) = (endpoint(mailbox.roster.source_endpoint)?, endpoint(mailbox.roster.target_endpoint)?);
-        let person = self.people.get(&mailbox.mailbox);
-        let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
-        if let Some(problem) = &person.problem {
-            return Err(problem.clone());
-        }
-        let source = from.connector.source(&person.source).await.on_source()?;
-        // The target too is opened as a source: a verification can write nothing anywhere.
-        let target = to.connector.source(&person.target).await.on_target()?;
-        let losses = losses_between(&from.connector.declaration(), &to.connector.declaration());
-        let kinds = to.connector.declaration().kinds;
+        let sides = self.sides(mailbox)?;
+        let (source_is, target_is) = sides.declarations();
+        let (source, target, _seats) = sides.open_to_read().await?;
+        let (losses, kinds) = (losses_between(&source_is, &target_is), target_is.kinds);
         let failures = self.store.failures(self.key, Some(mailbox.mailbox)).await?;
         let removals = self.store.held_removals(self.key, mailbox.mailbox).await?;
         let result = Verification::default();

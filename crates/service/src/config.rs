@@ -355,6 +355,15 @@ impl Config {
                 });
             }
         }
+        let target = &self.file.target.mail;
+        if sources.contains(target)
+            && let EndpointEntry::Imap(ImapEntry { connections_max: Some(max @ 0..=1), .. }) = self.endpoints[target]
+        {
+            let what = format!(
+                "{FILE}: endpoints.{target}.connections_max = {max}, but mail is read there and written there at the same time"
+            );
+            return Err(Error::usage(what).advise("write 2 or more"));
+        }
         if self.file.people_at_once == 0 {
             return Err(Error::usage(format!("{FILE}: people_at_once = 0 works on nobody")).advise("write 1 or more"));
         }
@@ -367,6 +376,23 @@ impl Config {
             return Err(Error::usage(what).advise("write 2 or more; 60 is usual"));
         }
         Ok(())
+    }
+
+    /// Do these names at these endpoints mean one mailbox?
+    pub(crate) fn is_one_mailbox(&self, source: (&str, &str), target: (&str, &str)) -> bool {
+        match (self.endpoints.get(source.0), self.endpoints.get(target.0)) {
+            (Some(EndpointEntry::Imap(from)), Some(EndpointEntry::Imap(to))) => {
+                let place = |entry: &ImapEntry| (entry.host.to_lowercase(), entry.port);
+                place(from) == place(to) && source.1.eq_ignore_ascii_case(target.1)
+            }
+            (Some(EndpointEntry::Maildir(from)), Some(EndpointEntry::Maildir(to))) => {
+                let path = |entry: &MaildirEntry| {
+                    self.path(Path::new(&entry.path.replace("{source}", source.1).replace("{target}", target.1)))
+                };
+                path(from) == path(to)
+            }
+            _ => false,
+        }
     }
 
     /// A path of the file, relative to the project's folder.
@@ -484,6 +510,23 @@ mail = "archive"
     fn complaint(from: &str, to: &str) -> Error {
         assert!(WHOLE.contains(from));
         parse(&WHOLE.replacen(from, to, 1)).unwrap_err()
+    }
+
+    #[test]
+    fn one_server_on_both_sides_needs_two_connections() {
+        let both = WHOLE.replace("mail = \"archive\"", "mail = \"local\"");
+        parse(&both).unwrap();
+        let error = parse(&both.replace("connections_max = 8", "connections_max = 1")).unwrap_err();
+        assert!(error.what.contains("endpoints.local.connections_max = 1"), "{error}");
+    }
+
+    #[test]
+    fn a_mailbox_is_told_from_others() {
+        let config = parse(&WHOLE.replace("mail = \"archive\"", "mail = \"local\"")).unwrap();
+        assert!(config.is_one_mailbox(("local", "Ann"), ("local", "ann")));
+        assert!(!config.is_one_mailbox(("local", "ann"), ("local", "ben")));
+        assert!(config.is_one_mailbox(("archive", "a"), ("archive", "a")));
+        assert!(!config.is_one_mailbox(("archive", "a"), ("local", "a")));
     }
 
     #[test]

@@ -48,6 +48,7 @@ impl Project {
         let config = Config::read(folder)?;
         let people = people::read(folder, &config.file.source.mail.all())?;
         let actor = actor(&config)?;
+        refuse_copies_onto_themselves(&config, &people)?;
         let store = Store::open(&database(&config, environment)?).await?;
         let organisation = Organisation { name: config.file.organisation.name.clone(), code: config.code.clone() };
         let key = store.project(&organisation, &config.file.project).await?;
@@ -160,8 +161,9 @@ impl Project {
         };
         let mut endpoints = BTreeMap::new();
         for (number, (name, _)) in &self.endpoints {
-            let connector = registry::connector(&self.config, name, &self.config.endpoints[name], &means)?;
-            endpoints.insert(*number, Endpoint { name: name.clone(), connector });
+            let entry = &self.config.endpoints[name];
+            let connector = registry::connector(&self.config, name, entry, &means)?;
+            endpoints.insert(*number, Endpoint::new(name, connector, registry::mailboxes_max(entry)));
         }
         let people = self.rows.iter().map(|(mailbox, place)| (*mailbox, self.person(*place, environment))).collect();
         let spool_folder = limits.spool_folder.as_ref().map_or_else(std::env::temp_dir, |path| self.config.path(path));
@@ -226,6 +228,19 @@ impl Project {
 
 fn is_named(row: &MailboxRow, wanted: &str) -> bool {
     [&row.roster.source_name, &row.roster.target_name].into_iter().any(|name| name.eq_ignore_ascii_case(wanted))
+}
+
+/// Nobody's mailbox is copied onto itself.
+fn refuse_copies_onto_themselves(config: &Config, people: &People) -> Result<(), Error> {
+    let (sources, target) = (config.file.source.mail.all(), &config.file.target.mail);
+    for row in &people.rows {
+        let source = row.source_endpoint.as_ref().unwrap_or(&sources[0]);
+        if config.is_one_mailbox((source, &row.source), (target, &row.target)) {
+            let what = format!("{}, line {}: source and target are one mailbox", people::FILE, row.line);
+            return Err(Error::usage(what).advise("correct the row, or target.mail; nothing was changed"));
+        }
+    }
+    Ok(())
 }
 
 /// The address of the project's database; a SQLite file is in the project's folder.

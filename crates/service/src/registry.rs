@@ -46,6 +46,14 @@ pub(crate) fn connector(
     }
 }
 
+/// How many mailboxes may be open at an endpoint at once; none where nothing limits that.
+pub(crate) fn mailboxes_max(entry: &EndpointEntry) -> Option<usize> {
+    match entry {
+        EndpointEntry::Imap(entry) => Some(entry.connections_max.unwrap_or(imap::CONNECTIONS_MAX)),
+        EndpointEntry::Maildir(_) => None,
+    }
+}
+
 /// A connector of a kind without an endpoint: only for what it declares.
 pub(crate) fn declaration(kind: &str) -> Option<connector::Declaration> {
     match kind {

@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn an_own_password_is_proof() {
-        let account = Account { name: "alice".to_owned(), password: Some(Secret::new("own")) };
+        let account = Account { password: Some(Secret::new("own")), ..Account::named("alice") };
         let found = evidence(endpoint().judge(&account, &marks(None), None, None));
         assert!(found.contains("alice"), "{found}");
     }

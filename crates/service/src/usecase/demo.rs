@@ -112,8 +112,8 @@ impl Demo {
         let engine = Engine {
             key,
             endpoints: BTreeMap::from([
-                (local, Endpoint { name: "local".to_owned(), connector: from }),
-                (archive, Endpoint { name: "archive".to_owned(), connector: to }),
+                (local, Endpoint::new("local", from, None)),
+                (archive, Endpoint::new("archive", to, None)),
             ]),
             people: accounts.collect(),
             policy: Policy::plain(),

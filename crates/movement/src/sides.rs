@@ -1,0 +1,104 @@
+//! Endpoints, and the two sides of a mailbox opened together.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use connector::{Connector, Declaration, Door, Source, Target};
+use store::MailboxRow;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::failure::{Failure, OnSide};
+use crate::run::{Engine, Person};
+
+/// An endpoint with its name.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// Its name in the project.
+    pub name: String,
+    /// What opens mailboxes there.
+    pub connector: Arc<dyn Connector>,
+    seats: Arc<Semaphore>,
+}
+
+impl Endpoint {
+    /// The endpoint of this name. So many mailboxes may be open there at once; two at least where it is both source and
+    /// target of a mailbox.
+    pub fn new(name: impl Into<String>, connector: Arc<dyn Connector>, mailboxes_max: Option<usize>) -> Self {
+        let max = mailboxes_max.unwrap_or(Semaphore::MAX_PERMITS).clamp(1, Semaphore::MAX_PERMITS);
+        Self { name: name.into(), connector, seats: Arc::new(Semaphore::new(max)) }
+    }
+
+    async fn seats(&self, count: u32) -> Result<OwnedSemaphorePermit, Failure> {
+        let closed = |_| Failure::internal("no more mailboxes are opened");
+        self.seats.clone().acquire_many_owned(count).await.map_err(closed)
+    }
+}
+
+/// Seats at both endpoints of a mailbox; they are given back when this is dropped.
+pub(crate) struct Seats {
+    _taken: Vec<OwnedSemaphorePermit>,
+}
+
+/// The two sides of a mailbox.
+pub(crate) struct Sides<'e> {
+    from: &'e Endpoint,
+    to: &'e Endpoint,
+    numbers: (i64, i64),
+    person: &'e Person,
+}
+
+impl Engine {
+    /// The two sides of this mailbox.
+    pub(crate) fn sides(&self, row: &MailboxRow) -> Result<Sides<'_>, Failure> {
+        let endpoint = |number: i64| {
+            let named = self.endpoints.get(&number);
+            named.ok_or_else(|| Failure::internal("a mailbox of an endpoint that the project does not have"))
+        };
+        let (source, target) = (row.roster.source_endpoint, row.roster.target_endpoint);
+        let person = self.people.get(&row.mailbox);
+        let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
+        match &person.problem {
+            Some(problem) => Err(problem.clone()),
+            None => Ok(Sides { from: endpoint(source)?, to: endpoint(target)?, numbers: (source, target), person }),
+        }
+    }
+}
+
+impl Sides<'_> {
+    /// What both platforms are.
+    pub(crate) fn declarations(&self) -> (Declaration, Declaration) {
+        (self.from.connector.declaration(), self.to.connector.declaration())
+    }
+
+    /// A seat at each endpoint, always in the same order: people never wait for each other in a circle. Whoever has both
+    /// seats finds a connection free on both sides, so both can be opened at the same time.
+    async fn seats(&self) -> Result<Seats, Failure> {
+        let (source, target) = self.numbers;
+        let taken = match source.cmp(&target) {
+            Ordering::Equal => vec![self.from.seats(2).await?],
+            Ordering::Less => vec![self.from.seats(1).await?, self.to.seats(1).await?],
+            Ordering::Greater => vec![self.to.seats(1).await?, self.from.seats(1).await?],
+        };
+        Ok(Seats { _taken: taken })
+    }
+
+    /// Opens the source to read and the target to write.
+    pub(crate) async fn open(&self, door: Arc<dyn Door>) -> Result<(Box<dyn Source>, Box<dyn Target>, Seats), Failure> {
+        let seats = self.seats().await?;
+        let (source, target) = tokio::join!(
+            self.from.connector.source(&self.person.source),
+            self.to.connector.target(&self.person.target, door)
+        );
+        Ok((source.on_source()?, target.on_target()?, seats))
+    }
+
+    /// Opens both to read only: what is done with them can write nothing anywhere.
+    pub(crate) async fn open_to_read(&self) -> Result<(Box<dyn Source>, Box<dyn Source>, Seats), Failure> {
+        let seats = self.seats().await?;
+        let (source, target) = tokio::join!(
+            self.from.connector.source(&self.person.source),
+            self.to.connector.source(&self.person.target)
+        );
+        Ok((source.on_source()?, target.on_target()?, seats))
+    }
+}
