@@ -33,8 +33,8 @@ pub(crate) fn refused(what: impl Into<String>, completion: &Completion, doing: D
         Doing::Folder | Doing::Fetch | Doing::Create | Doing::Change => Scope::Folder,
         Doing::Append => Scope::Item,
     };
-    if let Some(wait) = throttled(&completion.code, &text, doing) {
-        return Error::new(Cause::Throttled, Scope::Mailbox, what).retry(Retry::Later(wait)).said(&completion.text);
+    if let Some(retry) = throttled(&completion.code, &text, doing) {
+        return Error::new(Cause::Throttled, Scope::Mailbox, what).retry(retry).said(&completion.text);
     }
     let (cause, retry) = class(completion, &text, doing);
     // Exchange says this when its back end is away: nothing more will work on this connection.
@@ -43,8 +43,8 @@ pub(crate) fn refused(what: impl Into<String>, completion: &Completion, doing: D
     retry.map_or(error.clone(), |retry| error.retry(retry))
 }
 
-/// Does the server ask to go slower? How long, if it says.
-fn throttled(code: &str, text: &str, doing: Doing) -> Option<Option<Duration>> {
+/// Does the server ask to go slower? Then when to try again.
+fn throttled(code: &str, text: &str, doing: Doing) -> Option<Retry> {
     const WORDS: [&str; 6] = [
         "throttl",
         "rate limit",
@@ -54,10 +54,10 @@ fn throttled(code: &str, text: &str, doing: Doing) -> Option<Option<Duration>> {
         "maximum number of connections",
     ];
     if let Some(wait) = backoff(text) {
-        return Some(Some(wait));
+        return Some(Retry::Later(Some(wait)));
     }
     let is_code = code == "THROTTLED" || (code == "LIMIT" && doing != Doing::Append);
-    (is_code || WORDS.iter().any(|word| text.contains(word))).then_some(None)
+    (is_code || WORDS.iter().any(|word| text.contains(word))).then_some(Retry::Later(None))
 }
 
 /// Exchange's hint: "Suggested Backoff Time: 299961 milliseconds".
@@ -77,10 +77,9 @@ fn class(completion: &Completion, text: &str, doing: Doing) -> (Cause, Option<Re
         Doing::Create => Cause::FolderRefused,
     };
     let cause = match completion.code.as_str() {
-        "UNAVAILABLE" | "INUSE" => Cause::Unavailable,
         // A mistake of the server's may be gone the next time, or never.
         "SERVERBUG" if doing == Doing::Append => return (Cause::Refused, Some(Retry::Later(None))),
-        "SERVERBUG" => Cause::Unavailable,
+        "UNAVAILABLE" | "INUSE" | "SERVERBUG" => Cause::Unavailable,
         "CORRUPTION" => Cause::Unreadable,
         "NOPERM" => Cause::Permission,
         "AUTHENTICATIONFAILED" | "AUTHORIZATIONFAILED" | "EXPIRED" => Cause::Login,
@@ -134,7 +133,7 @@ pub(crate) fn broken(error: Error) -> Error {
     }
     let text = said.to_ascii_lowercase();
     match throttled("", &text, Doing::Login) {
-        Some(wait) => Error { cause: Cause::Throttled, scope: Scope::Mailbox, retry: Retry::Later(wait), ..error },
+        Some(retry) => Error { cause: Cause::Throttled, scope: Scope::Mailbox, retry, ..error },
         None if text.contains("[unavailable]") => Error { retry: Retry::Later(None), ..error },
         None => error,
     }
