@@ -79,6 +79,8 @@ fn class(completion: &Completion, text: &str, doing: Doing) -> (Cause, Option<Re
     let cause = match completion.code.as_str() {
         // A mistake of the server's may be gone the next time, or never.
         "SERVERBUG" if doing == Doing::Append => return (Cause::Refused, Some(Retry::Later(None))),
+        // Dovecot says so of a message that it can't read: the next one may be well.
+        "SERVERBUG" if doing == Doing::Fetch => Cause::Unreadable,
         "UNAVAILABLE" | "INUSE" | "SERVERBUG" => Cause::Unavailable,
         "CORRUPTION" => Cause::Unreadable,
         "NOPERM" => Cause::Permission,
@@ -186,6 +188,8 @@ mod tests {
             (No, "something", Folder, Cause::Unavailable, Scope::Folder),
             (Bad, "what?", Folder, Cause::Protocol, Scope::Folder),
             (Bad, "User is authenticated but not connected.", Folder, Cause::Unavailable, Scope::Connection),
+            (No, "[SERVERBUG] Internal error occurred.", Fetch, Cause::Unreadable, Scope::Folder),
+            (No, "[UNAVAILABLE] Backend is away", Fetch, Cause::Unavailable, Scope::Folder),
             (No, "Some of the messages could not be read", Fetch, Cause::Unreadable, Scope::Folder),
             (No, "[OVERQUOTA] full", Append, Cause::OverQuota, Scope::Item),
             (No, "[TRYCREATE] no such", Append, Cause::Missing, Scope::Item),
