@@ -46,7 +46,8 @@ pub struct Config {
     /// Whether to compress (COMPRESS=DEFLATE, RFC 4978) where the server offers it.
     #[serde(default)]
     pub compress: Compress,
-    /// The account that logs in for everyone. Left out: each person logs in with their own name and password.
+    /// The account that logs in for everyone. Left out: each person logs in with their own name and password. A person
+    /// whose own password is known logs in with that in either case.
     #[serde(default)]
     pub login: Option<Login>,
     /// How long bytes written to a target may stay unacknowledged; set by the engine, within its lease margin.

@@ -133,5 +133,6 @@ pub(crate) fn random_text(bytes: usize) -> Result<String, Error> {
     let mut random = vec![0; bytes];
     let failed = |_| Error::new(Cause::Internal, Scope::Run, "the system gives no random numbers");
     SystemRandom::new().fill(&mut random).map_err(failed)?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    Ok(random.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }

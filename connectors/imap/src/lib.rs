@@ -1,4 +1,54 @@
-//! IMAP
+//! The connector to IMAP servers, as source and as target.
+//!
+//! IMAP (RFC 9051, and RFC 3501 before it) keeps messages in *mailboxes*, which we call folders. Within a folder a message
+//! has a UID that is never given again as long as the folder's UIDVALIDITY stays, its bytes never change, and its flags
+//! may. That makes an exact copy possible; what gets in the way are servers that refuse, forget, leave out and break off.
+//!
+//! # What is followed
+//!
+//! RFC 9051 and 3501; RFC 2177 is not used (nobody waits here). UIDPLUS (4315), MULTIAPPEND (3502), LITERAL+ and LITERAL-
+//! (7888), CONDSTORE and QRESYNC (7162), ESEARCH (4731), LIST-EXTENDED (5258), LIST-STATUS (5819), SPECIAL-USE and
+//! CREATE-SPECIAL-USE (6154), NAMESPACE (2342), ID (2971), ENABLE (5161), UNSELECT (3691), COMPRESS=DEFLATE (4978),
+//! UTF8=ACCEPT (6855), OBJECTID (8474), QUOTA (9208), APPENDLIMIT (7889), METADATA (5464), ACL's MYRIGHTS (4314), SASL-IR
+//! (4959), response codes (5530). Login: LOGIN, PLAIN (4616), SCRAM-SHA-256 (7677), OAUTHBEARER (7628), XOAUTH2. Where a
+//! server offers none of the extensions, RFC 3501 is enough. Gmail's X-GM-EXT-1 is recognised in answers and not asked for.
+//!
+//! BINARY is not used: a message with NUL is a declared loss for an IMAP target, and a source gives it as it is in a plain
+//! literal. UTF8=ACCEPT is switched on wherever it is offered, on targets too: without it a server may hand out a rewritten
+//! stand-in for a message with UTF-8 in its header, and must refuse to take one (RFC 6855 sections 4 and 7).
+//!
+//! # Where to look
+//!
+//! [`config`] is the manual of the settings. `wire` has bytes and words of the protocol and no policy. `op` has a file for
+//! each operation: `identity` (whose store is it?), `read`, `fetch`, `careful` and `changes` (nothing is lost in silence),
+//! `append` (nothing takes effect too early). `map` stands between the protocol and the model, with all losses. `session`
+//! is one opened mailbox, `endpoint` what all connections to a server share.
+//!
+//! # What holds
+//!
+//! * A source sends only commands that change nothing: one list in `wire::command`, asked for every command.
+//! * An item belongs to the folder it is said to belong to, though folders are asked for ahead of each other's answers.
+//! * Every message that a folder lists comes out as an item, as unreadable with the server's words, or is gone by now. A
+//!   message left out of an answer is noticed by its sequence number before the next one is given.
+//! * A list from which removals are concluded is complete, or none is given.
+//! * The two bytes that make an effect happen are sent apart from all before them, after the door was asked.
+//! * An answer that did not come is in doubt.
+//!
+//! # Known oddities
+//!
+//! * **Cyrus 3.6.1** answers freed memory for MAILBOXID when STATUS asks for other items with it: it is asked for alone, and
+//!   looked at. It announces LOGINDISABLED after the login, too; writes special uses in lower case; refuses `CREATE (USE …)`
+//!   for a use that is taken, which is then tried without; and refuses many identical messages in one folder
+//!   ("Too many identical emails").
+//! * **Dovecot 2.3** takes `CREATE (USE …)` without announcing it and forgets the use, so it is not sent there. A login that
+//!   is refused costs two seconds and more. With the acl plugin and without `acl_user`, a master user sees an INBOX that can't be
+//!   opened: recognised, and said. A single message that it can't read is refused with SERVERBUG, or ends the connection.
+//! * **Exchange** hands out a notice of its own in place of a message that it can't convert: recognised by its words, and
+//!   listed as unreadable. It says how long to wait when it throttles, in its text.
+//! * **Servers in general** end greetings in `{5}`, forget stars, spaces, dates and whole messages, count wrongly, give the last
+//!   message for `n:*` when there is none from n on, and keep the folder before open when the next one is refused.
+//!   `tests/oddities.rs` has the lines.
+
 mod endpoint;
 mod map;
 mod op;

@@ -87,7 +87,14 @@ impl Names {
             return FolderPath::inbox();
         }
         let is_free = |path: &FolderPath| !path.is_inbox() && !self.wire_of.contains_key(path);
-        let stripped = strip(&entry.name, &self.home().prefix);
+        let mut stripped = strip(&entry.name, &self.home().prefix);
+        // Some servers end the name of a folder that only has others below it with the separator.
+        if let (Some((last, rest)), Some(separator)) = (stripped.split_last(), entry.separator)
+            && *last == separator
+            && !rest.is_empty()
+        {
+            stripped = rest;
+        }
         let split = |name: &[u8], read: &dyn Fn(&[u8]) -> String| -> FolderPath {
             match entry.separator {
                 Some(separator) => FolderPath::new(name.split(|byte| *byte == separator).map(read)),
@@ -232,6 +239,7 @@ mod tests {
         let mut names = names(&[""], &[], &[]);
         assert_eq!(learn(&mut names, "Entw&APw-rfe/Tom &- Jerry").unwrap(), "Entwürfe|Tom & Jerry");
         assert_eq!(learn(&mut names, "a//b").unwrap(), "a||b");
+        assert_eq!(learn(&mut names, "mail/").unwrap(), "mail");
         assert_eq!(learn(&mut names, "inbox").unwrap(), "INBOX");
         assert_eq!(learn(&mut names, "INBOX/x").unwrap(), "INBOX|x");
         assert_eq!(names.wire(&FolderPath::new(["Entwürfe", "Tom & Jerry"])).unwrap(), b"Entw&APw-rfe/Tom &- Jerry");

@@ -33,8 +33,8 @@ pub(crate) fn refused(what: impl Into<String>, completion: &Completion, doing: D
         Doing::Folder | Doing::Fetch | Doing::Create | Doing::Change => Scope::Folder,
         Doing::Append => Scope::Item,
     };
-    if let Some(wait) = throttled(&completion.code, &text, doing) {
-        return Error::new(Cause::Throttled, Scope::Mailbox, what).retry(Retry::Later(wait)).said(&completion.text);
+    if let Some(retry) = throttled(&completion.code, &text, doing) {
+        return Error::new(Cause::Throttled, Scope::Mailbox, what).retry(retry).said(&completion.text);
     }
     let (cause, retry) = class(completion, &text, doing);
     // Exchange says this when its back end is away: nothing more will work on this connection.
@@ -43,8 +43,8 @@ pub(crate) fn refused(what: impl Into<String>, completion: &Completion, doing: D
     retry.map_or(error.clone(), |retry| error.retry(retry))
 }
 
-/// Does the server ask to go slower? How long, if it says.
-fn throttled(code: &str, text: &str, doing: Doing) -> Option<Option<Duration>> {
+/// Does the server ask to go slower? Then when to try again.
+fn throttled(code: &str, text: &str, doing: Doing) -> Option<Retry> {
     const WORDS: [&str; 6] = [
         "throttl",
         "rate limit",
@@ -54,10 +54,10 @@ fn throttled(code: &str, text: &str, doing: Doing) -> Option<Option<Duration>> {
         "maximum number of connections",
     ];
     if let Some(wait) = backoff(text) {
-        return Some(Some(wait));
+        return Some(Retry::Later(Some(wait)));
     }
     let is_code = code == "THROTTLED" || (code == "LIMIT" && doing != Doing::Append);
-    (is_code || WORDS.iter().any(|word| text.contains(word))).then_some(None)
+    (is_code || WORDS.iter().any(|word| text.contains(word))).then_some(Retry::Later(None))
 }
 
 /// Exchange's hint: "Suggested Backoff Time: 299961 milliseconds".
@@ -77,10 +77,11 @@ fn class(completion: &Completion, text: &str, doing: Doing) -> (Cause, Option<Re
         Doing::Create => Cause::FolderRefused,
     };
     let cause = match completion.code.as_str() {
-        "UNAVAILABLE" | "INUSE" => Cause::Unavailable,
         // A mistake of the server's may be gone the next time, or never.
         "SERVERBUG" if doing == Doing::Append => return (Cause::Refused, Some(Retry::Later(None))),
-        "SERVERBUG" => Cause::Unavailable,
+        // Dovecot says so of a message that it can't read: the next one may be well.
+        "SERVERBUG" if doing == Doing::Fetch => Cause::Unreadable,
+        "UNAVAILABLE" | "INUSE" | "SERVERBUG" => Cause::Unavailable,
         "CORRUPTION" => Cause::Unreadable,
         "NOPERM" => Cause::Permission,
         "AUTHENTICATIONFAILED" | "AUTHORIZATIONFAILED" | "EXPIRED" => Cause::Login,
@@ -134,7 +135,7 @@ pub(crate) fn broken(error: Error) -> Error {
     }
     let text = said.to_ascii_lowercase();
     match throttled("", &text, Doing::Login) {
-        Some(wait) => Error { cause: Cause::Throttled, scope: Scope::Mailbox, retry: Retry::Later(wait), ..error },
+        Some(retry) => Error { cause: Cause::Throttled, scope: Scope::Mailbox, retry, ..error },
         None if text.contains("[unavailable]") => Error { retry: Retry::Later(None), ..error },
         None => error,
     }
@@ -187,6 +188,8 @@ mod tests {
             (No, "something", Folder, Cause::Unavailable, Scope::Folder),
             (Bad, "what?", Folder, Cause::Protocol, Scope::Folder),
             (Bad, "User is authenticated but not connected.", Folder, Cause::Unavailable, Scope::Connection),
+            (No, "[SERVERBUG] Internal error occurred.", Fetch, Cause::Unreadable, Scope::Folder),
+            (No, "[UNAVAILABLE] Backend is away", Fetch, Cause::Unavailable, Scope::Folder),
             (No, "Some of the messages could not be read", Fetch, Cause::Unreadable, Scope::Folder),
             (No, "[OVERQUOTA] full", Append, Cause::OverQuota, Scope::Item),
             (No, "[TRYCREATE] no such", Append, Cause::Missing, Scope::Item),

@@ -148,10 +148,10 @@ impl Session {
             let is_open = match self.literal(tag, item).await {
                 Ok(is_open) => is_open,
                 Err(error) if goes_along => return Err(in_doubt(error)),
-                Err(error) => return Err(self.doubt_after(index, error)),
+                Err(error) => return Err(doubt_after(index, error)),
             };
             let flushed = self.flush_end(goes_along).await;
-            flushed.map_err(|error| self.doubt_after(index, error))?;
+            flushed.map_err(|error| doubt_after(index, error))?;
             if goes_along {
                 self.door.after(Effect::Append);
             }
@@ -162,11 +162,6 @@ impl Session {
             owes_end = is_open;
         }
         if owes_end { self.end_append().await } else { Ok(()) }
-    }
-
-    /// A failure after the first message of a batch leaves those before it in doubt.
-    fn doubt_after(&self, index: usize, error: Error) -> Error {
-        if index == 0 { error } else { in_doubt(error) }
     }
 
     /// Flushes; within the time that an effect may take if one is among what is flushed.
@@ -223,18 +218,17 @@ impl Session {
                 return Ok(false);
             }
         }
-        match item.body.in_memory() {
-            Some(bytes) => self.queue_body(bytes.clone()).await?,
-            None => {
-                let mut reader = item.body.reader();
-                let mut left = size;
-                while let Some(piece) = reader.next().await.map_err(|error| error.reaching(Scope::Connection))? {
-                    left = left.saturating_sub(piece.len() as u64);
-                    self.queue_body(piece).await?;
-                }
-                if left > 0 {
-                    return Err(internal("a body is shorter than its size"));
-                }
+        if let Some(bytes) = item.body.in_memory() {
+            self.queue_body(bytes.clone()).await?;
+        } else {
+            let mut reader = item.body.reader();
+            let mut left = size;
+            while let Some(piece) = reader.next().await.map_err(|error| error.reaching(Scope::Connection))? {
+                left = left.saturating_sub(piece.len() as u64);
+                self.queue_body(piece).await?;
+            }
+            if left > 0 {
+                return Err(internal("a body is shorter than its size"));
             }
         }
         self.connection.queue_text(after.as_bytes());
@@ -296,7 +290,7 @@ impl Session {
         }
         let lost = self.collect_oldest().await;
         let Some(flight) = self.flights.pop_front() else { return Err(internal("no batch is on its way")) };
-        let doubt = lost.map(in_doubt).unwrap_or_else(|| in_doubt(refusal::closed()));
+        let doubt = lost.map_or_else(|| in_doubt(refusal::closed()), in_doubt);
         let outcome = |item: Option<ItemOutcome>| item.unwrap_or_else(|| ItemOutcome::InDoubt(doubt.clone()));
         Ok(Outcome { items: flight.items.into_iter().map(outcome).collect(), validity: flight.validity })
     }
@@ -353,6 +347,11 @@ impl Session {
             _ => refusal::broken(error),
         }
     }
+}
+
+/// A failure after the first message of a batch leaves those before it in doubt.
+fn doubt_after(index: usize, error: Error) -> Error {
+    if index == 0 { error } else { in_doubt(error) }
 }
 
 /// The UIDs in an APPENDUID (RFC 4315), one for each of `count` messages; none for each when it has none or another number.

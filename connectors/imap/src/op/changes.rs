@@ -1,5 +1,7 @@
 //! What changed among the items that were read before: by QRESYNC, by CONDSTORE, or by comparing all flags.
 
+use std::collections::BTreeMap;
+
 use connector::{Error, Event, FolderState};
 use model::{Flags, ItemId};
 
@@ -203,7 +205,7 @@ impl Session {
         if opened.next != 0 && opened.next <= from {
             return Ok(Vec::new());
         }
-        let mut items: Vec<(ItemId, Flags)> = Vec::new();
+        let mut items: BTreeMap<u32, Flags> = BTreeMap::new();
         let mut removed: Vec<UidSet> = Vec::new();
         let mut expunged = 0u64;
         let on = |response: &crate::wire::response::Response<'_>| {
@@ -211,28 +213,26 @@ impl Session {
             removed.extend(response.vanished().map(|(uids, _)| uids));
             if let Some((_, rest)) = response.numbered("FETCH") {
                 let fetched = fetch::parse(rest);
-                if let (Some(uid), Some(flags)) = (fetched.uid, fetched.flags) {
-                    items.push((ItemId::from_u32(uid), flags));
+                if let Some(uid) = fetched.uid {
+                    let known = items.entry(uid).or_default();
+                    // An item is there whether or not its flags are told. Later news replace earlier ones.
+                    *known = fetched.flags.unwrap_or_else(|| std::mem::take(known));
                 }
             }
         };
-        let fetch = Command::new("UID FETCH").words(&format!("{from}:* (UID FLAGS)"));
+        let fetch = Command::new("UID FETCH").words(format!("{from}:* (UID FLAGS)"));
         let completion = self.run(&fetch, on).await?;
         let exists = opened.exists.unwrap_or(0);
         if !completion.is_ok() && exists > 0 {
             return Err(refused(self, path, &completion));
         }
-        // Later news of an item replace earlier ones.
-        items.reverse();
-        items.sort_by(|a, b| a.0.cmp(&b.0));
-        items.dedup_by(|later, earlier| later.0 == earlier.0);
         let gone = expunged + removed.iter().map(UidSet::len).sum::<u64>();
         // `n:*` also gives the last message below n.
-        items.retain(|(id, _)| id.as_u32().is_some_and(|uid| uid >= from));
+        items.retain(|uid, _| *uid >= from);
         if from == 1 && (items.len() as u64).saturating_add(gone) < u64::from(exists) {
             return Err(lists_too_few(&self.place(path)));
         }
-        items.retain(|(id, _)| !removed.iter().any(|uids| id.as_u32().is_some_and(|uid| uids.contains(uid))));
-        Ok(items)
+        items.retain(|uid, _| !removed.iter().any(|uids| uids.contains(*uid)));
+        Ok(items.into_iter().map(|(uid, flags)| (ItemId::from_u32(uid), flags)).collect())
     }
 }

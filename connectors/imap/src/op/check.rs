@@ -120,7 +120,7 @@ fn topic_of_reaching(error: &Error) -> Topic {
 fn capabilities_sentence(line: &Line, server: Option<&str>) -> String {
     let has = |capability: &str| line.capabilities.has(capability);
     let offers = line.capabilities.among(USED);
-    let who = server.map(|server| format!("{server} offers ")).unwrap_or_else(|| "offers ".to_owned());
+    let who = server.map_or_else(|| "offers ".to_owned(), |server| format!("{server} offers "));
     if offers.is_empty() && server.is_none() {
         return "says what it can do after the login only".to_owned();
     }

@@ -66,19 +66,15 @@ impl Endpoint {
     async fn greeting(&self, connection: &mut Connection) -> Result<(String, Capabilities), Error> {
         let place = self.config.address();
         let received = tokio::time::timeout(self.config.connect_wait_max, connection.receive(Bodies::Discard)).await;
-        match received {
-            Ok(received) => received?,
-            Err(_) => {
-                let mut what = format!(
-                    "{place} took the connection but did not greet within {} s",
-                    self.config.connect_wait_max.as_secs()
-                );
-                if self.config.tls != Tls::Implicit {
-                    what.push_str(": is this port for TLS from the first byte (tls = \"implicit\")?");
-                }
-                return Err(Error::new(Cause::Connection, Scope::Connection, what).retry(Retry::Later(None)));
+        let Ok(received) = received else {
+            let seconds = self.config.connect_wait_max.as_secs();
+            let mut what = format!("{place} took the connection but did not greet within {seconds} s");
+            if self.config.tls != Tls::Implicit {
+                what.push_str(": is this port for TLS from the first byte (tls = \"implicit\")?");
             }
-        }
+            return Err(Error::new(Cause::Connection, Scope::Connection, what).retry(Retry::Later(None)));
+        };
+        received?;
         match connection.response() {
             Response::Status { status: Status::Ok, text } => {
                 let capabilities =

@@ -44,10 +44,9 @@ impl Session {
         let completions = self.run_effects(&commands, |_, _| {}).await?;
         for (index, completion) in missing.iter().copied().zip(completions) {
             let folder = &folders[index];
-            results[index] = match is_made(&completion) {
-                true => Ok(()),
-                false => self.create_alone(folder, &names[index], &completion).await?,
-            };
+            if !is_made(&completion) {
+                results[index] = self.create_alone(folder, &names[index], &completion).await?;
+            }
             if results[index].is_ok() {
                 self.names.keep(folder.path.clone(), names[index].clone());
             }

@@ -178,10 +178,8 @@ impl Session {
     ) -> Result<Taken, Error> {
         let mut is_in_order = true;
         loop {
-            let bodies = match is_in_order {
-                true => Bodies::Hold { holds: sink.holds, from: sink.from },
-                false => Bodies::Discard,
-            };
+            let wanted = Bodies::Hold { holds: sink.holds, from: sink.from };
+            let bodies = if is_in_order { wanted } else { Bodies::Discard };
             if let Err(error) = self.connection.receive(bodies).await {
                 let uid = self.connection.uid_of_body_under_way().or(order.next_uid());
                 return Err(self.lost_at(error, sink, uid));

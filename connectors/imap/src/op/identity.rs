@@ -77,6 +77,8 @@ pub(crate) enum Nobody {
 pub(crate) enum Judgement {
     /// It is the person's.
     Theirs(StoreProof),
+    /// The server tells stores apart: the migrator's own must be known to compare with.
+    AskOwnStore,
     /// The server tells no stores apart: a name that nobody has must be tried.
     AskNobody,
 }
@@ -91,25 +93,23 @@ pub(crate) struct Reached {
 impl Endpoint {
     /// Logs in and proves whose store was reached.
     pub(crate) async fn reach(self: &Arc<Self>, role: Role, account: &Account) -> Result<Reached, Error> {
-        let impersonates = self.impersonates(account);
-        if impersonates {
-            // On a connection of its own that is over before the person's begins: there may be a place for one only.
-            self.own_store().await?;
-        }
         loop {
             let mut line = self.open(role, Who::Person(account)).await?;
             let introduction = introduce(&mut line).await?;
             self.may_use(role, account, &mut line, &introduction).await?;
-            match self.judge(account, &introduction.marks, self.own_store.get(), self.nobody.get())? {
-                Judgement::Theirs(proof) => {
-                    self.claim(account, &proof)?;
-                    return Ok(Reached { line, introduction, proof });
-                }
-                Judgement::AskNobody => {
-                    line.connection.log_out().await;
-                    drop(line);
-                    self.nobody(account).await?;
-                }
+            let judgement = self.judge(account, &introduction.marks, self.own_store.get(), self.nobody.get())?;
+            if let Judgement::Theirs(proof) = judgement {
+                self.claim(account, &proof)?;
+                return Ok(Reached { line, introduction, proof });
+            }
+            // What is missing is asked on a connection of its own, once for all people. The person's is closed first: there
+            // may be a place for one only.
+            line.connection.log_out().await;
+            drop(line);
+            match judgement {
+                Judgement::AskOwnStore => self.own_store().await?,
+                Judgement::AskNobody => self.nobody(account).await?,
+                Judgement::Theirs(_) => {}
             }
         }
     }
@@ -146,6 +146,10 @@ impl Endpoint {
         let no_marks = Marks::default();
         let own_marks = match own {
             Some(OwnStore::Marked(marks)) => marks,
+            // Asked for only where it tells something: a refused login costs seconds on many servers.
+            None if store_id.is_some() || marks.telling_name(person, &no_marks).is_some() => {
+                return Ok(Judgement::AskOwnStore);
+            }
             Some(OwnStore::None) | None => &no_marks,
         };
         if let Some(store_id) = &store_id {
@@ -180,7 +184,7 @@ impl Endpoint {
     }
 
     /// The store of the account that logs in for everyone; looked up once.
-    async fn own_store(&self) -> Result<&OwnStore, Error> {
+    async fn own_store(&self) -> Result<(), Error> {
         let look = || async {
             let mut line = match self.open(Role::Reads, Who::Migrator).await {
                 Ok(line) => line,
@@ -192,15 +196,15 @@ impl Endpoint {
             let introduction = introduce(&mut line).await?;
             line.connection.log_out().await;
             Ok(match introduction.inbox {
-                Ok(_) => OwnStore::Marked(introduction.marks),
+                Ok(()) => OwnStore::Marked(introduction.marks),
                 Err(_) => OwnStore::None,
             })
         };
-        self.own_store.get_or_try_init(look).await
+        self.own_store.get_or_try_init(look).await.map(|_| ())
     }
 
     /// Whether a name that nobody has is let in; tried once.
-    async fn nobody(&self, account: &Account) -> Result<Nobody, Error> {
+    async fn nobody(&self, account: &Account) -> Result<(), Error> {
         let name = format!("whimbrel-no-such-{}", random_text(8)?);
         let name = match account.name.split_once('@') {
             Some((_, domain)) => format!("{name}@{domain}"),
@@ -218,7 +222,7 @@ impl Endpoint {
                 Err(error) => Err(error),
             }
         };
-        self.nobody.get_or_try_init(look).await.copied()
+        self.nobody.get_or_try_init(look).await.map(|_| ())
     }
 
     /// May we do with this store what we are here for?
@@ -310,7 +314,7 @@ mod tests {
     fn evidence(result: Result<Judgement, Error>) -> String {
         match result.unwrap() {
             Judgement::Theirs(proof) => proof.evidence,
-            Judgement::AskNobody => panic!("not proved"),
+            Judgement::AskNobody | Judgement::AskOwnStore => panic!("not proved"),
         }
     }
 
@@ -330,6 +334,8 @@ mod tests {
         let found = evidence(endpoint.judge(&alice, &marks(Some("F2")), Some(&own), None));
         assert!(found.contains("F2") && found.contains("F1"), "{found}");
         evidence(endpoint.judge(&alice, &marks(Some("F2")), Some(&OwnStore::None), None));
+        let unknown = endpoint.judge(&alice, &marks(Some("F2")), None, None).unwrap();
+        assert!(matches!(unknown, Judgement::AskOwnStore));
     }
 
     #[test]

@@ -133,10 +133,7 @@ impl Endpoint {
             Proof::Password(password) => password.clone(),
             Proof::Token(source) => token::token(source, &credentials.person).await?,
         };
-        let refused = match self.try_to_log_in(line, credentials, &secret, true).await? {
-            None => return Ok(()),
-            Some(refused) => refused,
-        };
+        let Some(refused) = self.try_to_log_in(line, credentials, &secret, true).await? else { return Ok(()) };
         // Once more, where the reason may lie with us: with a token that had just expired, or with a server that offers
         // SCRAM but keeps this password in a form that SCRAM can't use. The server may have closed the connection.
         let again = match &credentials.proof {

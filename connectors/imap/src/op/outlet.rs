@@ -35,9 +35,12 @@ impl Outlet {
     }
 }
 
+/// What makes a reading.
+type Task<'s> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 's>>;
+
 /// A reading that a task makes.
 pub(crate) struct Made<'s> {
-    task: Option<Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 's>>>,
+    task: Option<Task<'s>>,
     outlet: Outlet,
     /// How the task ended, to be said once its last events were taken.
     error: Option<Error>,

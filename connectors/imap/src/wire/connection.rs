@@ -13,8 +13,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use connector::{Body, Error, Holding, Holds};
+use bytes::{Bytes, BytesMut};
+use connector::{Body, Error, Holds};
 use model::{Cause, Scope};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
@@ -32,10 +32,7 @@ use super::transport::Io;
 const READ_BYTES: usize = 128 * 1024;
 
 /// Less space than this is not worth a call to the system.
-const READ_BYTES_MIN: usize = 16 * 1024;
-
-/// A body up to this size is cut out of what was read; a larger one is read into a place of its own.
-const SLICE_BYTES_MAX: usize = 64 * 1024;
+pub(super) const READ_BYTES_MIN: usize = 16 * 1024;
 
 /// Bytes read while writing, at most: answers to commands that are on their way are small.
 const READ_AHEAD_BYTES_MAX: usize = 1024 * 1024;
@@ -69,18 +66,18 @@ pub enum Sent {
 /// A connection to a server.
 pub struct Connection {
     /// None once it was cut.
-    io: Option<Box<dyn Io>>,
-    input: BytesMut,
-    framer: Framer,
+    pub(super) io: Option<Box<dyn Io>>,
+    pub(super) input: BytesMut,
+    pub(super) framer: Framer,
     /// The body of the response that is complete or coming.
-    body: Option<Result<Body, Error>>,
+    pub(super) body: Option<Result<Body, Error>>,
     output: Output,
     role: Role,
     place: String,
     last_tag: Tag,
     /// Commands that were queued and have not ended, in order.
     pub(super) under_way: VecDeque<Tag>,
-    answer_wait_max: Duration,
+    pub(super) answer_wait_max: Duration,
     bye: Option<String>,
     /// A place among the connections allowed to the server, free again when the connection ends.
     permit: Option<OwnedSemaphorePermit>,
@@ -163,7 +160,7 @@ impl Connection {
         }
     }
 
-    fn closed() -> io::Error {
+    pub(super) fn closed() -> io::Error {
         io::Error::new(io::ErrorKind::NotConnected, "it was closed from this side")
     }
 
@@ -319,12 +316,15 @@ impl Connection {
     // Responses in.
 
     /// Reads more bytes, at least one.
-    async fn fill(&mut self) -> Result<(), Error> {
+    pub(super) async fn fill(&mut self) -> Result<(), Error> {
         let read = tokio::time::timeout(self.answer_wait_max, poll_fn(|cx| self.poll_read(cx))).await;
         self.judge_read(read).map(|_| ())
     }
 
-    fn judge_read(&self, read: Result<io::Result<usize>, tokio::time::error::Elapsed>) -> Result<usize, Error> {
+    pub(super) fn judge_read(
+        &self,
+        read: Result<io::Result<usize>, tokio::time::error::Elapsed>,
+    ) -> Result<usize, Error> {
         match read {
             Ok(Ok(0)) => Err(self.broken("the server closed it")),
             Ok(Ok(bytes)) => Ok(bytes),
@@ -377,82 +377,6 @@ impl Connection {
     pub fn uid_of_body_under_way(&self) -> Option<u32> {
         if self.framer.is_idle() { None } else { fetch::uid_so_far(&self.framer.framed().text) }
     }
-
-    async fn take_body(&mut self, size: u64, bodies: Bodies<'_>) -> Result<(), Error> {
-        let Bodies::Hold { holds, from } = bodies else { return self.discard_body(size).await };
-        let is_unwanted = fetch::uid_so_far(&self.framer.framed().text).is_some_and(|uid| uid < from);
-        if is_unwanted || !self.framer.body_is_untouched() {
-            return self.discard_body(size).await;
-        }
-        let held = match holds.reserve(size).await {
-            Ok(holding) if holding.in_memory() => self.take_in_memory(size as usize, holding).await?,
-            Ok(holding) => self.take_in_pieces(size, holding).await?,
-            Err(error) => {
-                self.discard_body(size).await?;
-                Err(error)
-            }
-        };
-        self.body = Some(held);
-        Ok(())
-    }
-
-    async fn take_in_memory(&mut self, size: usize, holding: Holding) -> Result<Result<Body, Error>, Error> {
-        if size <= SLICE_BYTES_MAX {
-            if self.input.len() < size {
-                self.input.reserve((size - self.input.len()).max(READ_BYTES_MIN));
-            }
-            while self.input.len() < size {
-                self.fill().await?;
-            }
-            self.framer.body_taken(size as u64);
-            return Ok(Ok(holding.whole(self.input.split_to(size).freeze())));
-        }
-        let mut whole = BytesMut::with_capacity(size);
-        let here = self.input.split_to(size.min(self.input.len()));
-        self.framer.body_taken(here.len() as u64);
-        whole.extend_from_slice(&here);
-        while whole.len() < size {
-            let left = size - whole.len();
-            let mut place = (&mut whole).limit(left);
-            let read = match &mut self.io {
-                Some(io) => tokio::time::timeout(self.answer_wait_max, io.read_buf(&mut place)).await,
-                None => Ok(Err(Self::closed())),
-            };
-            let bytes = self.judge_read(read)?;
-            self.framer.body_taken(bytes as u64);
-        }
-        Ok(Ok(holding.whole(whole.freeze())))
-    }
-
-    async fn take_in_pieces(&mut self, size: u64, mut holding: Holding) -> Result<Result<Body, Error>, Error> {
-        let mut left = size;
-        while left > 0 {
-            let piece = self.body_piece(left).await?;
-            left -= piece.len() as u64;
-            if let Err(error) = holding.write(&piece).await {
-                self.discard_body(left).await?;
-                return Ok(Err(error));
-            }
-        }
-        Ok(holding.finish().await)
-    }
-
-    async fn discard_body(&mut self, size: u64) -> Result<(), Error> {
-        let mut left = size;
-        while left > 0 {
-            left -= self.body_piece(left).await?.len() as u64;
-        }
-        Ok(())
-    }
-
-    async fn body_piece(&mut self, left: u64) -> Result<Bytes, Error> {
-        if self.input.is_empty() {
-            self.fill().await?;
-        }
-        let here = left.min(self.input.len() as u64);
-        self.framer.body_taken(here);
-        Ok(self.input.split_to(here as usize).freeze())
-    }
 }
 
 /// The number in a tag, if it is one of ours.
@@ -468,10 +392,8 @@ impl std::fmt::Debug for Connection {
 
 #[cfg(test)]
 mod tests {
-    use connector::HoldsLimits;
     use tokio::io::AsyncWriteExt;
 
-    use super::super::fetch::FetchedBody;
     use super::*;
 
     const WAIT: Duration = Duration::from_millis(300);
@@ -479,11 +401,6 @@ mod tests {
     fn pair(role: Role, room: usize) -> (Connection, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(room);
         (Connection::new(Box::new(ours), role, "server:143".to_owned(), WAIT, None), theirs)
-    }
-
-    fn holds(memory_bytes: u64) -> Holds {
-        let body_in_memory_bytes_max = memory_bytes / 2;
-        Holds::new(HoldsLimits { memory_bytes, body_in_memory_bytes_max, ..HoldsLimits::default() })
     }
 
     #[tokio::test]
@@ -507,68 +424,6 @@ mod tests {
         assert_eq!(connection.queue(&Command::new("CREATE x")).unwrap_err().cause, Cause::Internal);
         assert!(connection.queue_open(&Command::new("CREATE x")).is_ok());
         assert_eq!(connection.queue_open(&Command::new("NOOP")).unwrap_err().cause, Cause::Internal);
-    }
-
-    #[tokio::test]
-    async fn bodies_of_every_size_arrive_whole() {
-        let (mut connection, mut server) = pair(Role::Reads, 10_000);
-        let holds = holds(1024 * 1024);
-        let sizes = [0usize, 1, 100, SLICE_BYTES_MAX, SLICE_BYTES_MAX + 1, 300_000, 524_289, 900_000];
-        let body = |size: usize| -> Vec<u8> { (0..size).map(|n| (n * 31 + size) as u8).collect() };
-        tokio::spawn(async move {
-            for size in sizes {
-                let head = format!("* 1 FETCH (UID 7 BODY[] {{{size}}}\r\n");
-                server.write_all(&[head.as_bytes(), &body(size), b" FLAGS ())\r\n"].concat()).await.unwrap();
-            }
-            server
-        });
-        for size in sizes {
-            connection.receive(Bodies::Hold { holds: &holds, from: 1 }).await.unwrap();
-            let (1, rest) = connection.response().numbered("FETCH").unwrap() else { panic!() };
-            assert_eq!(fetch::parse(rest).body, FetchedBody::Literal(size as u64));
-            let held = connection.body().unwrap().unwrap();
-            assert!(held.to_vec().await.unwrap() == body(size), "{size}");
-            assert_eq!(held.in_memory().is_some(), size <= 512 * 1024);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_that_is_not_wanted_takes_no_room() {
-        let (mut connection, mut server) = pair(Role::Reads, 10_000);
-        server
-            .write_all(b"* 1 FETCH (UID 7 BODY[] {5}\r\nabcde)\r\n* 2 FETCH (BODY[] {1}\r\nx UID 3)\r\n")
-            .await
-            .unwrap();
-        let holds = holds(16);
-        connection.receive(Bodies::Hold { holds: &holds, from: 8 }).await.unwrap();
-        assert!(connection.body().is_none());
-        connection.receive(Bodies::Discard).await.unwrap();
-        assert!(connection.body().is_none());
-    }
-
-    #[tokio::test]
-    async fn a_body_waits_for_room_before_it_is_read() {
-        let (mut connection, mut server) = pair(Role::Reads, 10_000);
-        server.write_all(b"* 1 FETCH (UID 7 BODY[] {8}\r\n12345678)\r\n").await.unwrap();
-        let holds = holds(16);
-        let (first, second) = (holds.reserve(8).await.unwrap(), holds.reserve(8).await.unwrap());
-        let mut receiving = pin!(connection.receive(Bodies::Hold { holds: &holds, from: 1 }));
-        assert!(tokio::time::timeout(WAIT * 2, &mut receiving).await.is_err(), "waits, and longer than for a server");
-        drop((first, second));
-        receiving.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_body_that_fits_nowhere_is_passed_over_and_the_next_response_comes() {
-        let (mut connection, mut server) = pair(Role::Reads, 10_000);
-        let limits =
-            HoldsLimits { memory_bytes: 4, body_in_memory_bytes_max: 2, spool_bytes: 0, ..HoldsLimits::default() };
-        let holds = Holds::new(limits);
-        server.write_all(b"* 1 FETCH (UID 7 BODY[] {5}\r\nabcde)\r\n* 5 EXISTS\r\n").await.unwrap();
-        connection.receive(Bodies::Hold { holds: &holds, from: 1 }).await.unwrap();
-        assert_eq!(connection.body().unwrap().unwrap_err().cause, Cause::NoRoomToHold);
-        connection.receive(Bodies::Discard).await.unwrap();
-        assert_eq!(connection.response().numbered("EXISTS").unwrap().0, 5);
     }
 
     #[tokio::test]

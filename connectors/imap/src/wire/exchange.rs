@@ -39,13 +39,11 @@ impl Connection {
     /// Receives one response: the end of this command, or something that is handed to `on`.
     pub async fn next_of(&mut self, tag: Tag, on: &mut impl FnMut(&Response<'_>)) -> Result<Option<Completion>, Error> {
         self.receive(Bodies::Discard).await?;
-        match self.ended()? {
-            Some((ended, completion)) => Ok((ended == tag).then_some(completion)),
-            None => {
-                on(&self.response());
-                Ok(None)
-            }
+        if let Some((ended, completion)) = self.ended()? {
+            return Ok((ended == tag).then_some(completion));
         }
+        on(&self.response());
+        Ok(None)
     }
 
     /// Sends commands, each ahead of the answers to those before it, and waits for all of them. Whatever else comes is
@@ -110,14 +108,12 @@ impl Connection {
             }
             Ok(())
         };
-        match tokio::time::timeout(SETTLE_WAIT_MAX, all).await {
-            Ok(result) => result,
-            Err(_) => {
-                self.cut();
-                let what = "a reading was broken off, and the server had too much more to say";
-                Err(Error::new(Cause::Connection, Scope::Connection, what))
-            }
-        }
+        let Ok(settled) = tokio::time::timeout(SETTLE_WAIT_MAX, all).await else {
+            self.cut();
+            let what = "a reading was broken off, and the server had too much more to say";
+            return Err(Error::new(Cause::Connection, Scope::Connection, what));
+        };
+        settled
     }
 }
 
@@ -142,14 +138,15 @@ mod tests {
         let commands: Vec<Command> = (0..count).map(|n| Command::new(format!("STATUS {n} (MESSAGES)"))).collect();
         // The server answers nothing until all have come: sent one by one, the first would wait for ever.
         let serving = tokio::spawn(async move {
-            let mut answers = String::new();
             for number in 0..count {
                 let mut line = String::new();
                 server.read_line(&mut line).await.unwrap();
                 assert_eq!(line, format!("W{} STATUS {number} (MESSAGES)\r\n", number + 1));
-                answers.push_str(&format!("* {number} EXISTS\r\nW{} OK\r\n", number + 1));
             }
-            server.get_mut().write_all(answers.as_bytes()).await.unwrap();
+            for number in 0..count {
+                let answer = format!("* {number} EXISTS\r\nW{} OK\r\n", number + 1);
+                server.get_mut().write_all(answer.as_bytes()).await.unwrap();
+            }
         });
         let mut seen = Vec::new();
         let on = |index, response: &Response<'_>| seen.push((index, response.numbered("EXISTS").unwrap().0 as usize));

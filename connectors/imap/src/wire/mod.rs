@@ -15,6 +15,7 @@ pub mod deflate;
 pub mod exchange;
 pub mod fetch;
 pub mod framer;
+mod intake;
 pub mod mailbox;
 pub mod output;
 pub mod response;
