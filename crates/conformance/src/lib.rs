@@ -7,6 +7,7 @@
 //! * [`servers`]: real servers (Dovecot, Cyrus, PostgreSQL), each in a temporary folder of its own on loopback.
 //! * [`imap_server`]: an IMAP server that answers from memory, written from the RFCs alone, with every extension that can
 //!   be switched off and every oddity that can be switched on.
+//! * [`proxy`]: what stands between a client and a server and delays, cuts or withholds what passes.
 //! * [`certificates`]: certificates of an authority of the tests' own.
 //! * [`talk`]: IMAP spoken by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "test code")]
@@ -14,6 +15,7 @@
 mod base64;
 pub mod certificates;
 pub mod imap_server;
+pub mod proxy;
 pub mod remote;
 pub mod servers;
 pub mod stop;
