@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by what goes wrong in it")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{Read, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use conformance::{
     imap_server::{
@@ -581,6 +585,22 @@ fn oddities_show() {
     let fetched = two.ok("FETCH 3 BODY.PEEK[]");
     assert_eq!(fetched.untagged[0], "3 FETCH (BODY[] \"a\\\"b\")");
     assert!(fetched.untagged.len() == 4 && fetched.tagged == "OK", "{fetched:?}");
+    let server = odd(Oddities {
+        unencoded_names: true,
+        strange_flags: vec!["[Gmail]".to_owned(), "\\*".to_owned()],
+        bare_line_ends: true,
+        ..Oddities::default()
+    });
+    server.person("alice").create("é");
+    let mut raw = std::net::TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    raw.write_all(
+        b"a LOGIN alice secret\r\nb LIST \"\" %\r\nc SELECT INBOX\r\nd FETCH 1 (FLAGS BODY[TEXT])\r\ne LOGOUT\r\n",
+    )
+    .unwrap();
+    let mut said = String::new();
+    raw.read_to_string(&mut said).unwrap();
+    assert!(said.contains("\"/\" \"é\"\n"), "{said}");
+    assert!(said.contains("FETCH (FLAGS (\\Seen \\Recent [Gmail] \\*) BODY[TEXT] {6}\nbody\r\n)\n"), "{said}");
     let server = odd(Oddities {
         meanwhile: Some(Arc::new(|person, uid| {
             if uid == 1 {

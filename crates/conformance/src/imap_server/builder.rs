@@ -1,7 +1,7 @@
 //! What a server is like, all the time.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, RwLock, atomic::AtomicU64},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -401,7 +401,7 @@ impl ImapServerBuilder {
             violations: Mutex::new(Vec::new()),
             tokens: Mutex::new(self.tokens),
             connections: AtomicU64::new(0),
-            open: AtomicU64::new(0),
+            open: Mutex::new(BTreeSet::new()),
             nonces: AtomicU64::new(0),
         };
         ImapServer::start(world, self.tls, certificates, self.port, self.threads)

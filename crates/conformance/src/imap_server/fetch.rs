@@ -248,7 +248,8 @@ impl Session {
                 }
             }
         }
-        self.wire.put(if extra { b" )\r\n" } else { b")\r\n" });
+        self.wire.put(if extra { b" )" } else { b")" });
+        self.wire.put(self.line_end());
         Ok(self.wire.send_if_much().await?)
     }
 
@@ -350,7 +351,8 @@ impl Session {
         }
         // NUL can't be in an ordinary literal (RFC 3516).
         let binary = if memchr::memchr(0, &bytes).is_some() && name.starts_with("BINARY") { "~" } else { "" };
-        let head = format!("{name}{origin} {binary}{{{}}}\r\n", bytes.len()).into_bytes();
+        let head = format!("{name}{origin} {binary}{{{}}}", bytes.len());
+        let head = [head.as_bytes(), self.line_end()].concat();
         Value::Literal { head, body: bytes }
     }
 
@@ -360,6 +362,7 @@ impl Session {
         if self.world.config.odd.always_recent || recent && !self.enabled.rev2 {
             flags.push(b"\\Recent".to_vec());
         }
+        flags.extend(self.world.config.odd.strange_flags.iter().map(|name| name.clone().into_bytes()));
         self.spaced(&flags)
     }
 

@@ -44,13 +44,14 @@ mod store;
 mod wire;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use tokio::{
@@ -91,7 +92,8 @@ struct World {
     /// Whose each token is, and how often it may still be used.
     tokens: Mutex<HashMap<String, (String, u32)>>,
     connections: AtomicU64,
-    open: AtomicU64,
+    /// The numbers of the connections that are open.
+    open: Mutex<BTreeSet<u64>>,
     nonces: AtomicU64,
 }
 
@@ -272,12 +274,16 @@ impl ImapServer {
 
     /// How many connections are open now.
     pub fn open_connections(&self) -> u64 {
-        self.world.open.load(Ordering::SeqCst)
+        lock(&self.world.open).len() as u64
     }
 
-    /// Ends all connections without a word.
+    /// Ends all connections without a word, and returns once they have ended. Not for a rule to call: its own would not end.
     pub fn cut_connections(&self) {
+        let last = self.connections();
         self.cut.send_modify(|number| *number += 1);
+        while lock(&self.world.open).first().is_some_and(|number| *number <= last) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -302,7 +308,7 @@ impl Accepting {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 // Out of descriptors: they come back as connections end.
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
             // Answers are gathered by the server itself.
@@ -311,7 +317,7 @@ impl Accepting {
             let session = Session::new(Arc::clone(&self.world), number, stream);
             let (acceptor, tls_first, mut cut) = (self.acceptor.clone(), self.tls_first, self.cut.clone());
             cut.mark_unchanged();
-            let open = Open::new(&self.world);
+            let open = Open::new(&self.world, number);
             tokio::spawn(async move {
                 tokio::select! {
                     () = session.run(acceptor, tls_first) => {}
@@ -323,18 +329,18 @@ impl Accepting {
     }
 }
 
-/// Counts a connection for as long as it is open.
-struct Open(Arc<World>);
+/// Keeps a connection's number among the open ones for as long as it is open.
+struct Open(Arc<World>, u64);
 
 impl Open {
-    fn new(world: &Arc<World>) -> Self {
-        world.open.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(world))
+    fn new(world: &Arc<World>, number: u64) -> Self {
+        lock(&world.open).insert(number);
+        Self(Arc::clone(world), number)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
+        lock(&self.0.open).remove(&self.1);
     }
 }

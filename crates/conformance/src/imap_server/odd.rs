@@ -53,14 +53,19 @@ pub struct Oddities {
     pub lower_case_attributes: bool,
     /// Folder names come as literals.
     pub literal_names: bool,
+    /// Folder names come as they are, in UTF-8, though nobody asked for that.
+    pub unencoded_names: bool,
+    /// Names among the flags of every message that are no flags that can be set: `[Gmail]`, `\*`.
+    pub strange_flags: Vec<String>,
+    /// Lines end in LF alone, those that announce a literal too.
+    pub bare_line_ends: bool,
     /// Tagged answers have no text.
     pub no_text: bool,
     /// Answers come in pieces of this many bytes.
     pub piece_bytes: Option<usize>,
     /// The UIDs of messages that were appended are not told.
     pub no_append_uid: bool,
-    /// After this many removals have been forgotten, all UIDs that don't exist count as vanished, those that never existed
-    /// too.
+    /// No removal is remembered: every UID that doesn't exist counts as vanished, those that never existed too.
     pub forgets_removals: bool,
     /// LIST leaves out parents that are no folders themselves.
     pub hides_parents: bool,

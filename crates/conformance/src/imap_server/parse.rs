@@ -21,7 +21,7 @@ impl Bad {
     }
 }
 
-/// A set of message numbers or UIDs as it was written; `u32::MAX` stands for `*`.
+/// A set of message numbers or UIDs as it was written; 0, which is neither, stands for `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NumberSet(pub(super) Vec<(u32, u32)>);
 
@@ -30,7 +30,7 @@ impl NumberSet {
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let number = |text: &str| match text {
-            "*" => Some(u32::MAX),
+            "*" => Some(0),
             digits if digits.starts_with(|c: char| ('1'..='9').contains(&c)) => digits.parse().ok(),
             _ => None,
         };
@@ -43,7 +43,7 @@ impl NumberSet {
 
     /// The ranges, each with its lower end first, where `*` is this number.
     pub(super) fn ranges(&self, most: u32) -> impl Iterator<Item = (u32, u32)> {
-        let real = move |number| if number == u32::MAX { most } else { number };
+        let real = move |number| if number == 0 { most } else { number };
         self.0.iter().map(move |(a, b)| (real(*a).min(real(*b)), real(*a).max(real(*b))))
     }
 
@@ -310,6 +310,8 @@ mod tests {
         let set = NumberSet::parse(b"7,1:3,*:5").unwrap();
         assert_eq!(set.of(&[1, 2, 4, 5, 6, 9], 9), [1, 2, 5, 6, 9]);
         assert_eq!(NumberSet::parse(b"4:*").unwrap().of(&[1, 2], 2), [2]);
+        // The largest number is a number, not the largest in use.
+        assert_eq!(NumberSet::parse(b"4:4294967295").unwrap().of(&[1, 2], 2), [0; 0]);
         assert_eq!(write_set(&[1, 2, 3, 5, 7, 8]), "1:3,5,7:8");
         for wrong in ["0", "", "1,", "a", "1:", "01"] {
             assert_eq!(NumberSet::parse(wrong.as_bytes()), None, "{wrong}");

@@ -237,6 +237,9 @@ impl Session {
     /// The UIDs in a set that were removed since, as far as it is remembered; else all in it that are not there.
     pub(super) fn gone_since(&self, folder: &Folder, modseq: u64, known: Option<&NumberSet>) -> Vec<u32> {
         let most = folder.uid_next - 1;
+        if most == 0 {
+            return Vec::new();
+        }
         let remembered = folder.removed_since(modseq).filter(|_| !self.world.config.odd.forgets_removals);
         if let Some(gone) = remembered {
             return gone.into_iter().filter(|uid| known.is_none_or(|set| !set.of(&[*uid], most).is_empty())).collect();

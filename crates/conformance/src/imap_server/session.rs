@@ -448,7 +448,11 @@ impl Session {
     /// Adds a line to the answer.
     pub(super) fn line(&mut self, line: impl AsRef<[u8]>) {
         self.wire.put(line.as_ref());
-        self.wire.put(b"\r\n");
+        self.wire.put(self.line_end());
+    }
+
+    pub(super) fn line_end(&self) -> &'static [u8] {
+        if self.world.config.odd.bare_line_ends { b"\n" } else { b"\r\n" }
     }
 
     /// Notes that the client broke the protocol.
@@ -471,11 +475,12 @@ impl Session {
 
     /// A folder's name as this client reads it.
     pub(super) fn write_name(&self, name: &str) -> Vec<u8> {
-        let wire = if self.enabled.utf8 { name.to_owned() } else { names::encode(name) };
+        let unencoded = self.enabled.utf8 || self.world.config.odd.unencoded_names;
+        let wire = if unencoded { name.to_owned() } else { names::encode(name) };
         if self.world.config.odd.literal_names {
             return format!("{{{}}}\r\n{wire}", wire.len()).into_bytes();
         }
-        write_string(wire.as_bytes(), self.enabled.utf8)
+        write_string(wire.as_bytes(), unencoded)
     }
 
     /// A list in parentheses, spaced as this server does.
