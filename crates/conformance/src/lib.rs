@@ -4,9 +4,21 @@
 //! * [`world`]: an organisation on two in-memory platforms, with the engine between them.
 //! * [`stop`]: runs a scenario, counts its effects, then runs it again stopping after each of them.
 //! * [`remote`]: the in-memory platform served over a socket, so that it outlives whoever is stopped.
+//! * [`servers`]: real servers (Dovecot, Cyrus, PostgreSQL), each in a temporary folder of its own on loopback.
+//! * [`imap_server`]: an IMAP server that answers from memory, written from the RFCs alone, with every extension that can
+//!   be switched off and every oddity that can be switched on.
+//! * [`proxy`]: what stands between a client and a server and delays, cuts or withholds what passes.
+//! * [`certificates`]: certificates of an authority of the tests' own.
+//! * [`talk`]: IMAP spoken by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "test code")]
 
+mod base64;
+pub mod certificates;
+pub mod imap_server;
+pub mod proxy;
 pub mod remote;
+pub mod servers;
 pub mod stop;
 pub mod suite;
+pub mod talk;
 pub mod world;

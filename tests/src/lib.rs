@@ -1,0 +1,6 @@
+//! Journeys: the tests that need real servers, and what they share. They are in `tests/`; `./test` at the top runs them with
+//! all others.
+
+#![allow(clippy::expect_used, reason = "this is test code: what goes wrong here fails the test")]
+
+pub mod judge;
