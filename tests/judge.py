@@ -59,6 +59,9 @@ class CannotCompare(Exception):
     """A side could not be read in full."""
 
 
+# What keeps some servers from taking a message as it is.
+TRAITS = ("nul", "bare_cr", "mixed_line_ends", "eight_bit_header", "broken_header")
+
 # What a message is: `where` is its UID or its file.
 Item = collections.namedtuple("Item", "sha date flags where message_id traits")
 
@@ -85,7 +88,8 @@ class Digest:
 
     def finish(self):
         """SHA-256, Message-ID, traits; after this the digest takes no more."""
-        header = re.split(rb"\r?\n\r?\n", self.head, maxsplit=1)[0]
+        ends = self.head.endswith(b"\n")
+        header, *rest = re.split(rb"^\r?\n|\r?\n\r?\n", self.head, maxsplit=1)
         self.head = b""
         found = re.search(rb"(?im)^message-id:[ \t]*(?:\r?\n[ \t]+)?(\S[^\r\n]*)", header)
         traits = tuple(
@@ -94,10 +98,18 @@ class Digest:
                 ("nul", self.nul),
                 ("bare_cr", self.cr > self.crlf),
                 ("mixed_line_ends", self.lf > self.crlf),
+                ("eight_bit_header", any(byte > 127 for byte in header)),
+                ("broken_header", is_broken(header) or not (rest or ends)),
             )
             if has
         )
         return self.sha.digest(), found and found[1].strip(), traits
+
+
+def is_broken(header):
+    """Is there a line that neither is a header field nor goes on with one? Lines of an mbox that begin with From pass."""
+    field = re.compile(rb"[^\x00-\x20:]+:|[ \t]|From ")
+    return any(not field.match(line) for line in re.split(rb"\r?\n", header) if line)
 
 
 # Folder names
@@ -493,7 +505,7 @@ def shown(item):
         "where": item.where,
         "date": date.isoformat().replace("+00:00", "Z"),
         "flags": sorted(item.flags),
-        "traits": {name: name in item.traits for name in ("nul", "bare_cr", "mixed_line_ends")},
+        "traits": {name: name in item.traits for name in TRAITS},
     }
 
 

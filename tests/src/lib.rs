@@ -4,3 +4,6 @@
 #![allow(clippy::expect_used, reason = "this is test code: what goes wrong here fails the test")]
 
 pub mod judge;
+pub mod mail;
+pub mod project;
+pub mod store;

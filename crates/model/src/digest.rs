@@ -84,7 +84,8 @@ pub struct Findings {
     pub bare_lf: bool,
     /// Is there a byte above 127 in the header?
     pub eight_bit_header: bool,
-    /// Is there a line in the header that is no header field: without a colon, or with a space before it?
+    /// Is there a line in the header that is no header field (without a colon, or with a space before it), or that does
+    /// not end?
     pub broken_header: bool,
 }
 
@@ -195,6 +196,7 @@ impl Examiner {
             self.bare_cr = true;
             self.differs(b"\r", b"\r\n");
         } else if self.last != b'\n' && self.size_bytes > 0 && self.last != b'\r' {
+            self.broken_header |= self.header.is_some();
             self.differs(b"", b"\r\n");
         }
         if let Some(header) = self.header.take() {
@@ -435,7 +437,13 @@ mod tests {
         };
         assert_eq!(header(b"A: b\r\n c\r\nFrom me\r\n\r\n\xff no colon\r\n"), (false, false));
         assert_eq!(header(b"A: \xe9\r\n\r\n"), (true, false));
-        for broken in [&b"no colon\r\n\r\n"[..], b"A : b\r\n\r\n", b": b\r\n\r\n", b"A: b\r\nstray\r\n\r\n"] {
+        for broken in [
+            &b"A: without a line end"[..],
+            b"no colon\r\n\r\n",
+            b"A : b\r\n\r\n",
+            b": b\r\n\r\n",
+            b"A: b\r\nstray\r\n\r\n",
+        ] {
             assert_eq!(header(broken), (false, true), "{}", String::from_utf8_lossy(broken));
         }
         assert_eq!(header(b"\r\nno header at all\r\n"), (false, false));

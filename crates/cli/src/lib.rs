@@ -1,0 +1,208 @@
+//! The command line: thin. It reads arguments, calls the service, shows what comes back, and says by its exit code how
+//! it went.
+
+mod args;
+mod progress;
+mod show;
+mod text;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use movement::Progress;
+use serde::Serialize;
+use service::{Demo, Error, Exit, Project, Selection};
+use tokio::sync::watch;
+
+use crate::args::{Arguments, Command};
+use crate::progress::Shown;
+
+/// Runs the program with the arguments of this process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            let is_help = !error.use_stderr();
+            return ExitCode::from(if is_help { Exit::Done as u8 } else { Exit::Usage as u8 });
+        }
+    };
+    log_to_stderr(arguments.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let what = format!("cannot start: {error}");
+            return complain(&Error { exit: Exit::Internal, rule: None, what, advice: None }, arguments.json);
+        }
+    };
+    let json = arguments.json;
+    let exit = match runtime.block_on(run(arguments)) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => complain(&error, json),
+    };
+    // Whatever still runs has been told to end; nothing it could finish now is waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Warnings always; more with each `-v`. Never an item's content, subject or a secret: nothing logs one.
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).try_init();
+}
+
+/// Says what is wrong, where, and what to do; on a machine's wish as JSON too.
+fn complain(error: &Error, json: bool) -> ExitCode {
+    if json {
+        let report = text::ErrorReport::of(error);
+        print_json("error", &report);
+    }
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(stderr, "{}", text::error(error));
+    ExitCode::from(error.exit as u8)
+}
+
+#[derive(Serialize)]
+struct WithSchema<'r, R: Serialize> {
+    schema: String,
+    #[serde(flatten)]
+    report: &'r R,
+}
+
+fn print_json(name: &str, report: &impl Serialize) {
+    let with_schema = WithSchema { schema: format!("whimbrel.{name}/1"), report };
+    let text = serde_json::to_string_pretty(&with_schema).unwrap_or_default();
+    print(&text);
+}
+
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // A reader that has gone away, as `head` does, is no reason to complain.
+    let _ = writeln!(stdout, "{text}");
+    let _ = stdout.flush();
+}
+
+/// Becomes true at the first Ctrl-C; the second ends the program at once.
+fn stop_on_interrupt() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return;
+        }
+        let _ = sender.send(true);
+        let _ = writeln!(std::io::stderr(), "{}", text::STOPPING);
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(Exit::Stopped as i32);
+        }
+    });
+    receiver
+}
+
+async fn run(arguments: Arguments) -> Result<Exit, Error> {
+    let (folder, json) = (arguments.project.as_path(), arguments.json);
+    let environment = |name: &str| std::env::var(name).ok();
+    let open = || Project::open(folder, &environment);
+    let give = |name: &str, report: &dyn Fn() -> String, value: &dyn ErasedReport| {
+        if json { value.print(name) } else { print(&report()) }
+    };
+    match arguments.command {
+        Command::Init { dir, code, name, profile } => {
+            let report = service::init(&dir, code.as_deref(), &name, &profile)?;
+            give("init", &|| show::init(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Losses { source, target } => {
+            let config = service::Config::read(folder).ok();
+            let report = service::losses(config.as_ref(), &source, &target)?;
+            give("losses", &|| show::losses(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Doctor => {
+            let report = service::doctor(folder, &environment).await;
+            give("doctor", &|| show::doctor(&report), &report);
+            Ok(report.exit())
+        }
+        Command::Demo { to } => demo(to.as_deref(), json).await,
+        Command::Check { selection } => {
+            let report = open().await?.check(&selection.into(), &environment).await?;
+            give("check", &|| show::check(&report), &report);
+            Ok(report.exit())
+        }
+        Command::Discover { selection } => {
+            let stop = stop_on_interrupt();
+            let report = open().await?.discover(&selection.into(), &environment, stop).await?;
+            give("discover", &|| show::discover(&report), &report);
+            Ok(report.exit())
+        }
+        Command::Sync { selection, dry_run } => {
+            let (project, selection): (Project, Selection) = (open().await?, selection.into());
+            let (progress, stop) = (Arc::new(Progress::default()), stop_on_interrupt());
+            let shown = show_progress(json || dry_run, progress.clone(), project.overview(&selection).await?);
+            let report = project.sync(&selection, dry_run, &environment, progress, stop).await;
+            shown.end();
+            let report = report?;
+            give("sync", &|| show::sync(&report), &report);
+            Ok(report.exit())
+        }
+        Command::Status { selection } => {
+            let report = open().await?.status(&selection.into()).await?;
+            give("status", &|| show::status(&report, arguments.verbose > 0), &report);
+            Ok(if report.unaccounted == 0 { Exit::Done } else { Exit::WithFailures })
+        }
+        Command::Verify { selection, sample } => {
+            let stop = stop_on_interrupt();
+            let report = open().await?.verify(&selection.into(), sample, &environment, stop).await?;
+            give("verify", &|| show::verify(&report), &report);
+            Ok(report.exit())
+        }
+    }
+}
+
+async fn demo(to: Option<&Path>, json: bool) -> Result<Exit, Error> {
+    let folder = match to {
+        Some(folder) => folder.to_owned(),
+        None => std::env::temp_dir().join(format!("whimbrel-demo-{}", std::process::id())),
+    };
+    let (progress, stop) = (Arc::new(Progress::default()), stop_on_interrupt());
+    if !json {
+        print(text::DEMO_BEGINS);
+    }
+    let demo = Demo::prepare(&folder, progress.clone(), stop).await?;
+    let shown = show_progress(json, progress, demo.overview());
+    let report = demo.run(&folder).await;
+    shown.end();
+    let report = report?;
+    if json {
+        print_json("demo", &report);
+    } else {
+        print(&show::demo(&report));
+    }
+    Ok(report.exit())
+}
+
+fn show_progress(
+    silent: bool,
+    progress: Arc<Progress>,
+    overview: std::collections::BTreeMap<i64, (String, String)>,
+) -> Shown {
+    let is_terminal = std::io::stderr().is_terminal();
+    Shown::begin(progress, overview, if silent { progress::How::Not } else { progress::How::of(is_terminal) })
+}
+
+/// A report that can be printed as JSON.
+trait ErasedReport {
+    fn print(&self, name: &str);
+}
+
+impl<R: Serialize> ErasedReport for R {
+    fn print(&self, name: &str) {
+        print_json(name, self);
+    }
+}

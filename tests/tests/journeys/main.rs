@@ -1,0 +1,10 @@
+//! Journeys: the program on real servers, as those who use it would.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test fails by what goes wrong in it, and says what it saw"
+)]
+
+mod copies;
