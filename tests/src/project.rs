@@ -11,12 +11,14 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The program under test, built along with the tests.
+/// The program under test, built along with the tests; beside a measurement, which is no test, the program itself.
 pub fn program() -> PathBuf {
     let test = std::env::current_exe().expect("the test program has a path");
-    let folders = test.ancestors().skip(1).take(2);
-    let found = folders.map(|folder| folder.join("tested")).find(|program| program.is_file());
-    found.expect("the program is built with the tests: cargo test -p journeys, or --workspace")
+    let folders: Vec<&Path> = test.ancestors().skip(1).take(2).collect();
+    let is_test = folders[0].ends_with("deps");
+    let found = folders[usize::from(is_test)].join(if is_test { "tested" } else { "whimbrel" });
+    assert!(found.is_file(), "{} is not there: build the whole workspace", found.display());
+    found
 }
 
 /// An endpoint, as `whimbrel.toml` has it.
