@@ -4,7 +4,7 @@
 mod common;
 
 use common::{RICH, Server, Talk, holds, plan, read, read_out, short};
-use connector::{Event, FolderState, Holds, HoldsLimits, ReadFolder, Retry};
+use connector::{Event, FolderState, Holds, HoldsLimits, Retry};
 use model::{Cause, FolderPath, ItemId};
 
 /// The events of a first reading of `INBOX` whose FETCH is answered so; what is asked later is answered by `later`.
