@@ -2,10 +2,9 @@
 //! it with the file, and writes the file when told to.
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::check::Outcome;
-use crate::run::cargo;
+use crate::run::{cargo, cargo_command};
 
 /// Where the schema is published.
 const FILE: &str = "docs/whimbrel.schema.json";
@@ -21,9 +20,7 @@ pub(crate) fn check(root: &Path) -> Outcome {
 
 /// Writes the file anew.
 pub(crate) fn write(root: &Path) -> Outcome {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program).args(TEST).env("WHIMBREL_WRITE_SCHEMA", "1").current_dir(root).output();
-    match status {
+    match cargo_command(root, &TEST).env("WHIMBREL_WRITE_SCHEMA", "1").output() {
         Ok(output) if output.status.success() => Ok(format!("wrote {FILE}")),
         Ok(output) => Err(vec![String::from_utf8_lossy(&output.stderr).into_owned()]),
         Err(error) => Err(vec![format!("cargo can't be run: {error}")]),

@@ -74,9 +74,9 @@ mod tests {
     fn requirements_have_three_digits() {
         let found = |text: &str| odd_requirements(&File::new("a.md", text));
         assert!(found("R-002, R-345 to R-348; (R-123) and CR-12, TR-7-R-1, R-ddd").is_empty());
-        let wrong = found("fine\nR-12 and R-0002.\n");
+        let wrong = found("fine\nR\u{2d}12 and R\u{2d}0002.\n");
         assert_eq!(wrong.len(), 2);
-        assert!(wrong[0].starts_with("a.md:2: R-12 is"), "{}", wrong[0]);
+        assert!(wrong[0].starts_with("a.md:2: R\u{2d}12 is"), "{}", wrong[0]);
     }
 
     #[test]
