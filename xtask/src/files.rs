@@ -33,7 +33,8 @@ pub(crate) fn root() -> PathBuf {
 
 /// The paths of all files.
 pub(crate) fn paths(root: &Path) -> Result<Vec<String>, String> {
-    let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    // A checkout may belong to another user than the one who runs the tests, as in a container.
+    let arguments = ["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let output = Command::new("git").args(arguments).current_dir(root).output();
     let output = output.map_err(|error| format!("git can't be run: {error}"))?;
     if !output.status.success() {
