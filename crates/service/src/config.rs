@@ -186,6 +186,7 @@ pub enum EndpointEntry {
 #[serde(deny_unknown_fields)]
 pub struct ImapEntry {
     /// `imap`.
+    #[schemars(skip)] // the enum of endpoints has it already, as its tag
     pub kind: String,
     /// The server's name or address. Its certificate must be for this name.
     pub host: String,
@@ -267,6 +268,7 @@ pub enum TokenEntry {
 #[serde(deny_unknown_fields)]
 pub struct MaildirEntry {
     /// `maildir`.
+    #[schemars(skip)] // the enum of endpoints has it already, as its tag
     pub kind: String,
     /// Where each person's maildir is: a path in which `{source}` or `{target}` stands for the person's name on that
     /// side. Relative to the project's folder.
