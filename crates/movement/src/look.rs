@@ -124,6 +124,10 @@ impl Pass<'_> {
             }
         }
         let candidates = self.unknown_items(index, &mark).await?;
+        if !candidates.is_empty() {
+            let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+            self.folders[index].ours = self.work.store.former_target_ids(key, mailbox, &path).await?;
+        }
         let mut pool = Pool::new(candidates);
         self.match_stored_without_id(index, &mut pool).await?;
         self.match_open_intents(index, &mut pool).await?;

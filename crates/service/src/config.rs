@@ -384,7 +384,11 @@ impl Config {
     pub(crate) fn is_one_mailbox(&self, source: (&str, &str), target: (&str, &str)) -> bool {
         match (self.endpoints.get(source.0), self.endpoints.get(target.0)) {
             (Some(EndpointEntry::Imap(from)), Some(EndpointEntry::Imap(to))) => {
-                let place = |entry: &ImapEntry| (entry.host.to_lowercase(), entry.port);
+                let port = |entry: &ImapEntry| match entry.tls {
+                    None | Some(TlsEntry::Implicit) => entry.port.unwrap_or(993),
+                    Some(_) => entry.port.unwrap_or(143),
+                };
+                let place = |entry: &ImapEntry| (entry.host.to_lowercase(), port(entry));
                 place(from) == place(to) && source.1.eq_ignore_ascii_case(target.1)
             }
             (Some(EndpointEntry::Maildir(from)), Some(EndpointEntry::Maildir(to))) => {

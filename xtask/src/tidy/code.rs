@@ -64,7 +64,10 @@ pub(super) fn left_to_do(file: &File) -> Vec<String> {
 
 /// Text written to the terminal by code that is not the command line.
 pub(super) fn prints(file: &File) -> Vec<String> {
-    let may_print = is_tool(&file.path) || is_for_tests(&file.path) || file.path.starts_with("crates/cli/");
+    let may_print = is_tool(&file.path)
+        || is_for_tests(&file.path)
+        || file.path.starts_with("crates/cli/")
+        || file.path.starts_with("bench/");
     if !file.has_extension("rs") || may_print {
         return Vec::new();
     }

@@ -24,6 +24,19 @@ fn digest(bytes: Option<&[u8]>) -> Result<Option<Digest>, Error> {
     bytes.map(read).transpose()
 }
 
+/// How many items are read at a time where a folder is read whole.
+const PAGE_ITEMS: i64 = 2_000;
+
+/// Reads ids of a target folder (`$4`) of a mailbox (`$3`), of rows for which this holds too.
+macro_rules! target_id_select {
+    () => {
+        "SELECT i.target_id FROM item i JOIN folder f ON f.organisation = i.organisation \
+            AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
+            AND i.target_id IS NOT NULL "
+    };
+}
+
 /// Reads items of a folder, whose five key columns are `$1` to `$5`, with this at its end.
 macro_rules! item_select {
     ($end:literal) => {
@@ -56,6 +69,32 @@ fn ledger_item(row: &Row) -> Result<LedgerItem, Error> {
     })
 }
 
+/// The items of a folder, page by page.
+pub struct Items<'s> {
+    store: &'s Store,
+    key: ProjectKey,
+    folder: &'s FolderRow,
+    after: Option<ItemId>,
+    is_over: bool,
+}
+
+impl Items<'_> {
+    /// The next page; empty after the last.
+    pub async fn next(&mut self) -> Result<Vec<LedgerItem>, Error> {
+        if self.is_over {
+            return Ok(Vec::new());
+        }
+        let select = item_select!("AND source_id > $6 ORDER BY source_id LIMIT $7");
+        let mut values = folder_values(self.key, self.folder);
+        values.extend(values![self.after.as_ref().map(ItemId::as_bytes).unwrap_or_default(), PAGE_ITEMS]);
+        let rows = self.store.database.query(select, values).await?;
+        let page = rows.iter().map(ledger_item).collect::<Result<Vec<_>, _>>()?;
+        self.is_over = (page.len() as i64) < PAGE_ITEMS;
+        self.after = page.last().map(|item| item.source_id.clone());
+        Ok(page)
+    }
+}
+
 impl Store {
     /// The folders of a mailbox.
     pub async fn folders(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<FolderRow>, Error> {
@@ -85,11 +124,9 @@ impl Store {
             .collect()
     }
 
-    /// Every item of a folder with a fate, in the order of ids.
-    pub async fn items(&self, key: ProjectKey, folder: &FolderRow) -> Result<Vec<LedgerItem>, Error> {
-        let select = item_select!("ORDER BY source_id");
-        let rows = self.database.query(select, folder_values(key, folder)).await?;
-        rows.iter().map(ledger_item).collect()
+    /// Every item of a folder with a fate, page by page in the order of ids: a folder may hold more than memory does.
+    pub fn items<'s>(&'s self, key: ProjectKey, folder: &'s FolderRow) -> Items<'s> {
+        Items { store: self, key, folder, after: None, is_over: false }
     }
 
     /// The items of a folder with a fate whose ids lie between these two, both included.
@@ -130,21 +167,44 @@ impl Store {
         Ok(others.map(|row| ItemId::new(row.blob(0))).collect())
     }
 
-    /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included.
+    /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included. Of folders
+    /// that the source has no more or has numbered anew only those removals: what became of their items is found out again.
     pub async fn target_ids(
         &self,
         key: ProjectKey,
         mailbox: i64,
         target_path: &FolderPath,
     ) -> Result<HashSet<ItemId>, Error> {
-        let select = "SELECT i.target_id FROM item i JOIN folder f ON f.organisation = i.organisation \
-                AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
-                WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
-                AND i.target_id IS NOT NULL \
+        let select = concat!(
+            target_id_select!(),
+            "AND f.gone_at IS NULL \
             UNION ALL SELECT r.target_id FROM removal r JOIN folder f ON f.organisation = r.organisation \
                 AND f.project = r.project AND f.folder = r.folder \
                 WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
-                AND r.target_id IS NOT NULL";
+                AND r.target_id IS NOT NULL"
+        );
+        self.ids_at(select, key, mailbox, target_path).await
+    }
+
+    /// The ids under which a folder of the target holds copies that are ours, made of items of folders that the source has no
+    /// more or has numbered anew.
+    pub async fn former_target_ids(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+    ) -> Result<HashSet<ItemId>, Error> {
+        let select = concat!(target_id_select!(), "AND f.gone_at IS NOT NULL AND i.fate = 1");
+        self.ids_at(select, key, mailbox, target_path).await
+    }
+
+    async fn ids_at(
+        &self,
+        select: &'static str,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+    ) -> Result<HashSet<ItemId>, Error> {
         let values = values![key.organisation, key.project, mailbox, path_text(target_path)];
         let rows = self.database.query(select, values).await?;
         Ok(rows.iter().map(|row| ItemId::new(row.blob(0))).collect())
