@@ -9,3 +9,4 @@
 
 mod copies;
 mod large;
+mod stops;
