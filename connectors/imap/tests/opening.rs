@@ -181,7 +181,7 @@ async fn where_stores_are_told_apart_no_invented_name_is_tried() {
 }
 
 #[tokio::test]
-async fn two_people_who_reach_one_store_are_refused() {
+async fn two_people_who_reach_one_store_are_found() {
     let server = Server::start("IMAP4rev1 OBJECTID", |mut talk| async move {
         talk.greet().await;
         while let Some(asked) = talk.until_any(&["STATUS INBOX (MAILBOXID)"]).await {
@@ -192,11 +192,17 @@ async fn two_people_who_reach_one_store_are_refused() {
     .await;
     let connector = server.connector();
     let bob = Account { password: Some(Secret::new("x")), ..Account::named("bob") };
-    connector.source(&alice()).await.unwrap();
-    connector.source(&alice()).await.unwrap();
-    let error = connector.source(&bob).await.err().unwrap();
-    assert_eq!(error.cause, Cause::SharedStore);
-    assert!(error.what.contains("alice") && error.what.contains("bob"), "{error}");
+    // The engine is told the store, and refuses by what it has recorded.
+    for account in [alice(), bob.clone()] {
+        assert_eq!(connector.source(&account).await.unwrap().proof().store_id.as_deref(), Some("MAILBOXID F1"));
+    }
+    for _ in 0..2 {
+        assert!(connector.check(Some(&alice())).await.iter().all(|finding| finding.wrong.is_none()));
+    }
+    let findings = connector.check(Some(&bob)).await;
+    let shared = findings.iter().find(|finding| finding.wrong.is_some()).unwrap();
+    assert_eq!(shared.wrong, Some(Cause::SharedStore));
+    assert!(shared.sentence.contains("alice") && shared.sentence.contains("bob"), "{shared:?}");
 }
 
 #[tokio::test]

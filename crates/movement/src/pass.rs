@@ -313,14 +313,14 @@ impl Pass<'_> {
     async fn prove_stores(&mut self, source_store: Option<String>) -> Result<(), Failure> {
         let target_store = self.target.proof().store_id.clone();
         let mailbox = &self.work.mailbox;
-        if (&source_store, &target_store) == (&mailbox.source_store, &mailbox.target_store) || self.work.dry_run {
+        if (&source_store, &target_store) == (&mailbox.source_store, &mailbox.target_store) {
             return Ok(());
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let other = tx.set_stores(source_store.as_deref(), target_store.as_deref()).await?;
         let Some(other) = other else {
-            tx.commit().await?;
-            return Ok(());
+            // A dry run looks as well, and records nothing.
+            return if self.work.dry_run { Ok(()) } else { Ok(tx.commit().await?) };
         };
         drop(tx);
         let named = |row: &MailboxRow| format!("{} → {}", row.roster.source_name, row.roster.target_name);

@@ -1,6 +1,6 @@
 //! An opened project: its configuration, its people, its database, and the engine that works on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,11 +107,17 @@ impl Project {
             }
         }
         if let Some(collection) = &selection.collection {
-            listed.retain(|row| row.roster.collection.as_ref() == Some(collection));
-            if listed.is_empty() {
+            let known: BTreeSet<String> = listed.iter().filter_map(|row| row.roster.collection.clone()).collect();
+            if !known.contains(collection) {
                 let what = format!("nobody in {} is in the collection {collection:?}", people::FILE);
-                return Err(Error::usage(what));
+                let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                return Err(Error::usage(what).advise(match crate::config::alike(collection, names.iter().copied()) {
+                    Some(meant) => format!("did you mean {meant:?}?"),
+                    None if names.is_empty() => "write collections into the column collection".to_owned(),
+                    None => format!("known collections are {}", names.join(", ")),
+                }));
             }
+            listed.retain(|row| row.roster.collection.as_ref() == Some(collection));
         }
         if !selection.mailboxes.is_empty() {
             listed.retain(|row| selection.mailboxes.iter().any(|wanted| is_named(row, wanted)));

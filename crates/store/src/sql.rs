@@ -239,6 +239,8 @@ pub(crate) enum Alone {
     NumberingFolders,
     /// Appending to the audit log.
     Auditing,
+    /// Recording which stores a mailbox reaches.
+    Stores,
 }
 
 /// A transaction. Rolled back when dropped.

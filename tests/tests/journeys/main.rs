@@ -8,3 +8,4 @@
 )]
 
 mod copies;
+mod people;

@@ -67,6 +67,7 @@ impl Endpoint {
         drop(line);
         let reached = self.reach(Role::Reads, account).await.map_err(|error| (topic_of_reaching(&error), error))?;
         let Reached { mut line, introduction, proof } = reached;
+        self.claim(account, &proof).map_err(|error| (Topic::Store, error))?;
         findings.push(Finding::well(Topic::Store, proof.evidence));
         findings.push(Finding::well(Topic::Capabilities, capabilities_sentence(&line, introduction.server.as_deref())));
         findings.push(Finding::well(
