@@ -237,16 +237,22 @@ async fn missing_rights_are_named() {
     assert!(error.what.contains("lrs") && error.what.contains("wite"), "{error}");
 }
 
+/// Writes a token as a careful owner keeps it.
+fn write_token(path: &std::path::Path, token: &str) {
+    std::fs::write(path, token).unwrap();
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
 #[tokio::test]
 async fn a_token_that_is_refused_is_fetched_once_more() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
-    std::fs::write(&path, "stale").unwrap();
+    write_token(&path, "stale");
     for (capabilities, mechanism, answer) in [
         ("IMAP4rev1 SASL-IR AUTH=XOAUTH2", "AUTHENTICATE XOAUTH2", "\r\n"),
         ("IMAP4rev1 SASL-IR AUTH=OAUTHBEARER AUTH=XOAUTH2", "AUTHENTICATE OAUTHBEARER", "AQ==\r\n"),
     ] {
-        std::fs::write(&path, "stale").unwrap();
+        write_token(&path, "stale");
         let server = Server::start(capabilities, {
             let path = path.clone();
             move |mut talk| {
@@ -260,7 +266,7 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
                             continue;
                         }
                         // Meanwhile somebody has put a fresh token there.
-                        std::fs::write(&path, "fresh\n").unwrap();
+                        write_token(&path, "fresh\n");
                         talk.say("+ eyJzdGF0dXMiOiI0MDAifQ==\r\n").await;
                         assert_eq!(talk.line().await.unwrap(), answer);
                         talk.end(&asked, "NO [AUTHENTICATIONFAILED] no").await;
@@ -282,7 +288,7 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
 async fn a_server_that_closes_after_a_refused_token_is_connected_to_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
-    std::fs::write(&path, "stale").unwrap();
+    write_token(&path, "stale");
     let server = Server::start("IMAP4rev1 SASL-IR AUTH=XOAUTH2", {
         let path = path.clone();
         move |mut talk| {
@@ -291,7 +297,7 @@ async fn a_server_that_closes_after_a_refused_token_is_connected_to_again() {
                 talk.greet().await;
                 let asked = talk.until("AUTHENTICATE").await;
                 if talk.number == 0 {
-                    std::fs::write(&path, "fresh").unwrap();
+                    write_token(&path, "fresh");
                     talk.end(&asked, "NO [AUTHENTICATIONFAILED] no").await;
                     return talk.close().await;
                 }

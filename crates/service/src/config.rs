@@ -258,7 +258,7 @@ pub enum SecretEntry {
 pub enum TokenEntry {
     /// A program with its arguments, which prints the token.
     Command(Vec<String>),
-    /// A file that holds the token.
+    /// A file that holds the token and that only this user may read.
     File(PathBuf),
 }
 

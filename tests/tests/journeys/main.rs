@@ -8,4 +8,5 @@
 )]
 
 mod copies;
+mod login;
 mod people;

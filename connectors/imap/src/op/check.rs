@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use connector::{Account, Error, Finding, Topic};
 
-use super::connect::Line;
+use super::connect::{Line, NOT_ENCRYPTED};
 use super::identity::{RIGHTS_TO_WRITE, Reached, missing_rights};
 use super::login::Who;
 use crate::config::Tls;
@@ -93,11 +93,7 @@ impl Endpoint {
             (None, _) if line.is_local => {
                 "tls = \"none\": the connection is not encrypted; fine on this machine only".to_owned()
             }
-            (None, _) => {
-                "tls = \"none\": THE CONNECTION IS NOT ENCRYPTED: passwords and mail can be read and changed on \
-                          the way; use \"implicit\" or \"starttls\""
-                    .to_owned()
-            }
+            (None, _) => NOT_ENCRYPTED.to_owned(),
         }
     }
 }
