@@ -263,9 +263,16 @@ pub(crate) mod traits {
     }
 }
 
-/// Makes a pass.
-pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn Target>) -> Result<Report, Failure> {
-    let intents = work.store.intents(work.key, work.mailbox.mailbox).await?;
+/// Makes a pass: what it did, and why it could not go on, if so.
+pub(crate) async fn pass(
+    work: &Work,
+    source: Box<dyn Source>,
+    target: Box<dyn Target>,
+) -> (Report, Result<(), Failure>) {
+    let intents = match work.store.intents(work.key, work.mailbox.mailbox).await {
+        Ok(intents) => intents,
+        Err(error) => return (Report::default(), Err(error.into())),
+    };
     let mine = intents.iter().filter(|intent| intent.fence == work.lease.fence);
     let mut pass = Pass {
         work,
@@ -281,7 +288,7 @@ pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn T
     };
     let result = pass.run(source).await;
     pass.target.close().await;
-    result.map(|()| pass.report)
+    (pass.report, result)
 }
 
 impl Pass<'_> {

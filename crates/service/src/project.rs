@@ -43,6 +43,19 @@ pub struct Project {
 }
 
 impl Project {
+    /// Opens the project in this folder to work on it: what its endpoints lack, a password say, is found before a database
+    /// is made.
+    pub async fn open_to_work(folder: &Path, environment: Environment<'_>) -> Result<Self, Error> {
+        let config = Config::read(folder)?;
+        people::read(folder, &config.file.source.mail.all())?;
+        let unacknowledged_max = Duration::ZERO;
+        let means = Means { clock: Arc::new(SystemClock), environment, unique: String::new(), unacknowledged_max };
+        for (name, entry) in &config.endpoints {
+            registry::connector(&config, name, entry, &means)?;
+        }
+        Self::open(folder, environment).await
+    }
+
     /// Opens the project in this folder, for whoever runs the program.
     pub async fn open(folder: &Path, environment: Environment<'_>) -> Result<Self, Error> {
         let config = Config::read(folder)?;
@@ -254,7 +267,8 @@ fn database(config: &Config, environment: Environment<'_>) -> Result<String, Err
     let address = match &config.file.database {
         DatabaseEntry::Address(address) => address.clone(),
         DatabaseEntry::From(from) => environment(&from.env)
-            .ok_or_else(|| Error::usage(format!("database: the environment variable {} is not set", from.env)))?,
+            .ok_or_else(|| Error::usage(format!("database: the environment variable {} is not set", from.env)))
+            .map_err(|error| error.advise(format!("set it, for example: export {}=…", from.env)))?,
     };
     Ok(match address.strip_prefix("sqlite:") {
         Some(file) => format!("sqlite:{}", config.path(Path::new(file)).display()),

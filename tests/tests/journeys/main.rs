@@ -7,6 +7,7 @@
     reason = "a test fails by what goes wrong in it, and says what it saw"
 )]
 
+mod bad_input;
 mod copies;
 mod login;
 mod people;
