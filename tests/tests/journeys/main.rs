@@ -9,5 +9,6 @@
 
 mod bad_input;
 mod copies;
+mod database;
 mod login;
 mod people;
