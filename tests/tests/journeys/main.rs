@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod command_line;
 mod copies;
 mod database;
 mod login;
