@@ -11,5 +11,6 @@ mod bad_input;
 mod command_line;
 mod copies;
 mod database;
+mod imap_suite;
 mod login;
 mod people;
