@@ -167,6 +167,29 @@ pub fn spread(messages: Vec<Vec<u8>>) -> Vec<Folder> {
     folders
 }
 
+/// How many messages [`small`] makes.
+pub const SMALL: u64 = 6;
+
+/// A mailbox of a few messages that nobody else has, for journeys about people.
+pub fn small(person: &str) -> Vec<Folder> {
+    let message = |number: usize| Message {
+        bytes: format!("Message-ID: <{number}@{person}>\r\nSubject: {SUBJECT} {number}\r\n\r\n{BODY} of {person}\r\n")
+            .into(),
+        flags: FLAGS[number].to_vec(),
+        received: TIMES[number],
+    };
+    let folder = |names: &[&str], numbers: std::ops::Range<usize>| Folder {
+        path: names.iter().map(|name| (*name).to_owned()).collect(),
+        messages: numbers.map(message).collect(),
+    };
+    vec![folder(&["INBOX"], 0..3), folder(&["Sent"], 3..5), folder(&["Projekte", "2019"], 5..6)]
+}
+
+/// What is in the subjects and the bodies that [`small`] makes, and in nothing else.
+pub const SUBJECT: &str = "Quarterly-zebra";
+/// The same of the bodies.
+pub const BODY: &str = "confidential-okapi";
+
 /// What a server took of a mailbox, and what it didn't.
 #[derive(Debug, Default)]
 pub struct Filled {

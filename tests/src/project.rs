@@ -67,6 +67,13 @@ impl Endpoint {
         self
     }
 
+    /// With this host in place of the one it has.
+    #[must_use]
+    pub fn with_host(mut self, host: &str) -> Self {
+        self.lines = self.lines.replacen("\"127.0.0.1\"", &format!("{host:?}"), 1);
+        self
+    }
+
     /// With one login for everybody: `impersonate` is `authzid`, `master:*` or `none`.
     #[must_use]
     pub fn login(mut self, user: &str, password: &str, impersonate: &str) -> Self {

@@ -212,7 +212,8 @@ pub enum TokenSource {
     /// A program with its arguments, which prints the token and ends. `{person}` in an argument is replaced by the
     /// person's name. It is run without a shell.
     Command(Vec<String>),
-    /// A file that holds the token. `{person}` in its name is replaced by the person's name.
+    /// A file that holds the token and that only this user may read. `{person}` in its name is replaced by the person's
+    /// name.
     File(PathBuf),
 }
 

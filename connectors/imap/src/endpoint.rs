@@ -34,6 +34,8 @@ pub(crate) struct Endpoint {
     pub(crate) nobody: OnceCell<Nobody>,
     /// SCRAM was refused where the plain password was taken.
     pub(crate) scram_is_useless: AtomicBool,
+    /// It was said that connections are not encrypted.
+    pub(crate) warned: AtomicBool,
     memory: Mutex<Memory>,
 }
 
@@ -61,6 +63,7 @@ impl Endpoint {
             own_store: OnceCell::new(),
             nobody: OnceCell::new(),
             scram_is_useless: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
             memory: Mutex::new(Memory::default()),
         }
     }

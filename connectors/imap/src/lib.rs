@@ -42,7 +42,8 @@
 //!   ("Too many identical emails").
 //! * **Dovecot 2.3** takes `CREATE (USE …)` without announcing it and forgets the use, so it is not sent there. A login that
 //!   is refused costs two seconds and more. With the acl plugin and without `acl_user`, a master user sees an INBOX that can't be
-//!   opened: recognised, and said. A single message that it can't read is refused with SERVERBUG, or ends the connection.
+//!   opened: recognised, and said. It tells a mailbox's GUID (STATUS X-GUID, its own word), which tells stores apart where there is
+//!   no MAILBOXID. A single message that it can't read is refused with SERVERBUG, or ends the connection.
 //! * **Exchange** hands out a notice of its own in place of a message that it can't convert: recognised by its words, and
 //!   listed as unreadable. It says how long to wait when it throttles, in its text.
 //! * **Servers in general** end greetings in `{5}`, forget stars, spaces, dates and whole messages, count wrongly, give the last

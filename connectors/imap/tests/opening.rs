@@ -181,7 +181,7 @@ async fn where_stores_are_told_apart_no_invented_name_is_tried() {
 }
 
 #[tokio::test]
-async fn two_people_who_reach_one_store_are_refused() {
+async fn two_people_who_reach_one_store_are_found() {
     let server = Server::start("IMAP4rev1 OBJECTID", |mut talk| async move {
         talk.greet().await;
         while let Some(asked) = talk.until_any(&["STATUS INBOX (MAILBOXID)"]).await {
@@ -192,11 +192,17 @@ async fn two_people_who_reach_one_store_are_refused() {
     .await;
     let connector = server.connector();
     let bob = Account { password: Some(Secret::new("x")), ..Account::named("bob") };
-    connector.source(&alice()).await.unwrap();
-    connector.source(&alice()).await.unwrap();
-    let error = connector.source(&bob).await.err().unwrap();
-    assert_eq!(error.cause, Cause::SharedStore);
-    assert!(error.what.contains("alice") && error.what.contains("bob"), "{error}");
+    // The engine is told the store, and refuses by what it has recorded.
+    for account in [alice(), bob.clone()] {
+        assert_eq!(connector.source(&account).await.unwrap().proof().store_id.as_deref(), Some("MAILBOXID F1"));
+    }
+    for _ in 0..2 {
+        assert!(connector.check(Some(&alice())).await.iter().all(|finding| finding.wrong.is_none()));
+    }
+    let findings = connector.check(Some(&bob)).await;
+    let shared = findings.iter().find(|finding| finding.wrong.is_some()).unwrap();
+    assert_eq!(shared.wrong, Some(Cause::SharedStore));
+    assert!(shared.sentence.contains("alice") && shared.sentence.contains("bob"), "{shared:?}");
 }
 
 #[tokio::test]
@@ -231,16 +237,22 @@ async fn missing_rights_are_named() {
     assert!(error.what.contains("lrs") && error.what.contains("wite"), "{error}");
 }
 
+/// Writes a token as a careful owner keeps it.
+fn write_token(path: &std::path::Path, token: &str) {
+    std::fs::write(path, token).unwrap();
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
 #[tokio::test]
 async fn a_token_that_is_refused_is_fetched_once_more() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
-    std::fs::write(&path, "stale").unwrap();
+    write_token(&path, "stale");
     for (capabilities, mechanism, answer) in [
         ("IMAP4rev1 SASL-IR AUTH=XOAUTH2", "AUTHENTICATE XOAUTH2", "\r\n"),
         ("IMAP4rev1 SASL-IR AUTH=OAUTHBEARER AUTH=XOAUTH2", "AUTHENTICATE OAUTHBEARER", "AQ==\r\n"),
     ] {
-        std::fs::write(&path, "stale").unwrap();
+        write_token(&path, "stale");
         let server = Server::start(capabilities, {
             let path = path.clone();
             move |mut talk| {
@@ -254,7 +266,7 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
                             continue;
                         }
                         // Meanwhile somebody has put a fresh token there.
-                        std::fs::write(&path, "fresh\n").unwrap();
+                        write_token(&path, "fresh\n");
                         talk.say("+ eyJzdGF0dXMiOiI0MDAifQ==\r\n").await;
                         assert_eq!(talk.line().await.unwrap(), answer);
                         talk.end(&asked, "NO [AUTHENTICATIONFAILED] no").await;
@@ -276,7 +288,7 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
 async fn a_server_that_closes_after_a_refused_token_is_connected_to_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
-    std::fs::write(&path, "stale").unwrap();
+    write_token(&path, "stale");
     let server = Server::start("IMAP4rev1 SASL-IR AUTH=XOAUTH2", {
         let path = path.clone();
         move |mut talk| {
@@ -285,7 +297,7 @@ async fn a_server_that_closes_after_a_refused_token_is_connected_to_again() {
                 talk.greet().await;
                 let asked = talk.until("AUTHENTICATE").await;
                 if talk.number == 0 {
-                    std::fs::write(&path, "fresh").unwrap();
+                    write_token(&path, "fresh");
                     talk.end(&asked, "NO [AUTHENTICATIONFAILED] no").await;
                     return talk.close().await;
                 }

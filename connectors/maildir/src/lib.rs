@@ -96,7 +96,12 @@ impl Connector for MaildirConnector {
     }
 
     async fn target(&self, account: &Account, door: Arc<dyn Door>) -> Result<Box<dyn Target>, Error> {
-        Ok(Box::new(self.open(self.root(account)?, account, door)))
+        let root = self.root(account)?;
+        if root.exists() && !root.is_dir() {
+            let what = format!("{} is not a folder, so it can't become a maildir", root.display());
+            return Err(Error::new(Cause::LocalFile, Scope::Mailbox, what));
+        }
+        Ok(Box::new(self.open(root, account, door)))
     }
 
     async fn check(&self, account: Option<&Account>) -> Vec<Finding> {

@@ -59,7 +59,7 @@ pub(crate) fn covered(cursor: &Cursor) -> Option<ItemId> {
 pub(crate) fn failed(scope: Scope, what: &str, folder: &FolderPath, error: &std::io::Error) -> Error {
     let cause = match error.kind() {
         std::io::ErrorKind::NotFound => Cause::Missing,
-        std::io::ErrorKind::PermissionDenied => Cause::Permission,
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Cause::Permission,
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Cause::OverQuota,
         _ => Cause::LocalFile,
     };

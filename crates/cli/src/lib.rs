@@ -108,7 +108,7 @@ fn stop_on_interrupt() -> watch::Receiver<bool> {
 async fn run(arguments: Arguments) -> Result<Exit, Error> {
     let (folder, json) = (arguments.project.as_path(), arguments.json);
     let environment = |name: &str| std::env::var(name).ok();
-    let open = || Project::open(folder, &environment);
+    let open = || Project::open_to_work(folder, &environment);
     let give = |name: &str, report: &dyn Fn() -> String, value: &dyn ErasedReport| {
         if json { value.print(name) } else { print(&report()) }
     };
@@ -152,7 +152,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             Ok(report.exit())
         }
         Command::Status { selection } => {
-            let report = open().await?.status(&selection.into()).await?;
+            let report = Project::open(folder, &environment).await?.status(&selection.into()).await?;
             give("status", &|| show::status(&report, arguments.verbose > 0), &report);
             Ok(if report.unaccounted == 0 { Exit::Done } else { Exit::WithFailures })
         }

@@ -154,12 +154,18 @@ pub(crate) fn sync(report: &SyncReport) -> String {
                 let _ = writeln!(text, "  what to do: {advice}");
             }
         }
+        for (cause, count) in &result.failed_by_cause {
+            let _ = writeln!(text, "  {} failed for {cause}: {}", counted(*count, "item"), cause.advice());
+        }
     }
     for held in &report.held_elsewhere {
         let _ = writeln!(text, "{held}: another process is working on it");
     }
     if let Some(what) = &report.broken_off {
         let _ = writeln!(text, "broken off: {what}");
+        if let Some(advice) = report.advice {
+            let _ = writeln!(text, "  what to do: {advice}");
+        }
     }
     if report.dry_run {
         text.push_str("Nothing was changed.");

@@ -382,8 +382,8 @@ pub async fn an_unchanged_folder_shows_it_and_a_changed_one_too(fixture: &dyn Fi
     assert_eq!(source.state(&folder).await.unwrap(), one);
     let read = read(source.as_mut(), &folder, None).await;
     assert!(read.state.has_same_items(&one), "the state of a reading is the folder's");
-    let listed = folder_of(source.as_mut(), &folder).await.unwrap().state.unwrap();
-    assert_eq!(listed, one, "and that of the listing");
+    let listed = folder_of(source.as_mut(), &folder).await.unwrap().state;
+    assert!(listed.is_none_or(|listed| listed == one), "and that of the listing, where it tells one");
     let id = read.items[0].id.clone();
     target.change_flags(&folder, &[FlagChange { id, add: Flags::of(["\\Flagged"]), take: Flags::NONE }]).await.unwrap();
     let flagged = source.state(&folder).await.unwrap();

@@ -390,7 +390,7 @@ fn folders_are_listed_with_all_that_was_asked_for() {
         .untagged,
         [format!(
             "STATUS \"INBOX\" (MESSAGES 3 RECENT 3 UIDNEXT 4 UIDVALIDITY 1001 UNSEEN 2 SIZE {} HIGHESTMODSEQ 4 \
-             MAILBOXID (F2) DELETED 0 APPENDLIMIT NIL)",
+             MAILBOXID (F616c696365-2) DELETED 0 APPENDLIMIT NIL)",
             2 * MAIL.len() + 16
         )]
     );

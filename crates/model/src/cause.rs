@@ -73,7 +73,7 @@ causes! {
     /// Two people of the project reach one and the same store.
     SharedStore "shared-store" "Two rows of people.csv reach the same mailbox: correct or remove one of them.";
     /// The account may not do this.
-    Permission "permission" "Give the migrator's account the missing right on that server.";
+    Permission "permission" "Give whoever logs in or runs Whimbrel the missing right on that side.";
     /// The mailbox or folder is not there.
     Missing "missing" "Check the name; create the mailbox on that side if it should be there.";
     /// The server asks to go slower.
@@ -81,7 +81,7 @@ causes! {
     /// The server can't just now.
     Unavailable "unavailable" "Nothing to do at once: Whimbrel tries again. If it lasts, look at that server's own log.";
     /// The target has no room left.
-    OverQuota "over-quota" "Raise the quota of the target mailbox or make room in it, then run again.";
+    OverQuota "over-quota" "Raise the quota of the target mailbox, or make room in it and on its disk, then run again.";
     /// The item is larger than the target takes.
     TooLarge "too-large" "Raise the size limit on the target, or agree with the person to leave the item behind.";
     /// The item holds a NUL byte, which the target can't hold.

@@ -268,9 +268,16 @@ pub(crate) mod traits {
     }
 }
 
-/// Makes a pass.
-pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn Target>) -> Result<Report, Failure> {
-    let intents = work.store.intents(work.key, work.mailbox.mailbox).await?;
+/// Makes a pass: what it did, and why it could not go on, if so.
+pub(crate) async fn pass(
+    work: &Work,
+    source: Box<dyn Source>,
+    target: Box<dyn Target>,
+) -> (Report, Result<(), Failure>) {
+    let intents = match work.store.intents(work.key, work.mailbox.mailbox).await {
+        Ok(intents) => intents,
+        Err(error) => return (Report::default(), Err(error.into())),
+    };
     let mine = intents.iter().filter(|intent| intent.fence == work.lease.fence);
     let mut pass = Pass {
         work,
@@ -286,7 +293,7 @@ pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn T
     };
     let result = pass.run(source).await;
     pass.target.close().await;
-    result.map(|()| pass.report)
+    (pass.report, result)
 }
 
 impl Pass<'_> {
@@ -318,14 +325,14 @@ impl Pass<'_> {
     async fn prove_stores(&mut self, source_store: Option<String>) -> Result<(), Failure> {
         let target_store = self.target.proof().store_id.clone();
         let mailbox = &self.work.mailbox;
-        if (&source_store, &target_store) == (&mailbox.source_store, &mailbox.target_store) || self.work.dry_run {
+        if (&source_store, &target_store) == (&mailbox.source_store, &mailbox.target_store) {
             return Ok(());
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let other = tx.set_stores(source_store.as_deref(), target_store.as_deref()).await?;
         let Some(other) = other else {
-            tx.commit().await?;
-            return Ok(());
+            // A dry run looks as well, and records nothing.
+            return if self.work.dry_run { Ok(()) } else { Ok(tx.commit().await?) };
         };
         drop(tx);
         let named = |row: &MailboxRow| format!("{} → {}", row.roster.source_name, row.roster.target_name);

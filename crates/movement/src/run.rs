@@ -124,7 +124,8 @@ impl Engine {
         while let Some(ended) = workers.join_next().await {
             match ended {
                 Ok(Ok(())) => {}
-                Ok(Err(failure)) => end.failure = Some(failure),
+                // The first one says why; the others follow from it.
+                Ok(Err(failure)) => drop(end.failure.get_or_insert(failure)),
                 Err(panicked) => end.failure = Some(Failure::internal(&format!("a worker ended: {panicked}"))),
             }
         }
@@ -193,12 +194,14 @@ impl Engine {
         let mut passes = 0;
         loop {
             let first = passes == 0;
-            match self.one_pass(&store, &lease, &row, keeper, first).await {
-                Ok(report) => {
+            let (report, ended) = self.one_pass(&store, &lease, &row, keeper, first).await;
+            let more = (report.changed_anything() || report.again) && !self.dry_run;
+            // What was done before it failed was done.
+            add(&mut outcome.report, report);
+            match ended {
+                Ok(()) => {
                     passes += 1;
                     tries = 0;
-                    let more = (report.changed_anything() || report.again) && !self.dry_run;
-                    add(&mut outcome.report, report);
                     outcome.failure = None;
                     if !more || passes == PASSES_MAX || *self.stop.borrow() {
                         break;
@@ -260,10 +263,15 @@ impl Engine {
         row: &MailboxRow,
         keeper: &Keeper,
         first: bool,
-    ) -> Result<Report, Failure> {
-        let sides = self.sides(row)?;
-        let (source_is, target_is) = sides.declarations();
-        let (source, target, _seats) = sides.open(keeper.door.clone()).await?;
+    ) -> (Report, Result<(), Failure>) {
+        let opened = async {
+            let sides = self.sides(row)?;
+            Ok((sides.declarations(), sides.open(keeper.door.clone()).await?))
+        };
+        let ((source_is, target_is), (source, target, _seats)) = match opened.await {
+            Ok(opened) => opened,
+            Err(failure) => return (Report::default(), Err(failure)),
+        };
         let work = Work {
             store: store.clone(),
             key: self.key,

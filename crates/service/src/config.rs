@@ -259,7 +259,7 @@ pub enum SecretEntry {
 pub enum TokenEntry {
     /// A program with its arguments, which prints the token.
     Command(Vec<String>),
-    /// A file that holds the token.
+    /// A file that holds the token and that only this user may read.
     File(PathBuf),
 }
 
@@ -316,8 +316,13 @@ impl Config {
     /// Reads the text of a project's file.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Error> {
         let file: ProjectFile = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| line_of(text, span.start));
-            complain(FILE, line, error.message())
+            let Some(span) = error.span() else { return complain(FILE, error.message()) };
+            let before = text.get(..span.start).unwrap_or(text);
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            let number = before.matches('\n').count() + 1;
+            let key = line.split_once('=').map(|(key, _)| format!("{}: ", key.trim())).unwrap_or_default();
+            let place = format!("{FILE}, line {number}, column {}", line.chars().count() + 1);
+            complain(&place, &format!("{key}{}", error.message()))
         })?;
         if file.version != VERSION {
             let what = format!("{FILE}: version = {} is not known; this program reads version {VERSION}", file.version);
@@ -345,7 +350,7 @@ impl Config {
     fn check_names(&self) -> Result<(), Error> {
         let sources = self.file.source.mail.all();
         if sources.is_empty() {
-            return Err(Error::usage(format!("{FILE}: source.mail names no endpoint")));
+            return Err(Error::usage(format!("{FILE}: source.mail names no endpoint")).advise("write the name of one"));
         }
         let named = sources.iter().map(|name| ("source.mail", name)).chain([("target.mail", &self.file.target.mail)]);
         for (key, name) in named {
@@ -355,6 +360,17 @@ impl Config {
                     Some(known) => error.advise(format!("did you mean {known:?}?")),
                     None => error.advise(format!("add a table [endpoints.{name}]")),
                 });
+            }
+        }
+        for (name, entry) in &self.endpoints {
+            if let EndpointEntry::Maildir(MaildirEntry { path, .. }) = entry
+                && !path.contains("{source}")
+                && !path.contains("{target}")
+            {
+                let what = format!("{FILE}: [endpoints.{name}]: path = {path:?} is one maildir for everybody");
+                return Err(
+                    Error::usage(what).advise("write {source} or {target} where each person's name is to stand")
+                );
             }
         }
         let target = &self.file.target.mail;
@@ -418,23 +434,48 @@ fn endpoint(text: &str, name: &str, table: &toml::Table) -> Result<EndpointEntry
             let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {}", kinds.join(", ")));
             return Err(match alike(other, kinds.into_iter()) {
                 Some(known) => error.advise(format!("did you mean {known:?}?")),
-                None => error,
+                None => error.advise("write one of these"),
             });
         }
-        None => return Err(Error::usage(format!("{place}: kind is missing; write one of {}", kinds.join(", ")))),
+        None => {
+            let error = Error::usage(format!("{place}: kind is missing"));
+            return Err(error.advise(format!("write kind = one of {}", kinds.join(", "))));
+        }
     };
+    // A line of this endpoint's own tables.
+    let line_of_key = |key: &str| {
+        let begin = line?;
+        let (mut lines, own) = (text.lines().enumerate().skip(begin), format!("[endpoints.{name}."));
+        lines.by_ref().take_while(|(_, line)| !line.starts_with('[') || line.starts_with(&own)).find_map(
+            |(index, line)| line.split('=').next().is_some_and(|word| word.trim() == key).then_some(index + 1),
+        )
+    };
+    let at = |line: Option<usize>| line.map_or(place.clone(), |line| format!("{place}, line {line}"));
+    for key in ["password", "token"] {
+        // What is written out here is likely the secret itself, so the message must not show it.
+        if table.get("login").and_then(|login| login.get(key)).is_some_and(toml::Value::is_str) {
+            let what = format!("{}: login.{key} is not written out here", at(line_of_key(key)));
+            return Err(Error::usage(what).advise(format!("put it into a file: {key} = {{ file = \"PATH\" }}")));
+        }
+    }
     entry.map_err(|error: toml::de::Error| {
         let message = error.message();
-        let line = unknown_field(message).and_then(|(key, _)| line_with(text, &key)).or(line);
-        complain(&place, line, message)
+        let whole = error.to_string();
+        let key = unknown_field(message).map(|(key, _)| key).or_else(|| {
+            // Behind the message stands where it was: in `login.user`.
+            let path = whole.rsplit_once("in `")?.1.split('`').next()?;
+            path.rsplit('.').next().map(str::to_owned)
+        });
+        let shown = key.as_ref().filter(|key| !message.contains(key.as_str())).map(|key| format!("{key}: "));
+        let place = at(key.as_deref().and_then(line_of_key).or(line));
+        complain(&place, &format!("{}{message}", shown.unwrap_or_default()))
     })
 }
 
-/// An error with its line, and what was probably meant.
-fn complain(place: &str, line: Option<usize>, message: &str) -> Error {
-    let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+/// An error at this place, and what was probably meant.
+fn complain(place: &str, message: &str) -> Error {
     let message = message.trim();
-    let error = Error::usage(format!("{place}{line}: {message}"));
+    let error = Error::usage(format!("{place}: {message}"));
     match unknown_field(message) {
         Some((key, known)) => match alike(&key, known.iter().map(String::as_str)) {
             Some(meant) => error.advise(format!("did you mean {meant:?}?")),
@@ -460,10 +501,6 @@ pub(crate) fn alike<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Opt
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known)
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
 fn line_with(text: &str, wanted: &str) -> Option<usize> {

@@ -154,7 +154,8 @@ fn columns(header: &csv::StringRecord) -> Result<HashMap<&'static str, usize>, E
             });
         };
         if columns.insert(known, index).is_some() {
-            return Err(Error::usage(format!("{FILE}, line 1: the column {known:?} is there twice")));
+            return Err(Error::usage(format!("{FILE}, line 1: the column {known:?} is there twice"))
+                .advise("remove one of them"));
         }
     }
     for needed in ["source", "target"] {

@@ -1,6 +1,6 @@
 //! An opened project: its configuration, its people, its database, and the engine that works on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +43,19 @@ pub struct Project {
 }
 
 impl Project {
+    /// Opens the project in this folder to work on it: what its endpoints lack, a password say, is found before a database
+    /// is made.
+    pub async fn open_to_work(folder: &Path, environment: Environment<'_>) -> Result<Self, Error> {
+        let config = Config::read(folder)?;
+        people::read(folder, &config.file.source.mail.all())?;
+        let unacknowledged_max = Duration::ZERO;
+        let means = Means { clock: Arc::new(SystemClock), environment, unique: String::new(), unacknowledged_max };
+        for (name, entry) in &config.endpoints {
+            registry::connector(&config, name, entry, &means)?;
+        }
+        Self::open(folder, environment).await
+    }
+
     /// Opens the project in this folder, for whoever runs the program.
     pub async fn open(folder: &Path, environment: Environment<'_>) -> Result<Self, Error> {
         let config = Config::read(folder)?;
@@ -107,11 +120,17 @@ impl Project {
             }
         }
         if let Some(collection) = &selection.collection {
-            listed.retain(|row| row.roster.collection.as_ref() == Some(collection));
-            if listed.is_empty() {
+            let known: BTreeSet<String> = listed.iter().filter_map(|row| row.roster.collection.clone()).collect();
+            if !known.contains(collection) {
                 let what = format!("nobody in {} is in the collection {collection:?}", people::FILE);
-                return Err(Error::usage(what));
+                let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                return Err(Error::usage(what).advise(match crate::config::alike(collection, names.iter().copied()) {
+                    Some(meant) => format!("did you mean {meant:?}?"),
+                    None if names.is_empty() => "write collections into the column collection".to_owned(),
+                    None => format!("known collections are {}", names.join(", ")),
+                }));
             }
+            listed.retain(|row| row.roster.collection.as_ref() == Some(collection));
         }
         if !selection.mailboxes.is_empty() {
             listed.retain(|row| selection.mailboxes.iter().any(|wanted| is_named(row, wanted)));
@@ -248,7 +267,8 @@ fn database(config: &Config, environment: Environment<'_>) -> Result<String, Err
     let address = match &config.file.database {
         DatabaseEntry::Address(address) => address.clone(),
         DatabaseEntry::From(from) => environment(&from.env)
-            .ok_or_else(|| Error::usage(format!("database: the environment variable {} is not set", from.env)))?,
+            .ok_or_else(|| Error::usage(format!("database: the environment variable {} is not set", from.env)))
+            .map_err(|error| error.advise(format!("set it, for example: export {}=…", from.env)))?,
     };
     Ok(match address.strip_prefix("sqlite:") {
         Some(file) => format!("sqlite:{}", config.path(Path::new(file)).display()),

@@ -72,7 +72,7 @@ impl Error {
 fn plain(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(database) => database.message().to_owned(),
-        sqlx::Error::PoolTimedOut => "no connection to it became free in time".to_owned(),
+        sqlx::Error::PoolTimedOut => "no connection to it was to be had in time".to_owned(),
         other => other.to_string(),
     }
 }

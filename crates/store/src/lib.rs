@@ -60,7 +60,11 @@ impl Store {
     /// Opens a database by its address, `sqlite:PATH` or `postgres://…`, and brings its schema forward.
     pub async fn open(url: &str) -> Result<Self, Error> {
         let store = Self { database: Arc::new(sql::Database::open(url).await?), watch: Arc::new(Unwatched) };
-        schema::bring_forward(&store).await?;
+        if let Err(error) = schema::bring_forward(&store).await {
+            // So that nothing is left beside the file.
+            store.close().await;
+            return Err(error);
+        }
         Ok(store)
     }
 

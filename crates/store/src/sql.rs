@@ -10,7 +10,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Column, Postgres, Row as _, Sqlite, Transaction, TypeInfo, ValueRef};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Postgres, Row as _, Sqlite, Transaction, TypeInfo,
+    ValueRef,
+};
 
 use crate::{Error, Watch};
 
@@ -22,6 +25,9 @@ const SQLITE_READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 /// How long to wait for a connection before the database counts as unavailable.
 const CONNECTION_WAIT: Duration = Duration::from_secs(30);
+
+/// Begins a transaction that will write: nobody else can come between its first read and its first write.
+const IMMEDIATE: &str = "BEGIN IMMEDIATE";
 
 /// A value on its way in or out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +157,14 @@ impl Database {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options: PgConnectOptions = url.parse().map_err(|e: sqlx::Error| Error::unavailable(url, &e))?;
             let options = options.application_name("whimbrel");
+            // A pool tries a server that refuses again and again, and then says only that it took too long.
+            let first = tokio::time::timeout(CONNECTION_WAIT, options.connect());
+            let first = first.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+            first
+                .map_err(|error| Error::unavailable(url, &error))?
+                .close()
+                .await
+                .map_err(|e| Error::unavailable(url, &e))?;
             let open = |synchronous_commit| {
                 let pool =
                     PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).acquire_timeout(CONNECTION_WAIT);
@@ -181,7 +195,15 @@ impl Database {
         let inner = match self {
             Self::Sqlite { relaxed, full, .. } => {
                 let pool = if durability == Durability::Full { full } else { relaxed };
-                Inner::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
+                let begun = match pool.begin_with(IMMEDIATE).await {
+                    // SQLite itself rolled back what did not fit on the disk, and the connection still counts it as open.
+                    Err(sqlx::Error::InvalidSavePointStatement) => {
+                        pool.acquire().await?.close().await?;
+                        pool.begin_with(IMMEDIATE).await
+                    }
+                    begun => begun,
+                };
+                Inner::Sqlite(begun?)
             }
             Self::Postgres { relaxed, full } => {
                 let pool = if durability == Durability::Full { full } else { relaxed };
@@ -239,6 +261,8 @@ pub(crate) enum Alone {
     NumberingFolders,
     /// Appending to the audit log.
     Auditing,
+    /// Recording which stores a mailbox reaches.
+    Stores,
 }
 
 /// A transaction. Rolled back when dropped.
@@ -423,7 +447,9 @@ fn postgres_row(row: &PgRow) -> Result<Row, Error> {
 
 /// An address without its password.
 pub(crate) fn redacted(url: &str) -> String {
-    match (url.find("://"), url.find('@')) {
+    // Passwords stand before the last @ of the part before the path, or behind a question mark.
+    let url = url.split('?').next().unwrap_or_default();
+    match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
             format!("{}{user}{}", &url[..scheme + 3], &url[at..])
@@ -439,6 +465,7 @@ mod tests {
     #[test]
     fn a_password_in_an_address_is_not_shown() {
         assert_eq!(redacted("postgres://me:secret@host:5432/db"), "postgres://me@host:5432/db");
+        assert_eq!(redacted("postgres://me:sec@ret@host/db?password=secret"), "postgres://me@host/db");
         assert_eq!(redacted("sqlite:whimbrel.db"), "sqlite:whimbrel.db");
     }
 }

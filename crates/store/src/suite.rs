@@ -44,6 +44,7 @@ macro_rules! every_store_test {
             failures_count_their_tries,
             exceptions_are_written_once,
             two_mailboxes_that_reach_one_store_are_found,
+            of_two_that_reach_one_store_at_once_one_is_told,
             states_of_folders_are_read_back,
             ten_thousand_facts_in_one_transaction,
             audit_rows_are_chained_and_cannot_be_changed,
@@ -455,6 +456,23 @@ pub async fn two_mailboxes_that_reach_one_store_are_found(url: &str) {
     assert_eq!(tx.set_stores(Some("s1"), Some("t2")).await.unwrap(), Some(ids[0]));
     assert_eq!(tx.set_stores(None, None).await.unwrap(), None);
     tx.commit().await.unwrap();
+}
+
+pub async fn of_two_that_reach_one_store_at_once_one_is_told(url: &str) {
+    let w = world(url).await;
+    let ids = w.enroll(2).await;
+    let claim = async || w.store.claim(w.key, &ids, "worker", TERMS).await.unwrap().unwrap().0;
+    let leases = [claim().await, claim().await];
+    let record = async |lease: &Lease| {
+        let mut tx = w.store.write(lease).await.unwrap();
+        let other = tx.set_stores(None, Some("one store")).await.unwrap();
+        if other.is_none() {
+            tx.commit().await.unwrap();
+        }
+        other
+    };
+    let told = tokio::join!(record(&leases[0]), record(&leases[1]));
+    assert!(told.0.is_some() != told.1.is_some(), "{told:?}");
 }
 
 pub async fn states_of_folders_are_read_back(url: &str) {

@@ -7,6 +7,12 @@
     reason = "a test fails by what goes wrong in it, and says what it saw"
 )]
 
+mod bad_input;
+mod command_line;
 mod copies;
+mod database;
+mod imap_suite;
 mod large;
+mod login;
+mod people;
 mod stops;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use connector::{Account, Error, Finding, Topic};
 
-use super::connect::Line;
+use super::connect::{Line, NOT_ENCRYPTED};
 use super::identity::{RIGHTS_TO_WRITE, Reached, missing_rights};
 use super::login::Who;
 use crate::config::Tls;
@@ -67,6 +67,7 @@ impl Endpoint {
         drop(line);
         let reached = self.reach(Role::Reads, account).await.map_err(|error| (topic_of_reaching(&error), error))?;
         let Reached { mut line, introduction, proof } = reached;
+        self.claim(account, &proof).map_err(|error| (Topic::Store, error))?;
         findings.push(Finding::well(Topic::Store, proof.evidence));
         findings.push(Finding::well(Topic::Capabilities, capabilities_sentence(&line, introduction.server.as_deref())));
         findings.push(Finding::well(
@@ -92,11 +93,7 @@ impl Endpoint {
             (None, _) if line.is_local => {
                 "tls = \"none\": the connection is not encrypted; fine on this machine only".to_owned()
             }
-            (None, _) => {
-                "tls = \"none\": THE CONNECTION IS NOT ENCRYPTED: passwords and mail can be read and changed on \
-                          the way; use \"implicit\" or \"starttls\""
-                    .to_owned()
-            }
+            (None, _) => NOT_ENCRYPTED.to_owned(),
         }
     }
 }

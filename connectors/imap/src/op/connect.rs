@@ -1,6 +1,7 @@
 //! Connecting: TCP, TLS, the greeting, the capabilities.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
 use connector::{Error, Retry};
 use model::{Cause, Scope};
@@ -14,6 +15,10 @@ use crate::wire::command::{Command, Role};
 use crate::wire::connection::{Bodies, Connection};
 use crate::wire::response::{Completion, Response, Status};
 use crate::wire::{tls, transport};
+
+/// What is said of a connection to another machine without TLS.
+pub(crate) const NOT_ENCRYPTED: &str = "tls = \"none\": THE CONNECTION IS NOT ENCRYPTED: passwords and mail can be read and \
+    changed on the way; use \"implicit\" or \"starttls\"";
 
 /// A connection that is ready for a login, or has one.
 pub(crate) struct Line {
@@ -35,7 +40,12 @@ impl Endpoint {
         let (stream, address) =
             transport::connect(host, port, self.config.connect_wait_max, unacknowledged_max).await?;
         match self.config.tls {
-            Tls::None => self.greeted(Box::new(stream), None, role, address, permit).await,
+            Tls::None => {
+                if !address.ip().is_loopback() && !self.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(server = %self.config.address(), "{NOT_ENCRYPTED}");
+                }
+                self.greeted(Box::new(stream), None, role, address, permit).await
+            }
             Tls::Implicit => {
                 let (io, tls) =
                     tls::shake_hands(stream, self.trust().await?, host, port, self.config.connect_wait_max).await?;

@@ -31,6 +31,8 @@ pub(crate) struct Marks {
     pub(crate) mailbox_id: Option<String>,
     /// Cyrus's unique id of INBOX.
     pub(crate) unique_id: Option<String>,
+    /// Dovecot's GUID of INBOX.
+    pub(crate) guid: Option<String>,
     /// The names of the quota roots of INBOX.
     pub(crate) quota_roots: Vec<String>,
     /// The prefix of the own namespace, where it has one.
@@ -41,7 +43,8 @@ impl Marks {
     /// What tells this store from every other of the server.
     pub(crate) fn store_id(&self) -> Option<String> {
         let mailbox_id = self.mailbox_id.as_ref().map(|id| format!("MAILBOXID {id}"));
-        mailbox_id.or_else(|| self.unique_id.as_ref().map(|id| format!("uniqueid {id}")))
+        let unique_id = || self.unique_id.as_ref().map(|id| format!("uniqueid {id}"));
+        mailbox_id.or_else(unique_id).or_else(|| self.guid.as_ref().map(|id| format!("GUID {id}")))
     }
 
     /// A name in this store's surroundings that is this person's and not the other store's.
@@ -99,7 +102,6 @@ impl Endpoint {
             self.may_use(role, account, &mut line, &introduction).await?;
             let judgement = self.judge(account, &introduction.marks, self.own_store.get(), self.nobody.get())?;
             if let Judgement::Theirs(proof) = judgement {
-                self.claim(account, &proof)?;
                 return Ok(Reached { line, introduction, proof });
             }
             // What is missing is asked on a connection of its own, once for all people. The person's is closed first: there
@@ -114,8 +116,9 @@ impl Endpoint {
         }
     }
 
-    /// Two people of the project may not reach one store.
-    fn claim(&self, account: &Account, proof: &StoreProof) -> Result<(), Error> {
+    /// Two people of the project may not reach one store. The engine keeps to that by what it has recorded; this is for
+    /// `check`, which records nothing.
+    pub(crate) fn claim(&self, account: &Account, proof: &StoreProof) -> Result<(), Error> {
         let Some(holder) = proof.store_id.as_ref().and_then(|store_id| self.claim_store(store_id, account)) else {
             return Ok(());
         };

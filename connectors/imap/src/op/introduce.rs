@@ -149,6 +149,9 @@ pub(crate) async fn introduce(line: &mut Line) -> Result<Introduction, Error> {
         place.map(|place| &completions[place]).filter(|completion| !completion.is_ok())
     };
     let inbox = refused(Asked::Inbox).map_or(Ok(()), |completion| Err(completion.clone()));
+    if marks.store_id().is_none() && server.as_ref().is_some_and(|server| server.starts_with("Dovecot")) {
+        marks.guid = guid(line).await?;
+    }
     let own = namespaces.personal.first();
     marks.home = own.map(|namespace| text_of(&namespace.prefix)).filter(|prefix| !prefix.is_empty());
     if let Some(own) = own {
@@ -157,6 +160,18 @@ pub(crate) async fn introduce(line: &mut Line) -> Result<Introduction, Error> {
     let utf8 = enabled.iter().any(|word| word.starts_with("UTF8=")) || line.capabilities.has_utf8_names();
     let names = Names::new(namespaces, separator, utf8);
     Ok(Introduction { server, enabled, names, inbox, append_limit, marks, quota_bytes_free: free, rights: my_rights })
+}
+
+/// The GUID of INBOX. Asked only of Dovecot, whose own word it is: it has no MAILBOXID before version 2.4.
+async fn guid(line: &mut Line) -> Result<Option<String>, Error> {
+    let mut guid = None;
+    let on = |response: &Response<'_>| {
+        if let Some((_, items)) = response.data("STATUS").and_then(StatusItems::parse) {
+            guid = items.guid;
+        }
+    };
+    line.connection.run(&Command::new("STATUS INBOX").words("(X-GUID)"), on).await.map_err(refusal::broken)?;
+    Ok(guid)
 }
 
 /// Name and version out of what follows `* ID`.

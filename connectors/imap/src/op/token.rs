@@ -17,6 +17,9 @@ const TOKEN_WAIT_MAX: Duration = Duration::from_mins(1);
 /// How long a token may be, in bytes: those of Microsoft are about 3,000.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
+/// Bits of a file's mode that let anyone but its owner read it.
+const OTHERS_MAY_READ: u32 = 0o044;
+
 /// What stands for the person's name.
 const PERSON: &str = "{person}";
 
@@ -70,13 +73,19 @@ async fn from_file(path: &Path, person: &str) -> Result<String, Error> {
         let path = path.clone();
         move || {
             use std::io::Read;
+            use std::os::unix::fs::MetadataExt;
+            let file = std::fs::File::open(path)?;
+            if file.metadata()?.mode() & OTHERS_MAY_READ != 0 {
+                return Ok(None);
+            }
             let mut text = String::new();
-            std::fs::File::open(path)?.take(TOKEN_BYTES_MAX).read_to_string(&mut text)?;
-            Ok::<_, std::io::Error>(text)
+            file.take(TOKEN_BYTES_MAX).read_to_string(&mut text)?;
+            Ok::<_, std::io::Error>(Some(text))
         }
     });
     let read = read.await.map_err(|_| failed("reading the file was stopped"))?;
-    read.map_err(|error| failed(format!("{path} can't be read: {error}")))
+    read.map_err(|error| failed(format!("{path} can't be read: {error}")))?
+        .ok_or_else(|| failed(format!("other users of this machine may read {path}: chmod 600 {path}")))
 }
 
 #[cfg(test)]
@@ -107,8 +116,14 @@ mod tests {
     #[tokio::test]
     async fn a_file_holds_the_token_of_a_person() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("bob.token"), "tok\n").unwrap();
+        let file = folder.path().join("bob.token");
+        std::fs::write(&file, "tok\n").unwrap();
         let source = TokenSource::File(folder.path().join("{person}.token"));
+        let set_mode =
+            |mode| std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        set_mode(0o640);
+        assert!(token(&source, "bob").await.unwrap_err().what.contains("other users"));
+        set_mode(0o600);
         assert_eq!(token(&source, "bob").await.unwrap().reveal(), "tok");
         assert!(token(&source, "carol").await.unwrap_err().what.contains("carol.token"));
         assert!(token(&source, "../bob").await.is_err());

@@ -55,7 +55,11 @@ fn digits(text: &str, length_min: usize, length_max: usize) -> Option<i64> {
 /// year 0 or after 9999).
 pub fn write(at: ReceivedAt) -> Option<String> {
     // IMAP writes two digits of hours; an offset beyond a day is nobody's, so such a moment is written in UTC.
-    let offset = if at.offset_minutes.unsigned_abs() < 24 * 60 { i64::from(at.offset_minutes) } else { 0 };
+    let mut offset = if at.offset_minutes.unsigned_abs() < 24 * 60 { i64::from(at.offset_minutes) } else { 0 };
+    // Cyrus takes no date that was in 1969 by its own zone, though the moment itself was later.
+    if (0..-offset * 60).contains(&at.unix_seconds) {
+        offset = 0;
+    }
     let local = at.unix_seconds.checked_add(offset * 60)?;
     let (days, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
     let (year, month, day) = date_of_days(days)?;

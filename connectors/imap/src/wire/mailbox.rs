@@ -47,6 +47,8 @@ pub struct StatusItems {
     pub size: Option<u64>,
     /// Its MAILBOXID (OBJECTID, RFC 8474).
     pub mailbox_id: Option<String>,
+    /// Its GUID (Dovecot's own X-GUID).
+    pub guid: Option<String>,
     /// The largest message it takes (APPENDLIMIT, RFC 7889).
     pub append_limit: Option<u64>,
 }
@@ -69,10 +71,13 @@ impl StatusItems {
                 continue;
             }
             let mut ahead = tokens.clone();
-            let number = ahead.next().and_then(Token::number);
+            let value = ahead.next();
+            let number = value.and_then(Token::number);
             tokens.pass_over_value();
             let small = number.and_then(|number| u32::try_from(number).ok());
-            if is("MESSAGES") {
+            if is("X-GUID") {
+                items.guid = value.and_then(Token::text).filter(|id| is_object_id(id));
+            } else if is("MESSAGES") {
                 items.messages = small;
             } else if is("UIDNEXT") {
                 items.uid_next = small;
@@ -227,6 +232,9 @@ mod tests {
         assert_eq!(items.mailbox_id, None, "freed memory is no id");
         let (_, items) = StatusItems::parse(tokens("INBOX (APPENDLIMIT 100 )")).unwrap();
         assert_eq!(items.append_limit, Some(100));
+        let (_, items) =
+            StatusItems::parse(tokens("INBOX (X-GUID 12345678901234567890123456789012 UIDNEXT 2)")).unwrap();
+        assert_eq!((items.guid.as_deref(), items.uid_next), (Some("12345678901234567890123456789012"), Some(2)));
         assert_eq!(StatusItems::parse(tokens("INBOX")), None);
     }
 

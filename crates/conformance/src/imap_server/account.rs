@@ -24,6 +24,12 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// The MAILBOXID of a folder: no other folder of the server has it, whoever's that is.
+    pub(super) fn mailbox_id(&self, folder: &Folder) -> String {
+        let name: String = self.name.bytes().map(|byte| format!("{byte:02x}")).collect();
+        format!("F{name}-{}", folder.id)
+    }
+
     pub(super) fn new(name: &str, password: &str, is_admin: bool, store: Store) -> Self {
         Self {
             name: name.to_owned(),

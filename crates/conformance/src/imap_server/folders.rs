@@ -277,7 +277,7 @@ impl Session {
                     self.enabled.condstore = true;
                     if folder.no_modseq { "0".to_owned() } else { folder.modseq.to_string() }
                 }
-                "MAILBOXID" if self.offers(Offer::ObjectId) => format!("(F{})", folder.id),
+                "MAILBOXID" if self.offers(Offer::ObjectId) => format!("({})", self.account().mailbox_id(folder)),
                 "APPENDLIMIT" if self.offers(Offer::AppendLimit) => {
                     self.world.config.append_limit.map_or("NIL".to_owned(), |bytes| bytes.to_string())
                 }
@@ -340,10 +340,10 @@ impl Session {
         }
         let folder = store.create(&name)?;
         folder.special_use = special_use;
-        let id = folder.id;
+        let id = account.mailbox_id(folder);
         drop(store);
         account.changed();
-        Ok(if self.offers(Offer::ObjectId) { format!("[MAILBOXID (F{id})] Created") } else { "Created".to_owned() })
+        Ok(if self.offers(Offer::ObjectId) { format!("[MAILBOXID ({id})] Created") } else { "Created".to_owned() })
     }
 
     pub(super) fn delete(&mut self, words: &mut Words<'_>) -> Done {

@@ -152,7 +152,7 @@ impl Session {
             });
         }
         if self.offers(Offer::ObjectId) {
-            lines.push(format!("* OK [MAILBOXID (F{})] The mailbox's own", folder.id));
+            lines.push(format!("* OK [MAILBOXID ({})] The mailbox's own", account.mailbox_id(folder)));
         }
         let resync = parameters.qresync.map(|known| self.resync(folder, known)).unwrap_or_default();
         drop(store);

@@ -1,5 +1,6 @@
 //! `sync`: passes over the mailboxes chosen until nothing is left.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Cause, Phase, Side};
@@ -36,6 +37,9 @@ pub struct SyncReport {
     /// What broke off the whole run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broken_off: Option<String>,
+    /// What to do about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
 }
 
 /// How the work on a mailbox ended.
@@ -71,6 +75,9 @@ pub struct MailboxResult {
     pub flags_changed: u64,
     /// Items without a copy.
     pub failed: u64,
+    /// How many of these for which cause.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed_by_cause: BTreeMap<Cause, u64>,
     /// What a dry run would do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub would: Vec<WouldDo>,
@@ -137,11 +144,12 @@ impl Project {
         let name = |mailbox: &i64| row(*mailbox).map(|row| row.roster.source_name.clone()).unwrap_or_default();
         let mut report = SyncReport { dry_run, stopped: end.stopped, ..SyncReport::default() };
         report.held_elsewhere = end.held_elsewhere.iter().map(name).collect();
+        report.advice = end.failure.as_ref().map(|failure| failure.error.cause.advice());
         report.broken_off = end.failure.map(|failure| failure.to_string());
         for outcome in end.outcomes {
             let Some(row) = row(outcome.mailbox) else { continue };
-            let failures = engine.store.failures(self.key, Some(outcome.mailbox)).await?.len() as u64;
-            let result = mailbox_result(row, outcome, failures);
+            let failures = engine.store.failures(self.key, Some(outcome.mailbox)).await?;
+            let result = mailbox_result(row, outcome, &failures);
             report.copied += result.copied;
             report.bytes += result.bytes;
             report.adopted += result.adopted;
@@ -153,8 +161,12 @@ impl Project {
     }
 }
 
-fn mailbox_result(row: &store::MailboxRow, outcome: MailboxOutcome, failures: u64) -> MailboxResult {
+fn mailbox_result(row: &store::MailboxRow, outcome: MailboxOutcome, failures: &[store::FailureRow]) -> MailboxResult {
     let state = &outcome.state;
+    let mut failed_by_cause = BTreeMap::new();
+    for failure in failures {
+        *failed_by_cause.entry(failure.cause).or_default() += 1;
+    }
     // A dry run leaves the mailbox's state as it was; what it met is told all the same.
     let met = outcome.failure.as_ref().map(|failure| (failure.error.cause, failure.side));
     let cause = met.or(state.cause.filter(|_| outcome.report.in_the_way.is_some()));
@@ -172,7 +184,8 @@ fn mailbox_result(row: &store::MailboxRow, outcome: MailboxOutcome, failures: u6
         bytes: outcome.report.bytes,
         adopted: outcome.report.adopted,
         flags_changed: outcome.report.flags_changed,
-        failed: failures,
+        failed: failures.len() as u64,
+        failed_by_cause,
         would: outcome.report.would,
     }
 }

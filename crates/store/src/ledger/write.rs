@@ -348,6 +348,8 @@ impl LedgerTx<'_> {
             AND m.mailbox <> $3 AND m.listed = 1 \
             AND ((m.source_endpoint = me.source_endpoint AND m.source_store = $4) \
               OR (m.target_endpoint = me.target_endpoint AND m.target_store = $5)) ORDER BY m.mailbox LIMIT 1";
+        // Two that reach one store at the same moment must not both find nobody there.
+        self.tx.alone(Alone::Stores).await?;
         let values = values![organisation, project, self.lease.mailbox, source_store, target_store];
         if let Some(row) = self.tx.query(other, values).await?.first() {
             return Ok(Some(row.int(0)));

@@ -1,0 +1,150 @@
+//! What every connector must do, done by the IMAP connector on real servers, and on the server in memory with everything
+//! and with nothing but RFC 3501.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use conformance::{
+    imap_server::{ImapServer, Offers},
+    servers::{Cyrus, Dovecot, Format},
+    suite::Fixture,
+};
+use connector::{Account, Connector, Secret};
+use imap::{Config, ImapConnector, Impersonate, Login, Tls};
+use journeys::store::{MIGRATOR, PASSWORD};
+
+/// People that there are on each server; no test needs more.
+const PEOPLE: usize = 4;
+
+/// A server with empty mailboxes, reached by the migrator. It runs as long as this value is there.
+struct Server<S> {
+    _running: S,
+    port: u16,
+    /// What follows each name.
+    domain: &'static str,
+    given: AtomicUsize,
+}
+
+impl<S> Server<S> {
+    fn new(running: S, port: u16, domain: &'static str) -> Self {
+        Self { _running: running, port, domain, given: AtomicUsize::new(0) }
+    }
+}
+
+#[async_trait]
+impl<S: Send + Sync> Fixture for Server<S> {
+    fn connector(&self) -> Arc<dyn Connector> {
+        let mut config = Config::new("127.0.0.1");
+        config.port = Some(self.port);
+        config.tls = Tls::None;
+        config.login = Some(Login {
+            user: format!("{MIGRATOR}{}", self.domain),
+            password: Some(Secret::new(PASSWORD)),
+            token: None,
+            impersonate: Impersonate::Authzid,
+        });
+        Arc::new(ImapConnector::new(config).unwrap())
+    }
+
+    async fn mailbox(&self) -> Account {
+        let number = self.given.fetch_add(1, Ordering::SeqCst);
+        assert!(number < PEOPLE, "a test of the suite needs more people");
+        Account::named(format!("person{number}{}", self.domain))
+    }
+}
+
+fn names(domain: &str) -> Vec<String> {
+    (0..PEOPLE).map(|number| format!("person{number}{domain}")).collect()
+}
+
+fn dovecot(format: Format) -> Option<Server<Dovecot>> {
+    let names = names("");
+    let builder = Dovecot::builder().format(format).users(names.iter().map(|name| (name.as_str(), PASSWORD)));
+    let server = builder.master(MIGRATOR, PASSWORD).start()?;
+    let port = server.port();
+    Some(Server::new(server, port, ""))
+}
+
+fn cyrus() -> Option<Server<Cyrus>> {
+    const DOMAIN: &str = "@example.test";
+    let names = names(DOMAIN);
+    let builder = Cyrus::builder().users(names.iter().map(|name| (name.as_str(), PASSWORD)));
+    // As it comes, it takes a hundred messages of the same bytes in a folder and no more.
+    let builder = builder.admin(&format!("{MIGRATOR}{DOMAIN}"), PASSWORD).extra("conversations_max_guidinfolder: 5000");
+    let server = builder.start()?;
+    let port = server.port();
+    Some(Server::new(server, port, DOMAIN))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the suite wants its fixtures")]
+fn in_memory(offers: Offers) -> Option<Server<ImapServer>> {
+    let builder = ImapServer::builder().offers(offers).admin(MIGRATOR, PASSWORD);
+    let server = names("").iter().fold(builder, |builder, name| builder.user(name, PASSWORD)).start();
+    let port = server.port();
+    Some(Server::new(server, port, ""))
+}
+
+/// What all of them do. The rest depends on the server, and stands with each.
+macro_rules! what_every_server_does {
+    ($fixture:expr) => {
+        conformance::connector_tests!(
+            $fixture;
+            duplicates_stay_as_many_as_they_are,
+            odd_folder_names_are_kept_or_refused,
+            folders_are_made_once_and_can_be_empty_and_deep,
+            special_use_and_subscription_are_kept_where_offered,
+            reading_changes_nothing,
+            an_unchanged_folder_shows_it_and_a_changed_one_too,
+            a_cursor_leads_to_what_came_after,
+            the_cursor_of_each_item_leads_on_from_there,
+            changed_flags_and_removed_items_are_told,
+            a_cursor_of_another_validity_reads_everything,
+            items_are_read_by_their_ids,
+            a_missing_folder_does_not_hold_up_the_others,
+            what_appeared_since_a_mark_is_listed,
+            only_the_flags_named_change,
+            only_the_item_named_is_removed,
+            nothing_takes_effect_before_the_intent_is_durable,
+            nothing_takes_effect_once_the_door_is_shut,
+            an_item_larger_than_memory_goes_through_a_file,
+            many_items_stay_in_order,
+            several_batches_may_be_on_their_way,
+            the_check_finds_it_well,
+            every_declared_kind_is_held,
+        );
+    };
+}
+
+// Dovecot puts the time of the APPEND in place of a date that is still to come, and the suite has such a date: see
+// `copies::a_date_that_the_target_does_not_keep_is_found`.
+mod dovecot_maildir {
+    use super::*;
+    what_every_server_does!(dovecot(Format::Maildir));
+    conformance::connector_tests!(dovecot(Format::Maildir); an_account_that_is_not_there_is_an_error_of_one_mailbox,);
+}
+
+mod dovecot_mdbox {
+    use super::*;
+    what_every_server_does!(dovecot(Format::Mdbox));
+    conformance::connector_tests!(dovecot(Format::Mdbox); an_account_that_is_not_there_is_an_error_of_one_mailbox,);
+}
+
+// Cyrus refuses a header that is none, which the suite has and the loss table names; and this one makes a mailbox for
+// whatever name its administrator logs in for.
+mod on_cyrus {
+    use super::*;
+    what_every_server_does!(cyrus());
+}
+
+mod everything_offered {
+    use super::*;
+    conformance::connector_suite!(in_memory(Offers::everything()));
+}
+
+mod nothing_offered {
+    use super::*;
+    conformance::connector_suite!(in_memory(Offers::bare()));
+}
