@@ -94,7 +94,8 @@ impl Pass<'_> {
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        let mut known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path).await?;
+        let mailbox = self.work.mailbox.mailbox;
+        let mut known = self.work.store.target_ids(self.work.key, mailbox, &path, mark.validity).await?;
         known.extend(self.folders[index].facts.iter().filter_map(|fact| fact.target_id.clone()));
         let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         self.read_target(&path, &unknown).await

@@ -359,22 +359,24 @@ impl Store {
         Ok(others.map(|row| ItemId::new(row.blob(0))).collect())
     }
 
-    /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included.
+    /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included. Those of a
+    /// folder with another validity, which was there before it, mean nothing.
     pub async fn target_ids(
         &self,
         key: ProjectKey,
         mailbox: i64,
         target_path: &FolderPath,
+        validity: u64,
     ) -> Result<HashSet<ItemId>, Error> {
         let select = "SELECT i.target_id FROM item i JOIN folder f ON f.organisation = i.organisation \
                 AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
                 WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
-                AND i.target_id IS NOT NULL \
+                AND f.target_validity IN (0, $5) AND i.target_id IS NOT NULL \
             UNION ALL SELECT r.target_id FROM removal r JOIN folder f ON f.organisation = r.organisation \
                 AND f.project = r.project AND f.folder = r.folder \
                 WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
-                AND r.target_id IS NOT NULL";
-        let values = values![key.organisation, key.project, mailbox, path_text(target_path)];
+                AND f.target_validity IN (0, $5) AND r.target_id IS NOT NULL";
+        let values = values![key.organisation, key.project, mailbox, path_text(target_path), validity as i64];
         let rows = self.database.query(select, values).await?;
         Ok(rows.iter().map(|row| ItemId::new(row.blob(0))).collect())
     }
