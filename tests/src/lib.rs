@@ -6,4 +6,5 @@
 pub mod judge;
 pub mod mail;
 pub mod project;
+pub mod stopped;
 pub mod store;

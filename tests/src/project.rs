@@ -11,12 +11,23 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The program under test, built along with the tests.
+/// The program under test, built along with the tests; beside a measurement, which is no test, the program itself.
 pub fn program() -> PathBuf {
-    let test = std::env::current_exe().expect("the test program has a path");
-    let folders = test.ancestors().skip(1).take(2);
-    let found = folders.map(|folder| folder.join("tested")).find(|program| program.is_file());
-    found.expect("the program is built with the tests: cargo test -p journeys, or --workspace")
+    beside_the_test(if is_test() { "tested" } else { "whimbrel" })
+}
+
+/// A program that was built along with this one.
+pub(crate) fn beside_the_test(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("the test program has a path");
+    let folder = this.ancestors().nth(if is_test() { 2 } else { 1 }).expect("programs are built into a folder");
+    let found = folder.join(name);
+    assert!(found.is_file(), "{} is not there: build the whole workspace", found.display());
+    found
+}
+
+fn is_test() -> bool {
+    let this = std::env::current_exe().expect("the test program has a path");
+    this.parent().is_some_and(|folder| folder.ends_with("deps"))
 }
 
 /// An endpoint, as `whimbrel.toml` has it.

@@ -67,7 +67,8 @@ impl Store {
         }
     }
 
-    fn port(&self) -> u16 {
+    /// Its port.
+    pub fn port(&self) -> u16 {
         match self {
             Self::Dovecot(dovecot) => dovecot.port(),
             Self::Cyrus(cyrus) => cyrus.port(),

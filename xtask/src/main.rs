@@ -1,2 +1,70 @@
-//! x
-fn main() {}
+//! The project's own checks, in one command: `cargo xtask check`.
+//!
+//! Rules that matter are kept by a program, not by memory. Each lives in a file of its own: [`check`] runs them in order,
+//! [`licences`] (with [`spdx`]) says what may be linked, [`tidy`] looks at the files themselves, [`schema`] holds the
+//! published schema and the types of the configuration together. Nothing here is in the product.
+
+mod check;
+mod files;
+mod licences;
+mod run;
+mod schema;
+mod spdx;
+mod tidy;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  check    format, lints, licences, tidiness and the published schema; one line each
+  schema   write docs/whimbrel.schema.json anew from the types of the configuration
+";
+
+/// What the arguments ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    Check,
+    Schema,
+}
+
+impl Command {
+    fn of<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut arguments = arguments.into_iter();
+        let command = match arguments.next()? {
+            "check" => Self::Check,
+            "schema" => Self::Schema,
+            _ => return None,
+        };
+        arguments.next().is_none().then_some(command)
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some(command) = Command::of(arguments.iter().map(String::as_str)) else {
+        let _ = std::io::stderr().write_all(USAGE.as_bytes());
+        return ExitCode::from(2);
+    };
+    let root = files::root();
+    let is_well = match command {
+        Command::Check => check::check(&root, &mut std::io::stdout()),
+        Command::Schema => check::report(&mut std::io::stdout(), "schema", schema::write(&root)),
+    };
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_commands_alone_are_taken() {
+        assert_eq!(Command::of(["check"]), Some(Command::Check));
+        assert_eq!(Command::of(["schema"]), Some(Command::Schema));
+        for wrong in [&[][..], &["chek"], &["check", "more"], &["--help"]] {
+            assert_eq!(Command::of(wrong.iter().copied()), None, "{wrong:?}");
+        }
+    }
+}

@@ -24,6 +24,8 @@ pub struct World {
     pub source_dial: Arc<dyn Dial>,
     /// How the target is reached.
     pub target_dial: Arc<dyn Dial>,
+    /// Where real servers take the place of both platforms: how source and target are reached.
+    pub connectors: Option<[Arc<dyn Connector>; 2]>,
     /// Lease terms.
     pub terms: LeaseTerms,
     /// Sizes and times of the engine.
@@ -81,6 +83,7 @@ impl World {
         Self {
             source_dial: Arc::new(source.clone()),
             target_dial: Arc::new(target.clone()),
+            connectors: None,
             source,
             target,
             terms: TERMS,
@@ -148,10 +151,16 @@ impl World {
                 Arc::new(MemoryConnector::dialling(dial.clone(), platform.traits().clone()));
             Endpoint::new(name, connector, None)
         };
-        let endpoints = BTreeMap::from([
-            (local, endpoint("local", &self.source_dial, &self.source)),
-            (national, endpoint("national", &self.target_dial, &self.target)),
-        ]);
+        let sides = match &self.connectors {
+            Some([source, target]) => {
+                [Endpoint::new("local", source.clone(), None), Endpoint::new("national", target.clone(), None)]
+            }
+            None => [
+                endpoint("local", &self.source_dial, &self.source),
+                endpoint("national", &self.target_dial, &self.target),
+            ],
+        };
+        let endpoints = [local, national].into_iter().zip(sides).collect();
         let people = rows
             .iter()
             .map(|row| {

@@ -3,18 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test code")]
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use conformance::remote::RemoteServer;
-use conformance::stop::{Orders, ended, run_subject};
+use conformance::stop::{Orders, SubjectEnd, ended, run_subject};
 use conformance::world::{World, contents, message};
 use connector::memory::{FaultyDial, MemoryItem, Traits};
 use connector::{Clock, Effect};
 use model::{Cause, Flags, FolderPath};
 use movement::{Moment, Probe};
+use tokio::task::JoinSet;
 
 const SUBJECT: &str = env!("CARGO_BIN_EXE_subject");
 
@@ -68,15 +69,16 @@ async fn every_call_to_the_source_fails_once_and_every_answer_is_lost_once() {
     }
 }
 
-/// Freezes the process under test at each of its moments, past its lease; another takes over and finishes; then the
-/// first is thawed.
-async fn frozen_everywhere(pick: fn(u64) -> bool) {
-    let mut at = 0;
-    loop {
-        at += 1;
-        if !pick(at) {
-            continue;
-        }
+/// A worker and the servers it works on.
+struct Frozen {
+    world: World,
+    servers: [RemoteServer; 2],
+    orders: Orders,
+    _folder: tempfile::TempDir,
+}
+
+impl Frozen {
+    fn at(freeze_at: u64) -> Self {
         let mut world = World::new();
         world.person("ann");
         fill(&world, "ann");
@@ -91,70 +93,99 @@ async fn frozen_everywhere(pick: fn(u64) -> bool) {
             database: world.url.clone(),
             folder: folder.path().to_owned(),
             people: vec!["ann".to_owned()],
-            freeze_at: at,
-            lease_ms: 60,
+            freeze_at,
+            lease_ms: LEASE.as_millis() as i64,
             ..Orders::default()
         };
-        let mut child = Command::new(SUBJECT)
-            .arg(serde_json::to_string(&orders).unwrap())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let pid = child.id();
-        let frozen = loop {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            if child.try_wait().unwrap().is_some() {
-                break false;
-            }
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
-                break true;
-            }
-        };
-        if !frozen {
-            let end = ended(&child.wait_with_output().unwrap());
-            assert!(end.finished && at > 50, "{at}: {}", end.stderr);
-            println!("frozen at each of {} moments", at - 1);
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(80)).await;
-        let takeover = || {
-            let orders = Orders { freeze_at: 0, lease_ms: 0, ..orders.clone() };
-            tokio::task::spawn_blocking(move || run_subject(Path::new(SUBJECT), &orders))
-        };
-        // Frozen inside a transaction it holds SQLite's one write lock: then the second can only wait for the thaw.
-        let mut second = takeover();
-        let done = tokio::time::timeout(Duration::from_millis(1000), &mut second).await;
-        let thaw = Command::new("kill").args(["-CONT", &pid.to_string()]).status().unwrap();
-        assert!(thaw.success());
-        let first = ended(&tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap());
-        for server in &servers {
-            server.quiet().await;
-        }
-        let second = match done {
-            Ok(second) => second.unwrap(),
-            Err(_) => second.await.unwrap(),
-        };
-        assert!(second.finished, "{at}: {}", second.stderr);
-        // Its last command may have come late: the next runs look for it.
-        for _ in 0..3 {
-            let end = takeover().await.unwrap();
-            assert!(end.finished, "{at}: {}", end.stderr);
-        }
-        let (here, there) = (contents(&world.source, "ann"), contents(&world.target, "ann"));
-        assert_eq!(here, there, "frozen at {at}: {} / {}", first.stderr, second.stderr);
-        let tally = world.tally().await;
-        assert_eq!((tally.source, tally.accounted()), (23, 23), "{at}");
-        for server in &servers {
+        Self { world, servers, orders, _folder: folder }
+    }
+
+    fn start(&self) -> Child {
+        let mut command = Command::new(SUBJECT);
+        command.arg(serde_json::to_string(&self.orders).unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
+    async fn takeover(&self) -> SubjectEnd {
+        let orders = Orders { freeze_at: 0, lease_ms: 0, ..self.orders.clone() };
+        tokio::task::spawn_blocking(move || run_subject(Path::new(SUBJECT), &orders)).await.unwrap()
+    }
+
+    async fn quiet(&self) {
+        for server in &self.servers {
             server.quiet().await;
         }
     }
 }
 
+const LEASE: Duration = Duration::from_millis(100);
+
+async fn end_of(child: Child) -> SubjectEnd {
+    ended(&tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap())
+}
+
+/// Freezes the process under test at one of its moments, past its lease; another takes over and finishes; then the first is
+/// thawed. False when it ended before that moment.
+async fn frozen_past_its_lease(at: u64) -> bool {
+    let frozen = Frozen::at(at);
+    let mut child = frozen.start();
+    let pid = child.id();
+    loop {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
+            break;
+        }
+    }
+    tokio::time::sleep(LEASE * 4 / 3).await;
+    // Frozen inside a transaction it holds SQLite's one write lock: then the second can only wait for the thaw.
+    let mut second = std::pin::pin!(frozen.takeover());
+    let done = tokio::time::timeout(Duration::from_millis(1000), &mut second).await;
+    let thaw = Command::new("kill").args(["-CONT", &pid.to_string()]).status().unwrap();
+    assert!(thaw.success());
+    let first = end_of(child).await;
+    frozen.quiet().await;
+    let second = match done {
+        Ok(second) => second,
+        Err(_) => second.await,
+    };
+    assert!(second.finished, "{at}: {}", second.stderr);
+    // Its last command may have come late: the next runs look for it.
+    for _ in 0..3 {
+        let end = frozen.takeover().await;
+        assert!(end.finished, "{at}: {}", end.stderr);
+    }
+    let (here, there) = (contents(&frozen.world.source, "ann"), contents(&frozen.world.target, "ann"));
+    assert_eq!(here, there, "frozen at {at}: {} / {}", first.stderr, second.stderr);
+    let tally = frozen.world.tally().await;
+    assert_eq!((tally.source, tally.accounted()), (23, 23), "{at}");
+    frozen.quiet().await;
+    true
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_frozen_anywhere_past_its_lease_and_thawed_adds_nothing_that_stays() {
-    frozen_everywhere(|_| true).await;
+    // It waits most of the time.
+    const AT_ONCE: usize = 6;
+    let counting = Frozen::at(u64::MAX);
+    let moments = end_of(counting.start()).await.moments;
+    assert!(moments > 50, "{moments}");
+    let (mut tasks, mut frozen) = (JoinSet::new(), 0);
+    for at in 1..=moments {
+        if tasks.len() == AT_ONCE {
+            frozen += u64::from(tasks.join_next().await.unwrap().unwrap());
+        }
+        tasks.spawn(frozen_past_its_lease(at));
+    }
+    while let Some(end) = tasks.join_next().await {
+        frozen += u64::from(end.unwrap());
+    }
+    println!("frozen at {frozen} of {moments} moments");
+    // On a busy machine a lease may lapse before its time.
+    assert!(frozen > moments * 9 / 10);
 }
 
 /// A clock that a test moves.

@@ -243,18 +243,23 @@ impl Examiner {
             }
             return;
         };
+        // Cut at the limit to the byte, so that the size of the pieces makes no difference.
+        let (bytes, beyond) = bytes.split_at(bytes.len().min(HEADER_BYTES_MAX - header.text.len()));
         header.text.extend_from_slice(bytes);
         self.eight_bit_header |= !bytes.is_ascii();
         let line = &header.text[header.line_start..];
         if line.ends_with(b"\r\n") && line != b"\r\n" {
             self.broken_header |= !is_field(line);
         }
-        if line == b"\r\n" || header.text.len() > HEADER_BYTES_MAX {
+        if line == b"\r\n" || header.text.len() == HEADER_BYTES_MAX {
             let text = std::mem::take(&mut header.text);
             self.header = None;
             self.end_of_header(&text);
         } else if line.ends_with(b"\r\n") {
             header.line_start = header.text.len();
+        }
+        if !beyond.is_empty() {
+            self.canonical_bytes(beyond);
         }
     }
 
@@ -427,6 +432,20 @@ mod tests {
         assert_eq!(traits(b"A: b\r\n\r\nbo\ndy\r\n"), (false, false, true));
         assert_eq!(traits(b"A: b\r\r\n"), (false, true, false));
         assert_eq!(traits(b"\r"), (false, true, false));
+    }
+
+    #[test]
+    fn a_header_longer_than_the_limit_is_cut_at_the_same_byte_whatever_the_pieces() {
+        let mut message = b"Message-ID: <a@x>\r\nX-TUID: 1\r\nSubject: ".to_vec();
+        message.resize(HEADER_BYTES_MAX + 5_000, b'a');
+        message.extend_from_slice(b"\xe9\r\nX-TUID: 2\r\nno field\r\n\r\nbody\r\n");
+        let whole = examine(&message);
+        assert!(!whole.eight_bit_header && !whole.broken_header);
+        for size in [1, 7, 4096, 65_536] {
+            let mut examiner = Examiner::new(ItemKind::Message);
+            message.chunks(size).for_each(|piece| examiner.feed(piece));
+            assert_eq!(examiner.finish(), whole, "in pieces of {size}");
+        }
     }
 
     #[test]

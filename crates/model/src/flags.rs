@@ -160,6 +160,24 @@ impl PartialEq for Flags {
 
 impl Eq for Flags {}
 
+/// An order that means nothing but is always the same.
+impl Ord for Flags {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let lower =
+            |flags: &'_ Self| -> Vec<String> { flags.keywords.iter().map(|k| k.to_ascii_lowercase()).collect() };
+        self.system.cmp(&other.system).then_with(|| match (self.keywords.is_empty(), other.keywords.is_empty()) {
+            (false, false) => lower(self).cmp(&lower(other)),
+            (is_empty, other_is_empty) => other_is_empty.cmp(&is_empty),
+        })
+    }
+}
+
+impl PartialOrd for Flags {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl std::fmt::Display for Flags {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (position, name) in self.names().enumerate() {

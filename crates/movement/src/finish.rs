@@ -202,12 +202,16 @@ impl Pass<'_> {
         let seen = std::mem::take(&mut work.seen);
         let (key, row) = (self.work.key, work.row.clone());
         if work.end.as_ref().is_some_and(|end| end.listed_all) {
-            for item in self.work.store.items(key, &row).await? {
-                // What was read in this pass lies beyond the cursor, so it is not in the list.
-                let id = item.source_id;
-                if !seen.contains(&id) && !self.folders[index].read_ids.contains(&id) {
-                    gone.insert(id);
+            let mut items = self.work.store.items(key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
                 }
+                // What was read in this pass lies beyond the cursor, so it is not in the list.
+                let read = &self.folders[index].read_ids;
+                let ids = page.into_iter().map(|item| item.source_id);
+                gone.extend(ids.filter(|id| !seen.contains(id) && !read.contains(id)));
             }
         }
         self.drop_gone(index, gone.into_iter().collect()).await
@@ -310,8 +314,7 @@ impl Pass<'_> {
         let mark = work.now.unwrap_or_default();
         let state = self.target.state(&path).await.on_target()?;
         let listed = self.target.since(&path, &mark).await.on_target()?;
-        let mailbox = self.work.mailbox.mailbox;
-        let known = self.work.store.target_ids(self.work.key, mailbox, &path, state.validity).await?;
+        let known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path, state.validity).await?;
         let mut unknown: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         let mut facts = Vec::new();
         if self.folders[index].without_id > 0 {
@@ -352,8 +355,15 @@ impl Pass<'_> {
         let listed: HashSet<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
         let row = self.folders[index].row.clone();
         self.commit(index, &[]).await?;
-        let known = self.work.store.items(self.work.key, &row).await?;
-        let known: HashSet<ItemId> = known.into_iter().map(|item| item.source_id).collect();
+        let mut known: HashSet<ItemId> = HashSet::new();
+        let mut items = self.work.store.items(self.work.key, &row);
+        loop {
+            let page = items.next().await?;
+            if page.is_empty() {
+                break;
+            }
+            known.extend(page.into_iter().map(|item| item.source_id));
+        }
         let gone: Vec<ItemId> = known.difference(&listed).cloned().collect();
         self.folders[index].read_again = listed.difference(&known).cloned().collect();
         self.folders[index].is_fresh = false;

@@ -10,6 +10,7 @@
 //! mailbox), `look` (what keeps a stop at any point from losing or doubling anything).
 
 mod batch;
+mod comparing;
 pub mod decide;
 mod failure;
 mod finish;

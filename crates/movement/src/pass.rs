@@ -179,6 +179,8 @@ pub(crate) struct FolderWork {
     /// The target folder as far as all in it is accounted for; none before anybody looked.
     pub(crate) now: Option<FolderState>,
     pub(crate) pool: Pool,
+    /// Of the candidates: copies that are ours, from before the source numbered the folder anew.
+    pub(crate) ours: HashSet<ItemId>,
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) batch: Vec<Planned>,
     pub(crate) batch_bytes: u64,
@@ -244,6 +246,9 @@ pub(crate) struct Pass<'w> {
     /// The folder that arrivals belong to.
     current: Option<usize>,
 }
+
+/// How many items of a list are compared with the ledger at a time.
+const LISTED_AT_ONCE: usize = 2_000;
 
 /// Failures that come out the same every time, as long as the target is the same.
 pub(crate) const LASTING: [Cause; 4] = [Cause::Nul, Cause::BareCr, Cause::MixedLineEnds, Cause::EightBitHeader];
@@ -606,6 +611,9 @@ impl Pass<'_> {
         let work = &mut self.folders[index];
         fact.target_id = Some(candidate.id.clone());
         fact.target_flags = Some(candidate.flags.clone());
+        if work.ours.contains(&candidate.id) {
+            fact.fate = Fate::Copied;
+        }
         if candidate.found.exact != fact.exact.unwrap_or(candidate.found.exact) {
             fact.read_back = Some(candidate.found.exact);
         }
@@ -693,7 +701,15 @@ impl Pass<'_> {
     }
 
     /// Flags of items that the cursor covers, as they are now.
+    /// A list may be as long as the folder; what the ledger knows of it is looked up piece by piece.
     async fn take_flags(&mut self, index: usize, listed: Vec<(ItemId, Flags)>) -> Result<(), Failure> {
+        for listed in listed.chunks(LISTED_AT_ONCE) {
+            self.take_listed(index, listed).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_listed(&mut self, index: usize, listed: &[(ItemId, Flags)]) -> Result<(), Failure> {
         let (Some((first, _)), Some((last, _))) = (listed.first(), listed.last()) else { return Ok(()) };
         let ledger = self.ledger(index, first, last).await?;
         for (id, flags) in listed {
@@ -701,18 +717,18 @@ impl Pass<'_> {
             if !work.seen.insert(id.clone()) {
                 continue; // told twice: what came first has been dealt with
             }
-            let known = ledger.get(&id);
+            let known = ledger.get(id);
             let in_ledger = known.map_or(InLedger::Nothing, |known| InLedger::Known {
                 fate: known.fate,
                 source_flags: &known.source_flags,
             });
-            let source = AtSource::Listed { flags: &flags };
+            let source = AtSource::Listed { flags };
             match decide(&source, &in_ledger, OnTarget::Unknown, self.work.setting) {
                 // Covered by the cursor, yet without a fate, or failed and to be tried again.
-                Intent::Copy => work.read_again.push(id),
+                Intent::Copy => work.read_again.push(id.clone()),
                 Intent::ChangeFlags { add, take } => {
                     if let Some(known) = known {
-                        self.change_flags(index, known, flags, add, take);
+                        self.change_flags(index, known, flags.clone(), add, take);
                     }
                 }
                 _ => {}

@@ -74,12 +74,16 @@ impl Pass<'_> {
                 row.is_gone = false;
                 row
             } else {
+                // A folder that the source has numbered anew goes on where it is on the target, under whatever name.
+                let before =
+                    known.range((folder.path.clone(), folder.kind, 0)..=(folder.path.clone(), folder.kind, u64::MAX));
+                let before = before.map(|(_, row)| row).max_by_key(|row| row.folder);
                 let new = store::NewFolder {
                     endpoint,
                     kind: folder.kind,
                     path: folder.path.clone(),
                     validity: state.validity,
-                    target_path: folder.path.clone(),
+                    target_path: before.map_or_else(|| folder.path.clone(), |row| row.target_path.clone()),
                 };
                 let number = match &mut tx {
                     Some(tx) => tx.add_folder(&new).await?,
@@ -278,6 +282,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         listed: None,
         now: None,
         pool: Pool::default(),
+        ours: HashSet::new(),
         deferred: Vec::new(),
         batch: Vec::new(),
         batch_bytes: 0,

@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use connector::{Event, Holds, ReadFolder, Source, losses_between};
-use model::{Cause, Digest, Fate, Findings, Flags, FolderPath, FolderState, ItemId, Verdict};
+use connector::{Holds, Source, losses_between};
+use model::{Cause, Digest, Fate, Findings, Flags, FolderPath, ItemId, Verdict};
 use serde::Serialize;
-use store::{FailureRow, FolderRow, HeldRemoval, LedgerItem, MailboxRow};
+use store::{FailureRow, FolderRow, HeldRemoval, MailboxRow};
 
+use crate::comparing::{Entry, Held, compare, difference, read_folders, read_one};
 use crate::failure::{Failure, OnSide};
-use crate::reading::{Arrival, next};
 use crate::run::Engine;
 use crate::state::counted;
 
@@ -161,24 +161,6 @@ fn plain(number: u64) -> String {
     counted(number, "").trim_end_matches([' ', 's']).to_owned()
 }
 
-/// An item as one side has it.
-#[derive(Clone, Debug)]
-struct Entry {
-    id: ItemId,
-    found: Findings,
-    received: Option<i64>,
-    flags: Flags,
-}
-
-/// A folder as one side has it.
-#[derive(Default)]
-struct Held {
-    entries: Vec<Entry>,
-    unreadable: Vec<ItemId>,
-    state: FolderState,
-    missing: bool,
-}
-
 /// What is compared of a folder.
 struct Pair {
     path: FolderPath,
@@ -295,28 +277,23 @@ impl Verifier<'_> {
             group.iter().map(|pair| (pair.path.clone(), pair.target_path.clone())).unzip();
         let (source, target) = (self.source.as_mut(), self.target.as_mut());
         let (source_holds, target_holds) = (holds(self.engine), holds(self.engine));
-        let (here, there) =
-            tokio::try_join!(async { read_folders(source, sources, &source_holds).await.on_source() }, async {
-                read_folders(target, targets, &target_holds).await.on_target()
-            })?;
+        let policy = &self.engine.policy;
+        let barred = |found: &Findings| match policy.judge(found, losses, None) {
+            Verdict::CannotBeHeld(cause) => Some(cause),
+            Verdict::Travels => None,
+        };
+        let (here, there) = tokio::try_join!(
+            async { read_folders(source, sources, &source_holds, &barred).await.on_source() },
+            async { read_folders(target, targets, &target_holds, &|_| None).await.on_target() }
+        )?;
         for ((pair, here), there) in group.into_iter().zip(here).zip(there) {
-            self.compare(&pair, here, there, losses).await?;
+            self.compare(&pair, here, there).await?;
         }
         Ok(())
     }
 
-    async fn compare(
-        &mut self,
-        pair: &Pair,
-        here: Held,
-        there: Held,
-        losses: &model::LossTable,
-    ) -> Result<(), Failure> {
-        let known = match &pair.row {
-            Some(row) => self.engine.store.items(self.engine.key, row).await?,
-            None => Vec::new(),
-        };
-        let known: HashMap<&ItemId, &LedgerItem> = known.iter().map(|item| (&item.source_id, item)).collect();
+    async fn compare(&mut self, pair: &Pair, here: Held, there: Held) -> Result<(), Failure> {
+        let fates = self.fates_but_copied(pair).await?;
         let failures: HashMap<ItemId, Cause> = self
             .failures
             .iter()
@@ -325,13 +302,9 @@ impl Verifier<'_> {
             .collect();
         let mut found = compare(&here.entries, &there.entries);
         let mut unexplained = Vec::new();
-        for (entry, verdict) in found.missing.drain(..).map(|index| {
-            let entry = &here.entries[index];
-            (entry, self.engine.policy.judge(&entry.found, losses, None))
-        }) {
-            let fate = known.get(&entry.id).map(|item| item.fate);
-            match (verdict, fate, failures.get(&entry.id)) {
-                (Verdict::CannotBeHeld(cause), _, _) | (_, Some(Fate::Failed), Some(&cause)) => {
+        for entry in found.missing.drain(..).map(|index| &here.entries[index]) {
+            match (entry.barred, fates.get(&entry.id), failures.get(&entry.id)) {
+                (Some(cause), _, _) | (_, Some(Fate::Failed), Some(&cause)) => {
                     *self.result.failed.entry(cause).or_default() += 1;
                 }
                 (_, Some(Fate::Withdrawn), _) => self.result.withdrawn += 1,
@@ -349,7 +322,7 @@ impl Verifier<'_> {
 
         for (source, target, kind) in std::mem::take(&mut found.changed) {
             let (source, target) = (&here.entries[source], &there.entries[target]);
-            let is_adopted = known.get(&source.id).is_some_and(|item| item.fate == Fate::Adopted);
+            let is_adopted = fates.get(&source.id) == Some(&Fate::Adopted);
             self.result.on_target += 1;
             match kind {
                 Kind::ChangedFlags if self.mailbox.roster.target_in_use => self.result.own_flags += 1,
@@ -372,23 +345,21 @@ impl Verifier<'_> {
         for index in found.left {
             let entry = &there.entries[index];
             let rewritten = unexplained.iter().position(|missing| {
-                missing.received == entry.received
-                    && missing.found.hint.is_some()
-                    && missing.found.hint == entry.found.hint
+                missing.received == entry.received && missing.hint.is_some() && missing.hint == entry.hint
             });
             if removals.contains(&entry.id) {
                 self.result.removals_held += 1;
             } else if let Some(position) = rewritten {
                 let missing = unexplained.remove(position);
                 self.result.differ(changed(Kind::ChangedBytes, &folder, &missing, entry));
-            } else if found.digests.contains(&entry.found.exact) {
+            } else if found.doubled.contains(&entry.exact) {
                 let what = format!("item {} of the target is one copy more than the source has", entry.id);
                 self.result.differ(Difference {
                     kind: Kind::Doubled,
                     folder: folder.clone(),
                     source_item: None,
                     target_item: Some(entry.id.to_string()),
-                    sha256: Some(entry.found.exact.to_string()),
+                    sha256: Some(entry.exact.to_string()),
                     what,
                 });
             } else {
@@ -406,11 +377,26 @@ impl Verifier<'_> {
                 folder: folder.clone(),
                 source_item: Some(entry.id.to_string()),
                 target_item: None,
-                sha256: Some(entry.found.exact.to_string()),
+                sha256: Some(entry.exact.to_string()),
                 what,
             });
         }
         Ok(())
+    }
+
+    /// What the ledger says became of a folder's items, of those that were not copied.
+    async fn fates_but_copied(&mut self, pair: &Pair) -> Result<HashMap<ItemId, Fate>, Failure> {
+        let mut fates = HashMap::new();
+        let Some(row) = &pair.row else { return Ok(fates) };
+        let mut items = self.engine.store.items(self.engine.key, row);
+        loop {
+            let page = items.next().await?;
+            if page.is_empty() {
+                return Ok(fates);
+            }
+            let others = page.into_iter().filter(|item| item.fate != Fate::Copied);
+            fates.extend(others.map(|item| (item.source_id, item.fate)));
+        }
     }
 
     /// What has changed since the two folders were read, where they did.
@@ -437,16 +423,23 @@ impl Verifier<'_> {
         let mut candidates = Vec::new();
         for (index, pair) in pairs.iter().enumerate() {
             let Some(row) = &pair.row else { continue };
-            for item in self.engine.store.items(self.engine.key, row).await? {
-                if let (Fate::Copied | Fate::Adopted, Some(target_id)) = (item.fate, item.target_id) {
-                    // A fixed order that has nothing to do with dates or folders: the same sample every time.
-                    let order = Digest::of(&[item.source_id.as_bytes(), &index.to_be_bytes()].concat());
-                    candidates.push((order, index, item.source_id, target_id));
+            let mut items = self.engine.store.items(self.engine.key, row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
                 }
+                for item in page {
+                    if let (Fate::Copied | Fate::Adopted, Some(target_id)) = (item.fate, item.target_id) {
+                        // A fixed order that has nothing to do with dates or folders: the same sample every time.
+                        let order = Digest::of(&[item.source_id.as_bytes(), &index.to_be_bytes()].concat());
+                        candidates.push((order, index, item.source_id, target_id));
+                    }
+                }
+                candidates.sort_unstable();
+                candidates.truncate(sample as usize);
             }
         }
-        candidates.sort_unstable();
-        candidates.truncate(sample as usize);
         self.result.sampled = Some(candidates.len() as u64);
         for (_, index, source_id, target_id) in candidates {
             let pair = &pairs[index];
@@ -474,7 +467,7 @@ impl Verifier<'_> {
                         folder,
                         source_item: Some(here.id.to_string()),
                         target_item: Some(target_id.to_string()),
-                        sha256: Some(here.found.exact.to_string()),
+                        sha256: Some(here.exact.to_string()),
                         what,
                     });
                 }
@@ -514,137 +507,15 @@ fn changed(kind: Kind, folder: &str, source: &Entry, target: &Entry) -> Differen
     let (was, is) = match kind {
         Kind::ChangedFlags => (format!("flags ({})", source.flags), format!("({})", target.flags)),
         Kind::ChangedDate | Kind::AdoptedDate => (format!("date {}", time(source.received)), time(target.received)),
-        _ => (format!("SHA-256 {}", source.found.exact), target.found.exact.to_string()),
+        _ => (format!("SHA-256 {}", source.exact), target.exact.to_string()),
     };
     Difference {
         kind,
         folder: folder.to_owned(),
         source_item: Some(source.id.to_string()),
         target_item: Some(target.id.to_string()),
-        sha256: Some(source.found.exact.to_string()),
+        sha256: Some(source.exact.to_string()),
         what: format!("item {} has {was} on the source, item {} has {is} on the target", source.id, target.id),
-    }
-}
-
-fn difference(source: &Entry, target: &Entry) -> Option<Kind> {
-    if source.found.exact != target.found.exact {
-        Some(Kind::ChangedBytes)
-    } else if source.received != target.received {
-        Some(Kind::ChangedDate)
-    } else if source.flags != target.flags {
-        Some(Kind::ChangedFlags)
-    } else {
-        None
-    }
-}
-
-/// How two folders compare, by the places of their items.
-#[derive(Debug, Default)]
-struct Compared {
-    same: u64,
-    changed: Vec<(usize, usize, Kind)>,
-    missing: Vec<usize>,
-    left: Vec<usize>,
-    digests: HashSet<Digest>,
-}
-
-/// Pairs the items of two folders as multisets: the same in everything first, then all but the flags, then the bytes.
-fn compare(here: &[Entry], there: &[Entry]) -> Compared {
-    let mut compared = Compared::default();
-    let mut by_digest: HashMap<Digest, Vec<usize>> = HashMap::new();
-    for (index, entry) in there.iter().enumerate() {
-        by_digest.entry(entry.found.exact).or_default().push(index);
-    }
-    let mut open: Vec<usize> = (0..here.len()).collect();
-    for round in 0..3 {
-        open.retain(|source| {
-            let entry = &here[*source];
-            compared.digests.insert(entry.found.exact);
-            let Some(candidates) = by_digest.get_mut(&entry.found.exact) else { return true };
-            let fits = |target: &usize| {
-                let target = &there[*target];
-                match round {
-                    0 => target.received == entry.received && target.flags == entry.flags,
-                    1 => target.received == entry.received,
-                    _ => true,
-                }
-            };
-            let Some(place) = candidates.iter().position(fits) else { return true };
-            let target = candidates.remove(place);
-            match round {
-                0 => compared.same += 1,
-                1 => compared.changed.push((*source, target, Kind::ChangedFlags)),
-                _ => compared.changed.push((*source, target, Kind::ChangedDate)),
-            }
-            false
-        });
-    }
-    compared.missing = open;
-    compared.left = by_digest.into_values().flatten().collect();
-    compared.left.sort_unstable();
-    compared
-}
-
-async fn read_folders(
-    source: &mut dyn Source,
-    paths: Vec<FolderPath>,
-    holds: &Holds,
-) -> Result<Vec<Held>, connector::Error> {
-    let mut all: Vec<Held> = paths.iter().map(|_| Held::default()).collect();
-    let plan = paths.into_iter().map(|path| ReadFolder { path, since: None }).collect();
-    let mut reading = source.read(plan, holds).await?;
-    let mut current = 0;
-    loop {
-        let arrivals = next(reading.as_mut()).await?;
-        if arrivals.is_empty() {
-            return Ok(all);
-        }
-        for arrival in arrivals {
-            match arrival {
-                Arrival::Item(examined) => all[current].entries.push(Entry {
-                    id: examined.item.id,
-                    found: examined.found,
-                    received: examined.item.received.map(|at| at.unix_seconds),
-                    flags: examined.item.flags,
-                }),
-                Arrival::Event(Event::Begin { folder, state }) => {
-                    current = folder;
-                    all[current].state = state;
-                }
-                Arrival::Event(Event::Unreadable { id, .. }) => all[current].unreadable.push(id),
-                Arrival::Event(Event::Skipped { error }) if error.cause == Cause::Missing => {
-                    all[current].missing = true;
-                }
-                Arrival::Event(Event::Skipped { error }) => return Err(error),
-                Arrival::Event(_) => {}
-            }
-        }
-    }
-}
-
-async fn read_one(
-    source: &mut dyn Source,
-    path: &FolderPath,
-    id: &ItemId,
-    holds: &Holds,
-) -> Result<Option<Entry>, connector::Error> {
-    let mut reading = source.items(path, std::slice::from_ref(id), holds).await?;
-    let mut one = None;
-    loop {
-        let arrivals = next(reading.as_mut()).await?;
-        if arrivals.is_empty() {
-            return Ok(one);
-        }
-        for arrival in arrivals {
-            if let Arrival::Item(examined) = arrival {
-                one = Some(Entry {
-                    id: examined.item.id,
-                    found: examined.found,
-                    received: examined.item.received.map(|at| at.unix_seconds),
-                    flags: examined.item.flags,
-                });
-            }
-        }
     }
 }
 

@@ -186,6 +186,7 @@ pub enum EndpointEntry {
 #[serde(deny_unknown_fields)]
 pub struct ImapEntry {
     /// `imap`.
+    #[schemars(skip)] // the enum of endpoints has it already, as its tag
     pub kind: String,
     /// The server's name or address. Its certificate must be for this name.
     pub host: String,
@@ -267,6 +268,7 @@ pub enum TokenEntry {
 #[serde(deny_unknown_fields)]
 pub struct MaildirEntry {
     /// `maildir`.
+    #[schemars(skip)] // the enum of endpoints has it already, as its tag
     pub kind: String,
     /// Where each person's maildir is: a path in which `{source}` or `{target}` stands for the person's name on that
     /// side. Relative to the project's folder.
@@ -398,7 +400,11 @@ impl Config {
     pub(crate) fn is_one_mailbox(&self, source: (&str, &str), target: (&str, &str)) -> bool {
         match (self.endpoints.get(source.0), self.endpoints.get(target.0)) {
             (Some(EndpointEntry::Imap(from)), Some(EndpointEntry::Imap(to))) => {
-                let place = |entry: &ImapEntry| (entry.host.to_lowercase(), entry.port);
+                let port = |entry: &ImapEntry| match entry.tls {
+                    None | Some(TlsEntry::Implicit) => entry.port.unwrap_or(993),
+                    Some(_) => entry.port.unwrap_or(143),
+                };
+                let place = |entry: &ImapEntry| (entry.host.to_lowercase(), port(entry));
                 place(from) == place(to) && source.1.eq_ignore_ascii_case(target.1)
             }
             (Some(EndpointEntry::Maildir(from)), Some(EndpointEntry::Maildir(to))) => {

@@ -120,8 +120,7 @@ pub(crate) fn parse(bytes: &[u8], sources: &[String]) -> Result<People, Error> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
-        .trim(csv::Trim::All)
-        .comment(Some(b'#'))
+        .trim(csv::Trim::Headers)
         .from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| Error::usage(format!("{FILE}: {error}")))?.clone();
     let columns = columns(&header)?;
@@ -178,17 +177,16 @@ struct Parser<'p> {
 impl Parser<'_> {
     fn row(&mut self, record: &csv::StringRecord, width: usize) {
         let line = record.position().map_or(0, csv::Position::line);
-        if record.iter().all(str::is_empty) {
+        if record.iter().all(|cell| cell.trim().is_empty()) {
             return;
         }
         if record.len() > width {
             self.mistakes.push(format!("{FILE}, line {line}: {} cells, but there are {width} columns", record.len()));
             return;
         }
-        let cell = |column: &str| {
-            let text = self.columns.get(column).and_then(|index| record.get(*index)).unwrap_or_default();
-            (!text.is_empty()).then(|| text.to_owned())
-        };
+        let written = |column: &str| self.columns.get(column).and_then(|index| record.get(*index)).unwrap_or_default();
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let cell = |column: &str| some(written(column).trim());
         let mut mistakes = Vec::new();
         let mut mistake = |what: String| mistakes.push(format!("{FILE}, line {line}: {what}"));
         let (source, target) = (cell("source").unwrap_or_default(), cell("target").unwrap_or_default());
@@ -235,7 +233,8 @@ impl Parser<'_> {
             }
             _ => {}
         }
-        let password = |column: &str| cell(column).map(|text| Password::of_cell(&text));
+        // A password may begin or end with a space.
+        let password = |column: &str| some(written(column)).map(|text| Password::of_cell(&text));
         let (source_password, target_password) = (password("source_password"), password("target_password"));
         if [&source_password, &target_password].into_iter().any(|p| matches!(p, Some(Password::Plain(_)))) {
             self.people.plain_passwords.push(line);
@@ -262,7 +261,8 @@ impl Parser<'_> {
     fn find_duplicates(&mut self) {
         let (mut sources, mut targets) = (HashMap::new(), HashMap::new());
         for row in &self.people.rows {
-            let source = (row.source_endpoint.clone(), row.source.to_lowercase());
+            let endpoint = row.source_endpoint.as_ref().or(self.sources.first());
+            let source = (endpoint, row.source.to_lowercase());
             if let Some(line) = sources.insert(source, row.line) {
                 let what = format!("{FILE}, line {}: the source {:?} is in line {line} already", row.line, row.source);
                 self.mistakes.push(what);
@@ -286,11 +286,26 @@ mod tests {
 
     #[test]
     fn columns_in_any_order_with_a_mark_of_bytes_and_semicolons() {
-        let people =
-            parse_with("\u{feff}Target;Source;name\r\nA@new;a@old;\"O'Brien; Ann\"\r\n\r\n# later\r\n", &["local"]);
+        let people = parse_with("\u{feff}Target;Source;name\r\nA@new;a@old;\"O'Brien; Ann\"\r\n\r\n", &["local"]);
         let rows = people.unwrap().rows;
         assert_eq!((rows.len(), rows[0].source.as_str(), rows[0].target.as_str()), (1, "a@old", "A@new"));
         assert_eq!(rows[0].name.as_deref(), Some("O'Brien; Ann"));
+    }
+
+    #[test]
+    fn nobody_is_passed_over_and_passwords_are_kept_to_the_last_space() {
+        let text = "source,target,source_password\n#1,one , pass word \n b ,B,\n";
+        let rows = parse_with(text, &["local"]).unwrap().rows;
+        assert_eq!((rows[0].source.as_str(), rows[0].target.as_str()), ("#1", "one"));
+        assert_eq!((rows[1].source.as_str(), &rows[1].source_password), ("b", &None));
+        let Some(Password::Plain(password)) = &rows[0].source_password else { panic!("{rows:?}") };
+        assert_eq!(password.reveal(), " pass word ");
+    }
+
+    #[test]
+    fn the_only_source_is_the_same_whether_written_or_not() {
+        let error = parse_with("source,target,source_endpoint\na,A,\na,B,local\n", &["local"]).unwrap_err();
+        assert!(error.what.contains("line 3: the source \"a\" is in line 2 already"), "{}", error.what);
     }
 
     #[test]

@@ -255,7 +255,7 @@ pub async fn nothing_of_a_dropped_transaction_is_there(url: &str) {
     let mut tx = w.store.write(&lease).await.unwrap();
     tx.add_facts(&folder, &[fact(1, Fate::Copied)]).await.unwrap();
     drop(tx);
-    assert!(w.store.items(w.key, &folder).await.unwrap().is_empty());
+    assert!(w.store.items(w.key, &folder).next().await.unwrap().is_empty());
 }
 
 struct HoldBack(AtomicBool);
@@ -277,12 +277,12 @@ pub async fn a_commit_that_is_held_back_does_not_happen(url: &str) {
     let mut tx = watched.write(&lease).await.unwrap();
     tx.add_facts(&folder, &[fact(1, Fate::Copied)]).await.unwrap();
     assert!(matches!(tx.commit().await, Err(Error::HeldBack(_))));
-    assert!(w.store.items(w.key, &folder).await.unwrap().is_empty());
+    assert!(w.store.items(w.key, &folder).next().await.unwrap().is_empty());
     watch.0.store(false, Ordering::SeqCst);
     let mut tx = watched.write(&lease).await.unwrap();
     tx.add_facts(&folder, &[fact(1, Fate::Copied)]).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(w.store.items(w.key, &folder).await.unwrap().len(), 1);
+    assert_eq!(w.store.items(w.key, &folder).next().await.unwrap().len(), 1);
 }
 
 pub async fn facts_are_read_back_and_replaced_by_later_ones(url: &str) {
@@ -301,7 +301,7 @@ pub async fn facts_are_read_back_and_replaced_by_later_ones(url: &str) {
     let mut tx = w.store.write(&lease).await.unwrap();
     tx.add_facts(&folder, &[fact(1, Fate::Copied), failed, other_form]).await.unwrap();
     tx.commit().await.unwrap();
-    let items = w.store.items(w.key, &folder).await.unwrap();
+    let items = w.store.items(w.key, &folder).next().await.unwrap();
     assert_eq!(items.iter().map(|item| item.fate).collect::<Vec<_>>(), [Fate::Copied, Fate::Failed, Fate::Adopted]);
     assert_eq!(items[0].canonical, items[0].exact);
     assert_eq!(items[0].target_flags, Flags::of(["\\Seen"]));
@@ -318,7 +318,7 @@ pub async fn facts_are_read_back_and_replaced_by_later_ones(url: &str) {
     tx.set_flags(&folder, &[flags]).await.unwrap();
     tx.forget_items(&folder, &[ItemId::from_u32(3)]).await.unwrap();
     tx.commit().await.unwrap();
-    let items = w.store.items(w.key, &folder).await.unwrap();
+    let items = w.store.items(w.key, &folder).next().await.unwrap();
     assert_eq!(items.len(), 2);
     assert_eq!(items[0].source_flags, Flags::of(["work", "\\Flagged"]));
     assert_eq!(items[0].target_flags, Flags::of(["\\Seen", "\\Flagged"]));
@@ -519,7 +519,14 @@ pub async fn ten_thousand_facts_in_one_transaction(url: &str) {
     let mut tx = w.store.write(&lease).await.unwrap();
     tx.add_facts(&folder, &facts).await.unwrap();
     tx.commit().await.unwrap();
-    let items = w.store.items(w.key, &folder).await.unwrap();
+    let (mut pages, mut items) = (w.store.items(w.key, &folder), Vec::new());
+    loop {
+        let page = pages.next().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        items.extend(page);
+    }
     assert_eq!(items.len(), 10_007);
     assert!(items.windows(2).all(|pair| pair[0].source_id < pair[1].source_id));
 }

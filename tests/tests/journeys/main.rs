@@ -12,5 +12,7 @@ mod command_line;
 mod copies;
 mod database;
 mod imap_suite;
+mod large;
 mod login;
 mod people;
+mod stops;

@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use connector::{
-    Account, Body, Connector, Cursor, Door, Effect, Error, Event, Holds, HoldsLimits, OpenDoor, Reading, Secret,
-    Source, Target,
+    Account, Body, Connector, Cursor, Door, Effect, Error, Event, Holds, HoldsLimits, OpenDoor, ReadFolder, Reading,
+    Secret, Source, Target,
 };
 use imap::{Config, ImapConnector, Impersonate, Login, Tls};
-use model::{Cause, ItemId, Scope};
+use model::{Cause, FolderPath, ItemId, Scope};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -397,4 +397,21 @@ impl Door for NotingDoor {
     fn after(&self, effect: Effect) {
         self.notes.lock().unwrap().push(format!("after {}", effect.name()));
     }
+}
+
+/// These folders, from their beginning.
+pub fn plan(names: &[&str]) -> Vec<ReadFolder> {
+    names.iter().map(|name| ReadFolder { path: FolderPath::new([*name]), since: None }).collect()
+}
+
+/// This folder, from a cursor on.
+pub fn since(name: &str, cursor: &Cursor) -> Vec<ReadFolder> {
+    vec![ReadFolder { path: FolderPath::new([name]), since: Some(cursor.clone()) }]
+}
+
+/// What a reading of these folders gives, in a session of its own.
+pub async fn read(server: &Server, plan: Vec<ReadFolder>) -> (Vec<Event>, Option<Error>) {
+    let mut source = server.source().await;
+    let reading = source.read(plan, &holds()).await.unwrap();
+    read_out(reading).await
 }

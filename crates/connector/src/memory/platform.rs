@@ -282,6 +282,21 @@ impl Platform {
         let _ = self.folder(name, path, |folder| id.as_u32().and_then(|id| folder.remove(id)));
     }
 
+    /// Numbers a folder anew, as a server does that lost its indexes.
+    pub fn renumber(&self, name: &str, path: &FolderPath) {
+        let mut inner = self.lock();
+        let validity = inner.validity + 1;
+        inner.validity = validity;
+        let Some(folder) = inner.by_name.get_mut(name).and_then(|mailbox| mailbox.folders.get_mut(path)) else {
+            return;
+        };
+        folder.validity = validity;
+        folder.gone.clear();
+        let items = std::mem::take(&mut folder.items);
+        folder.items = items.into_values().zip(1..).map(|(stored, id)| (id, stored)).collect();
+        folder.next = folder.items.len() as u32 + 1;
+    }
+
     /// Removes a folder with all that is in it.
     pub fn remove_folder(&self, name: &str, path: &FolderPath) {
         if let Some(mailbox) = self.lock().by_name.get_mut(name) {

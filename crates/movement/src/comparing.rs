@@ -1,0 +1,213 @@
+//! Two folders compared as multisets of what their items are: read in full, kept small, paired in three rounds.
+
+use std::collections::HashSet;
+
+use connector::{Event, Holds, ReadFolder, Source};
+use model::{Cause, Digest, Findings, Flags, FolderPath, FolderState, ItemId};
+
+use crate::reading::{Arrival, next};
+use crate::verify::Kind;
+
+/// An item as one side has it: about a hundred bytes, as a folder may hold hundreds of thousands.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: ItemId,
+    pub(crate) exact: Digest,
+    pub(crate) hint: Option<u64>,
+    /// Why the target can't hold it, if so.
+    pub(crate) barred: Option<Cause>,
+    pub(crate) received: Option<i64>,
+    pub(crate) flags: Flags,
+}
+
+/// A folder as one side has it.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) unreadable: Vec<ItemId>,
+    pub(crate) state: FolderState,
+    pub(crate) missing: bool,
+}
+
+/// How two folders compare, by the places of their items.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    /// Pairs that are the same in everything.
+    pub(crate) same: u64,
+    /// Pairs with the same bytes, and how they differ.
+    pub(crate) changed: Vec<(usize, usize, Kind)>,
+    /// Items of the source that are left.
+    pub(crate) missing: Vec<usize>,
+    /// Items of the target that are left.
+    pub(crate) left: Vec<usize>,
+    /// Of their digests: those that items of the source have too.
+    pub(crate) doubled: HashSet<Digest>,
+}
+
+/// Pairs the items of two folders: the same in everything first, then all but the flags, then the bytes.
+pub(crate) fn compare(here: &[Entry], there: &[Entry]) -> Compared {
+    let mut compared =
+        Compared { missing: (0..here.len()).collect(), left: (0..there.len()).collect(), ..Compared::default() };
+    let same = compared.pair(here, there, |entry| (entry.exact, entry.received, Some(&entry.flags)));
+    compared.same = same.len() as u64;
+    let rounds = [
+        (Kind::ChangedFlags, compared.pair(here, there, |entry| (entry.exact, entry.received, None))),
+        (Kind::ChangedDate, compared.pair(here, there, |entry| (entry.exact, None, None))),
+    ];
+    for (kind, pairs) in rounds {
+        compared.changed.extend(pairs.into_iter().map(|(source, target)| (source, target, kind)));
+    }
+    let left: HashSet<Digest> = compared.left.iter().map(|target| there[*target].exact).collect();
+    compared.doubled = here.iter().map(|entry| entry.exact).filter(|exact| left.contains(exact)).collect();
+    compared
+}
+
+/// What items are paired by in a round.
+type Key<'e> = (Digest, Option<i64>, Option<&'e Flags>);
+
+impl Compared {
+    /// Pairs items with the same key, in their order, and takes them out of what is left.
+    fn pair<'e>(
+        &mut self,
+        here: &'e [Entry],
+        there: &'e [Entry],
+        key: impl Fn(&'e Entry) -> Key<'e>,
+    ) -> Vec<(usize, usize)> {
+        self.missing.sort_by_key(|place| (key(&here[*place]), *place));
+        self.left.sort_by_key(|place| (key(&there[*place]), *place));
+        let (missing, left) = (std::mem::take(&mut self.missing), std::mem::take(&mut self.left));
+        let (mut sources, mut targets) = (missing.into_iter().peekable(), left.into_iter().peekable());
+        let mut pairs = Vec::new();
+        while let (Some(source), Some(target)) = (sources.peek(), targets.peek()) {
+            match key(&here[*source]).cmp(&key(&there[*target])) {
+                std::cmp::Ordering::Less => self.missing.extend(sources.next()),
+                std::cmp::Ordering::Greater => self.left.extend(targets.next()),
+                std::cmp::Ordering::Equal => pairs.extend(sources.next().zip(targets.next())),
+            }
+        }
+        self.missing.extend(sources);
+        self.left.extend(targets);
+        self.missing.sort_unstable();
+        self.left.sort_unstable();
+        pairs
+    }
+}
+
+/// How two items that are the same item differ, if they do.
+pub(crate) fn difference(source: &Entry, target: &Entry) -> Option<Kind> {
+    if source.exact != target.exact {
+        Some(Kind::ChangedBytes)
+    } else if source.received != target.received {
+        Some(Kind::ChangedDate)
+    } else if source.flags != target.flags {
+        Some(Kind::ChangedFlags)
+    } else {
+        None
+    }
+}
+
+/// Reads folders in full. `barred` tells why the target can't hold an item.
+pub(crate) async fn read_folders(
+    source: &mut dyn Source,
+    paths: Vec<FolderPath>,
+    holds: &Holds,
+    barred: &(dyn Fn(&Findings) -> Option<Cause> + Sync),
+) -> Result<Vec<Held>, connector::Error> {
+    let mut all: Vec<Held> = paths.iter().map(|_| Held::default()).collect();
+    let plan = paths.into_iter().map(|path| ReadFolder { path, since: None }).collect();
+    let mut reading = source.read(plan, holds).await?;
+    let mut current = 0;
+    loop {
+        let arrivals = next(reading.as_mut()).await?;
+        if arrivals.is_empty() {
+            return Ok(all);
+        }
+        for arrival in arrivals {
+            match arrival {
+                Arrival::Item(examined) => {
+                    let barred = barred(&examined.found);
+                    all[current].entries.push(entry(examined.item, &examined.found, barred));
+                }
+                Arrival::Event(Event::Begin { folder, state }) => {
+                    current = folder;
+                    all[current].state = state;
+                }
+                Arrival::Event(Event::Unreadable { id, .. }) => all[current].unreadable.push(id),
+                Arrival::Event(Event::Skipped { error }) if error.cause == Cause::Missing => {
+                    all[current].missing = true;
+                }
+                Arrival::Event(Event::Skipped { error }) => return Err(error),
+                Arrival::Event(_) => {}
+            }
+        }
+    }
+}
+
+/// Reads one item.
+pub(crate) async fn read_one(
+    source: &mut dyn Source,
+    path: &FolderPath,
+    id: &ItemId,
+    holds: &Holds,
+) -> Result<Option<Entry>, connector::Error> {
+    let mut reading = source.items(path, std::slice::from_ref(id), holds).await?;
+    let mut one = None;
+    loop {
+        let arrivals = next(reading.as_mut()).await?;
+        if arrivals.is_empty() {
+            return Ok(one);
+        }
+        for arrival in arrivals {
+            if let Arrival::Item(examined) = arrival {
+                one = Some(entry(examined.item, &examined.found, None));
+            }
+        }
+    }
+}
+
+fn entry(item: connector::Item, found: &Findings, barred: Option<Cause>) -> Entry {
+    Entry {
+        id: item.id,
+        exact: found.exact,
+        hint: found.hint,
+        barred,
+        received: item.received.map(|at| at.unix_seconds),
+        flags: item.flags,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(items: &[(&str, i64, &str)]) -> Vec<Entry> {
+        let one = |(place, (bytes, received, flag)): (usize, &(&str, i64, &str))| Entry {
+            id: ItemId::from_u32(place as u32 + 1),
+            exact: Digest::of(bytes.as_bytes()),
+            hint: None,
+            barred: None,
+            received: Some(*received),
+            flags: Flags::of([*flag]),
+        };
+        items.iter().enumerate().map(one).collect()
+    }
+
+    #[test]
+    fn the_closest_are_paired_first_and_each_once() {
+        let here = items(&[("a", 1, ""), ("a", 1, "Work"), ("a", 2, ""), ("b", 1, ""), ("c", 1, "")]);
+        let there =
+            items(&[("a", 9, ""), ("a", 1, "work"), ("a", 1, "\\Seen"), ("b", 1, ""), ("b", 1, ""), ("d", 1, "")]);
+        let compared = compare(&here, &there);
+        assert_eq!(compared.same, 2);
+        assert_eq!(compared.changed, [(0, 2, Kind::ChangedFlags), (2, 0, Kind::ChangedDate)]);
+        assert_eq!((compared.missing, compared.left), (vec![4], vec![4, 5]));
+        assert_eq!(compared.doubled, HashSet::from([Digest::of(b"b")]));
+    }
+
+    #[test]
+    fn a_hundred_thousand_identical_items_are_paired_in_no_time() {
+        let many = items(&vec![("a", 1, ""); 100_000]);
+        let compared = compare(&many, &many[1..]);
+        assert_eq!((compared.same, compared.missing, compared.left.len()), (99_999, vec![99_999], 0));
+    }
+}

@@ -1,0 +1,340 @@
+//! What the ledger is asked. Nothing here changes it.
+
+use std::collections::HashSet;
+
+use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, Tally};
+
+use super::batch::{Intent, IntentState, decode};
+use super::rows::{ExceptionRow, FailureRow, FolderRow, HeldRemoval, LedgerItem, NewException};
+use crate::sql::{Row, Value, values};
+use crate::{Error, ProjectKey, Store, path_from, path_text};
+
+fn state_or_none(row: &Row, first: usize) -> Option<FolderState> {
+    let number = |offset| row.int(first + offset) as u64;
+    let state = FolderState { validity: number(0), next: number(1), count: number(2), change: number(3) };
+    (state != FolderState::default()).then_some(state)
+}
+
+fn flags(bytes: &[u8]) -> Result<Flags, Error> {
+    Flags::from_bytes(bytes).ok_or_else(|| Error::damaged("an item's flags"))
+}
+
+fn digest(bytes: Option<&[u8]>) -> Result<Option<Digest>, Error> {
+    let read = |bytes| Digest::from_bytes(bytes).ok_or_else(|| Error::damaged("an item's digest"));
+    bytes.map(read).transpose()
+}
+
+/// How many items are read at a time where a folder is read whole.
+const PAGE_ITEMS: i64 = 2_000;
+
+/// Reads ids of a target folder (`$4`) of a mailbox (`$3`), of rows for which this holds too. Ids from before the folder was
+/// made anew (with another validity than `$5`) mean nothing in it.
+macro_rules! target_id_select {
+    () => {
+        "SELECT i.target_id FROM item i JOIN folder f ON f.organisation = i.organisation \
+            AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
+            AND f.target_validity IN (0, $5) AND i.target_id IS NOT NULL "
+    };
+}
+
+/// Reads items of a folder, whose five key columns are `$1` to `$5`, with this at its end.
+macro_rules! item_select {
+    ($end:literal) => {
+        concat!(
+            "SELECT source_id, fate, size, received, exact, canonical, source_flags, target_id, target_flags FROM item ",
+            "WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 ",
+            $end
+        )
+    };
+}
+
+fn folder_values(key: ProjectKey, folder: &FolderRow) -> Vec<Value> {
+    values![key.organisation, key.project, folder.endpoint, folder.kind.number(), folder.folder]
+}
+
+fn ledger_item(row: &Row) -> Result<LedgerItem, Error> {
+    let exact = digest(row.blob_or_null(4))?;
+    let source_flags = flags(row.blob(6))?;
+    let target_flags = row.blob_or_null(8).map(flags).transpose()?;
+    Ok(LedgerItem {
+        source_id: ItemId::new(row.blob(0)),
+        fate: Fate::from_number(row.int(1)).ok_or_else(|| Error::damaged("an item's fate"))?,
+        size_bytes: row.int(2) as u64,
+        received: row.int_or_null(3),
+        exact,
+        canonical: digest(row.blob_or_null(5))?.or(exact),
+        target_flags: target_flags.unwrap_or_else(|| source_flags.clone()),
+        source_flags,
+        target_id: row.blob_or_null(7).map(ItemId::new),
+    })
+}
+
+/// The items of a folder, page by page.
+pub struct Items<'s> {
+    store: &'s Store,
+    key: ProjectKey,
+    folder: &'s FolderRow,
+    after: Option<ItemId>,
+    is_over: bool,
+}
+
+impl Items<'_> {
+    /// The next page; empty after the last.
+    pub async fn next(&mut self) -> Result<Vec<LedgerItem>, Error> {
+        if self.is_over {
+            return Ok(Vec::new());
+        }
+        let select = item_select!("AND source_id > $6 ORDER BY source_id LIMIT $7");
+        let mut values = folder_values(self.key, self.folder);
+        values.extend(values![self.after.as_ref().map(ItemId::as_bytes).unwrap_or_default(), PAGE_ITEMS]);
+        let rows = self.store.database.query(select, values).await?;
+        let page = rows.iter().map(ledger_item).collect::<Result<Vec<_>, _>>()?;
+        self.is_over = (page.len() as i64) < PAGE_ITEMS;
+        self.after = page.last().map(|item| item.source_id.clone());
+        Ok(page)
+    }
+}
+
+impl Store {
+    /// The folders of a mailbox.
+    pub async fn folders(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<FolderRow>, Error> {
+        let select = "SELECT folder, endpoint, kind, path, source_validity, source_next, source_count, source_change, \
+            cursor, target_path, target_validity, target_next, target_count, target_change, gone_at \
+            FROM folder WHERE organisation = $1 AND project = $2 AND mailbox = $3 ORDER BY folder";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        rows.iter()
+            .map(|row| {
+                let validity = row.int(4) as u64;
+                let cursor = row.blob_or_null(8).map(Box::from);
+                // A state is one of a complete reading once any of its numbers is set.
+                let source = state_or_none(row, 4).filter(|s| (s.next, s.count, s.change) != (0, 0, 0));
+                Ok(FolderRow {
+                    folder: row.int(0),
+                    endpoint: row.int(1),
+                    kind: ItemKind::from_number(row.int(2)).ok_or_else(|| Error::damaged("a folder's kind"))?,
+                    path: path_from(&row.text(3))?,
+                    validity,
+                    source,
+                    cursor,
+                    target_path: path_from(&row.text(9))?,
+                    target: state_or_none(row, 10),
+                    is_gone: row.int_or_null(14).is_some(),
+                })
+            })
+            .collect()
+    }
+
+    /// Every item of a folder with a fate, page by page in the order of ids: a folder may hold more than memory does.
+    pub fn items<'s>(&'s self, key: ProjectKey, folder: &'s FolderRow) -> Items<'s> {
+        Items { store: self, key, folder, after: None, is_over: false }
+    }
+
+    /// The items of a folder with a fate whose ids lie between these two, both included.
+    pub async fn items_between(
+        &self,
+        key: ProjectKey,
+        folder: &FolderRow,
+        first: &ItemId,
+        last: &ItemId,
+    ) -> Result<Vec<LedgerItem>, Error> {
+        let select = item_select!("AND source_id >= $6 AND source_id <= $7 ORDER BY source_id");
+        let mut values = folder_values(key, folder);
+        values.extend(values![first.as_bytes(), last.as_bytes()]);
+        let rows = self.database.query(select, values).await?;
+        rows.iter().map(ledger_item).collect()
+    }
+
+    /// The items of a folder that are on the target under an id that is not known.
+    pub async fn items_without_target_id(&self, key: ProjectKey, folder: &FolderRow) -> Result<Vec<LedgerItem>, Error> {
+        let select = item_select!("AND target_id IS NULL AND fate IN (1, 2) ORDER BY source_id");
+        let rows = self.database.query(select, folder_values(key, folder)).await?;
+        rows.iter().map(ledger_item).collect()
+    }
+
+    /// How many items of a folder have a fate.
+    pub async fn count_items(&self, key: ProjectKey, folder: &FolderRow) -> Result<u64, Error> {
+        let select = "SELECT count(*) FROM item WHERE organisation = $1 AND project = $2 AND endpoint = $3 \
+            AND kind = $4 AND folder = $5";
+        Ok(self.database.query(select, folder_values(key, folder)).await?[0].int(0) as u64)
+    }
+
+    /// The items of a folder that failed for a cause other than these.
+    pub async fn failed_ids(&self, key: ProjectKey, folder: i64, but: &[Cause]) -> Result<Vec<ItemId>, Error> {
+        let select = "SELECT source_id, cause FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3 \
+            ORDER BY source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, folder]).await?;
+        let others = rows.iter().filter(|row| but.iter().all(|cause| cause.code() != row.text(1)));
+        Ok(others.map(|row| ItemId::new(row.blob(0))).collect())
+    }
+
+    /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included. Of folders
+    /// that the source has no more or has numbered anew only those removals: what became of their items is found out again.
+    pub async fn target_ids(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+        validity: u64,
+    ) -> Result<HashSet<ItemId>, Error> {
+        let select = concat!(
+            target_id_select!(),
+            "AND f.gone_at IS NULL \
+            UNION ALL SELECT r.target_id FROM removal r JOIN folder f ON f.organisation = r.organisation \
+                AND f.project = r.project AND f.folder = r.folder \
+                WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
+                AND f.target_validity IN (0, $5) AND r.target_id IS NOT NULL"
+        );
+        self.ids_at(select, key, mailbox, target_path, validity).await
+    }
+
+    /// The ids under which a folder of the target holds copies that are ours, made of items of folders that the source has no
+    /// more or has numbered anew.
+    pub async fn former_target_ids(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+        validity: u64,
+    ) -> Result<HashSet<ItemId>, Error> {
+        let select = concat!(target_id_select!(), "AND f.gone_at IS NOT NULL AND i.fate = 1");
+        self.ids_at(select, key, mailbox, target_path, validity).await
+    }
+
+    async fn ids_at(
+        &self,
+        select: &'static str,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+        validity: u64,
+    ) -> Result<HashSet<ItemId>, Error> {
+        let values = values![key.organisation, key.project, mailbox, path_text(target_path), validity as i64];
+        let rows = self.database.query(select, values).await?;
+        Ok(rows.iter().map(|row| ItemId::new(row.blob(0))).collect())
+    }
+
+    /// How many items of a mailbox came to each fate, by folder (number, path, whether the source still lists it).
+    pub async fn tallies(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<(FolderRow, Tally)>, Error> {
+        let folders = self.folders(key, mailbox).await?;
+        let select = "SELECT i.folder, i.fate, count(*), CAST(coalesce(sum(i.size), 0) AS BIGINT) FROM item i \
+            JOIN folder f ON f.organisation = i.organisation AND f.project = i.project AND f.folder = i.folder \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 \
+            AND i.endpoint = f.endpoint AND i.kind = f.kind GROUP BY i.folder, i.fate";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        let mut tallies: Vec<(FolderRow, Tally)> = folders
+            .into_iter()
+            .map(|folder| {
+                let tally = Tally { source: folder.source.map_or(0, |s| s.count), ..Tally::default() };
+                (folder, tally)
+            })
+            .collect();
+        for row in rows {
+            let fate = Fate::from_number(row.int(1)).ok_or_else(|| Error::damaged("an item's fate"))?;
+            if let Some((_, tally)) = tallies.iter_mut().find(|(folder, _)| folder.folder == row.int(0)) {
+                tally.add(fate, row.int(2) as u64);
+                if matches!(fate, Fate::Copied | Fate::Adopted) {
+                    tally.bytes += row.int(3) as u64;
+                }
+            }
+        }
+        Ok(tallies)
+    }
+
+    /// The batches of a mailbox whose outcome is not known, or that are still looked for.
+    pub async fn intents(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<Intent>, Error> {
+        let select = "SELECT fence, number, folder, mark_validity, mark_next, mark_count, mark_change, items, opened_at, \
+            looks_left, looked_at FROM intent WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            ORDER BY fence, number";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        rows.iter()
+            .map(|row| {
+                let number = |column| row.int(column) as u64;
+                Ok(Intent {
+                    fence: row.int(0),
+                    number: row.int(1),
+                    folder: row.int(2),
+                    mark: FolderState { validity: number(3), next: number(4), count: number(5), change: number(6) },
+                    items: decode(row.blob(7)).ok_or_else(|| Error::damaged("a batch under way"))?,
+                    opened_at: row.int(8),
+                    state: row.int_or_null(9).map_or(IntentState::Open, |looks_left| IntentState::Watched {
+                        looks_left,
+                        looked_at: row.int(10),
+                    }),
+                })
+            })
+            .collect()
+    }
+
+    /// The failures of a project, or of one mailbox.
+    pub async fn failures(&self, key: ProjectKey, mailbox: Option<i64>) -> Result<Vec<FailureRow>, Error> {
+        let select = "SELECT f.mailbox, f.path, x.source_id, x.cause, x.what, x.server, x.tries, \
+            (SELECT coalesce(max(i.size), 0) FROM item i WHERE i.organisation = x.organisation \
+                AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
+                AND i.source_id = x.source_id) \
+            FROM failure x JOIN folder f ON f.organisation = x.organisation AND f.project = x.project \
+            AND f.folder = x.folder WHERE x.organisation = $1 AND x.project = $2 AND ($3 = 0 OR f.mailbox = $3) \
+            ORDER BY f.mailbox, f.folder, x.source_id";
+        let values = values![key.organisation, key.project, mailbox.unwrap_or_default()];
+        let rows = self.database.query(select, values).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(FailureRow {
+                    mailbox: row.int(0),
+                    path: path_from(&row.text(1))?,
+                    source_id: ItemId::new(row.blob(2)),
+                    cause: cause(&row.text(3))?,
+                    what: row.text(4),
+                    server: row.text_or_null(5),
+                    tries: row.int(6),
+                    size_bytes: row.int(7) as u64,
+                })
+            })
+            .collect()
+    }
+
+    /// Removals that wait, in the folders of a mailbox: folder, id on the source, id on the target.
+    pub async fn held_removals(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<HeldRemoval>, Error> {
+        let select = "SELECT r.folder, r.source_id, r.target_id, r.exact, r.why FROM removal r \
+            JOIN folder f ON f.organisation = r.organisation AND f.project = r.project AND f.folder = r.folder \
+            WHERE r.organisation = $1 AND r.project = $2 AND f.mailbox = $3 ORDER BY r.folder, r.source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HeldRemoval {
+                    folder: row.int(0),
+                    source_id: ItemId::new(row.blob(1)),
+                    target_id: row.blob_or_null(2).map(ItemId::new),
+                    exact: digest(row.blob_or_null(3))?,
+                    why: row.text(4),
+                })
+            })
+            .collect()
+    }
+
+    /// The exceptions of a project.
+    pub async fn exceptions(&self, key: ProjectKey) -> Result<Vec<ExceptionRow>, Error> {
+        let select = "SELECT mailbox, class, path, source_id, target_id, what, open FROM exception \
+            WHERE organisation = $1 AND project = $2 ORDER BY mailbox, number";
+        let rows = self.database.query(select, values![key.organisation, key.project]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ExceptionRow {
+                    mailbox: row.int(0),
+                    exception: NewException {
+                        class: cause(&row.text(1))?,
+                        path: path_from(&row.text(2))?,
+                        source_id: row.blob_or_null(3).map(ItemId::new),
+                        target_id: row.blob_or_null(4).map(ItemId::new),
+                        what: row.text(5),
+                    },
+                    is_open: row.bool(6),
+                })
+            })
+            .collect()
+    }
+}
+
+fn cause(code: &str) -> Result<Cause, Error> {
+    Cause::from_code(code).ok_or_else(|| Error::damaged(format!("the class {code:?}")))
+}

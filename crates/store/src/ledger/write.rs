@@ -1,0 +1,384 @@
+//! Changes of the ledger: each is one transaction that first proves the worker's fence and locks the mailbox's row.
+
+use model::{Cause, Flags, FolderPath, FolderState, ItemId};
+
+use super::batch::{IntentItem, encode};
+use super::rows::{Fact, FlagFact, FolderRow, NewException, NewFailure, NewFolder};
+use crate::lease::set_state;
+use crate::sql::{Alone, Durability, Tx, Value, values};
+use crate::{Error, Lease, MailboxState, Store, path_text};
+
+impl Store {
+    /// Begins a change of the ledger by the holder of this lease. Fails with [`Error::Fenced`] when it is not held any
+    /// more; until the commit nobody else can take it.
+    pub async fn write<'l>(&'l self, lease: &'l Lease) -> Result<LedgerTx<'l>, Error> {
+        let mut tx = self.begin(Durability::Relaxed).await?;
+        let select = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND fence = $4 \
+            AND holder = $5 {share}";
+        let values =
+            values![lease.key.organisation, lease.key.project, lease.mailbox, lease.fence, lease.holder.as_str()];
+        if tx.query(select, values).await?.is_empty() {
+            return Err(Error::Fenced);
+        }
+        Ok(LedgerTx { tx, lease })
+    }
+}
+
+/// A change of the ledger. Nothing of it is there before the commit.
+pub struct LedgerTx<'l> {
+    tx: Tx<'l>,
+    lease: &'l Lease,
+}
+
+impl LedgerTx<'_> {
+    fn key(&self) -> (i64, i64) {
+        (self.lease.key.organisation, self.lease.key.project)
+    }
+
+    /// Makes a folder known. Returns its number.
+    pub async fn add_folder(&mut self, new: &NewFolder) -> Result<i64, Error> {
+        let (organisation, project) = self.key();
+        self.tx.alone(Alone::NumberingFolders).await?;
+        let max = "SELECT max(folder) FROM folder WHERE organisation = $1 AND project = $2";
+        let number = crate::project::next(&mut self.tx, max, values![organisation, project]).await?;
+        let insert = "INSERT INTO folder (organisation, project, folder, mailbox, endpoint, kind, path, source_validity, \
+            source_next, source_count, source_change, target_path, target_validity, target_next, target_count, \
+            target_change) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, 0, 0, 0, 0)";
+        let values = values![
+            organisation,
+            project,
+            number,
+            self.lease.mailbox,
+            new.endpoint,
+            new.kind.number(),
+            path_text(&new.path),
+            new.validity as i64,
+            path_text(&new.target_path),
+        ];
+        self.tx.execute(insert, values).await?;
+        Ok(number)
+    }
+
+    /// The folder's items go to another folder of the target from now on.
+    pub async fn set_target_path(&mut self, folder: i64, path: &FolderPath) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET target_path = $4, target_validity = 0, target_next = 0, target_count = 0, \
+            target_change = 0 WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder, path_text(path)]).await.map(|_| ())
+    }
+
+    /// The source does not list the folder any more, or has it under another validity.
+    pub async fn set_gone(&mut self, folder: i64, is_gone: bool) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = if is_gone {
+            "UPDATE folder SET gone_at = {now} WHERE organisation = $1 AND project = $2 AND folder = $3"
+        } else {
+            "UPDATE folder SET gone_at = NULL WHERE organisation = $1 AND project = $2 AND folder = $3"
+        };
+        self.tx.execute(update, values![organisation, project, folder]).await.map(|_| ())
+    }
+
+    /// The folder is read this far: every change the cursor covers has a fate in the ledger.
+    pub async fn set_cursor(&mut self, folder: i64, cursor: &[u8]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET cursor = $4 WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder, cursor]).await.map(|_| ())
+    }
+
+    /// The folder was read completely, and stood so.
+    pub async fn set_source_state(&mut self, folder: i64, state: &FolderState) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET source_next = $4, source_count = $5, source_change = $6 \
+            WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_validity = $7";
+        let values = values![
+            organisation,
+            project,
+            folder,
+            state.next as i64,
+            state.count as i64,
+            state.change as i64,
+            state.validity as i64
+        ];
+        self.tx.execute(update, values).await.map(|_| ())
+    }
+
+    /// Everything in the target folder is accounted for up to this state.
+    pub async fn set_target_state(&mut self, folder: i64, state: &FolderState) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET target_validity = $4, target_next = $5, target_count = $6, target_change = $7 \
+            WHERE organisation = $1 AND project = $2 AND folder = $3";
+        let values = values![
+            organisation,
+            project,
+            folder,
+            state.validity as i64,
+            state.next as i64,
+            state.count as i64,
+            state.change as i64
+        ];
+        self.tx.execute(update, values).await.map(|_| ())
+    }
+
+    /// Writes fates; a later one replaces an earlier one. An item that did not fail has no failure any more.
+    pub async fn add_facts(&mut self, folder: &FolderRow, facts: &[Fact]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let row = |fact: &Fact| {
+            let source_flags = fact.source_flags.to_bytes();
+            let target_flags = fact.target_flags.as_ref().map(Flags::to_bytes).filter(|flags| *flags != source_flags);
+            let canonical = fact.canonical.filter(|canonical| Some(*canonical) != fact.exact);
+            values![
+                organisation,
+                project,
+                folder.endpoint,
+                folder.kind.number(),
+                folder.folder,
+                fact.source_id.as_bytes(),
+                fact.fate.number(),
+                fact.size_bytes as i64,
+                fact.received,
+                fact.exact.map(|digest| digest.as_bytes().to_vec()),
+                canonical.map(|digest| digest.as_bytes().to_vec()),
+                i64::from(model::CANONICAL_VERSION),
+                source_flags,
+                fact.target_id.as_ref().map(|id| id.as_bytes().to_vec()),
+                target_flags,
+                fact.read_back.map(|digest| digest.as_bytes().to_vec()),
+            ]
+        };
+        let insert = "INSERT INTO item (organisation, project, endpoint, kind, folder, source_id, fate, size, received, \
+            exact, canonical, canonical_version, source_flags, target_id, target_flags, read_back) VALUES";
+        let conflict = "ON CONFLICT (organisation, project, endpoint, kind, folder, source_id) DO UPDATE SET \
+            fate = excluded.fate, size = excluded.size, received = excluded.received, exact = excluded.exact, \
+            canonical = excluded.canonical, canonical_version = excluded.canonical_version, \
+            source_flags = excluded.source_flags, target_id = excluded.target_id, target_flags = excluded.target_flags, \
+            read_back = excluded.read_back";
+        self.tx.insert_many(insert, conflict, facts.iter().map(row).collect()).await
+    }
+
+    /// Forgets the failures of items that did not fail this time.
+    pub async fn clear_failures(&mut self, folder: i64, ids: &[ItemId]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let delete =
+                "DELETE FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id = $4";
+            self.tx.execute(delete, values![organisation, project, folder, id.as_bytes()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes flags as last read.
+    pub async fn set_flags(&mut self, folder: &FolderRow, facts: &[FlagFact]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for fact in facts {
+            let source_flags = fact.source_flags.to_bytes();
+            let target_flags = fact.target_flags.as_ref().map(Flags::to_bytes).filter(|flags| *flags != source_flags);
+            let update = "UPDATE item SET source_flags = $7, target_flags = $8 WHERE organisation = $1 AND project = $2 \
+                AND endpoint = $3 AND kind = $4 AND folder = $5 AND source_id = $6";
+            let values = values![
+                organisation,
+                project,
+                folder.endpoint,
+                folder.kind.number(),
+                folder.folder,
+                fact.source_id.as_bytes(),
+                source_flags,
+                target_flags,
+            ];
+            self.tx.execute(update, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Items that the source has no more: their removal from the target waits, their fates are no longer the source's.
+    pub async fn hold_removals(&mut self, folder: &FolderRow, ids: &[ItemId], why: &str) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let insert = "INSERT INTO removal (organisation, project, folder, source_id, fate, exact, target_id, why, at) \
+                SELECT organisation, project, folder, source_id, fate, exact, target_id, $7, {now} FROM item \
+                WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 \
+                AND source_id = $6 AND target_id IS NOT NULL \
+                ON CONFLICT (organisation, project, folder, source_id) DO NOTHING";
+            let values = values![
+                organisation,
+                project,
+                folder.endpoint,
+                folder.kind.number(),
+                folder.folder,
+                id.as_bytes(),
+                why
+            ];
+            self.tx.execute(insert, values).await?;
+        }
+        self.forget_items(folder, ids).await
+    }
+
+    /// Forgets items that the source has no more.
+    pub async fn forget_items(&mut self, folder: &FolderRow, ids: &[ItemId]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let delete = "DELETE FROM item WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 \
+                AND folder = $5 AND source_id = $6";
+            let values =
+                values![organisation, project, folder.endpoint, folder.kind.number(), folder.folder, id.as_bytes()];
+            self.tx.execute(delete, values).await?;
+        }
+        self.clear_failures(folder.folder, ids).await
+    }
+
+    /// Writes a batch that is about to be sent.
+    pub async fn open_intent(
+        &mut self,
+        number: i64,
+        folder: i64,
+        mark: &FolderState,
+        items: &[IntentItem],
+    ) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let insert = "INSERT INTO intent (organisation, project, mailbox, fence, number, folder, mark_validity, mark_next, \
+            mark_count, mark_change, items, opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {now})";
+        let values = values![
+            organisation,
+            project,
+            self.lease.mailbox,
+            self.lease.fence,
+            number,
+            folder,
+            mark.validity as i64,
+            mark.next as i64,
+            mark.count as i64,
+            mark.change as i64,
+            encode(items),
+        ];
+        self.tx.execute(insert, values).await.map(|_| ())
+    }
+
+    /// The outcome of a batch is recorded: it is under way no more.
+    pub async fn close_intent(&mut self, fence: i64, number: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let delete = "DELETE FROM intent WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND fence = $4 \
+            AND number = $5";
+        self.tx.execute(delete, values![organisation, project, self.lease.mailbox, fence, number]).await.map(|_| ())
+    }
+
+    /// The outcome of a batch is recorded, but whoever sent it may still be sending: looked for again so many times.
+    pub async fn watch_intent(&mut self, fence: i64, number: i64, looks_left: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE intent SET looks_left = $6, looked_at = {now} WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3 AND fence = $4 AND number = $5";
+        let values = values![organisation, project, self.lease.mailbox, fence, number, looks_left];
+        self.tx.execute(update, values).await.map(|_| ())
+    }
+
+    /// Writes why items failed. One that failed before counts one more try.
+    pub async fn add_failures(&mut self, folder: i64, failures: &[NewFailure]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for failure in failures {
+            let insert = "INSERT INTO failure (organisation, project, folder, source_id, cause, what, server, policy, \
+                tries, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, {now}, {now}) \
+                ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET cause = excluded.cause, \
+                what = excluded.what, server = excluded.server, policy = excluded.policy, tries = failure.tries + 1, \
+                last_at = excluded.last_at";
+            let values = values![
+                organisation,
+                project,
+                folder,
+                failure.source_id.as_bytes(),
+                failure.cause.code(),
+                failure.what.as_str(),
+                failure.server.as_deref(),
+                failure.policy.as_str(),
+            ];
+            self.tx.execute(insert, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes something that no one may overlook; once, however often it is found.
+    pub async fn add_exception(&mut self, exception: &NewException) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let mailbox = self.lease.mailbox;
+        let known = "UPDATE exception SET open = 1 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND class = $4 AND path = $5 AND what = $6";
+        let (class, path) = (exception.class.code(), path_text(&exception.path));
+        let values = values![organisation, project, mailbox, class, path.as_str(), exception.what.as_str()];
+        if self.tx.execute(known, values).await? > 0 {
+            return Ok(());
+        }
+        let max = "SELECT max(number) FROM exception WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let number = crate::project::next(&mut self.tx, max, values![organisation, project, mailbox]).await?;
+        let insert = "INSERT INTO exception (organisation, project, mailbox, number, class, path, source_id, target_id, \
+            what, at, open) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 1)";
+        let values: Vec<Value> = values![
+            organisation,
+            project,
+            mailbox,
+            number,
+            class,
+            path,
+            exception.source_id.as_ref().map(|id| id.as_bytes().to_vec()),
+            exception.target_id.as_ref().map(|id| id.as_bytes().to_vec()),
+            exception.what.as_str(),
+        ];
+        self.tx.execute(insert, values).await.map(|_| ())
+    }
+
+    /// A pass begins: what was open is open again only if it is found again.
+    pub async fn close_exceptions(&mut self, class: Cause) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE exception SET open = 0 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND class = $4 AND open = 1";
+        self.tx.execute(update, values![organisation, project, self.lease.mailbox, class.code()]).await.map(|_| ())
+    }
+
+    /// Where the mailbox stands.
+    pub async fn set_state(&mut self, state: &MailboxState) -> Result<(), Error> {
+        set_state(&mut self.tx, self.lease, state).await
+    }
+
+    /// Which stores the mailbox's names reach. Fails when another mailbox of the roster reaches one of them: then its
+    /// number is the result.
+    pub async fn set_stores(
+        &mut self,
+        source_store: Option<&str>,
+        target_store: Option<&str>,
+    ) -> Result<Option<i64>, Error> {
+        let (organisation, project) = self.key();
+        let other = "SELECT m.mailbox FROM mailbox m JOIN mailbox me ON me.organisation = m.organisation \
+            AND me.project = m.project AND me.mailbox = $3 WHERE m.organisation = $1 AND m.project = $2 \
+            AND m.mailbox <> $3 AND m.listed = 1 \
+            AND ((m.source_endpoint = me.source_endpoint AND m.source_store = $4) \
+              OR (m.target_endpoint = me.target_endpoint AND m.target_store = $5)) ORDER BY m.mailbox LIMIT 1";
+        // Two that reach one store at the same moment must not both find nobody there.
+        self.tx.alone(Alone::Stores).await?;
+        let values = values![organisation, project, self.lease.mailbox, source_store, target_store];
+        if let Some(row) = self.tx.query(other, values).await?.first() {
+            return Ok(Some(row.int(0)));
+        }
+        let update = "UPDATE mailbox SET source_store = $4, target_store = $5 WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3";
+        self.tx.execute(update, values![organisation, project, self.lease.mailbox, source_store, target_store]).await?;
+        Ok(None)
+    }
+
+    /// Traits (as bits) of items that the target was seen to keep as they are, and of those it was seen to change.
+    pub async fn set_bytes_proved(&mut self, proved: u8, not_kept: u8) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE mailbox SET bytes_proved = $4, bytes_not_kept = $5 WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3";
+        let (proved, not_kept) = (i64::from(proved), i64::from(not_kept));
+        self.tx.execute(update, values![organisation, project, self.lease.mailbox, proved, not_kept]).await.map(|_| ())
+    }
+
+    /// A complete pass has ended; it began then (milliseconds since 1970).
+    pub async fn set_pass(&mut self, began_at: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE mailbox SET pass_began_at = $4, pass_ended_at = {now} WHERE organisation = $1 \
+            AND project = $2 AND mailbox = $3";
+        self.tx.execute(update, values![organisation, project, self.lease.mailbox, began_at]).await.map(|_| ())
+    }
+
+    /// Makes it so.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.tx.commit().await
+    }
+}

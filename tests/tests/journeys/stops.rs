@@ -1,0 +1,252 @@
+//! Stopped anywhere, killed anywhere, frozen anywhere: on real Dovecots.
+
+use std::{
+    process::Command as Process,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use conformance::{
+    proxy::{After, Point, Proxy, Trap},
+    servers::{Dovecot, Format},
+    stop::{Orders, ended},
+};
+use journeys::{
+    judge::{Judge, Verdict},
+    mail::{Folder, Message, fill},
+    project::{Endpoint, Project},
+    stopped::Command,
+    store::{PASSWORD, Store, assert_same_state},
+};
+use tempfile::TempDir;
+
+/// How many stops are tried at a time: most of the time each waits for a server or for the clock.
+const AT_ONCE: u64 = 6;
+/// More people than there are effects.
+const PEOPLE: usize = 260;
+
+/// Twenty-four messages in five folders: some alike, one with a Message-ID that another has too, an empty folder.
+fn mailbox() -> Vec<Folder> {
+    let message = |number: i64, body: &str, flags: &[&'static str]| Message {
+        bytes: format!("Message-ID: <{number}@example.test>\r\nFrom: a@example.test\r\n\r\n{body}\r\n").into_bytes(),
+        flags: flags.to_vec(),
+        received: 1_000_000_000 + number,
+    };
+    let folder = |path: &[&str], messages: Vec<Message>| Folder {
+        path: path.iter().map(|name| (*name).to_owned()).collect(),
+        messages,
+    };
+    let inbox = (0..13).map(|n| message(n, "body", if n % 2 == 0 { &["\\Seen", "Work"] } else { &[] }));
+    let twins = (0..7).map(|_| message(100, "the same", &[])).chain([message(100, "another body", &["\\Flagged"])]);
+    vec![
+        folder(&["INBOX"], inbox.collect()),
+        folder(&["Twins"], twins.collect()),
+        folder(&["a", "b"], vec![message(1, "body", &[]), message(200, "ö", &["\\Draft"])]),
+        folder(&["Entwürfe"], vec![message(300, "", &["\\Answered"])]),
+        folder(&["Empty"], Vec::new()),
+    ]
+}
+
+/// Two Dovecots; on the source everybody has the same mail.
+struct Pair {
+    source: Store,
+    target: Store,
+    names: Vec<String>,
+    folder: TempDir,
+}
+
+impl Pair {
+    fn start() -> Option<Self> {
+        let names: Vec<String> = (0..PEOPLE).map(|n| format!("p{n}")).collect();
+        let people: Vec<&str> = names.iter().map(String::as_str).collect();
+        let source = Store::dovecot(Format::Maildir, &people)?;
+        let target = Store::dovecot(Format::Sdbox, &people)?;
+        source.fill("p0", &mailbox());
+        let Store::Dovecot(dovecot) = &source else { unreachable!("it was just made") };
+        for name in &names[1..] {
+            let mut copy = Process::new("cp");
+            let copied = copy.arg("-a").arg(dovecot.home("p0")).arg(dovecot.home(name)).status().unwrap();
+            assert!(copied.success());
+        }
+        Some(Self { source, target, names, folder: tempfile::tempdir().unwrap() })
+    }
+
+    fn command(&self, person: usize) -> Command {
+        let name = self.names[person].clone();
+        let database = format!("sqlite:{}/{name}.db", self.folder.path().display());
+        let folder = self.folder.path().to_owned();
+        let orders = Orders { database, folder, people: vec![name], ..Orders::default() };
+        Command { orders, ports: [self.source.port(), self.target.port()] }
+    }
+
+    /// Requires that a further run writes nothing.
+    fn is_at_rest(&self, person: usize) {
+        let name = &self.names[person];
+        let state = self.target.state(name);
+        let end = self.command(person).run();
+        assert!(end.finished, "{name}: {}", end.stderr);
+        assert_same_state(&self.target.state(name), &state);
+    }
+
+    /// The verdict over the first of all people.
+    fn judge(&self, people: usize) -> Verdict {
+        let judge = self.names[..people]
+            .iter()
+            .fold(Judge::new(), |judge, name| judge.person(name, self.source.side(name), self.target.side(name)));
+        judge.compare().expect("Python is here")
+    }
+}
+
+/// Does this for each number up to the last, some at a time.
+fn each(last: u64, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(1);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    if number > last {
+                        return;
+                    }
+                    work(number);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn stopped_at_every_effect_and_resumed() {
+    let Some(pair) = Pair::start() else { return };
+    let undisturbed = pair.command(0).run();
+    assert!(undisturbed.finished, "{}", undisturbed.stderr);
+    let moments = undisturbed.moments;
+    println!("{moments} moments, two an effect");
+    assert!((40..PEOPLE as u64).contains(&moments));
+    each(moments, |stop_at| {
+        let mut command = pair.command(stop_at as usize);
+        command.orders.stop_at = stop_at;
+        let stopped = command.run();
+        assert!(stopped.stderr.contains("stopped at"), "{stop_at}: {}", stopped.stderr);
+        let resumed = command.undisturbed().run();
+        assert!(resumed.finished, "after {}: {}", stopped.stderr, resumed.stderr);
+        pair.is_at_rest(stop_at as usize);
+    });
+    let verdict = pair.judge(moments as usize + 1);
+    assert!(verdict.is_equal(), "{verdict:?}");
+}
+
+/// A worker that is frozen past its lease, and thawed once another has finished its work.
+#[test]
+fn frozen_at_every_effect_past_the_lease_and_thawed() {
+    const LEASE: Duration = Duration::from_millis(1_000);
+    let Some(pair) = Pair::start() else { return };
+    let mut counting = pair.command(0);
+    counting.orders.freeze_at = u64::MAX;
+    let moments = counting.run().moments;
+    println!("{moments} moments, three an effect");
+    assert!((60..PEOPLE as u64).contains(&moments));
+    let frozen = AtomicU64::new(0);
+    each(moments, |freeze_at| {
+        let person = freeze_at as usize;
+        let mut command = pair.command(person);
+        (command.orders.freeze_at, command.orders.lease_ms) = (freeze_at, LEASE.as_millis() as i64);
+        let mut child = command.start();
+        let pid = child.id();
+        while !is_stopped(pid) && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        frozen.fetch_add(u64::from(is_stopped(pid)), Ordering::SeqCst);
+        std::thread::sleep(LEASE + LEASE / 3);
+        // Frozen inside a transaction it holds SQLite's one write lock; then the second can only wait for the thaw.
+        let mut second = command.undisturbed().start();
+        let began = Instant::now();
+        while second.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(3) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        signal(pid, "CONT");
+        let first = ended(&child.wait_with_output().unwrap());
+        let second = ended(&second.wait_with_output().unwrap());
+        assert!(second.finished, "{}: {}", first.stderr, second.stderr);
+        // Its last command may have come late: the next runs look for it.
+        for _ in 0..3 {
+            let end = command.undisturbed().run();
+            assert!(end.finished, "{}: {}", first.stderr, end.stderr);
+        }
+        pair.is_at_rest(person);
+    });
+    // On a busy machine a lease may lapse before its time.
+    assert!(frozen.into_inner() > moments * 9 / 10);
+    let verdict = pair.judge(moments as usize + 1);
+    assert!(verdict.is_equal(), "{verdict:?}");
+}
+
+fn is_stopped(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
+fn signal(pid: u32, name: &str) {
+    let _ = Process::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+}
+
+/// The program itself, killed 300 times while an intent of it is open: a hundred times before the CRLF that ends an APPEND
+/// has reached the server, a hundred times before it has answered, a hundred times before that answer was heard.
+#[test]
+fn killed_three_hundred_times_while_an_append_is_under_way() {
+    const PEOPLE: u64 = 30;
+    const POINTS: [Point; 3] = [Point::BeforeEnd, Point::Sent, Point::Answered];
+    let names: Vec<String> = (1..=PEOPLE).map(|n| format!("p{n}")).collect();
+    let people: Vec<&str> = names.iter().map(String::as_str).collect();
+    let users = || Dovecot::builder().users(people.iter().map(|name| (*name, PASSWORD)));
+    let Some(source) = users().format(Format::Mdbox).start() else { return };
+    let Some(target) = users().start() else { return };
+    let kills = AtomicU64::new(0);
+    each(PEOPLE, |number| {
+        let name = &names[number as usize - 1];
+        let mut talk = conformance::talk::Talk::login(source.port(), name, PASSWORD);
+        // Enough folders that there is still something to append after ten kills.
+        let model = mailbox();
+        let folder = |n: usize| Folder { path: vec![format!("Folder {n}")], ..model[n % model.len()].clone() };
+        fill(&mut talk, &(0..30).map(folder).collect::<Vec<_>>());
+        let proxy = Proxy::to(target.port()).imap().start();
+        let project = Project::new(Endpoint::imap(source.port()), Endpoint::imap(proxy.port()))
+            .people(&format!("source,target,source_password,target_password\n{name},{name},{PASSWORD},{PASSWORD}\n"));
+        for kill in 0..10 {
+            let point = POINTS[(number + kill) as usize % POINTS.len()];
+            let pid = Arc::new(Mutex::new(None));
+            let victim = pid.clone();
+            let trap = Trap::on("APPEND", point).nth(1 + kill as u32 % 2);
+            proxy.set(trap, move || {
+                let pid = loop {
+                    if let Some(pid) = *victim.lock().unwrap() {
+                        break pid;
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                };
+                signal(pid, "KILL");
+                After::Cut
+            });
+            let mut child = project.command(&["sync", "--json"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+            *pid.lock().unwrap() = Some(child.id());
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), None, "{name}: not killed at {kill}: nothing was left to append");
+            assert_eq!(proxy.traps_left(), 0);
+            kills.fetch_add(1, Ordering::SeqCst);
+        }
+        let last = project.run(&["sync"]);
+        assert_eq!(last.code, 0, "{name}: {last:?}");
+        let verified = project.run(&["verify"]);
+        assert_eq!(verified.code, 0, "{name}: {verified:?}");
+    });
+    assert_eq!(kills.into_inner(), 300);
+    let side = |port: u16, name: &str| journeys::judge::Side::imap(port, name, PASSWORD);
+    let judge = names
+        .iter()
+        .fold(Judge::new(), |judge, name| judge.person(name, side(source.port(), name), side(target.port(), name)));
+    let verdict = judge.compare().unwrap();
+    assert!(verdict.is_equal(), "{verdict:?}");
+}
