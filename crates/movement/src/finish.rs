@@ -314,7 +314,7 @@ impl Pass<'_> {
         let mark = work.now.unwrap_or_default();
         let state = self.target.state(&path).await.on_target()?;
         let listed = self.target.since(&path, &mark).await.on_target()?;
-        let known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path).await?;
+        let known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path, state.validity).await?;
         let mut unknown: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         let mut facts = Vec::new();
         if self.folders[index].without_id > 0 {

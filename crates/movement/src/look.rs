@@ -94,7 +94,8 @@ impl Pass<'_> {
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        let mut known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path).await?;
+        let mut known =
+            self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path, mark.validity).await?;
         known.extend(self.folders[index].facts.iter().filter_map(|fact| fact.target_id.clone()));
         let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         self.read_target(&path, &unknown).await
@@ -126,7 +127,7 @@ impl Pass<'_> {
         let candidates = self.unknown_items(index, &mark).await?;
         if !candidates.is_empty() {
             let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
-            self.folders[index].ours = self.work.store.former_target_ids(key, mailbox, &path).await?;
+            self.folders[index].ours = self.work.store.former_target_ids(key, mailbox, &path, now.validity).await?;
         }
         let mut pool = Pool::new(candidates);
         self.match_stored_without_id(index, &mut pool).await?;

@@ -27,13 +27,14 @@ fn digest(bytes: Option<&[u8]>) -> Result<Option<Digest>, Error> {
 /// How many items are read at a time where a folder is read whole.
 const PAGE_ITEMS: i64 = 2_000;
 
-/// Reads ids of a target folder (`$4`) of a mailbox (`$3`), of rows for which this holds too.
+/// Reads ids of a target folder (`$4`) of a mailbox (`$3`), of rows for which this holds too. Ids from before the folder was
+/// made anew (with another validity than `$5`) mean nothing in it.
 macro_rules! target_id_select {
     () => {
         "SELECT i.target_id FROM item i JOIN folder f ON f.organisation = i.organisation \
             AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
             WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
-            AND i.target_id IS NOT NULL "
+            AND f.target_validity IN (0, $5) AND i.target_id IS NOT NULL "
     };
 }
 
@@ -174,6 +175,7 @@ impl Store {
         key: ProjectKey,
         mailbox: i64,
         target_path: &FolderPath,
+        validity: u64,
     ) -> Result<HashSet<ItemId>, Error> {
         let select = concat!(
             target_id_select!(),
@@ -181,9 +183,9 @@ impl Store {
             UNION ALL SELECT r.target_id FROM removal r JOIN folder f ON f.organisation = r.organisation \
                 AND f.project = r.project AND f.folder = r.folder \
                 WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
-                AND r.target_id IS NOT NULL"
+                AND f.target_validity IN (0, $5) AND r.target_id IS NOT NULL"
         );
-        self.ids_at(select, key, mailbox, target_path).await
+        self.ids_at(select, key, mailbox, target_path, validity).await
     }
 
     /// The ids under which a folder of the target holds copies that are ours, made of items of folders that the source has no
@@ -193,9 +195,10 @@ impl Store {
         key: ProjectKey,
         mailbox: i64,
         target_path: &FolderPath,
+        validity: u64,
     ) -> Result<HashSet<ItemId>, Error> {
         let select = concat!(target_id_select!(), "AND f.gone_at IS NOT NULL AND i.fate = 1");
-        self.ids_at(select, key, mailbox, target_path).await
+        self.ids_at(select, key, mailbox, target_path, validity).await
     }
 
     async fn ids_at(
@@ -204,8 +207,9 @@ impl Store {
         key: ProjectKey,
         mailbox: i64,
         target_path: &FolderPath,
+        validity: u64,
     ) -> Result<HashSet<ItemId>, Error> {
-        let values = values![key.organisation, key.project, mailbox, path_text(target_path)];
+        let values = values![key.organisation, key.project, mailbox, path_text(target_path), validity as i64];
         let rows = self.database.query(select, values).await?;
         Ok(rows.iter().map(|row| ItemId::new(row.blob(0))).collect())
     }
