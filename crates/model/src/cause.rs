@@ -92,6 +92,8 @@ causes! {
     MixedLineEnds "mixed-line-ends" "The item can't travel as it is; the original stays on the source.";
     /// The item has a byte above 127 in its header, and the target is seen to change such bytes.
     EightBitHeader "eight-bit-header" "Let the target keep such bytes (in Cyrus: munge8bit: no), or agree with the person to leave the item behind.";
+    /// The item was received at a time that is still to come, and the target is seen to put another in its place.
+    FutureDate "future-date" "It is copied once that time has come; or correct its date on the source.";
     /// The item's header holds a line that is no header field, and the target refuses that.
     BrokenHeader "broken-header" "The item can't travel as it is; the original stays on the source.";
     /// The source lists the item but does not give its bytes.

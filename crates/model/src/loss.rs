@@ -16,6 +16,8 @@ pub enum Loss {
     MixedLineEnds,
     /// An item with bytes above 127 in its header, on servers that change them.
     EightBitHeader,
+    /// An item received at a time that is still to come, on servers that put their own time in its place.
+    FutureDate,
     /// An item whose header holds a line that is no header field, on servers that refuse it.
     BrokenHeader,
     /// A folder name with a character that the target does not take.
@@ -32,11 +34,12 @@ pub enum Loss {
 
 impl Loss {
     /// Every loss.
-    pub const EVERY: [Self; 10] = [
+    pub const EVERY: [Self; 11] = [
         Self::Nul,
         Self::BareCr,
         Self::MixedLineEnds,
         Self::EightBitHeader,
+        Self::FutureDate,
         Self::BrokenHeader,
         Self::FolderName,
         Self::SpecialUse,
@@ -52,6 +55,7 @@ impl Loss {
             Self::BareCr => "bare-cr",
             Self::MixedLineEnds => "mixed-line-ends",
             Self::EightBitHeader => "eight-bit-header",
+            Self::FutureDate => "future-date",
             Self::BrokenHeader => "broken-header",
             Self::FolderName => "folder-name",
             Self::SpecialUse => "special-use",
@@ -72,6 +76,10 @@ impl Loss {
             Self::EightBitHeader => {
                 "Where the server changes bytes above 127 in a header (Cyrus does so by default), an item that has some is \
                  not copied; it is listed as failed."
+            }
+            Self::FutureDate => {
+                "Where the server puts its own time in place of one that is still to come (Dovecot does), an item received \
+                 at such a time is not copied until then; it is listed as failed."
             }
             Self::BrokenHeader => {
                 "Where the server refuses a header with a line that is no header field (Cyrus does), such an item is not \

@@ -12,8 +12,9 @@ use store::{Fact, IntentItem};
 
 use crate::failure::{Failure, OnSide};
 use crate::matching::{Candidate, Pool, Wanted};
-use crate::pass::{Flight, FolderWork, Pass, Planned, exception, traits};
+use crate::pass::{Flight, FolderWork, Pass, Planned, exception};
 use crate::reading::{Arrival, next};
+use crate::traits;
 
 impl Pass<'_> {
     /// Sends what is planned for a folder.
@@ -38,7 +39,7 @@ impl Pass<'_> {
 
     /// Traits of these items that the target has not been seen to keep.
     fn to_prove(&self, items: &[Planned]) -> u8 {
-        items.iter().fold(0, |all, item| all | traits::of(&item.found)) & !self.kept
+        items.iter().fold(0, |all, item| all | item.is) & !self.kept
     }
 
     /// Sends what is planned for every folder, and waits for all outcomes.
@@ -159,7 +160,7 @@ impl Pass<'_> {
         for (planned, id) in flight.items.into_iter().zip(ids) {
             if changed.contains(&planned.id) {
                 self.fail_changed(index, &planned);
-                altered = altered.or((traits::of(&planned.found) == traits::PLAIN).then_some(planned.id));
+                altered = altered.or((planned.is == traits::PLAIN).then_some(planned.id));
                 continue;
             }
             items += 1;
@@ -363,7 +364,7 @@ impl Pass<'_> {
     /// items that were changed; their copies are taken away again where that can be done without touching anything else.
     async fn changed_items(&mut self, flight: &Flight, ids: &[Option<ItemId>]) -> Result<HashSet<ItemId>, Failure> {
         let (index, path) = (flight.folder, self.folders[flight.folder].row.target_path.clone());
-        let is_to_prove = |planned: &Planned| traits::of(&planned.found) & flight.to_prove != 0;
+        let is_to_prove = |planned: &Planned| planned.is & flight.to_prove != 0;
         let sent = || flight.items.iter().zip(ids).filter(|(planned, _)| is_to_prove(planned));
         let mut there: Vec<ItemId> = sent().filter_map(|(_, id)| id.clone()).collect();
         if there.len() < sent().count() {
@@ -373,8 +374,8 @@ impl Pass<'_> {
         let mut pool = Pool::new(self.read_target(&path, &there).await?);
         let changed: Vec<(&Planned, &Option<ItemId>)> =
             sent().filter(|(planned, _)| pool.find_same(&wanted(planned)).is_none()).collect();
-        let seen = sent().fold(0, |all, (planned, _)| all | traits::of(&planned.found));
-        let not_kept = changed.iter().fold(0, |all, (planned, _)| all | traits::of(&planned.found));
+        let seen = sent().fold(0, |all, (planned, _)| all | planned.is);
+        let not_kept = changed.iter().fold(0, |all, (planned, _)| all | planned.is);
         self.kept |= seen & !not_kept;
         self.not_kept |= not_kept & !traits::PLAIN;
         let may_remove = !self.work.setting.in_use && self.target.offers().removes_exactly;
@@ -389,7 +390,7 @@ impl Pass<'_> {
             if !removed {
                 let row = &self.folders[index].row;
                 let what = format!(
-                    "item {} of {:?} lies in {:?} with other bytes, which the target has changed",
+                    "item {} of {:?} lies in {:?} with other bytes or another date, which the target has changed",
                     planned.id,
                     row.path.to_string(),
                     path.to_string()
@@ -404,9 +405,10 @@ impl Pass<'_> {
 
     /// An item that the target keeps with other bytes is no copy.
     fn fail_changed(&mut self, index: usize, planned: &Planned) {
-        let cause = if planned.found.eight_bit_header { Cause::EightBitHeader } else { Cause::Altered };
+        let cause = traits::cause(planned.is);
         let from = self.folders[index].row.path.to_string();
-        let what = format!("cannot copy item {} of {from:?}: the target changes its bytes", planned.id);
+        let changes = if cause == Cause::FutureDate { "date" } else { "bytes" };
+        let what = format!("cannot copy item {} of {from:?}: the target changes its {changes}", planned.id);
         let fact = Fact { fate: Fate::Failed, ..copied_fact(planned, None) };
         self.fail(index, fact, cause, what, None, None);
     }

@@ -21,10 +21,12 @@ mod matching;
 mod pass;
 mod prepare;
 mod progress;
+mod reach;
 mod reading;
 mod run;
 mod sides;
 pub mod state;
+mod traits;
 mod verify;
 
 pub use failure::Failure;

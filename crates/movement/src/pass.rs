@@ -23,6 +23,7 @@ use crate::failure::{Failure, OnSide};
 use crate::matching::{Candidate, Found, Pool, Wanted};
 use crate::progress::Progress;
 use crate::reading::{Arrival, Examined, Reader, Task};
+use crate::traits;
 
 /// What a pass works with.
 pub(crate) struct Work {
@@ -41,6 +42,8 @@ pub(crate) struct Work {
     pub(crate) tuning: Tuning,
     pub(crate) setting: Setting,
     pub(crate) dry_run: bool,
+    /// When the pass began, in seconds since 1970.
+    pub(crate) now: i64,
 }
 
 /// Sizes and times of the engine, with their reasons.
@@ -150,6 +153,8 @@ pub(crate) struct Planned {
     pub(crate) then: Option<connector::Cursor>,
     /// It failed before: its failure is cleared when it succeeds.
     pub(crate) failed_before: bool,
+    /// What is special about it: one of [`traits`].
+    pub(crate) is: u8,
 }
 
 impl Planned {
@@ -252,21 +257,6 @@ const LISTED_AT_ONCE: usize = 2_000;
 
 /// Failures that come out the same every time, as long as the target is the same.
 pub(crate) const LASTING: [Cause; 4] = [Cause::Nul, Cause::BareCr, Cause::MixedLineEnds, Cause::EightBitHeader];
-
-/// Traits of items that a target may keep or change, as bits.
-pub(crate) mod traits {
-    use model::Findings;
-
-    /// Nothing special.
-    pub(crate) const PLAIN: u8 = 1;
-    /// Bytes above 127 in the header.
-    pub(crate) const EIGHT_BIT_HEADER: u8 = 2;
-
-    /// The trait of an item with these findings.
-    pub(crate) fn of(found: &Findings) -> u8 {
-        if found.eight_bit_header { EIGHT_BIT_HEADER } else { PLAIN }
-    }
-}
 
 /// Makes a pass: what it did, and why it could not go on, if so.
 pub(crate) async fn pass(
@@ -493,8 +483,9 @@ impl Pass<'_> {
         known: Option<&LedgerItem>,
     ) -> Result<(), Failure> {
         let max = self.target.offers().item_bytes_max;
+        let is = traits::of(&found, item.received.map(|at| at.unix_seconds), self.work.now);
         let verdict = match self.work.policy.judge(&found, &self.work.losses, max) {
-            Verdict::Travels if traits::of(&found) & self.not_kept != 0 => Verdict::CannotBeHeld(Cause::EightBitHeader),
+            Verdict::Travels if is & self.not_kept != 0 => Verdict::CannotBeHeld(traits::cause(is)),
             verdict => verdict,
         };
         let is_new = known.is_none_or(|known| known.fate == Fate::Failed);
@@ -540,6 +531,7 @@ impl Pass<'_> {
                     body: item.body,
                     then,
                     failed_before,
+                    is,
                 };
                 self.plan(index, planned).await?;
             }
@@ -582,6 +574,7 @@ impl Pass<'_> {
             }
             Cause::Nul => "it holds a NUL byte, which the target cannot hold".to_owned(),
             Cause::BareCr => "it holds a CR that no LF follows, which the target cannot hold".to_owned(),
+            Cause::FutureDate => "it was received at a time that is still to come, which the target changes".to_owned(),
             Cause::EightBitHeader => "its header has bytes above 127, which the target changes".to_owned(),
             Cause::MixedLineEnds => "its lines end in more than one way, which the target cannot hold".to_owned(),
             other => other.advice().to_owned(),

@@ -209,7 +209,7 @@ impl Engine {
                 }
                 Err(failure) => {
                     tracing::info!(mailbox, cause = failure.error.cause.code(), %failure, "a pass ended early");
-                    let wait = self.wait_before_next_try(&failure, tries);
+                    let wait = self.wait_before_next_try(&row, &failure, tries);
                     outcome.failure = Some(failure);
                     let Some(wait) = wait else { break };
                     tries += 1;
@@ -243,11 +243,18 @@ impl Engine {
     }
 
     /// How long to wait before trying again; none when trying again is of no use in this run.
-    fn wait_before_next_try(&self, failure: &Failure, tries: u32) -> Option<Duration> {
-        if tries + 1 >= TRIES_MAX || *self.stop.borrow() {
+    fn wait_before_next_try(&self, row: &MailboxRow, failure: &Failure, tries: u32) -> Option<Duration> {
+        let endpoint = match failure.side {
+            Some(Side::Source) => self.endpoints.get(&row.roster.source_endpoint),
+            Some(Side::Target) => self.endpoints.get(&row.roster.target_endpoint),
+            None => None,
+        };
+        let is_away = failure.error.cause == Cause::Connection
+            && endpoint.is_some_and(|endpoint| endpoint.reach.may_come_back(self.clock.since_boot()));
+        if (tries + 1 >= TRIES_MAX && !is_away) || *self.stop.borrow() {
             return None;
         }
-        let usual = self.tuning.retry_wait * 2u32.pow(tries);
+        let usual = self.tuning.retry_wait * 2u32.pow(tries.min(TRIES_MAX));
         match failure.error.retry {
             Retry::Now => Some(usual),
             Retry::Later(None) => Some(usual * 4),
@@ -291,6 +298,7 @@ impl Engine {
             tuning: self.tuning.clone(),
             setting: Setting { in_use: row.roster.target_in_use, retry_failed: first, adopted_follow: false },
             dry_run: self.dry_run,
+            now: self.clock.unix_seconds(),
         };
         pass(&work, source, target).await
     }

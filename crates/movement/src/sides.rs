@@ -3,11 +3,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use connector::{Connector, Declaration, Door, Source, Target};
+use connector::{Clock, Connector, Declaration, Door, Error, Source, Target};
 use store::MailboxRow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::failure::{Failure, OnSide};
+use crate::reach::Reach;
 use crate::run::{Engine, Person};
 
 /// An endpoint with its name.
@@ -18,6 +19,7 @@ pub struct Endpoint {
     /// What opens mailboxes there.
     pub connector: Arc<dyn Connector>,
     seats: Arc<Semaphore>,
+    pub(crate) reach: Reach,
 }
 
 impl Endpoint {
@@ -25,7 +27,7 @@ impl Endpoint {
     /// target of a mailbox.
     pub fn new(name: impl Into<String>, connector: Arc<dyn Connector>, mailboxes_max: Option<usize>) -> Self {
         let max = mailboxes_max.unwrap_or(Semaphore::MAX_PERMITS).clamp(1, Semaphore::MAX_PERMITS);
-        Self { name: name.into(), connector, seats: Arc::new(Semaphore::new(max)) }
+        Self { name: name.into(), connector, seats: Arc::new(Semaphore::new(max)), reach: Reach::default() }
     }
 
     async fn seats(&self, count: u32) -> Result<OwnedSemaphorePermit, Failure> {
@@ -33,6 +35,9 @@ impl Endpoint {
         self.seats.clone().acquire_many_owned(count).await.map_err(closed)
     }
 }
+
+/// What came of opening a side.
+type Opened<T> = Result<T, Error>;
 
 /// Seats at both endpoints of a mailbox; they are given back when this is dropped.
 pub(crate) struct Seats {
@@ -45,6 +50,7 @@ pub(crate) struct Sides<'e> {
     to: &'e Endpoint,
     numbers: (i64, i64),
     person: &'e Person,
+    clock: &'e dyn Clock,
 }
 
 impl Engine {
@@ -59,7 +65,13 @@ impl Engine {
         let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
         match &person.problem {
             Some(problem) => Err(problem.clone()),
-            None => Ok(Sides { from: endpoint(source)?, to: endpoint(target)?, numbers: (source, target), person }),
+            None => Ok(Sides {
+                from: endpoint(source)?,
+                to: endpoint(target)?,
+                numbers: (source, target),
+                person,
+                clock: &*self.clock,
+            }),
         }
     }
 }
@@ -85,20 +97,35 @@ impl Sides<'_> {
     /// Opens the source to read and the target to write.
     pub(crate) async fn open(&self, door: Arc<dyn Door>) -> Result<(Box<dyn Source>, Box<dyn Target>, Seats), Failure> {
         let seats = self.seats().await?;
+        self.may_try()?;
         let (source, target) = tokio::join!(
             self.from.connector.source(&self.person.source),
             self.to.connector.target(&self.person.target, door)
         );
+        let (source, target) = self.tried(source, target);
         Ok((source.on_source()?, target.on_target()?, seats))
     }
 
     /// Opens both to read only: what is done with them can write nothing anywhere.
     pub(crate) async fn open_to_read(&self) -> Result<(Box<dyn Source>, Box<dyn Source>, Seats), Failure> {
         let seats = self.seats().await?;
+        self.may_try()?;
         let (source, target) = tokio::join!(
             self.from.connector.source(&self.person.source),
             self.to.connector.source(&self.person.target)
         );
+        let (source, target) = self.tried(source, target);
         Ok((source.on_source()?, target.on_target()?, seats))
+    }
+
+    fn may_try(&self) -> Result<(), Failure> {
+        let now = self.clock.since_boot();
+        self.from.reach.may_try(&self.from.name, now).on_source()?;
+        self.to.reach.may_try(&self.to.name, now).on_target()
+    }
+
+    fn tried<S, T>(&self, source: Opened<S>, target: Opened<T>) -> (Opened<S>, Opened<T>) {
+        let now = self.clock.since_boot();
+        (self.from.reach.tried(source, now), self.to.reach.tried(target, now))
     }
 }

@@ -19,7 +19,7 @@ use journeys::{
     mail::{Folder, Message, fill},
     project::{Endpoint, Project},
     stopped::Command,
-    store::{PASSWORD, Store, assert_same_state},
+    store::{MIGRATOR, PASSWORD, Store, assert_same_state},
 };
 use tempfile::TempDir;
 
@@ -247,6 +247,37 @@ fn killed_three_hundred_times_while_an_append_is_under_way() {
     let judge = names
         .iter()
         .fold(Judge::new(), |judge, name| judge.person(name, side(source.port(), name), side(target.port(), name)));
+    let verdict = judge.compare().unwrap();
+    assert!(verdict.is_equal(), "{verdict:?}");
+}
+
+/// A server that is restarted costs nobody their place in the run, however many tries that takes.
+#[test]
+fn a_target_that_goes_away_for_a_while_is_waited_for() {
+    const AWAY: Duration = Duration::from_secs(25);
+    let names: Vec<String> = (1..=12).map(|n| format!("p{n}")).collect();
+    let people: Vec<&str> = names.iter().map(String::as_str).collect();
+    let Some(source) = Store::dovecot(Format::Mdbox, &people) else { return };
+    let Some(target) = Store::dovecot(Format::Sdbox, &people) else { return };
+    let proxy = Proxy::to(target.port()).imap().start();
+    let endpoint = Endpoint::imap(proxy.port()).login(MIGRATOR, PASSWORD, "authzid");
+    let project = names.iter().fold(Project::new(source.endpoint(), endpoint), |project, name| {
+        source.fill(name, &mailbox());
+        project.person(name)
+    });
+    let (told, heard) = std::sync::mpsc::channel();
+    proxy.set(Trap::on("APPEND", Point::BeforeEnd).nth(9), move || {
+        told.send(()).unwrap();
+        After::Cut
+    });
+    let sync = project.command(&["sync"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    heard.recv().unwrap();
+    proxy.refuse(true);
+    proxy.cut();
+    std::thread::sleep(AWAY);
+    proxy.refuse(false);
+    assert_eq!(sync.wait_with_output().unwrap().status.code(), Some(0));
+    let judge = names.iter().fold(Judge::new(), |judge, name| judge.person(name, source.side(name), target.side(name)));
     let verdict = judge.compare().unwrap();
     assert!(verdict.is_equal(), "{verdict:?}");
 }
