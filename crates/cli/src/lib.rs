@@ -131,38 +131,56 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         }
         Command::Demo { to } => demo(to.as_deref(), json).await,
         Command::Check { selection } => {
-            let report = open().await?.check(&selection.into(), &environment).await?;
+            let selection = selection.into();
+            let report = using(open().await, async |p| p.check(&selection, &environment).await).await?;
             give("check", &|| show::check(&report), &report);
             Ok(report.exit())
         }
         Command::Discover { selection } => {
             let stop = stop_on_interrupt();
-            let report = open().await?.discover(&selection.into(), &environment, stop).await?;
+            let selection = selection.into();
+            let report = using(open().await, async |p| p.discover(&selection, &environment, stop).await).await?;
             give("discover", &|| show::discover(&report), &report);
             Ok(report.exit())
         }
         Command::Sync { selection, dry_run } => {
-            let (project, selection): (Project, Selection) = (open().await?, selection.into());
+            let selection: Selection = selection.into();
             let (progress, stop) = (Arc::new(Progress::default()), stop_on_interrupt());
-            let shown = show_progress(json || dry_run, progress.clone(), project.overview(&selection).await?);
-            let report = project.sync(&selection, dry_run, &environment, progress, stop).await;
-            shown.end();
-            let report = report?;
+            let work = async |project: &Project| {
+                let shown = show_progress(json || dry_run, progress.clone(), project.overview(&selection).await?);
+                let report = project.sync(&selection, dry_run, &environment, progress, stop).await;
+                shown.end();
+                report
+            };
+            let report = using(open().await, work).await?;
             give("sync", &|| show::sync(&report), &report);
             Ok(report.exit())
         }
         Command::Status { selection } => {
-            let report = Project::open(folder, &environment).await?.status(&selection.into()).await?;
+            let (project, selection) = (Project::open(folder, &environment).await, selection.into());
+            let report = using(project, async |p| p.status(&selection).await).await?;
             give("status", &|| show::status(&report, arguments.verbose > 0), &report);
             Ok(if report.unaccounted == 0 { Exit::Done } else { Exit::WithFailures })
         }
         Command::Verify { selection, sample } => {
             let stop = stop_on_interrupt();
-            let report = open().await?.verify(&selection.into(), sample, &environment, stop).await?;
+            let selection = selection.into();
+            let report = using(open().await, async |p| p.verify(&selection, sample, &environment, stop).await).await?;
             give("verify", &|| show::verify(&report), &report);
             Ok(report.exit())
         }
     }
+}
+
+/// Does something with a project, and closes its database whatever came of it: then one file holds all of it.
+async fn using<R>(
+    project: Result<Project, Error>,
+    work: impl AsyncFnOnce(&Project) -> Result<R, Error>,
+) -> Result<R, Error> {
+    let project = project?;
+    let result = work(&project).await;
+    project.close().await;
+    result
 }
 
 async fn demo(to: Option<&Path>, json: bool) -> Result<Exit, Error> {

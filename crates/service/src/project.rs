@@ -105,6 +105,11 @@ impl Project {
         Ok(Self { config, people, store, key, actor, endpoints, rows })
     }
 
+    /// Closes the database, after what is under way.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
     /// The mailboxes of the roster that are chosen.
     pub(crate) async fn select(&self, selection: &Selection) -> Result<Vec<MailboxRow>, Error> {
         let mut listed = self.store.mailboxes(self.key).await?;

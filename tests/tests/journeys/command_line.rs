@@ -30,6 +30,8 @@ fn both_ways(folder: &Path, code: i32, name: &str, arguments: &[&str]) -> (Strin
     assert_eq!(value["schema"], format!("whimbrel.{name}/1"), "{json:?}");
     let text = Run::of(&mut command());
     assert_eq!(text.code, code, "{arguments:?} {text:?}");
+    // Who copies the database's file has all of it.
+    assert!(!folder.join("whimbrel.db-wal").exists(), "{arguments:?}");
     (text.out + &text.err, value)
 }
 
