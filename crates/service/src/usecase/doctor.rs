@@ -62,6 +62,7 @@ pub async fn doctor(folder: &Path, environment: Environment<'_>) -> DoctorReport
                 movement::state::counted(people, "row")
             ));
             look_at_database(&project, &mut report).await;
+            project.close().await;
             let spool = project.config.file.limits.spool_folder.as_ref();
             let spool = spool.map_or_else(std::env::temp_dir, |path| project.config.path(path));
             look_at_disk(&spool, "temporary files", &mut report);
