@@ -335,6 +335,7 @@ impl Pass<'_> {
             return Ok(refused);
         }
         let mut pool = Pool::new(self.unknown_items(index, &before).await?);
+        self.match_stored_without_id(index, &mut pool).await?;
         let mut rest = Vec::new();
         for (planned, error) in refused {
             match pool.find_same(&wanted(&planned)) {

@@ -6,10 +6,11 @@
 //! items of the source that have no fate yet (found: *adopted*). This does not depend on an open intent, since the last
 //! commits of a ledger may be lost in a power cut.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use connector::Removal;
-use model::{Cause, Fate, FolderState, Scope, Side};
+use model::{Cause, Fate, FolderState, ItemId, Scope, Side};
 use store::{Fact, IntentItem, IntentState};
 
 use crate::failure::{Failure, OnSide};
@@ -141,15 +142,25 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Items that the target stored without telling their ids.
-    async fn match_stored_without_id(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+    /// Items that the target stored without telling their ids: what lies there of them is not there for others.
+    pub(crate) async fn match_stored_without_id(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
         if pool.is_empty() {
             return Ok(());
         }
         let row = self.folders[index].row.clone();
-        for item in self.work.store.items_without_target_id(self.work.key, &row).await? {
+        let stored = self.work.store.items_without_target_id(self.work.key, &row).await?;
+        let facts = &mut self.folders[index].facts;
+        // What is about to be written to the ledger replaces what is there.
+        let pending: HashSet<ItemId> = facts.iter().map(|fact| fact.source_id.clone()).collect();
+        for fact in facts.iter_mut().filter(|fact| fact.fate == Fate::Copied && fact.target_id.is_none()) {
+            if let Some(candidate) = fact.exact.and_then(|exact| pool.find_digest(exact, fact.received)) {
+                fact.target_id = Some(candidate.id);
+                fact.target_flags = Some(candidate.flags);
+            }
+        }
+        for item in stored.into_iter().filter(|item| !pending.contains(&item.source_id)) {
             if let Some(candidate) = item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                self.folders[index].facts.push(known_as(item, candidate));
+                facts.push(known_as(item, candidate));
             }
         }
         Ok(())
