@@ -140,6 +140,9 @@ impl Pass<'_> {
 
     /// Every item of a batch is on the target.
     async fn stored(&mut self, flight: Flight, outcome: Outcome) -> Result<(), Failure> {
+        if let Some(validity) = outcome.validity {
+            self.require_same_target(flight.folder, validity)?;
+        }
         let ids: Vec<Option<ItemId>> = outcome
             .items
             .into_iter()
@@ -246,6 +249,9 @@ impl Pass<'_> {
     /// alone.
     async fn refused(&mut self, flight: Flight, outcome: Outcome) -> Result<(), Failure> {
         let index = flight.folder;
+        if let Some(validity) = outcome.validity {
+            self.require_same_target(index, validity)?;
+        }
         self.folders[index].flights -= 1;
         let (mut stored, mut refused) = (Vec::new(), Vec::new());
         let mut error = None;

@@ -107,16 +107,7 @@ impl Pass<'_> {
         let folder = self.folders[index].row.folder;
         let now = self.target.state(&path).await.on_target()?;
         let recorded = self.folders[index].row.target;
-        if let Some(recorded) = recorded
-            && recorded.validity != now.validity
-        {
-            let what = format!(
-                "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
-                path.to_string()
-            );
-            let error = connector::Error::new(Cause::TargetRenumbered, Scope::Mailbox, what);
-            return Err(Failure { side: Some(Side::Target), error });
-        }
+        self.require_same_target(index, now.validity)?;
         let from_start = FolderState { validity: now.validity, next: 1, count: 0, change: 0 };
         let mut mark = recorded.unwrap_or(from_start);
         for intent in self.intents.iter().filter(|intent| intent.folder == folder) {
@@ -140,6 +131,20 @@ impl Pass<'_> {
             self.record_look(index, now).await?;
         }
         Ok(())
+    }
+
+    /// The target folder must be the one whose ids the ledger holds: in another one they are those of other items.
+    pub(crate) fn require_same_target(&self, index: usize, validity: u64) -> Result<(), Failure> {
+        let work = &self.folders[index];
+        if work.row.target.or(work.now).is_none_or(|known| known.validity == validity) {
+            return Ok(());
+        }
+        let what = format!(
+            "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
+            work.row.target_path.to_string()
+        );
+        let error = connector::Error::new(Cause::TargetRenumbered, Scope::Mailbox, what);
+        Err(Failure { side: Some(Side::Target), error })
     }
 
     /// Items that the target stored without telling their ids: what lies there of them is not there for others.
@@ -316,10 +321,14 @@ impl Pass<'_> {
         self.intents = kept;
         // What is left may be items of the source that have not been read yet: until the folder is complete, a stop must
         // find it unaccounted for.
-        if work.pool.is_empty() {
-            tx.set_target_state(folder, &now).await?;
-            work.row.target = Some(now);
-        }
+        let accounted = match work.row.target {
+            _ if work.pool.is_empty() => now,
+            Some(recorded) => recorded,
+            // Nothing is, but whose ids these are is known.
+            None => FolderState { validity: now.validity, next: 1, ..FolderState::default() },
+        };
+        tx.set_target_state(folder, &accounted).await?;
+        work.row.target = Some(accounted);
         tx.commit().await?;
         if !facts.is_empty() {
             work.is_fresh = false;

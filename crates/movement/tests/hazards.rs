@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use conformance::world::{World, message};
+use conformance::world::{World, contents, message};
+use connector::Effect;
 use connector::memory::{MemoryConnector, MemoryItem, Traits};
-use model::{FolderPath, Loss};
-use movement::RunEnd;
+use model::{Cause, Flags, FolderPath, ItemId, Loss, Phase};
+use movement::{Moment, Probe, RunEnd};
 
 fn twin() -> MemoryItem {
     MemoryItem::message(message(1, "the same"), 5)
@@ -24,6 +26,22 @@ async fn sync_undeclared(world: &World) -> RunEnd {
         endpoint.connector = Arc::new(MemoryConnector::dialling(dial.clone(), traits));
     }
     engine.run(&mailboxes).await
+}
+
+/// Does something once, at a moment of an effect.
+struct At<F: Fn() + Send + Sync> {
+    moment: (Moment, Effect),
+    nth: u64,
+    seen: AtomicU64,
+    act: F,
+}
+
+impl<F: Fn() + Send + Sync> Probe for At<F> {
+    fn at(&self, moment: Moment, effect: Effect) {
+        if (moment, effect) == self.moment && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
+            (self.act)();
+        }
+    }
 }
 
 #[tokio::test]
@@ -58,4 +76,47 @@ async fn equal_messages_that_did_not_fit_are_not_taken_for_those_that_did() {
     world.target.set_quota(None);
     world.sync_well().await;
     assert_eq!(world.target.dump("ann")[&inbox].len(), 12);
+}
+
+#[tokio::test]
+async fn flags_do_not_go_to_items_of_a_target_folder_that_was_made_anew() {
+    let mut world = World::new();
+    world.person("ann");
+    let inbox = FolderPath::inbox();
+    world.source.deliver("ann", &inbox, MemoryItem::message(message(1, "one"), 5));
+    let second = world.source.deliver("ann", &inbox, MemoryItem::message(message(2, "two"), 5));
+    world.sync_well().await;
+    world.target.expunge("ann", &inbox, &ItemId::from_u32(1));
+    world.target.renumber("ann", &inbox);
+    world.target.deliver("ann", &inbox, MemoryItem::message(message(3, "my own"), 5));
+    let before = contents(&world.target, "ann");
+    world.source.set_flags("ann", &inbox, &second, &Flags::of(["\\Deleted"]));
+    let end = world.sync().await;
+    assert_eq!(contents(&world.target, "ann"), before, "the person's own item has the number of the old one");
+    assert_eq!(end.outcomes[0].failure.as_ref().map(|failure| failure.error.cause), Some(Cause::TargetRenumbered));
+}
+
+#[tokio::test]
+async fn a_target_folder_made_anew_while_it_is_written_to_parks_the_mailbox() {
+    let mut world = World::new();
+    world.person("ann");
+    let inbox = FolderPath::inbox();
+    for n in 0..2 {
+        world.source.deliver("ann", &inbox, MemoryItem::message(message(n, "before"), 5));
+    }
+    world.sync_well().await;
+    world.source.deliver("ann", &inbox, MemoryItem::message(message(7, "later"), 5));
+    let target = world.target.clone();
+    world.probe = Arc::new(At {
+        moment: (Moment::AfterCheck, Effect::Append),
+        nth: 1,
+        seen: AtomicU64::new(0),
+        act: move || {
+            target.remove_folder("ann", &FolderPath::inbox());
+            target.add_folder("ann", &FolderPath::inbox());
+        },
+    });
+    let end = world.sync().await;
+    assert_ne!(end.outcomes[0].state.phase, Phase::InStep, "two copies are gone: {end:?}");
+    assert_eq!(end.outcomes[0].failure.as_ref().map(|failure| failure.error.cause), Some(Cause::TargetRenumbered));
 }
