@@ -120,3 +120,31 @@ async fn a_target_folder_made_anew_while_it_is_written_to_parks_the_mailbox() {
     assert_ne!(end.outcomes[0].state.phase, Phase::InStep, "two copies are gone: {end:?}");
     assert_eq!(end.outcomes[0].failure.as_ref().map(|failure| failure.error.cause), Some(Cause::TargetRenumbered));
 }
+
+#[tokio::test]
+async fn a_mailbox_that_comes_back_to_the_roster_does_not_share_a_store() {
+    let mut world = World::new();
+    world.person("ann");
+    world.person("bob");
+    let (engine, _) = world.engine().await;
+    let rows = engine.store.mailboxes(engine.key).await.unwrap();
+    let mut roster: Vec<_> = rows.iter().map(|row| row.roster.clone()).collect();
+    roster[1].target_name = "ann".to_owned();
+    for (name, n) in [("ann", 1), ("bob", 2)] {
+        world.source.deliver(name, &FolderPath::inbox(), MemoryItem::message(message(n, name), 5));
+    }
+    let mut ends = Vec::new();
+    for listed in [&roster[..1], &roster[1..], &roster[..]] {
+        engine.store.enroll(engine.key, listed).await.unwrap();
+        let mut engine = engine.clone();
+        let rows = engine.store.mailboxes(engine.key).await.unwrap();
+        for row in &rows {
+            engine.people.get_mut(&row.mailbox).unwrap().target = connector::Account::named(&row.roster.target_name);
+        }
+        let listed: Vec<i64> = rows.iter().filter(|row| row.listed).map(|row| row.mailbox).collect();
+        ends.push(engine.run(&listed).await);
+    }
+    let causes: Vec<_> =
+        ends[2].outcomes.iter().filter_map(|outcome| Some(outcome.failure.as_ref()?.error.cause)).collect();
+    assert!(causes.contains(&Cause::SharedStore), "{:?}", ends[2]);
+}

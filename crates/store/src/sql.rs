@@ -239,6 +239,8 @@ pub(crate) enum Alone {
     NumberingFolders,
     /// Appending to the audit log.
     Auditing,
+    /// Saying which store a mailbox reaches.
+    NamingStores,
 }
 
 /// A transaction. Rolled back when dropped.

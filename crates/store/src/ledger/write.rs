@@ -343,6 +343,7 @@ impl LedgerTx<'_> {
         target_store: Option<&str>,
     ) -> Result<Option<i64>, Error> {
         let (organisation, project) = self.key();
+        self.tx.alone(Alone::NamingStores).await?;
         let other = "SELECT m.mailbox FROM mailbox m JOIN mailbox me ON me.organisation = m.organisation \
             AND me.project = m.project AND me.mailbox = $3 WHERE m.organisation = $1 AND m.project = $2 \
             AND m.mailbox <> $3 AND m.listed = 1 \
