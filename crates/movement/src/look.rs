@@ -174,18 +174,18 @@ impl Pass<'_> {
     /// Items of batches whose outcome is not known.
     async fn match_open_intents(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
         let folder = self.folders[index].row.folder;
-        let open: Vec<IntentItem> = self
+        let open: Vec<(FolderState, IntentItem)> = self
             .intents
             .iter()
             .filter(|intent| intent.folder == folder && intent.state == IntentState::Open)
-            .flat_map(|intent| intent.items.clone())
+            .flat_map(|intent| intent.items.iter().map(|item| (intent.mark, item.clone())))
             .collect();
-        for item in open {
+        for (mark, item) in open {
             let has_fate = self.has_copy(index, &item).await?;
             if has_fate {
                 continue; // Sent again since, or recorded: another copy of it is a late one.
             }
-            let Some(candidate) = pool.find_digest(item.exact, item.received) else { continue };
+            let Some(candidate) = pool.find_since(&mark, item.exact, item.received) else { continue };
             let work = &mut self.folders[index];
             self.report.copied += 1;
             self.report.bytes += item.size_bytes;
@@ -225,17 +225,17 @@ impl Pass<'_> {
             return Ok(());
         }
         let folder = self.folders[index].row.folder;
-        let sent: Vec<IntentItem> = self
+        let sent: Vec<(FolderState, IntentItem)> = self
             .intents
             .iter()
             .filter(|intent| intent.folder == folder)
-            .flat_map(|intent| intent.items.clone())
+            .flat_map(|intent| intent.items.iter().map(|item| (intent.mark, item.clone())))
             .collect();
-        for item in sent {
+        for (mark, item) in sent {
             if !self.has_copy(index, &item).await? {
                 continue;
             }
-            while let Some(candidate) = pool.find_digest(item.exact, item.received) {
+            while let Some(candidate) = pool.find_since(&mark, item.exact, item.received) {
                 self.late_copy(index, &item, &candidate).await?;
             }
         }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use model::{Digest, Findings, Flags, ItemId};
+use model::{Digest, Findings, Flags, FolderState, ItemId};
 
 /// An item of the target that may be one of ours.
 #[derive(Clone, Debug)]
@@ -98,6 +98,19 @@ impl Pool {
     /// The candidate with these bytes and this date, if there is one left.
     pub(crate) fn find_digest(&mut self, exact: Digest, received: Option<i64>) -> Option<Candidate> {
         let at = |index: &&usize| self.candidates[**index].as_ref().is_some_and(|c| c.received == received);
+        let index = *self.by_exact.get(&exact)?.iter().find(at)?;
+        self.candidates[index].take()
+    }
+
+    /// The same, among those that came since the folder stood at this mark: a batch sent after it put nothing else there.
+    /// Ids that are no numbers don't tell.
+    pub(crate) fn find_since(&mut self, mark: &FolderState, exact: Digest, received: Option<i64>) -> Option<Candidate> {
+        let at = |index: &&usize| {
+            self.candidates[**index].as_ref().is_some_and(|candidate| {
+                let is_since = candidate.id.as_u32().is_none_or(|id| u64::from(id) >= mark.next);
+                candidate.received == received && is_since
+            })
+        };
         let index = *self.by_exact.get(&exact)?.iter().find(at)?;
         self.candidates[index].take()
     }

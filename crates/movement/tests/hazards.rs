@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use conformance::world::{World, contents, message};
 use connector::Effect;
-use connector::memory::{MemoryConnector, MemoryItem, Traits};
+use connector::memory::{FaultyDial, MemoryConnector, MemoryItem, Traits};
 use model::{Cause, Flags, FolderPath, ItemId, Loss, Phase};
 use movement::{Moment, Probe, RunEnd};
 
@@ -147,4 +147,31 @@ async fn a_mailbox_that_comes_back_to_the_roster_does_not_share_a_store() {
     let causes: Vec<_> =
         ends[2].outcomes.iter().filter_map(|outcome| Some(outcome.failure.as_ref()?.error.cause)).collect();
     assert!(causes.contains(&Cause::SharedStore), "{:?}", ends[2]);
+}
+
+#[tokio::test]
+async fn what_lay_on_the_target_before_a_batch_is_not_taken_for_its_outcome() {
+    for traits in [Traits::default(), Traits { removes_exactly: false, ..Traits::default() }] {
+        let mut moments = 1;
+        let mut break_at = 0;
+        while break_at <= moments {
+            let mut world = World::with(Traits::default(), traits.clone());
+            world.person("ann");
+            world.in_use("ann");
+            let inbox = FolderPath::inbox();
+            let own = MemoryItem { flags: Flags::of(["Mine"]), ..twin() };
+            world.target.deliver("ann", &inbox, own);
+            world.source.deliver("ann", &inbox, twin());
+            world.source.deliver("ann", &inbox, twin());
+            let faulty = FaultyDial::new(world.target_dial.clone(), break_at);
+            world.target_dial = Arc::new(faulty.clone());
+            world.sync_well().await;
+            let there = contents(&world.target, "ann").remove(&inbox).unwrap();
+            assert_eq!(there.len(), 2, "broken at {break_at} of {moments}: one was there, one was to be added");
+            let tally = world.tally().await;
+            assert_eq!((tally.adopted, tally.copied), (1, 1), "broken at {break_at} of {moments}");
+            moments = moments.max(faulty.moments());
+            break_at += 1;
+        }
+    }
 }
