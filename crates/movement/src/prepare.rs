@@ -184,6 +184,12 @@ impl Pass<'_> {
         for work in &mut self.folders {
             work.listed = there.get(&work.row.target_path).and_then(|folder| folder.state);
         }
+        // Said at once: otherwise a folder that did not change at the source would be in step with one that lost its items.
+        for index in 0..self.folders.len() {
+            if let Some(listed) = self.folders[index].listed {
+                self.require_same_target(index, listed.validity)?;
+            }
+        }
         Ok(())
     }
 

@@ -175,3 +175,23 @@ async fn what_lay_on_the_target_before_a_batch_is_not_taken_for_its_outcome() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_target_folder_made_anew_between_two_runs_is_not_in_step() {
+    for is_made_again in [true, false] {
+        let mut world = World::new();
+        world.person("ann");
+        let folder = FolderPath::new(["Letters"]);
+        for n in 0..3 {
+            world.source.deliver("ann", &folder, MemoryItem::message(message(n, "x"), 5));
+        }
+        world.sync_well().await;
+        world.target.remove_folder("ann", &folder);
+        if is_made_again {
+            world.target.add_folder("ann", &folder);
+        }
+        let end = world.sync().await;
+        let cause = end.outcomes[0].failure.as_ref().map(|failure| failure.error.cause);
+        assert_eq!((cause, end.outcomes[0].state.phase), (Some(Cause::TargetRenumbered), Phase::Copying), "{end:?}");
+    }
+}
