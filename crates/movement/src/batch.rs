@@ -119,9 +119,13 @@ impl Pass<'_> {
         if refusal(&outcome).is_none() {
             return self.stored(flight, outcome).await;
         }
-        // The others on their way first: nothing else may be asked of the target before.
+        // The others on their way first: nothing else may be asked of the target before. The cursor stays before what was
+        // refused until that has a fate.
         let mut refused = vec![(flight, outcome)];
-        while let Some(flight) = self.flights.pop_front() {
+        while let Some(mut flight) = self.flights.pop_front() {
+            if refused.iter().any(|(earlier, _)| earlier.folder == flight.folder) {
+                flight.items.iter_mut().for_each(|item| item.then = None);
+            }
             let outcome = self.target.outcome().await.on_target()?;
             if let Some(error) = doubt(&outcome) {
                 return Err(Failure { side: Some(Side::Target), error });

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_trait::async_trait;
 use conformance::world::{World, contents, message};
 use connector::Effect;
-use connector::memory::{FaultyDial, MemoryConnector, MemoryItem, Traits};
-use model::{Cause, Flags, FolderPath, ItemId, Loss, Phase};
+use connector::memory::{Dial, FaultyDial, MemoryConnector, MemoryItem, Traits, Wire};
+use model::{Cause, Flags, FolderPath, ItemId, Loss, Phase, Scope};
 use movement::{Moment, Probe, RunEnd};
 
 fn twin() -> MemoryItem {
@@ -193,5 +194,51 @@ async fn a_target_folder_made_anew_between_two_runs_is_not_in_step() {
         let end = world.sync().await;
         let cause = end.outcomes[0].failure.as_ref().map(|failure| failure.error.cause);
         assert_eq!((cause, end.outcomes[0].state.phase), (Some(Cause::TargetRenumbered), Phase::Copying), "{end:?}");
+    }
+}
+
+/// Lets one connection through; every later one is refused.
+struct Once(Arc<dyn Dial>, AtomicU64);
+
+#[async_trait]
+impl Dial for Once {
+    async fn dial(&self) -> Result<Box<dyn Wire>, connector::Error> {
+        if self.1.fetch_add(1, Ordering::SeqCst) > 0 {
+            return Err(connector::Error::new(Cause::Login, Scope::Mailbox, "no more than one connection"));
+        }
+        self.0.dial().await
+    }
+}
+
+fn breaks_for_good(world: &mut World, at: u64) -> FaultyDial {
+    let faulty = FaultyDial::new(Arc::new(Once(world.target_dial.clone(), AtomicU64::new(0))), at);
+    world.target_dial = Arc::new(faulty.clone());
+    faulty
+}
+
+#[tokio::test]
+async fn a_cursor_never_moves_past_an_item_without_a_fate() {
+    let inbox = FolderPath::inbox();
+    for break_at in 1.. {
+        let mut world = World::with(Traits::default(), Traits { refuses: vec![Loss::Nul], ..Traits::default() });
+        world.person("ann");
+        for n in 0..20 {
+            let body = if n == 7 { "nul \0" } else { "x" };
+            world.source.deliver("ann", &inbox, MemoryItem::message(message(n, body), 5));
+        }
+        let faulty = breaks_for_good(&mut world, break_at);
+        sync_undeclared(&world).await;
+        let (engine, mailboxes) = world.engine().await;
+        for folder in engine.store.folders(engine.key, mailboxes[0]).await.unwrap() {
+            // The cursor of the platform in memory: validity, then the first id that is not covered.
+            let Some(cursor) = &folder.cursor else { continue };
+            let next = u32::from_be_bytes(cursor[8..12].try_into().unwrap());
+            let items = engine.store.items(engine.key, &folder).next().await.unwrap();
+            let with_fate = items.iter().filter(|item| item.source_id < ItemId::from_u32(next)).count();
+            assert_eq!(with_fate, next as usize - 1, "broken at {break_at}: the cursor covers all before {next}");
+        }
+        if faulty.moments() < break_at {
+            break;
+        }
     }
 }
