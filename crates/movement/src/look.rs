@@ -70,7 +70,14 @@ impl Pass<'_> {
                 && self.folders[index].unusable.is_none()
             {
                 self.wait_for_last_bytes(folder).await?;
-                self.match_unknown(index).await?;
+                match self.match_unknown(index).await {
+                    // Without the folder there is nothing in it.
+                    Err(failure) if failure.error.cause == Cause::Missing && self.folders[index].row.is_gone => {
+                        let known = self.folders[index].row.target.unwrap_or_default();
+                        self.record_look(index, known).await?;
+                    }
+                    matched => matched?,
+                }
             }
         }
         Ok(())
@@ -97,6 +104,10 @@ impl Pass<'_> {
         }
         let mut known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path).await?;
         known.extend(self.folders[index].facts.iter().filter_map(|fact| fact.target_id.clone()));
+        if self.folders[index].row.is_gone {
+            // Nobody takes them over in this look: it is only for batches.
+            known.extend(self.work.store.former_target_ids(self.work.key, self.work.mailbox.mailbox, &path).await?);
+        }
         let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         self.read_target(&path, &unknown).await
     }
@@ -248,8 +259,13 @@ impl Pass<'_> {
         let may_remove = candidate.flags == item.flags
             && !self.work.setting.in_use
             && self.target.offers().removes_exactly
+            && !row.is_gone
             && !self.work.dry_run;
-        let removed = if may_remove && self.other_copy_is_whole(index, item).await? {
+        let other = self.copy_in_ledger(index, item).await?;
+        if other.as_ref() == Some(&candidate.id) {
+            return Ok(()); // It is the only one.
+        }
+        let removed = if may_remove && self.is_whole(index, item, other).await? {
             let ids = [candidate.id.clone()];
             let removed = self.target.remove(&path, &ids, None).await.on_target()?;
             matches!(removed.first(), Some(Removal::Gone))
@@ -271,21 +287,23 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Is the copy that the ledger holds of this item there, with all its bytes?
-    async fn other_copy_is_whole(&mut self, index: usize, item: &IntentItem) -> Result<bool, Failure> {
+    /// The id of the copy that the ledger holds of this item, or is about to.
+    async fn copy_in_ledger(&mut self, index: usize, item: &IntentItem) -> Result<Option<ItemId>, Failure> {
         let work = &self.folders[index];
-        let path = work.row.target_path.clone();
         let pending = work.facts.iter().find(|fact| fact.source_id == item.source_id);
-        let id = match pending.and_then(|fact| fact.target_id.clone()) {
-            Some(id) => Some(id),
-            None => {
-                let id = &item.source_id;
-                let known = self.work.store.items_between(self.work.key, &work.row, id, id).await?;
-                known.into_iter().find_map(|known| known.target_id)
-            }
-        };
-        let Some(id) = id else { return Ok(false) };
-        let copy = self.read_target(&path, &[id]).await?;
+        if let Some(id) = pending.and_then(|fact| fact.target_id.clone()) {
+            return Ok(Some(id));
+        }
+        let id = &item.source_id;
+        let known = self.work.store.items_between(self.work.key, &work.row, id, id).await?;
+        Ok(known.into_iter().find_map(|known| known.target_id))
+    }
+
+    /// Is this copy there, with all the bytes of the item?
+    async fn is_whole(&mut self, index: usize, item: &IntentItem, copy: Option<ItemId>) -> Result<bool, Failure> {
+        let path = self.folders[index].row.target_path.clone();
+        let Some(copy) = copy else { return Ok(false) };
+        let copy = self.read_target(&path, &[copy]).await?;
         Ok(copy.iter().any(|copy| copy.found.exact == item.exact))
     }
 

@@ -238,6 +238,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) folders: Vec<FolderWork>,
     pub(crate) flights: VecDeque<Flight>,
     pub(crate) intents: Vec<BatchIntent>,
+    /// Of folders that the source has no more, or has numbered anew: those with batches that are looked for.
+    pub(crate) left_behind: Vec<FolderRow>,
     pub(crate) next_number: i64,
     /// Traits of items that the target was seen to keep, and those it was seen to change.
     pub(crate) kept: u8,
@@ -279,6 +281,7 @@ pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn T
         flights: VecDeque::new(),
         next_number: mine.map(|intent| intent.number + 1).max().unwrap_or(1),
         intents,
+        left_behind: Vec::new(),
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,
         report: Report::default(),

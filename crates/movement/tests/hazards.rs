@@ -242,3 +242,54 @@ async fn a_cursor_never_moves_past_an_item_without_a_fate() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_batch_in_doubt_is_settled_although_its_folder_is_numbered_anew_or_gone() {
+    let folder = FolderPath::new(["Old"]);
+    for (is_gone, is_gone_there) in [(false, false), (true, false), (true, true)] {
+        let mut in_doubt = 0;
+        for break_at in 1.. {
+            let mut world = World::new();
+            world.person("ann");
+            for n in 0..3 {
+                world.source.deliver("ann", &folder, MemoryItem::message(message(n, "x"), 5));
+            }
+            let faulty = breaks_for_good(&mut world, break_at);
+            world.sync().await;
+            world.target_dial = Arc::new(world.target.clone());
+            if faulty.moments() < break_at {
+                break;
+            }
+            let (engine, mailboxes) = world.engine().await;
+            let intents = engine.store.intents(engine.key, mailboxes[0]).await.unwrap();
+            if intents.is_empty() {
+                continue;
+            }
+            in_doubt += 1;
+            if is_gone {
+                world.source.remove_folder("ann", &folder);
+            } else {
+                world.source.renumber("ann", &folder);
+            }
+            if is_gone_there {
+                world.target.remove_folder("ann", &folder);
+            }
+            let mut end = world.sync_well().await;
+            for _ in 0..4 {
+                end = world.sync_well().await;
+            }
+            assert_eq!(end.outcomes[0].state.phase, Phase::InStep, "gone: {is_gone}, broken at {break_at}: {end:?}");
+            assert!(engine.store.intents(engine.key, mailboxes[0]).await.unwrap().is_empty());
+            if is_gone && !is_gone_there {
+                let there = world.target.dump("ann").get(&folder).map_or(0, std::collections::BTreeMap::len);
+                let tallies = engine.store.tallies(engine.key, mailboxes[0]).await.unwrap();
+                let known: u64 = tallies.iter().map(|(_, tally)| tally.copied).sum();
+                assert_eq!(known, there as u64, "what was written is in the ledger");
+            }
+            if !is_gone {
+                world.assert_same("ann");
+            }
+        }
+        assert!(in_doubt > 0);
+    }
+}
