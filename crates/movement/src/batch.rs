@@ -229,6 +229,7 @@ impl Pass<'_> {
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&work.row, &facts).await?;
         tx.clear_failures(work.row.folder, &cleared).await?;
+        tx.drop_removals(work.row.folder, &std::mem::take(&mut work.taken_back)).await?;
         tx.add_failures(work.row.folder, &failures).await?;
         for exception in &exceptions {
             tx.add_exception(exception).await?;

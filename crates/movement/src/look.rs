@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use connector::Removal;
-use model::{Cause, Fate, FolderState, ItemId, Scope, Side};
+use model::{Cause, Fate, Findings, FolderState, ItemId, Scope, Side};
 use store::{Fact, IntentItem, IntentState};
 
 use crate::failure::{Failure, OnSide};
@@ -285,6 +285,27 @@ impl Pass<'_> {
         let (source_id, target_id) = (Some(item.source_id.clone()), Some(candidate.id.clone()));
         self.folders[index].exceptions.push(exception(Cause::LeaseLapsed, &row, source_id, target_id, what));
         Ok(())
+    }
+
+    /// The copy of an item that the source had no more and lists again: it lies there still, and is not copied again.
+    pub(crate) async fn take_back(
+        &mut self,
+        index: usize,
+        id: &ItemId,
+        found: &Findings,
+    ) -> Result<Option<Candidate>, Failure> {
+        let folder = self.folders[index].row.folder;
+        let held = self.removals.get(&(folder, id.clone())).filter(|held| held.exact == Some(found.exact));
+        let Some(copy) = held.and_then(|held| held.target_id.clone()) else { return Ok(None) };
+        self.drain().await?;
+        let path = self.folders[index].row.target_path.clone();
+        let there = self.read_target(&path, &[copy]).await?.pop().filter(|copy| copy.found.exact == found.exact);
+        if let Some(copy) = &there {
+            let work = &mut self.folders[index];
+            work.ours.insert(copy.id.clone());
+            work.taken_back.push(id.clone());
+        }
+        Ok(there)
     }
 
     /// The id of the copy that the ledger holds of this item, or is about to.

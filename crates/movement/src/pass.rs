@@ -14,8 +14,8 @@ use model::{
     Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side, Verdict,
 };
 use store::{
-    Fact, FlagFact, FolderRow, Intent as BatchIntent, Lease, LedgerItem, MailboxRow, NewException, NewFailure,
-    ProjectKey, Store,
+    Fact, FlagFact, FolderRow, HeldRemoval, Intent as BatchIntent, Lease, LedgerItem, MailboxRow, NewException,
+    NewFailure, ProjectKey, Store,
 };
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, Setting, decide};
@@ -190,6 +190,8 @@ pub(crate) struct FolderWork {
     pub(crate) facts: Vec<Fact>,
     pub(crate) failures: Vec<NewFailure>,
     pub(crate) cleared: Vec<ItemId>,
+    /// Of these items the removal does not wait any more.
+    pub(crate) taken_back: Vec<ItemId>,
     pub(crate) exceptions: Vec<NewException>,
     /// Read this far, as of the facts above.
     pub(crate) cursor: Option<connector::Cursor>,
@@ -240,6 +242,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) intents: Vec<BatchIntent>,
     /// Of folders that the source has no more, or has numbered anew: those with batches that are looked for.
     pub(crate) left_behind: Vec<FolderRow>,
+    /// Removals that wait, by folder and item.
+    pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
     pub(crate) next_number: i64,
     /// Traits of items that the target was seen to keep, and those it was seen to change.
     pub(crate) kept: u8,
@@ -273,6 +277,7 @@ pub(crate) mod traits {
 /// Makes a pass.
 pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn Target>) -> Result<Report, Failure> {
     let intents = work.store.intents(work.key, work.mailbox.mailbox).await?;
+    let removals = work.store.held_removals(work.key, work.mailbox.mailbox).await?;
     let mine = intents.iter().filter(|intent| intent.fence == work.lease.fence);
     let mut pass = Pass {
         work,
@@ -282,6 +287,7 @@ pub(crate) async fn pass(work: &Work, source: Box<dyn Source>, target: Box<dyn T
         next_number: mine.map(|intent| intent.number + 1).max().unwrap_or(1),
         intents,
         left_behind: Vec::new(),
+        removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,
         report: Report::default(),
@@ -495,6 +501,10 @@ impl Pass<'_> {
             verdict => verdict,
         };
         let is_new = known.is_none_or(|known| known.fate == Fate::Failed);
+        let is_unusable = self.folders[index].unusable.is_some();
+        let mut candidate =
+            if known.is_none() && !is_unusable { self.take_back(index, &item.id, &found).await? } else { None };
+        let mut on_target = if candidate.is_some() { OnTarget::Theirs } else { OnTarget::Unknown };
         let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
         let work = &mut self.folders[index];
         if let Some(error) = &work.unusable {
@@ -504,9 +514,7 @@ impl Pass<'_> {
             self.fail(index, fact, cause, what, server, item.then);
             return Ok(());
         }
-        let mut candidate = None;
-        let mut on_target = OnTarget::Unknown;
-        if is_new && !work.not_there.remove(&item.id) {
+        if is_new && candidate.is_none() && !work.not_there.remove(&item.id) {
             let wanted =
                 Wanted { found: &found, received: item.received.map(|at| at.unix_seconds), flags: &item.flags };
             match work.pool.find(&wanted) {

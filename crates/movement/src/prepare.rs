@@ -309,6 +309,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         facts: Vec::new(),
         failures: Vec::new(),
         cleared: Vec::new(),
+        taken_back: Vec::new(),
         exceptions: Vec::new(),
         cursor: None,
         flag_changes: Vec::new(),

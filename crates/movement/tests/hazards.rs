@@ -293,3 +293,26 @@ async fn a_batch_in_doubt_is_settled_although_its_folder_is_numbered_anew_or_gon
         assert!(in_doubt > 0);
     }
 }
+
+#[tokio::test]
+async fn an_item_that_the_source_lists_again_is_not_copied_again() {
+    for traits in [Traits::default(), Traits { tells_gone: false, ..Traits::default() }, Traits::poor()] {
+        let mut world = World::with(traits, Traits::default());
+        world.person("ann");
+        let inbox = FolderPath::inbox();
+        let ids: Vec<ItemId> =
+            (0..4).map(|n| world.source.deliver("ann", &inbox, MemoryItem::message(message(n, "x"), 5))).collect();
+        world.sync_well().await;
+        world.source.expunge("ann", &inbox, &ids[1]);
+        world.sync_well().await;
+        let seen = MemoryItem { flags: Flags::of(["\\Seen"]), ..MemoryItem::message(message(1, "x"), 5) };
+        world.source.put_back("ann", &inbox, &ids[1], seen);
+        let end = world.sync_well().await;
+        assert_eq!(end.outcomes[0].report.copied, 0);
+        world.assert_same("ann");
+        let (engine, mailboxes) = world.engine().await;
+        assert!(engine.store.held_removals(engine.key, mailboxes[0]).await.unwrap().is_empty());
+        let tally = world.tally().await;
+        assert_eq!((tally.source, tally.copied), (4, 4));
+    }
+}
