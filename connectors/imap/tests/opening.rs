@@ -668,6 +668,21 @@ async fn folders_are_the_persons_own_and_views_are_left_out() {
 }
 
 #[tokio::test]
+async fn what_is_important_is_a_view_only_where_messages_have_labels() {
+    for (labels, shown) in [(" X-GM-EXT-1", 1), ("", 2)] {
+        let server = Server::start(&format!("{RICH}{labels}"), |mut talk| async move {
+            talk.greet().await;
+            while let Some(asked) = talk.until_any(&["LIST"]).await {
+                talk.lines(&["* LIST () \"/\" INBOX", "* LIST (\\Important) \"/\" \"Ward round\""]).await;
+                talk.done(&asked).await;
+            }
+        })
+        .await;
+        assert_eq!(server.source().await.folders().await.unwrap().len(), shown);
+    }
+}
+
+#[tokio::test]
 async fn a_poor_server_is_asked_with_lsub_and_status() {
     let server = Server::start(POOR, |mut talk| async move {
         talk.greet().await;

@@ -120,9 +120,13 @@ impl Pass<'_> {
         if refusal(&outcome).is_none() {
             return self.stored(flight, outcome).await;
         }
-        // The others on their way first: nothing else may be asked of the target before.
+        // The others on their way first: nothing else may be asked of the target before. The cursor stays before what was
+        // refused until that has a fate.
         let mut refused = vec![(flight, outcome)];
-        while let Some(flight) = self.flights.pop_front() {
+        while let Some(mut flight) = self.flights.pop_front() {
+            if refused.iter().any(|(earlier, _)| earlier.folder == flight.folder) {
+                flight.items.iter_mut().for_each(|item| item.then = None);
+            }
             let outcome = self.target.outcome().await.on_target()?;
             if let Some(error) = doubt(&outcome) {
                 return Err(Failure { side: Some(Side::Target), error });
@@ -141,6 +145,9 @@ impl Pass<'_> {
 
     /// Every item of a batch is on the target.
     async fn stored(&mut self, flight: Flight, outcome: Outcome) -> Result<(), Failure> {
+        if let Some(validity) = outcome.validity {
+            self.require_same_target(flight.folder, validity)?;
+        }
         let ids: Vec<Option<ItemId>> = outcome
             .items
             .into_iter()
@@ -223,6 +230,7 @@ impl Pass<'_> {
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&work.row, &facts).await?;
         tx.clear_failures(work.row.folder, &cleared).await?;
+        tx.drop_removals(work.row.folder, &std::mem::take(&mut work.taken_back)).await?;
         tx.add_failures(work.row.folder, &failures).await?;
         for exception in &exceptions {
             tx.add_exception(exception).await?;
@@ -247,6 +255,9 @@ impl Pass<'_> {
     /// alone.
     async fn refused(&mut self, flight: Flight, outcome: Outcome) -> Result<(), Failure> {
         let index = flight.folder;
+        if let Some(validity) = outcome.validity {
+            self.require_same_target(index, validity)?;
+        }
         self.folders[index].flights -= 1;
         let (mut stored, mut refused) = (Vec::new(), Vec::new());
         let mut error = None;
@@ -336,6 +347,7 @@ impl Pass<'_> {
             return Ok(refused);
         }
         let mut pool = Pool::new(self.unknown_items(index, &before).await?);
+        self.match_stored_without_id(index, &mut pool).await?;
         let mut rest = Vec::new();
         for (planned, error) in refused {
             match pool.find_same(&wanted(&planned)) {

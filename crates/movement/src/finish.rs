@@ -252,7 +252,8 @@ impl Pass<'_> {
         let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &LASTING).await?;
         let work = &mut self.folders[index];
         for id in failed {
-            if !work.read_ids.contains(&id) && !work.read_again.contains(&id) {
+            // One that is there twice is read once.
+            if !work.read_ids.contains(&id) {
                 work.read_again.push(id);
             }
         }
@@ -290,6 +291,8 @@ impl Pass<'_> {
         }
         self.commit(index, &[]).await?;
         let (path, row) = (self.folders[index].row.target_path.clone(), self.folders[index].row.clone());
+        let validity = self.target.state(&path).await.on_target()?.validity;
+        self.require_same_target(index, validity)?;
         for changes in changes.chunks(FLAG_CHANGES) {
             let (facts, changes): (Vec<FlagFact>, Vec<FlagChange>) = changes.iter().cloned().unzip();
             let now = self.target.change_flags(&path, &changes).await.on_target()?;
@@ -313,6 +316,7 @@ impl Pass<'_> {
         let (path, row) = (work.row.target_path.clone(), work.row.clone());
         let mark = work.now.unwrap_or_default();
         let state = self.target.state(&path).await.on_target()?;
+        self.require_same_target(index, state.validity)?;
         let listed = self.target.since(&path, &mark).await.on_target()?;
         let known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path, state.validity).await?;
         let mut unknown: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();

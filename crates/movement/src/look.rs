@@ -6,10 +6,11 @@
 //! items of the source that have no fate yet (found: *adopted*). This does not depend on an open intent, since the last
 //! commits of a ledger may be lost in a power cut.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use connector::Removal;
-use model::{Cause, Fate, FolderState, Scope, Side};
+use model::{Cause, Fate, Findings, FolderState, ItemId, Scope, Side};
 use store::{Fact, IntentItem, IntentState};
 
 use crate::failure::{Failure, OnSide};
@@ -69,7 +70,14 @@ impl Pass<'_> {
                 && self.folders[index].unusable.is_none()
             {
                 self.wait_for_last_bytes(folder).await?;
-                self.match_unknown(index).await?;
+                match self.match_unknown(index).await {
+                    // Without the folder there is nothing in it.
+                    Err(failure) if failure.error.cause == Cause::Missing && self.folders[index].row.is_gone => {
+                        let known = self.folders[index].row.target.unwrap_or_default();
+                        self.record_look(index, known).await?;
+                    }
+                    matched => matched?,
+                }
             }
         }
         Ok(())
@@ -94,9 +102,13 @@ impl Pass<'_> {
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        let mut known =
-            self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path, mark.validity).await?;
+        let (store, key, mailbox) = (&self.work.store, self.work.key, self.work.mailbox.mailbox);
+        let mut known = store.target_ids(key, mailbox, &path, mark.validity).await?;
         known.extend(self.folders[index].facts.iter().filter_map(|fact| fact.target_id.clone()));
+        if self.folders[index].row.is_gone {
+            // Nobody takes them over in this look: it is only for batches.
+            known.extend(store.former_target_ids(key, mailbox, &path, mark.validity).await?);
+        }
         let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         self.read_target(&path, &unknown).await
     }
@@ -107,16 +119,7 @@ impl Pass<'_> {
         let folder = self.folders[index].row.folder;
         let now = self.target.state(&path).await.on_target()?;
         let recorded = self.folders[index].row.target;
-        if let Some(recorded) = recorded
-            && recorded.validity != now.validity
-        {
-            let what = format!(
-                "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
-                path.to_string()
-            );
-            let error = connector::Error::new(Cause::TargetRenumbered, Scope::Mailbox, what);
-            return Err(Failure { side: Some(Side::Target), error });
-        }
+        self.require_same_target(index, now.validity)?;
         let from_start = FolderState { validity: now.validity, next: 1, count: 0, change: 0 };
         let mut mark = recorded.unwrap_or(from_start);
         for intent in self.intents.iter().filter(|intent| intent.folder == folder) {
@@ -142,15 +145,39 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Items that the target stored without telling their ids.
-    async fn match_stored_without_id(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+    /// The target folder must be the one whose ids the ledger holds: in another one they are those of other items.
+    pub(crate) fn require_same_target(&self, index: usize, validity: u64) -> Result<(), Failure> {
+        let work = &self.folders[index];
+        if work.row.target.or(work.now).is_none_or(|known| known.validity == validity) {
+            return Ok(());
+        }
+        let what = format!(
+            "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
+            work.row.target_path.to_string()
+        );
+        let error = connector::Error::new(Cause::TargetRenumbered, Scope::Mailbox, what);
+        Err(Failure { side: Some(Side::Target), error })
+    }
+
+    /// Items that the target stored without telling their ids: what lies there of them is not there for others.
+    pub(crate) async fn match_stored_without_id(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
         if pool.is_empty() {
             return Ok(());
         }
         let row = self.folders[index].row.clone();
-        for item in self.work.store.items_without_target_id(self.work.key, &row).await? {
+        let stored = self.work.store.items_without_target_id(self.work.key, &row).await?;
+        let facts = &mut self.folders[index].facts;
+        // What is about to be written to the ledger replaces what is there.
+        let pending: HashSet<ItemId> = facts.iter().map(|fact| fact.source_id.clone()).collect();
+        for fact in facts.iter_mut().filter(|fact| fact.fate == Fate::Copied && fact.target_id.is_none()) {
+            if let Some(candidate) = fact.exact.and_then(|exact| pool.find_digest(exact, fact.received)) {
+                fact.target_id = Some(candidate.id);
+                fact.target_flags = Some(candidate.flags);
+            }
+        }
+        for item in stored.into_iter().filter(|item| !pending.contains(&item.source_id)) {
             if let Some(candidate) = item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                self.folders[index].facts.push(known_as(item, candidate));
+                facts.push(known_as(item, candidate));
             }
         }
         Ok(())
@@ -159,18 +186,18 @@ impl Pass<'_> {
     /// Items of batches whose outcome is not known.
     async fn match_open_intents(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
         let folder = self.folders[index].row.folder;
-        let open: Vec<IntentItem> = self
+        let open: Vec<(FolderState, IntentItem)> = self
             .intents
             .iter()
             .filter(|intent| intent.folder == folder && intent.state == IntentState::Open)
-            .flat_map(|intent| intent.items.clone())
+            .flat_map(|intent| intent.items.iter().map(|item| (intent.mark, item.clone())))
             .collect();
-        for item in open {
+        for (mark, item) in open {
             let has_fate = self.has_copy(index, &item).await?;
             if has_fate {
                 continue; // Sent again since, or recorded: another copy of it is a late one.
             }
-            let Some(candidate) = pool.find_digest(item.exact, item.received) else { continue };
+            let Some(candidate) = pool.find_since(&mark, item.exact, item.received) else { continue };
             let work = &mut self.folders[index];
             self.report.copied += 1;
             self.report.bytes += item.size_bytes;
@@ -210,17 +237,17 @@ impl Pass<'_> {
             return Ok(());
         }
         let folder = self.folders[index].row.folder;
-        let sent: Vec<IntentItem> = self
+        let sent: Vec<(FolderState, IntentItem)> = self
             .intents
             .iter()
             .filter(|intent| intent.folder == folder)
-            .flat_map(|intent| intent.items.clone())
+            .flat_map(|intent| intent.items.iter().map(|item| (intent.mark, item.clone())))
             .collect();
-        for item in sent {
+        for (mark, item) in sent {
             if !self.has_copy(index, &item).await? {
                 continue;
             }
-            while let Some(candidate) = pool.find_digest(item.exact, item.received) {
+            while let Some(candidate) = pool.find_since(&mark, item.exact, item.received) {
                 self.late_copy(index, &item, &candidate).await?;
             }
         }
@@ -233,8 +260,13 @@ impl Pass<'_> {
         let may_remove = candidate.flags == item.flags
             && !self.work.setting.in_use
             && self.target.offers().removes_exactly
+            && !row.is_gone
             && !self.work.dry_run;
-        let removed = if may_remove && self.other_copy_is_whole(index, item).await? {
+        let other = self.copy_in_ledger(index, item).await?;
+        if other.as_ref() == Some(&candidate.id) {
+            return Ok(()); // It is the only one.
+        }
+        let removed = if may_remove && self.is_whole(index, item, other).await? {
             let ids = [candidate.id.clone()];
             let removed = self.target.remove(&path, &ids, None).await.on_target()?;
             matches!(removed.first(), Some(Removal::Gone))
@@ -256,21 +288,44 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Is the copy that the ledger holds of this item there, with all its bytes?
-    async fn other_copy_is_whole(&mut self, index: usize, item: &IntentItem) -> Result<bool, Failure> {
+    /// The copy of an item that the source had no more and lists again: it lies there still, and is not copied again.
+    pub(crate) async fn take_back(
+        &mut self,
+        index: usize,
+        id: &ItemId,
+        found: &Findings,
+    ) -> Result<Option<Candidate>, Failure> {
+        let folder = self.folders[index].row.folder;
+        let held = self.removals.get(&(folder, id.clone())).filter(|held| held.exact == Some(found.exact));
+        let Some(copy) = held.and_then(|held| held.target_id.clone()) else { return Ok(None) };
+        self.drain().await?;
+        let path = self.folders[index].row.target_path.clone();
+        let there = self.read_target(&path, &[copy]).await?.pop().filter(|copy| copy.found.exact == found.exact);
+        if let Some(copy) = &there {
+            let work = &mut self.folders[index];
+            work.ours.insert(copy.id.clone());
+            work.taken_back.push(id.clone());
+        }
+        Ok(there)
+    }
+
+    /// The id of the copy that the ledger holds of this item, or is about to.
+    async fn copy_in_ledger(&mut self, index: usize, item: &IntentItem) -> Result<Option<ItemId>, Failure> {
         let work = &self.folders[index];
-        let path = work.row.target_path.clone();
         let pending = work.facts.iter().find(|fact| fact.source_id == item.source_id);
-        let id = match pending.and_then(|fact| fact.target_id.clone()) {
-            Some(id) => Some(id),
-            None => {
-                let id = &item.source_id;
-                let known = self.work.store.items_between(self.work.key, &work.row, id, id).await?;
-                known.into_iter().find_map(|known| known.target_id)
-            }
-        };
-        let Some(id) = id else { return Ok(false) };
-        let copy = self.read_target(&path, &[id]).await?;
+        if let Some(id) = pending.and_then(|fact| fact.target_id.clone()) {
+            return Ok(Some(id));
+        }
+        let id = &item.source_id;
+        let known = self.work.store.items_between(self.work.key, &work.row, id, id).await?;
+        Ok(known.into_iter().find_map(|known| known.target_id))
+    }
+
+    /// Is this copy there, with all the bytes of the item?
+    async fn is_whole(&mut self, index: usize, item: &IntentItem, copy: Option<ItemId>) -> Result<bool, Failure> {
+        let path = self.folders[index].row.target_path.clone();
+        let Some(copy) = copy else { return Ok(false) };
+        let copy = self.read_target(&path, &[copy]).await?;
         Ok(copy.iter().any(|copy| copy.found.exact == item.exact))
     }
 
@@ -306,10 +361,14 @@ impl Pass<'_> {
         self.intents = kept;
         // What is left may be items of the source that have not been read yet: until the folder is complete, a stop must
         // find it unaccounted for.
-        if work.pool.is_empty() {
-            tx.set_target_state(folder, &now).await?;
-            work.row.target = Some(now);
-        }
+        let accounted = match work.row.target {
+            _ if work.pool.is_empty() => now,
+            Some(recorded) => recorded,
+            // Nothing is, but whose ids these are is known.
+            None => FolderState { validity: now.validity, next: 1, ..FolderState::default() },
+        };
+        tx.set_target_state(folder, &accounted).await?;
+        work.row.target = Some(accounted);
         tx.commit().await?;
         if !facts.is_empty() {
             work.is_fresh = false;

@@ -14,8 +14,8 @@ use model::{
     Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side, Verdict,
 };
 use store::{
-    Fact, FlagFact, FolderRow, Intent as BatchIntent, Lease, LedgerItem, MailboxRow, NewException, NewFailure,
-    ProjectKey, Store,
+    Fact, FlagFact, FolderRow, HeldRemoval, Intent as BatchIntent, Lease, LedgerItem, MailboxRow, NewException,
+    NewFailure, ProjectKey, Store,
 };
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, Setting, decide};
@@ -195,6 +195,8 @@ pub(crate) struct FolderWork {
     pub(crate) facts: Vec<Fact>,
     pub(crate) failures: Vec<NewFailure>,
     pub(crate) cleared: Vec<ItemId>,
+    /// Of these items the removal does not wait any more.
+    pub(crate) taken_back: Vec<ItemId>,
     pub(crate) exceptions: Vec<NewException>,
     /// Read this far, as of the facts above.
     pub(crate) cursor: Option<connector::Cursor>,
@@ -243,6 +245,10 @@ pub(crate) struct Pass<'w> {
     pub(crate) folders: Vec<FolderWork>,
     pub(crate) flights: VecDeque<Flight>,
     pub(crate) intents: Vec<BatchIntent>,
+    /// Of folders that the source has no more, or has numbered anew: those with batches that are looked for.
+    pub(crate) left_behind: Vec<FolderRow>,
+    /// Removals that wait, by folder and item.
+    pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
     pub(crate) next_number: i64,
     /// Traits of items that the target was seen to keep, and those it was seen to change.
     pub(crate) kept: u8,
@@ -264,8 +270,10 @@ pub(crate) async fn pass(
     source: Box<dyn Source>,
     target: Box<dyn Target>,
 ) -> (Report, Result<(), Failure>) {
-    let intents = match work.store.intents(work.key, work.mailbox.mailbox).await {
-        Ok(intents) => intents,
+    let (key, mailbox) = (work.key, work.mailbox.mailbox);
+    let read = tokio::try_join!(work.store.intents(key, mailbox), work.store.held_removals(key, mailbox));
+    let (intents, removals) = match read {
+        Ok(read) => read,
         Err(error) => return (Report::default(), Err(error.into())),
     };
     let mine = intents.iter().filter(|intent| intent.fence == work.lease.fence);
@@ -276,6 +284,8 @@ pub(crate) async fn pass(
         flights: VecDeque::new(),
         next_number: mine.map(|intent| intent.number + 1).max().unwrap_or(1),
         intents,
+        left_behind: Vec::new(),
+        removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,
         report: Report::default(),
@@ -315,9 +325,7 @@ impl Pass<'_> {
     async fn prove_stores(&mut self, source_store: Option<String>) -> Result<(), Failure> {
         let target_store = self.target.proof().store_id.clone();
         let mailbox = &self.work.mailbox;
-        if (&source_store, &target_store) == (&mailbox.source_store, &mailbox.target_store) {
-            return Ok(());
-        }
+        // Also when they are the same as before: another row may have come to one of them while this one was not listed.
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let other = tx.set_stores(source_store.as_deref(), target_store.as_deref()).await?;
         let Some(other) = other else {
@@ -489,6 +497,10 @@ impl Pass<'_> {
             verdict => verdict,
         };
         let is_new = known.is_none_or(|known| known.fate == Fate::Failed);
+        let is_unusable = self.folders[index].unusable.is_some();
+        let mut candidate =
+            if known.is_none() && !is_unusable { self.take_back(index, &item.id, &found).await? } else { None };
+        let mut on_target = if candidate.is_some() { OnTarget::Theirs } else { OnTarget::Unknown };
         let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
         let work = &mut self.folders[index];
         if let Some(error) = &work.unusable {
@@ -498,9 +510,7 @@ impl Pass<'_> {
             self.fail(index, fact, cause, what, server, item.then);
             return Ok(());
         }
-        let mut candidate = None;
-        let mut on_target = OnTarget::Unknown;
-        if is_new && !work.not_there.remove(&item.id) {
+        if is_new && candidate.is_none() && !work.not_there.remove(&item.id) {
             let wanted =
                 Wanted { found: &found, received: item.received.map(|at| at.unix_seconds), flags: &item.flags };
             match work.pool.find(&wanted) {

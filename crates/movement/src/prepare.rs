@@ -45,7 +45,14 @@ impl Pass<'_> {
         });
         let uses = self.know_folders(held).await?;
         self.make_folders(there, &uses).await?;
-        self.folders_to_read().await
+        let to_read = self.folders_to_read().await?;
+        // Batches to folders that the source has no more: nothing is read there, but their outcome is looked for.
+        for row in std::mem::take(&mut self.left_behind) {
+            let mut work = folder_work(row, false, FolderState::default());
+            work.is_done = true;
+            self.folders.push(work);
+        }
+        Ok(to_read)
     }
 
     /// Finds or makes the ledger's row of each folder. Returns what each folder is for and whether it is followed.
@@ -107,10 +114,16 @@ impl Pass<'_> {
             uses.push(folder);
         }
         // What is left is not listed any more, or has another validity now.
-        for row in known.into_values().filter(|row| !row.is_gone) {
-            if let Some(tx) = &mut tx {
+        for mut row in known.into_values() {
+            if let Some(tx) = &mut tx
+                && !row.is_gone
+            {
                 tx.set_gone(row.folder, true).await?;
                 changed = true;
+                row.is_gone = true;
+            }
+            if self.intents.iter().any(|intent| intent.folder == row.folder) {
+                self.left_behind.push(row);
             }
         }
         if let Some(tx) = tx
@@ -183,6 +196,12 @@ impl Pass<'_> {
         }
         for work in &mut self.folders {
             work.listed = there.get(&work.row.target_path).and_then(|folder| folder.state);
+        }
+        // Said at once: otherwise a folder that did not change at the source would be in step with one that lost its items.
+        for index in 0..self.folders.len() {
+            if let Some(listed) = self.folders[index].listed {
+                self.require_same_target(index, listed.validity)?;
+            }
         }
         Ok(())
     }
@@ -290,6 +309,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         facts: Vec::new(),
         failures: Vec::new(),
         cleared: Vec::new(),
+        taken_back: Vec::new(),
         exceptions: Vec::new(),
         cursor: None,
         flag_changes: Vec::new(),

@@ -49,7 +49,7 @@ pub(crate) fn special_use(entry: &ListEntry) -> Option<SpecialUse> {
     entry.attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
 }
 
-/// Is it a view, whose items lie elsewhere too?
+/// May it be a view, whose items lie elsewhere too?
 pub(crate) fn is_view(special_use: Option<SpecialUse>) -> bool {
     matches!(special_use, Some(SpecialUse::All | SpecialUse::Flagged | SpecialUse::Important))
 }

@@ -50,7 +50,7 @@ impl Marks {
     /// A name in this store's surroundings that is this person's and not the other store's.
     fn telling_name(&self, person: &str, other: &Self) -> Option<String> {
         let local = person.split('@').next().unwrap_or(person).to_lowercase();
-        let is_theirs = |name: &&String| !local.is_empty() && name.to_lowercase().contains(&local);
+        let is_theirs = |name: &&String| holds_name(&name.to_lowercase(), &local);
         let root = self.quota_roots.iter().find(|root| is_theirs(root) && !other.quota_roots.contains(root));
         let home = self.home.iter().find(|home| is_theirs(home) && other.home.as_ref() != Some(home));
         root.map(|root| format!("quota root {root:?}")).or_else(|| home.map(|home| format!("namespace {home:?}")))
@@ -285,6 +285,15 @@ impl Endpoint {
     }
 }
 
+/// Does the name of a place hold this person's, whole? `user.jo` does, `user.john` is somebody else's.
+fn holds_name(place: &str, person: &str) -> bool {
+    let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    !person.is_empty()
+        && place.match_indices(person).any(|(start, _)| {
+            ends(place[..start].chars().next_back()) && ends(place[start + person.len()..].chars().next())
+        })
+}
+
 /// The rights among those needed that are missing. The older rights `c` and `d` (RFC 2086) stand for several.
 pub(crate) fn missing_rights(rights: &str, needed: &str) -> String {
     let has = |right: char| {
@@ -360,6 +369,10 @@ mod tests {
         assert!(matches!(judge("user.Alice"), Judgement::Theirs(_)));
         assert!(matches!(judge("user.migrator"), Judgement::AskNobody));
         assert!(matches!(judge("User quota"), Judgement::AskNobody), "the same for everybody");
+        assert!(matches!(judge("user.alice@example.org"), Judgement::Theirs(_)));
+        for other in ["user.alicea", "user.malice", "users"] {
+            assert!(matches!(judge(other), Judgement::AskNobody), "{other} is somebody else's");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use connector::{Error, Folder, FolderState};
-use model::{Cause, FolderPath, INBOX, ItemKind, Scope};
+use model::{Cause, FolderPath, INBOX, ItemKind, Scope, SpecialUse};
 
 use crate::map::refusal::{self, Doing};
 use crate::map::{is_view, special_use, state_of};
@@ -12,6 +12,9 @@ use crate::session::Session;
 use crate::wire::command::Command;
 use crate::wire::mailbox::{ListEntry, StatusItems};
 use crate::wire::response::Response;
+
+/// Offered where a message has labels, and folders are what has one of them (Gmail).
+const LABELS: &str = "X-GM-EXT-1";
 
 /// What LIST and its company said.
 #[derive(Default)]
@@ -34,13 +37,14 @@ impl Session {
         if !has_status {
             self.ask_states(&mut listed, &names).await?;
         }
+        let has_labels = self.capabilities.has(LABELS);
         let mut folders: Vec<Folder> = Vec::with_capacity(names.len());
         for (entry, path) in listed.entries.iter().zip(names) {
             let Some(path) = path else { continue };
-            let use_of = special_use(entry);
-            if is_view(use_of) {
+            if is_left_out(entry, has_labels) {
                 continue;
             }
+            let use_of = special_use(entry);
             let holds_items = holds_items(entry);
             let is_subscribed = |name: &Vec<u8>| {
                 *name == entry.name || (path.is_inbox() && name.eq_ignore_ascii_case(INBOX.as_bytes()))
@@ -159,9 +163,10 @@ impl Session {
 
     /// Asks each folder where it stands, sent ahead of each other's answers.
     async fn ask_states(&mut self, listed: &mut Listed, names: &[Option<FolderPath>]) -> Result<(), Error> {
+        let has_labels = self.capabilities.has(LABELS);
         let open = self.selected.as_ref().map(|(path, _)| path);
         let is_asked = |entry: &ListEntry, path: &Option<FolderPath>| {
-            path.is_some() && path.as_ref() != open && holds_items(entry) && !is_view(special_use(entry))
+            path.is_some() && path.as_ref() != open && holds_items(entry) && !is_left_out(entry, has_labels)
         };
         let wanted: Vec<Vec<u8>> = listed
             .entries
@@ -188,4 +193,13 @@ impl Session {
 /// Can the name hold messages, or is it only a place for others below it?
 fn holds_items(entry: &ListEntry) -> bool {
     !entry.has("\\Noselect") && !entry.has("\\NonExistent")
+}
+
+/// Is it a view, whose items lie elsewhere too? What is said to be important may be a place (RFC 8457), as on Cyrus; it is
+/// a view where messages have labels.
+fn is_left_out(entry: &ListEntry, has_labels: bool) -> bool {
+    match special_use(entry) {
+        Some(SpecialUse::Important) => has_labels,
+        use_of => is_view(use_of),
+    }
 }

@@ -29,10 +29,16 @@ pub(crate) fn folders(root: &Path) -> io::Result<Vec<Folder>> {
             for entry in entries? {
                 let entry = entry?;
                 let name = entry.file_name();
-                let Some(path) = name.to_str().and_then(folder_name::folder) else { continue };
-                if entry.path().join("cur").is_dir() {
-                    paths.push((path, entry.path()));
+                if !entry.path().join("cur").is_dir() {
+                    continue;
                 }
+                // Mail that no folder stands for must not be passed over in silence.
+                let Some(path) = name.to_str().and_then(folder_name::folder) else {
+                    let what =
+                        format!("{} holds mail and is no folder of a Maildir++: rename it", entry.path().display());
+                    return Err(io::Error::other(what));
+                };
+                paths.push((path, entry.path()));
             }
         }
     }
@@ -40,7 +46,10 @@ pub(crate) fn folders(root: &Path) -> io::Result<Vec<Folder>> {
         paths.push((FolderPath::inbox(), root.to_owned()));
     }
     paths.sort();
-    paths.dedup_by(|a, b| a.0 == b.0);
+    if let Some([(_, one), (_, other)]) = paths.array_windows().find(|[(a, _), (b, _)]| a == b) {
+        let what = format!("{} and {} are one and the same folder: rename one", one.display(), other.display());
+        return Err(io::Error::other(what));
+    }
     let followed = subscriptions::read(root);
     let one = |(path, directory): (FolderPath, std::path::PathBuf)| {
         let listed = scan(&directory)?;

@@ -282,6 +282,15 @@ impl Platform {
         let _ = self.folder(name, path, |folder| id.as_u32().and_then(|id| folder.remove(id)));
     }
 
+    /// Lists an item again under the id that it had, as a server does that had lost sight of it.
+    pub fn put_back(&self, name: &str, path: &FolderPath, id: &ItemId, item: MemoryItem) {
+        let _ = self.folder(name, path, |folder| {
+            folder.change += 1;
+            let change = folder.change;
+            id.as_u32().map(|id| folder.items.insert(id, Stored { item, change }))
+        });
+    }
+
     /// Numbers a folder anew, as a server does that lost its indexes.
     pub fn renumber(&self, name: &str, path: &FolderPath) {
         let mut inner = self.lock();

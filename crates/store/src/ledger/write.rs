@@ -212,6 +212,17 @@ impl LedgerTx<'_> {
         self.forget_items(folder, ids).await
     }
 
+    /// The source has these items again: their removal does not wait any more.
+    pub async fn drop_removals(&mut self, folder: i64, ids: &[ItemId]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let delete =
+                "DELETE FROM removal WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id = $4";
+            self.tx.execute(delete, values![organisation, project, folder, id.as_bytes()]).await?;
+        }
+        Ok(())
+    }
+
     /// Forgets items that the source has no more.
     pub async fn forget_items(&mut self, folder: &FolderRow, ids: &[ItemId]) -> Result<(), Error> {
         let (organisation, project) = self.key();
