@@ -252,7 +252,8 @@ impl Pass<'_> {
         let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &LASTING).await?;
         let work = &mut self.folders[index];
         for id in failed {
-            if !work.read_ids.contains(&id) && !work.read_again.contains(&id) {
+            // One that is there twice is read once.
+            if !work.read_ids.contains(&id) {
                 work.read_again.push(id);
             }
         }

@@ -5,7 +5,7 @@
 //! canonical form without what tools add. Within a tier, those with the same date first, then the same flags, then in
 //! the order of ids. Message-ID is never a key; it only tells what *may* be the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use model::{Digest, Findings, Flags, FolderState, ItemId};
 
@@ -30,10 +30,22 @@ pub(crate) struct Wanted<'f> {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     candidates: Vec<Option<Candidate>>,
-    by_exact: HashMap<Digest, Vec<usize>>,
-    by_canonical: HashMap<Digest, Vec<usize>>,
-    by_stripped: HashMap<Digest, Vec<usize>>,
-    by_hint: HashMap<u64, Vec<usize>>,
+    left: usize,
+    by_exact: Places<Digest>,
+    by_canonical: Places<Digest>,
+    by_stripped: Places<Digest>,
+    by_hint: Places<u64>,
+}
+
+/// The places of candidates that are left, by what they are. They are mostly taken from the front.
+type Places<K> = HashMap<K, VecDeque<usize>>;
+
+fn without<K: std::hash::Hash + Eq>(places: &mut Places<K>, key: &K, index: usize) {
+    if let Some(places) = places.get_mut(key)
+        && let Some(position) = places.iter().position(|place| *place == index)
+    {
+        places.remove(position);
+    }
 }
 
 /// What the pool has for an item.
@@ -53,19 +65,32 @@ impl Pool {
         let mut pool = Self::default();
         for candidate in candidates {
             let index = pool.candidates.len();
-            pool.by_exact.entry(candidate.found.exact).or_default().push(index);
-            pool.by_canonical.entry(candidate.found.canonical).or_default().push(index);
-            pool.by_stripped.entry(candidate.found.stripped).or_default().push(index);
+            pool.by_exact.entry(candidate.found.exact).or_default().push_back(index);
+            pool.by_canonical.entry(candidate.found.canonical).or_default().push_back(index);
+            pool.by_stripped.entry(candidate.found.stripped).or_default().push_back(index);
             if let Some(hint) = candidate.found.hint {
-                pool.by_hint.entry(hint).or_default().push(index);
+                pool.by_hint.entry(hint).or_default().push_back(index);
             }
             pool.candidates.push(Some(candidate));
+            pool.left += 1;
         }
         pool
     }
 
+    fn take(&mut self, index: usize) -> Option<Candidate> {
+        let candidate = self.candidates[index].take()?;
+        self.left -= 1;
+        without(&mut self.by_exact, &candidate.found.exact, index);
+        without(&mut self.by_canonical, &candidate.found.canonical, index);
+        without(&mut self.by_stripped, &candidate.found.stripped, index);
+        if let Some(hint) = candidate.found.hint {
+            without(&mut self.by_hint, &hint, index);
+        }
+        Some(candidate)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.candidates.iter().all(Option::is_none)
+        self.left == 0
     }
 
     /// Candidates that nobody has taken.
@@ -92,14 +117,14 @@ impl Pool {
     /// The candidate with the same bytes and the same date, if there is one left.
     pub(crate) fn find_same(&mut self, wanted: &Wanted<'_>) -> Option<Candidate> {
         let index = self.best(&self.by_exact, wanted.found.exact, wanted, true)?;
-        self.candidates[index].take()
+        self.take(index)
     }
 
     /// The candidate with these bytes and this date, if there is one left.
     pub(crate) fn find_digest(&mut self, exact: Digest, received: Option<i64>) -> Option<Candidate> {
         let at = |index: &&usize| self.candidates[**index].as_ref().is_some_and(|c| c.received == received);
         let index = *self.by_exact.get(&exact)?.iter().find(at)?;
-        self.candidates[index].take()
+        self.take(index)
     }
 
     /// The same, among those that came since the folder stood at this mark: a batch sent after it put nothing else there.
@@ -112,7 +137,7 @@ impl Pool {
             })
         };
         let index = *self.by_exact.get(&exact)?.iter().find(at)?;
-        self.candidates[index].take()
+        self.take(index)
     }
 
     /// An item left with the same date and the same Message-ID (or From and Date), but other bytes: it may be this item
@@ -138,7 +163,7 @@ impl Pool {
                         _ => (&self.by_stripped, wanted.found.stripped),
                     };
                     if let Some(best) = self.best(map, digest, wanted, same_date) {
-                        given[index] = self.candidates[best].take();
+                        given[index] = self.take(best);
                     }
                 }
             }
@@ -147,13 +172,7 @@ impl Pool {
     }
 
     /// The best candidate with this digest: the same flags first, then the lowest id.
-    fn best(
-        &self,
-        tier: &HashMap<Digest, Vec<usize>>,
-        digest: Digest,
-        wanted: &Wanted<'_>,
-        same_date: bool,
-    ) -> Option<usize> {
+    fn best(&self, tier: &Places<Digest>, digest: Digest, wanted: &Wanted<'_>, same_date: bool) -> Option<usize> {
         let mut first = None;
         for index in tier.get(&digest)? {
             let Some(candidate) = &self.candidates[*index] else { continue };
@@ -185,6 +204,20 @@ mod tests {
             received: Some(received),
             flags: Flags::of(flags.split(' ')),
         }
+    }
+
+    #[test]
+    fn a_hundred_thousand_identical_items_are_given_away_in_no_time() {
+        let one = candidate(1, b"same", 5, "");
+        let many = (0..100_000).map(|id| Candidate { id: ItemId::from_u32(id), ..one.clone() }).collect();
+        let mut pool = Pool::new(many);
+        let wanted = Wanted { found: &one.found, received: Some(5), flags: &one.flags };
+        for id in 0..100_000 {
+            assert!(!pool.is_empty());
+            let Found::Same(same) = pool.find(&wanted) else { panic!("{id}") };
+            assert_eq!(same.id, ItemId::from_u32(id));
+        }
+        assert!(pool.is_empty() && matches!(pool.find(&wanted), Found::Nothing));
     }
 
     fn found(bytes: &[u8]) -> Findings {
