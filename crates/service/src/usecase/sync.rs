@@ -23,7 +23,7 @@ pub struct SyncReport {
     pub bytes: u64,
     /// Items found on the target.
     pub adopted: u64,
-    /// Items without a copy: failed, now or before.
+    /// Items without a copy: failed, now or before, or held for a word.
     pub failed: u64,
     /// Mailboxes that could not be worked on.
     pub mailboxes_failed: u64,
@@ -69,7 +69,7 @@ pub struct MailboxResult {
     pub adopted: u64,
     /// Items whose flags were changed.
     pub flags_changed: u64,
-    /// Items without a copy.
+    /// Items without a copy: failed, or held for a word.
     pub failed: u64,
     /// What a dry run would do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -97,7 +97,9 @@ impl SyncReport {
         {
             return first;
         }
-        let is_well = self.failed + self.mailboxes_failed == 0 && self.mailboxes.iter().all(|m| m.cause.is_none());
+        // A mailbox that is not in step was not done, whatever the reason.
+        let is_done = |m: &MailboxResult| m.cause.is_none() && (self.dry_run || m.phase >= Phase::InStep);
+        let is_well = self.failed + self.mailboxes_failed == 0 && self.mailboxes.iter().all(is_done);
         if is_well && self.held_elsewhere.is_empty() { Exit::Done } else { Exit::WithFailures }
     }
 }
@@ -141,7 +143,9 @@ impl Project {
         for outcome in end.outcomes {
             let Some(row) = row(outcome.mailbox) else { continue };
             let failures = engine.store.failures(self.key, Some(outcome.mailbox)).await?.len() as u64;
-            let result = mailbox_result(row, outcome, failures);
+            let tallies = engine.store.tallies(self.key, outcome.mailbox).await?;
+            let held: u64 = tallies.iter().filter(|(folder, _)| !folder.is_gone).map(|(_, tally)| tally.held).sum();
+            let result = mailbox_result(row, outcome, failures + held);
             report.copied += result.copied;
             report.bytes += result.bytes;
             report.adopted += result.adopted;
@@ -174,5 +178,37 @@ fn mailbox_result(row: &store::MailboxRow, outcome: MailboxOutcome, failures: u6
         flags_changed: outcome.report.flags_changed,
         failed: failures,
         would: outcome.report.would,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(phase: Phase, dry_run: bool) -> Exit {
+        let mailbox = MailboxResult {
+            source: "a".to_owned(),
+            target: "b".to_owned(),
+            phase,
+            condition: "waiting".to_owned(),
+            reason: Some("the next run: it changes faster than it can be read".to_owned()),
+            cause: None,
+            side: None,
+            advice: None,
+            copied: 1,
+            bytes: 1,
+            adopted: 0,
+            flags_changed: 0,
+            failed: 0,
+            would: Vec::new(),
+        };
+        SyncReport { mailboxes: vec![mailbox], dry_run, ..SyncReport::default() }.exit()
+    }
+
+    #[test]
+    fn a_mailbox_that_is_not_in_step_is_not_done() {
+        assert_eq!(ended(Phase::InStep, false), Exit::Done);
+        assert_eq!(ended(Phase::Copying, false), Exit::WithFailures);
+        assert_eq!(ended(Phase::Copying, true), Exit::Done);
     }
 }
