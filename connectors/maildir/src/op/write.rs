@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -24,6 +24,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 /// New files and folders are this user's own.
 const FILE_MODE: u32 = 0o600;
+const DIRECTORY_MODE: u32 = 0o700;
 
 /// An item that lies in `tmp`.
 struct Staged {
@@ -42,7 +43,7 @@ impl Maildir {
             let is_inbox = new.path.is_inbox();
             let made = blocking(move || {
                 for part in ["tmp", "new", "cur"] {
-                    std::fs::create_dir_all(directory.join(part))?;
+                    make_directory(&directory.join(part))?;
                 }
                 if !is_inbox {
                     File::create(directory.join("maildirfolder"))?;
@@ -266,7 +267,7 @@ impl Maildir {
         let place = folder.join(id);
         self.door.before(Effect::FileRename).map_err(Replaced::Shut)?;
         let written = blocking(move || {
-            std::fs::create_dir_all(&folder)?;
+            make_directory(&folder)?;
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&tmp)?;
             file.write_all(text.as_bytes())?;
             file.sync_data()?;
@@ -352,6 +353,11 @@ fn refused_folder(path: &FolderPath, error: &io::Error) -> Error {
     // A name that the file system does not take; anything else is not the name's fault.
     let is_name = matches!(error.cause, Cause::LocalFile);
     Error { cause: if is_name { Cause::FolderRefused } else { error.cause }, ..error }
+}
+
+/// Makes a directory and those above it that are not there.
+fn make_directory(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
 }
 
 /// Takes staged items away again.

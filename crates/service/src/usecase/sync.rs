@@ -24,7 +24,7 @@ pub struct SyncReport {
     pub bytes: u64,
     /// Items found on the target.
     pub adopted: u64,
-    /// Items without a copy: failed, now or before.
+    /// Items without a copy: failed, now or before, or held for a word.
     pub failed: u64,
     /// Mailboxes that could not be worked on.
     pub mailboxes_failed: u64,
@@ -73,7 +73,7 @@ pub struct MailboxResult {
     pub adopted: u64,
     /// Items whose flags were changed.
     pub flags_changed: u64,
-    /// Items without a copy.
+    /// Items without a copy: failed, or held for a word.
     pub failed: u64,
     /// How many of these for which cause.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -104,7 +104,9 @@ impl SyncReport {
         {
             return first;
         }
-        let is_well = self.failed + self.mailboxes_failed == 0 && self.mailboxes.iter().all(|m| m.cause.is_none());
+        // A mailbox that is not in step was not done, whatever the reason.
+        let is_done = |m: &MailboxResult| m.cause.is_none() && (self.dry_run || m.phase >= Phase::InStep);
+        let is_well = self.failed + self.mailboxes_failed == 0 && self.mailboxes.iter().all(is_done);
         if is_well && self.held_elsewhere.is_empty() { Exit::Done } else { Exit::WithFailures }
     }
 }
@@ -149,7 +151,9 @@ impl Project {
         for outcome in end.outcomes {
             let Some(row) = row(outcome.mailbox) else { continue };
             let failures = engine.store.failures(self.key, Some(outcome.mailbox)).await?;
-            let result = mailbox_result(row, outcome, &failures);
+            let tallies = engine.store.tallies(self.key, outcome.mailbox).await?;
+            let held: u64 = tallies.iter().filter(|(folder, _)| !folder.is_gone).map(|(_, tally)| tally.held).sum();
+            let result = mailbox_result(row, outcome, &failures, held);
             report.copied += result.copied;
             report.bytes += result.bytes;
             report.adopted += result.adopted;
@@ -161,11 +165,19 @@ impl Project {
     }
 }
 
-fn mailbox_result(row: &store::MailboxRow, outcome: MailboxOutcome, failures: &[store::FailureRow]) -> MailboxResult {
+fn mailbox_result(
+    row: &store::MailboxRow,
+    outcome: MailboxOutcome,
+    failures: &[store::FailureRow],
+    held: u64,
+) -> MailboxResult {
     let state = &outcome.state;
-    let mut failed_by_cause = BTreeMap::new();
+    let mut failed_by_cause: BTreeMap<Cause, u64> = BTreeMap::new();
     for failure in failures {
         *failed_by_cause.entry(failure.cause).or_default() += 1;
+    }
+    if held > 0 {
+        *failed_by_cause.entry(Cause::Ambiguous).or_default() += held;
     }
     // A dry run leaves the mailbox's state as it was; what it met is told all the same.
     let met = outcome.failure.as_ref().map(|failure| (failure.error.cause, failure.side));
@@ -184,8 +196,41 @@ fn mailbox_result(row: &store::MailboxRow, outcome: MailboxOutcome, failures: &[
         bytes: outcome.report.bytes,
         adopted: outcome.report.adopted,
         flags_changed: outcome.report.flags_changed,
-        failed: failures.len() as u64,
+        failed: failures.len() as u64 + held,
         failed_by_cause,
         would: outcome.report.would,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(phase: Phase, dry_run: bool) -> Exit {
+        let mailbox = MailboxResult {
+            source: "a".to_owned(),
+            target: "b".to_owned(),
+            phase,
+            condition: "waiting".to_owned(),
+            reason: Some("the next run: it changes faster than it can be read".to_owned()),
+            cause: None,
+            side: None,
+            advice: None,
+            copied: 1,
+            bytes: 1,
+            adopted: 0,
+            flags_changed: 0,
+            failed: 0,
+            failed_by_cause: BTreeMap::new(),
+            would: Vec::new(),
+        };
+        SyncReport { mailboxes: vec![mailbox], dry_run, ..SyncReport::default() }.exit()
+    }
+
+    #[test]
+    fn a_mailbox_that_is_not_in_step_is_not_done() {
+        assert_eq!(ended(Phase::InStep, false), Exit::Done);
+        assert_eq!(ended(Phase::Copying, false), Exit::WithFailures);
+        assert_eq!(ended(Phase::Copying, true), Exit::Done);
     }
 }
