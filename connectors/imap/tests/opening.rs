@@ -4,6 +4,7 @@
 mod common;
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -236,11 +237,13 @@ async fn a_token_that_is_refused_is_fetched_once_more() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     std::fs::write(&path, "stale").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     for (capabilities, mechanism, answer) in [
         ("IMAP4rev1 SASL-IR AUTH=XOAUTH2", "AUTHENTICATE XOAUTH2", "\r\n"),
         ("IMAP4rev1 SASL-IR AUTH=OAUTHBEARER AUTH=XOAUTH2", "AUTHENTICATE OAUTHBEARER", "AQ==\r\n"),
     ] {
         std::fs::write(&path, "stale").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         let server = Server::start(capabilities, {
             let path = path.clone();
             move |mut talk| {
@@ -277,6 +280,7 @@ async fn a_server_that_closes_after_a_refused_token_is_connected_to_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     std::fs::write(&path, "stale").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     let server = Server::start("IMAP4rev1 SASL-IR AUTH=XOAUTH2", {
         let path = path.clone();
         move |mut talk| {

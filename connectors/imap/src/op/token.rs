@@ -17,6 +17,9 @@ const TOKEN_WAIT_MAX: Duration = Duration::from_mins(1);
 /// How long a token may be, in bytes: those of Microsoft are about 3,000.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
+/// Bits of a file's mode that let anyone but its owner read it.
+const OTHERS_MAY_READ: u32 = 0o044;
+
 /// What stands for the person's name.
 const PERSON: &str = "{person}";
 
@@ -70,8 +73,13 @@ async fn from_file(path: &Path, person: &str) -> Result<String, Error> {
         let path = path.clone();
         move || {
             use std::io::Read;
+            use std::os::unix::fs::MetadataExt;
             let mut text = String::new();
-            std::fs::File::open(path)?.take(TOKEN_BYTES_MAX).read_to_string(&mut text)?;
+            let file = std::fs::File::open(path)?;
+            if file.metadata()?.mode() & OTHERS_MAY_READ != 0 {
+                return Err(std::io::Error::other("other users of this machine may read it: chmod 600"));
+            }
+            file.take(TOKEN_BYTES_MAX).read_to_string(&mut text)?;
             Ok::<_, std::io::Error>(text)
         }
     });
@@ -81,6 +89,8 @@ async fn from_file(path: &Path, person: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn words(words: &[&str]) -> TokenSource {
@@ -107,8 +117,12 @@ mod tests {
     #[tokio::test]
     async fn a_file_holds_the_token_of_a_person() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("bob.token"), "tok\n").unwrap();
+        let path = folder.path().join("bob.token");
+        std::fs::write(&path, "tok\n").unwrap();
         let source = TokenSource::File(folder.path().join("{person}.token"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(token(&source, "bob").await.unwrap_err().what.contains("chmod 600"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(token(&source, "bob").await.unwrap().reveal(), "tok");
         assert!(token(&source, "carol").await.unwrap_err().what.contains("carol.token"));
         assert!(token(&source, "../bob").await.is_err());
