@@ -111,7 +111,7 @@ causes! {
     /// The target keeps other bytes than it was given.
     Altered "altered" "The target rewrites messages in a way that is not declared for it; nothing more is copied to this mailbox.";
     /// A folder was made anew on the target behind Whimbrel's back.
-    TargetRenumbered "target-renumbered" "Find out who made the folder anew; run again to match its items afresh.";
+    TargetRenumbered "target-renumbered" "Find out who made the folder anew. Then move this mailbox in a new project: what is on the target is found there and not copied again.";
     /// Many items went from the target at once.
     MassDisappearance "mass-disappearance" "Find out who removed them before anything more is copied.";
     /// The answer to a command with an effect was lost: whether it took effect is looked up.

@@ -316,3 +316,22 @@ async fn an_item_that_the_source_lists_again_is_not_copied_again() {
         assert_eq!((tally.source, tally.copied), (4, 4));
     }
 }
+
+#[tokio::test]
+async fn what_a_person_is_told_to_do_about_a_folder_made_anew_helps() {
+    let mut world = World::new();
+    world.person("ann");
+    let inbox = FolderPath::inbox();
+    for n in 0..3 {
+        world.source.deliver("ann", &inbox, MemoryItem::message(message(n, "x"), 5));
+    }
+    world.sync_well().await;
+    world.target.renumber("ann", &inbox);
+    let end = world.sync().await;
+    assert_eq!(end.outcomes[0].failure.as_ref().map(|failure| failure.error.cause), Some(Cause::TargetRenumbered));
+    assert!(Cause::TargetRenumbered.advice().contains("new project"));
+    world.url = format!("sqlite:{}/new.db", world.folder.path().display());
+    let end = world.sync_well().await;
+    assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.adopted), (0, 3));
+    world.assert_same("ann");
+}

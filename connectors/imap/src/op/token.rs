@@ -90,6 +90,8 @@ async fn from_file(path: &Path, person: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn words(words: &[&str]) -> TokenSource {
