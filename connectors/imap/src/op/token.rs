@@ -90,7 +90,6 @@ async fn from_file(path: &Path, person: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
