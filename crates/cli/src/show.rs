@@ -270,7 +270,7 @@ pub(crate) fn verify(report: &VerifyReport) -> String {
         }
         let differences = verdict.verification.iter().flat_map(|found| &found.differences);
         for difference in differences.clone().take(DIFFERENCES_SHOWN) {
-            let _ = writeln!(text, "  {:?} in {}: {}", difference.kind, difference.folder, difference.what);
+            let _ = writeln!(text, "  {} in {}: {}", difference.kind.name(), difference.folder, difference.what);
         }
         let more = differences.count().saturating_sub(DIFFERENCES_SHOWN);
         if more > 0 {

@@ -107,7 +107,7 @@ causes! {
     /// Two source folders would become one on the target.
     FolderCollision "folder-collision" "Rename one of the two folders on the source.";
     /// What is on the target may or may not be this item.
-    Ambiguous "ambiguous" "Compare the two items named; remove the wrong one on the target, then run again.";
+    Ambiguous "ambiguous" "Compare the two items named; if they are not the same message, copy this one by hand. It stays listed as held.";
     /// The target keeps other bytes than it was given.
     Altered "altered" "The target rewrites messages in a way that is not declared for it; nothing more is copied to this mailbox.";
     /// A folder was made anew on the target behind Whimbrel's back.

@@ -44,6 +44,22 @@ pub enum Kind {
     NotSubscribed,
 }
 
+impl Kind {
+    /// Its name, as reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Doubled => "doubled",
+            Self::ChangedBytes => "changed-bytes",
+            Self::ChangedDate => "changed-date",
+            Self::AdoptedDate => "adopted-date",
+            Self::ChangedFlags => "changed-flags",
+            Self::MissingFolder => "missing-folder",
+            Self::NotSubscribed => "not-subscribed",
+        }
+    }
+}
+
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
