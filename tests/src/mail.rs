@@ -47,8 +47,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.into_iter().flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Every message of the corpus, none when it is not here, and two of each trait from the generator. In wire form: LF alone
-/// only where other lines of the message end in CRLF.
+/// Every message of the corpus, none when it is not here, two of each trait from the generator, and one of 100,000 parts.
+/// In wire form: LF alone only where other lines of the message end in CRLF.
 pub fn every_message() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     if let Some(corpus) = corpus() {
@@ -63,6 +63,7 @@ pub fn every_message() -> Vec<Vec<u8>> {
         all.push(rehearsal::message(&mut chance, kind, 900));
         all.push(rehearsal::message(&mut chance, kind, 60_000));
     }
+    all.push(rehearsal::parts(&mut chance, 100_000));
     all.into_iter().map(wire).collect()
 }
 

@@ -238,8 +238,7 @@ impl Engine {
     }
 
     async fn row_again(&self, row: MailboxRow) -> Result<MailboxRow, Failure> {
-        let rows = self.store.mailboxes(self.key).await?;
-        Ok(rows.into_iter().find(|now| now.mailbox == row.mailbox).unwrap_or(row))
+        Ok(self.store.mailbox(self.key, row.mailbox).await?.unwrap_or(row))
     }
 
     /// How long to wait before trying again; none when trying again is of no use in this run.

@@ -276,6 +276,14 @@ impl Store {
         rows.iter().map(mailbox_row).collect()
     }
 
+    /// One of them.
+    pub async fn mailbox(&self, key: ProjectKey, mailbox: i64) -> Result<Option<MailboxRow>, Error> {
+        let select =
+            concat_columns!("SELECT ", " FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3");
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        rows.first().map(mailbox_row).transpose()
+    }
+
     /// The endpoints, by number.
     pub async fn endpoints(&self, key: ProjectKey) -> Result<Vec<(i64, String, String)>, Error> {
         let select = "SELECT endpoint, name, kind FROM endpoint WHERE organisation = $1 AND project = $2";
