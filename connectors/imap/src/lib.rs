@@ -11,7 +11,8 @@
 //! CREATE-SPECIAL-USE (6154), NAMESPACE (2342), ID (2971), ENABLE (5161), UNSELECT (3691), COMPRESS=DEFLATE (4978),
 //! UTF8=ACCEPT (6855), OBJECTID (8474), QUOTA (9208), APPENDLIMIT (7889), METADATA (5464), ACL's MYRIGHTS (4314), SASL-IR
 //! (4959), response codes (5530). Login: LOGIN, PLAIN (4616), SCRAM-SHA-256 (7677), OAUTHBEARER (7628), XOAUTH2. Where a
-//! server offers none of the extensions, RFC 3501 is enough. Gmail's X-GM-EXT-1 is recognised in answers and not asked for.
+//! server offers none of the extensions, RFC 3501 is enough. Gmail's X-GM-EXT-1 decides which folders are views (archived
+//! messages lie among all messages only); labels are understood in answers and not asked for, as folders show them.
 //!
 //! BINARY is not used: a message with NUL is a declared loss for an IMAP target, and a source gives it as it is in a plain
 //! literal. UTF8=ACCEPT is switched on wherever it is offered, on targets too: without it a server may hand out a rewritten

@@ -667,18 +667,27 @@ async fn folders_are_the_persons_own_and_views_are_left_out() {
     assert!(folders[2].special_use.is_some());
 }
 
+/// Archived messages of Gmail lie among all messages and nowhere else.
 #[tokio::test]
-async fn what_is_important_is_a_view_only_where_messages_have_labels() {
-    for (labels, shown) in [(" X-GM-EXT-1", 1), ("", 2)] {
+async fn which_folders_are_views_depends_on_whether_messages_have_labels() {
+    for (labels, expected) in [(" X-GM-EXT-1", ["All", "INBOX"]), ("", ["INBOX", "Ward round"])] {
         let server = Server::start(&format!("{RICH}{labels}"), |mut talk| async move {
             talk.greet().await;
             while let Some(asked) = talk.until_any(&["LIST"]).await {
-                talk.lines(&["* LIST () \"/\" INBOX", "* LIST (\\Important) \"/\" \"Ward round\""]).await;
+                talk.lines(&[
+                    "* LIST () \"/\" INBOX",
+                    "* LIST (\\All) \"/\" All",
+                    "* LIST (\\Flagged) \"/\" Starred",
+                    "* LIST (\\Important) \"/\" \"Ward round\"",
+                ])
+                .await;
                 talk.done(&asked).await;
             }
         })
         .await;
-        assert_eq!(server.source().await.folders().await.unwrap().len(), shown);
+        let folders = server.source().await.folders().await.unwrap();
+        let shown: Vec<String> = folders.iter().map(|folder| folder.path.to_string()).collect();
+        assert_eq!(shown, expected);
     }
 }
 

@@ -53,7 +53,7 @@ pub fn decode(text: &str) -> Option<String> {
         rest = after;
     }
     out.push_str(rest);
-    text.is_ascii().then_some(out)
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~')).then_some(out)
 }
 
 fn unshift(shifted: &str) -> Option<String> {
@@ -78,6 +78,8 @@ fn unshift(shifted: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -90,6 +92,8 @@ mod tests {
             ("\u{1f426}", "&2D3cJg-"),
             ("&AOQ-", "&-AOQ-"),
             ("\t", "&AAk-"),
+            ("a\n\rb", "a&AAoADQ-b"),
+            ("Отправленные", "&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-"),
             ("", ""),
         ] {
             assert_eq!(encode(name, |_| false), text);
@@ -106,8 +110,30 @@ mod tests {
 
     #[test]
     fn what_is_not_modified_utf_7_is_not_guessed_at() {
-        for text in ["a&b", "&AOQ", "&A-", "&AOQA-", "&2D0-", "ü", "&A!-"] {
+        for text in
+            ["a&b", "&", "&AOQ", "&A-", "&AB-", "&AOQA-", "&2D0-", "&3gA-", "&AAA=-", "&APw/-", "ü", "&A!-", "a\tb"]
+        {
             assert_eq!(decode(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_should_not_have_been_shifted_is_read_all_the_same() {
+        assert_eq!(decode("&AGE-").as_deref(), Some("a"));
+        assert_eq!(decode("&APw-&APw-").as_deref(), Some("üü"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_reads_back(name in any::<String>()) {
+            let text = encode(&name, |_| false);
+            prop_assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+            prop_assert_eq!(decode(&text), Some(name));
+        }
+
+        #[test]
+        fn no_text_causes_harm(text in any::<String>()) {
+            let _ = decode(&text);
         }
     }
 }

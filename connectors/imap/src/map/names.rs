@@ -7,13 +7,12 @@
 
 use std::collections::HashMap;
 
-use connector::Error;
+use connector::{Error, mutf7};
 use model::{Cause, FolderPath, INBOX, Scope};
 
 use crate::wire::command::is_quotable;
 use crate::wire::mailbox::{ListEntry, Namespace, Namespaces};
 use crate::wire::token::text_of;
-use crate::wire::utf7;
 
 /// The names of a session.
 #[derive(Clone, Debug, Default)]
@@ -118,7 +117,7 @@ impl Names {
     }
 
     fn decode(&self, name: &[u8]) -> String {
-        let decoded = if self.utf8 { None } else { utf7::decode(name) };
+        let decoded = if self.utf8 { None } else { std::str::from_utf8(name).ok().and_then(mutf7::decode) };
         decoded.unwrap_or_else(|| text_of(name))
     }
 
@@ -167,7 +166,7 @@ impl Names {
             if self.utf8 {
                 name.extend_from_slice(part.as_bytes());
             } else {
-                name.extend_from_slice(utf7::encode(part).as_bytes());
+                name.extend_from_slice(mutf7::encode(part, |_| false).as_bytes());
             }
         }
         if self.path_of.get(&name).is_some_and(|taken| taken != path) {

@@ -42,6 +42,7 @@ impl Session {
         for (entry, path) in listed.entries.iter().zip(names) {
             let Some(path) = path else { continue };
             if is_left_out(entry, has_labels) {
+                tracing::info!(folder = %path, "left out: a view of items that lie in other folders");
                 continue;
             }
             let use_of = special_use(entry);
@@ -195,10 +196,12 @@ fn holds_items(entry: &ListEntry) -> bool {
     !entry.has("\\Noselect") && !entry.has("\\NonExistent")
 }
 
-/// Is it a view, whose items lie elsewhere too? What is said to be important may be a place (RFC 8457), as on Cyrus; it is
-/// a view where messages have labels.
+/// Is it a view, whose items lie elsewhere too? Where messages have labels, those that were archived lie only among all
+/// messages, which are then no view. What is said to be important may be a place (RFC 8457), as on Cyrus; it is a view where
+/// messages have labels.
 fn is_left_out(entry: &ListEntry, has_labels: bool) -> bool {
     match special_use(entry) {
+        Some(SpecialUse::All) => !has_labels,
         Some(SpecialUse::Important) => has_labels,
         use_of => is_view(use_of),
     }

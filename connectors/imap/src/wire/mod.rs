@@ -24,4 +24,3 @@ pub mod set;
 pub mod tls;
 pub mod token;
 pub mod transport;
-pub mod utf7;
