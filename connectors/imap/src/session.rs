@@ -56,6 +56,7 @@ impl Session {
             batches_whole: has("MULTIAPPEND"),
             special_use: has("CREATE-SPECIAL-USE"),
             removes_exactly: has("UIDPLUS"),
+            moves: false,
             tells_changes: has("CONDSTORE") || has("QRESYNC"),
             quota_bytes_free: introduction.quota_bytes_free,
         };
@@ -239,6 +240,23 @@ impl Target for Session {
 
     async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
         self.store_flags(folder, changes).await
+    }
+
+    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+        let list: std::collections::HashMap<ItemId, Flags> = self.list(folder).await?.into_iter().collect();
+        Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
+    }
+
+    async fn move_items(&mut self, _: &FolderPath, _: &FolderPath, _: &[ItemId]) -> Result<Vec<connector::Moved>, Error> {
+        Err(Error::new(model::Cause::Unsupported, model::Scope::Folder, "this platform moves no items"))
+    }
+
+    async fn subscribe(&mut self, _: &FolderPath, _: bool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn remove_folder(&mut self, _: &FolderPath) -> Result<bool, Error> {
+        Ok(false)
     }
 
     async fn remove(

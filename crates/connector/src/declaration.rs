@@ -38,6 +38,8 @@ pub struct Offers {
     pub special_use: bool,
     /// Single items can be removed without touching others marked for removal.
     pub removes_exactly: bool,
+    /// Items can be moved from folder to folder.
+    pub moves: bool,
     /// Changes since a cursor are told without reading the whole folder.
     pub tells_changes: bool,
     /// Bytes free in the mailbox's quota, if it says.

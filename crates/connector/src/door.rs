@@ -20,6 +20,8 @@ pub enum Effect {
     Remove,
     /// Items are moved.
     Move,
+    /// A folder is removed.
+    RemoveFolder,
     /// A file is written.
     FileWrite,
     /// A file comes to its final name.
@@ -39,6 +41,7 @@ impl Effect {
             Self::Flags => "flags",
             Self::Remove => "remove",
             Self::Move => "move",
+            Self::RemoveFolder => "remove-folder",
             Self::FileWrite => "file-write",
             Self::FileRename => "file-rename",
             Self::Commit => "commit",

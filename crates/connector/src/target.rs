@@ -106,8 +106,17 @@ pub enum Removal {
     Gone,
     /// It was changed since, so it stays.
     Changed,
-    /// The target can't remove one item alone, so it stays.
+    /// The target can't remove one item alone: it stays, marked to be removed where the target has such a mark.
     Unsupported,
+}
+
+/// What became of an item that was to be moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Moved {
+    /// It lies in the other folder, under this id if the target says.
+    There(Option<ItemId>),
+    /// It was not there to be moved.
+    Gone,
 }
 
 /// A person's mailbox, to write.
@@ -134,6 +143,21 @@ pub trait Target: Source {
     /// Changes flags, and reads them back where the target tells: the flags of each item as they are now, none where it
     /// is gone or not told.
     async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error>;
+
+    /// The flags of these items as they are now; none where one is gone.
+    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error>;
+
+    /// Moves items to another folder, each as it is: bytes, date and flags. Only where [`crate::Offers::moves`] says so. An
+    /// answer that did not come is an error of the cause [`Cause::InDoubt`]: each item then lies in the one folder or in the
+    /// other.
+    async fn move_items(&mut self, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error>;
+
+    /// Follows a folder, or no longer. Repeatable.
+    async fn subscribe(&mut self, folder: &FolderPath, subscribed: bool) -> Result<(), Error>;
+
+    /// Removes a folder that holds no item and has no folder below it, and its subscription. False, and nothing is changed,
+    /// where it holds any or the platform can't tell; true where it is not there, too.
+    async fn remove_folder(&mut self, folder: &FolderPath) -> Result<bool, Error>;
 
     /// Removes items, never others, and only where nothing changed since `unchanged_since` (a [`FolderState::change`])
     /// if that is given and the target can tell.

@@ -12,8 +12,10 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: &[Step] =
-    &[Step { sqlite: include_str!("schema/1.sqlite.sql"), postgres: include_str!("schema/1.postgres.sql") }];
+const STEPS: &[Step] = &[
+    Step { sqlite: include_str!("schema/1.sqlite.sql"), postgres: include_str!("schema/1.postgres.sql") },
+    Step { sqlite: include_str!("schema/2.sqlite.sql"), postgres: include_str!("schema/2.postgres.sql") },
+];
 
 /// Makes the schema the one this program knows.
 pub(crate) async fn bring_forward(store: &Store) -> Result<(), Error> {

@@ -181,6 +181,23 @@ impl Target for Maildir {
         self.write_flags(folder, changes).await
     }
 
+    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+        let list: std::collections::HashMap<ItemId, Flags> = self.list(folder).await?.into_iter().collect();
+        Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
+    }
+
+    async fn move_items(&mut self, _: &FolderPath, _: &FolderPath, _: &[ItemId]) -> Result<Vec<connector::Moved>, Error> {
+        Err(Error::new(model::Cause::Unsupported, model::Scope::Folder, "this platform moves no items"))
+    }
+
+    async fn subscribe(&mut self, _: &FolderPath, _: bool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn remove_folder(&mut self, _: &FolderPath) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     async fn remove(
         &mut self,
         folder: &FolderPath,

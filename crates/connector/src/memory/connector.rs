@@ -1,6 +1,6 @@
 //! The connector to the in-memory platform.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use super::platform::{MemoryItem, Platform, Traits};
 use super::wire::{Dial, PutItem, Request, Response, Wire};
 use crate::{
     Account, Batch, Connector, Cursor, Declaration, Door, Effect, Error, Event, Finding, FlagChange, Folder,
-    FolderState, Holds, Item, ItemOutcome, NewFolder, Offers, OpenDoor, Outcome, ReadFolder, Reading, Removal, Source,
+    FolderState, Holds, Item, ItemOutcome, Moved, NewFolder, Offers, OpenDoor, Outcome, ReadFolder, Reading, Removal, Source,
     StoreProof, Target, Topic,
 };
 
@@ -405,6 +405,29 @@ impl Target for Opened {
     async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
         let request = Request::ChangeFlags(folder.clone(), changes.to_vec());
         expect!(self.effect(Effect::Flags, request).await?, Response::Flags(flags) => flags)
+    }
+
+    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+        let list: HashMap<ItemId, Flags> = self.list(folder).await?.into_iter().collect();
+        Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
+    }
+
+    async fn move_items(&mut self, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error> {
+        let request = Request::Move(from.clone(), to.clone(), ids.to_vec());
+        let moved = expect!(self.effect(Effect::Move, request).await?, Response::Moved(moved) => moved)?;
+        let told = self.offers.ids_on_append;
+        let one = |id: Option<u32>| id.map_or(Moved::Gone, |id| Moved::There(told.then(|| ItemId::from_u32(id))));
+        Ok(moved.into_iter().map(one).collect())
+    }
+
+    async fn subscribe(&mut self, folder: &FolderPath, subscribed: bool) -> Result<(), Error> {
+        let request = Request::Subscribe(folder.clone(), subscribed);
+        expect!(self.effect(Effect::Subscribe, request).await?, Response::Done => ())
+    }
+
+    async fn remove_folder(&mut self, folder: &FolderPath) -> Result<bool, Error> {
+        let request = Request::RemoveFolder(folder.clone());
+        expect!(self.effect(Effect::RemoveFolder, request).await?, Response::FolderRemoved(removed) => removed)
     }
 
     async fn remove(

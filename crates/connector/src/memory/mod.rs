@@ -10,5 +10,5 @@ mod platform;
 mod wire;
 
 pub use connector::MemoryConnector;
-pub use platform::{MemoryItem, Platform, Traits};
+pub use platform::{Backup, MemoryItem, Platform, Traits};
 pub use wire::{Dial, DirectWire, FaultyDial, PutItem, Request, Response, Session, Wire};

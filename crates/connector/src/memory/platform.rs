@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use model::{Cause, Flags, FolderPath, ItemId, ItemKind, Loss, LossTable, ReceivedAt, Scope, SpecialUse};
+use model::{Cause, Flags, FolderPath, ItemId, ItemKind, Loss, LossTable, ReceivedAt, Scope, SpecialUse, SystemFlag};
 use serde::{Deserialize, Serialize};
 
 use super::wire::{PutItem, Response};
@@ -22,6 +22,8 @@ pub struct Traits {
     pub special_use: bool,
     /// Can remove one item without touching others marked for removal.
     pub removes_exactly: bool,
+    /// Can move items from folder to folder.
+    pub moves: bool,
     /// Counts changes, so that a delta can be asked for.
     pub tells_changes: bool,
     /// Tells which items are gone, too.
@@ -47,6 +49,7 @@ impl Default for Traits {
             batches_whole: true,
             special_use: true,
             removes_exactly: true,
+            moves: true,
             tells_changes: true,
             tells_gone: true,
             item_bytes_max: None,
@@ -66,6 +69,7 @@ impl Traits {
             batches_whole: false,
             special_use: false,
             removes_exactly: false,
+            moves: false,
             tells_changes: false,
             tells_gone: false,
             ..Self::default()
@@ -79,6 +83,7 @@ impl Traits {
             batches_whole: self.batches_whole,
             special_use: self.special_use,
             removes_exactly: self.removes_exactly,
+            moves: self.moves,
             tells_changes: self.tells_changes,
             quota_bytes_free: None,
         }
@@ -164,11 +169,19 @@ struct Mailboxes {
     quota_bytes: Option<u64>,
 }
 
+/// A mailbox as it was at some time.
+#[derive(Clone, Debug)]
+pub struct Backup(Mailbox);
+
 /// A platform in memory. Clones are the same platform.
 #[derive(Clone, Debug)]
 pub struct Platform {
     traits: Arc<Traits>,
     inner: Arc<Mutex<Mailboxes>>,
+}
+
+fn deleted() -> Flags {
+    Flags::NONE.with(SystemFlag::Deleted)
 }
 
 fn missing(what: impl std::fmt::Display) -> Error {
@@ -311,6 +324,69 @@ impl Platform {
         if let Some(mailbox) = self.lock().by_name.get_mut(name) {
             mailbox.folders.remove(path);
         }
+    }
+
+    /// Moves an item to another folder, as its person would. Returns its id there.
+    pub fn relocate(&self, name: &str, from: &FolderPath, to: &FolderPath, id: &ItemId) -> Option<ItemId> {
+        self.add_folder(name, to);
+        let moved = self.shift(name, from, to, std::slice::from_ref(id)).ok()?;
+        moved.first().copied().flatten().map(ItemId::from_u32)
+    }
+
+    /// Gives a folder, and those below it, another name; ids and validity stay. False where that name is taken.
+    pub fn rename_folder(&self, name: &str, from: &FolderPath, to: &FolderPath) -> bool {
+        let mut inner = self.lock();
+        let Some(mailbox) = inner.by_name.get_mut(name) else { return false };
+        if !mailbox.folders.contains_key(from) || mailbox.folders.contains_key(to) {
+            return false;
+        }
+        let below: Vec<FolderPath> =
+            mailbox.folders.keys().filter(|path| path.names().starts_with(from.names())).cloned().collect();
+        for path in below {
+            if let Some(folder) = mailbox.folders.remove(&path) {
+                let rest = path.names()[from.names().len()..].iter();
+                let renamed = FolderPath::new(to.names().iter().chain(rest).cloned());
+                mailbox.folders.insert(renamed, folder);
+            }
+        }
+        true
+    }
+
+    /// Follows a folder or no longer, as its person would.
+    pub fn set_subscribed(&self, name: &str, path: &FolderPath, subscribed: bool) {
+        let _ = self.folder(name, path, |folder| folder.subscribed = subscribed);
+    }
+
+    /// Goes back to a mailbox as it was at another time: a restored backup, the same ids and validities.
+    pub fn restore(&self, name: &str, backup: &Backup) {
+        self.lock().by_name.insert(name.to_owned(), backup.0.clone());
+    }
+
+    /// A mailbox as it is now, to be restored another time.
+    pub fn back_up(&self, name: &str) -> Backup {
+        Backup(self.lock().by_name.get(name).cloned().unwrap_or_default())
+    }
+
+    fn shift(
+        &self,
+        name: &str,
+        from: &FolderPath,
+        to: &FolderPath,
+        ids: &[ItemId],
+    ) -> Result<Vec<Option<u32>>, Error> {
+        self.mailbox(name, |mailbox| {
+            if !mailbox.folders.contains_key(to) {
+                return Err(missing(to));
+            }
+            let mut moved = Vec::new();
+            for id in ids {
+                let folder = mailbox.folders.get_mut(from).ok_or_else(|| missing(from))?;
+                let item = id.as_u32().and_then(|id| folder.remove(id));
+                let folder = mailbox.folders.get_mut(to).ok_or_else(|| missing(to))?;
+                moved.push(item.map(|item| folder.add(item)));
+            }
+            Ok(moved)
+        })
     }
 
     /// Every folder with its items by id: the whole mailbox, to compare.
@@ -483,6 +559,42 @@ impl Platform {
         result
     }
 
+    pub(super) fn move_items(
+        &self,
+        name: &str,
+        from: &FolderPath,
+        to: &FolderPath,
+        ids: &[ItemId],
+    ) -> Result<Vec<Option<u32>>, Error> {
+        if !self.traits.moves {
+            let what = "the platform can't move items";
+            return Err(Error::new(Cause::Unsupported, Scope::Folder, what));
+        }
+        let result = self.shift(name, from, to, ids);
+        self.lock().effects += 1;
+        result
+    }
+
+    pub(super) fn subscribe(&self, name: &str, path: &FolderPath, subscribed: bool) -> Result<(), Error> {
+        let result = self.folder(name, path, |folder| folder.subscribed = subscribed);
+        self.lock().effects += 1;
+        result
+    }
+
+    pub(super) fn remove_if_empty(&self, name: &str, path: &FolderPath) -> Result<bool, Error> {
+        let result = self.mailbox(name, |mailbox| {
+            let is_above = |other: &FolderPath| other != path && other.names().starts_with(path.names());
+            let is_empty = mailbox.folders.get(path).is_none_or(|folder| folder.items.is_empty());
+            if path.is_inbox() || !is_empty || mailbox.folders.keys().any(is_above) {
+                return Ok(false);
+            }
+            mailbox.folders.remove(path);
+            Ok(true)
+        });
+        self.lock().effects += 1;
+        result
+    }
+
     pub(super) fn remove(
         &self,
         name: &str,
@@ -491,6 +603,8 @@ impl Platform {
         unchanged_since: Option<u64>,
     ) -> Result<Vec<Removal>, Error> {
         if !self.traits.removes_exactly {
+            let mark = |id: &ItemId| FlagChange { id: id.clone(), add: deleted(), take: Flags::NONE };
+            self.change_flags(name, path, &ids.iter().map(mark).collect::<Vec<_>>())?;
             return Ok(vec![Removal::Unsupported; ids.len()]);
         }
         let result = self.folder(name, path, |folder| {

@@ -33,6 +33,12 @@ pub enum Request {
     Append(FolderPath),
     /// Changes flags.
     ChangeFlags(FolderPath, Vec<FlagChange>),
+    /// Moves items from one folder to another.
+    Move(FolderPath, FolderPath, Vec<ItemId>),
+    /// Follows a folder, or no longer.
+    Subscribe(FolderPath, bool),
+    /// Removes a folder that is empty.
+    RemoveFolder(FolderPath),
     /// Removes items.
     Remove(FolderPath, Vec<ItemId>, Option<u64>),
 }
@@ -78,6 +84,10 @@ pub enum Response {
     Appended(u64, Vec<Result<u32, Error>>),
     /// Flags now.
     Flags(Vec<Option<Flags>>),
+    /// The new id of each item that was there.
+    Moved(Vec<Option<u32>>),
+    /// Whether the folder is gone.
+    FolderRemoved(bool),
     /// What became of each.
     Removed(Vec<Removal>),
     /// It was not done.
@@ -126,6 +136,11 @@ impl Session {
                 Response::Appended(validity, results)
             }
             Request::ChangeFlags(path, changes) => Response::Flags(platform.change_flags(name, &path, &changes)?),
+            Request::Move(from, to, ids) => Response::Moved(platform.move_items(name, &from, &to, &ids)?),
+            Request::Subscribe(path, subscribed) => {
+                platform.subscribe(name, &path, subscribed).map(|()| Response::Done)?
+            }
+            Request::RemoveFolder(path) => Response::FolderRemoved(platform.remove_if_empty(name, &path)?),
             Request::Remove(path, ids, unchanged_since) => {
                 Response::Removed(platform.remove(name, &path, &ids, unchanged_since)?)
             }
