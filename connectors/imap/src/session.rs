@@ -57,6 +57,7 @@ impl Session {
             special_use: has("CREATE-SPECIAL-USE"),
             removes_exactly: has("UIDPLUS"),
             moves: false,
+            numbers_rise: true,
             tells_changes: has("CONDSTORE") || has("QRESYNC"),
             quota_bytes_free: introduction.quota_bytes_free,
         };
@@ -247,7 +248,12 @@ impl Target for Session {
         Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
     }
 
-    async fn move_items(&mut self, _: &FolderPath, _: &FolderPath, _: &[ItemId]) -> Result<Vec<connector::Moved>, Error> {
+    async fn move_items(
+        &mut self,
+        _: &FolderPath,
+        _: &FolderPath,
+        _: &[ItemId],
+    ) -> Result<Vec<connector::Moved>, Error> {
         Err(Error::new(model::Cause::Unsupported, model::Scope::Folder, "this platform moves no items"))
     }
 

@@ -135,7 +135,7 @@ pub(crate) fn sync(report: &SyncReport) -> String {
             let made = if would.make { " (to be made)" } else { "" };
             let _ = writeln!(
                 text,
-                "{}: {} → {}{made}: copy {}, {}; there already {}; can't travel {}; flags {}; removals held {}",
+                "{}: {} → {}{made}: copy {}, {}; there already {}; can't travel {}; flags {}; no more at the source {}",
                 result.source,
                 would.folder,
                 would.target_folder,
@@ -144,7 +144,7 @@ pub(crate) fn sync(report: &SyncReport) -> String {
                 would.adopt,
                 would.fail,
                 would.flags,
-                would.hold
+                would.gone
             );
         }
         if let Some(reason) = &result.reason {

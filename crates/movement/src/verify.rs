@@ -243,7 +243,7 @@ impl Verifier<'_> {
         let rows = self.engine.store.folders(self.engine.key, self.mailbox.mailbox).await?;
         let mut pairs = Vec::new();
         for folder in here.into_iter().filter(|folder| folder.holds_items) {
-            let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone);
+            let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone());
             if !kinds.contains(&folder.kind) {
                 let state = match folder.state {
                     Some(state) => state,

@@ -9,6 +9,7 @@ mod write;
 
 pub use batch::{Intent, IntentItem, IntentState};
 pub use rows::{
-    ExceptionRow, Fact, FailureRow, FlagFact, FolderRow, HeldRemoval, LedgerItem, NewException, NewFailure, NewFolder,
+    ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, HeldItem, HeldRemoval, ItemThere, LedgerItem,
+    NewException, NewFailure, NewFolder, RemovalState,
 };
 pub use write::LedgerTx;

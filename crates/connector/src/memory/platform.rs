@@ -84,6 +84,7 @@ impl Traits {
             special_use: self.special_use,
             removes_exactly: self.removes_exactly,
             moves: self.moves,
+            numbers_rise: true,
             tells_changes: self.tells_changes,
             quota_bytes_free: None,
         }
@@ -357,6 +358,14 @@ impl Platform {
         let _ = self.folder(name, path, |folder| folder.subscribed = subscribed);
     }
 
+    /// The folders that are followed.
+    pub fn subscribed(&self, name: &str) -> Vec<FolderPath> {
+        let inner = self.lock();
+        let Some(mailbox) = inner.by_name.get(name) else { return Vec::new() };
+        let followed = mailbox.folders.iter().filter(|(_, folder)| folder.subscribed);
+        followed.map(|(path, _)| path.clone()).collect()
+    }
+
     /// Goes back to a mailbox as it was at another time: a restored backup, the same ids and validities.
     pub fn restore(&self, name: &str, backup: &Backup) {
         self.lock().by_name.insert(name.to_owned(), backup.0.clone());
@@ -367,13 +376,7 @@ impl Platform {
         Backup(self.lock().by_name.get(name).cloned().unwrap_or_default())
     }
 
-    fn shift(
-        &self,
-        name: &str,
-        from: &FolderPath,
-        to: &FolderPath,
-        ids: &[ItemId],
-    ) -> Result<Vec<Option<u32>>, Error> {
+    fn shift(&self, name: &str, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<u32>>, Error> {
         self.mailbox(name, |mailbox| {
             if !mailbox.folders.contains_key(to) {
                 return Err(missing(to));

@@ -79,7 +79,7 @@ impl Project {
             let mut items = Tally::default();
             let mut folders = Vec::new();
             for (folder, tally) in self.store.tallies(self.key, row.mailbox).await? {
-                if folder.is_gone {
+                if folder.is_gone() {
                     continue;
                 }
                 let is_complete = folder.source.is_some();

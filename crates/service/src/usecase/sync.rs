@@ -152,7 +152,7 @@ impl Project {
             let Some(row) = row(outcome.mailbox) else { continue };
             let failures = engine.store.failures(self.key, Some(outcome.mailbox)).await?;
             let tallies = engine.store.tallies(self.key, outcome.mailbox).await?;
-            let held: u64 = tallies.iter().filter(|(folder, _)| !folder.is_gone).map(|(_, tally)| tally.held).sum();
+            let held: u64 = tallies.iter().filter(|(folder, _)| !folder.is_gone()).map(|(_, tally)| tally.held).sum();
             let result = mailbox_result(row, outcome, &failures, held);
             report.copied += result.copied;
             report.bytes += result.bytes;
