@@ -279,7 +279,7 @@ impl Engine {
             Ok(opened) => opened,
             Err(failure) => return (Report::default(), Err(failure)),
         };
-        let adopted_follow = self.policy.following.adopted_follow;
+        let adopted_follow = self.policy.following.adopted_follow && !row.roster.target_in_use;
         let work = Work {
             store: store.clone(),
             key: self.key,

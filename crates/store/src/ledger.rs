@@ -5,6 +5,7 @@
 mod batch;
 mod read;
 mod rows;
+mod word;
 mod write;
 
 pub use batch::{Intent, IntentItem, IntentState};
