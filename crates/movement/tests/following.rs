@@ -363,6 +363,100 @@ async fn an_item_that_waits_is_copied_once_what_it_waits_for_is_gone() {
     is_at_rest(&world).await;
 }
 
+/// Ids of removals and of items that wait, by folder.
+async fn waiting(world: &World) -> (store::Store, store::ProjectKey, i64, Vec<(i64, ItemId)>, Vec<(i64, ItemId)>) {
+    let (engine, mailboxes) = world.engine().await;
+    let removals = engine.store.held_removals(engine.key, mailboxes[0]).await.unwrap();
+    let items = engine.store.held_items(engine.key, mailboxes[0]).await.unwrap();
+    let removals = removals.into_iter().map(|held| (held.folder, held.source_id)).collect();
+    let items = items.into_iter().map(|held| (held.folder, held.source_id)).collect();
+    (engine.store, engine.key, mailboxes[0], removals, items)
+}
+
+#[tokio::test]
+async fn removals_that_wait_are_made_or_not_as_somebody_says() {
+    let mut world = world_in_step(Traits::default(), Traits::default(), false).await;
+    world.policy.following.removals_free = 0;
+    world.policy.following.removals_max = 0;
+    let inbox = FolderPath::inbox();
+    for n in 1..=4 {
+        world.source.expunge("ann", &inbox, &ItemId::from_u32(n));
+    }
+    world.sync_well().await;
+    let (store, key, _, removals, _) = waiting(&world).await;
+    assert_eq!(store.answer_removals(key, &removals[..2], true).await.unwrap(), 2);
+    assert_eq!(store.answer_removals(key, &removals[2..], false).await.unwrap(), 2);
+    // One of those that may go is changed by its person before.
+    world.target.set_flags("ann", &inbox, &id_of(&world, &inbox, 0), &Flags::of(["Mine"]));
+    let end = world.sync_well().await;
+    assert_eq!(end.outcomes[0].report.removed, 2, "somebody has said so");
+    assert_eq!(there(&world, &inbox).len(), 8);
+    is_at_rest(&world).await;
+    let left = waiting(&world).await.3;
+    assert_eq!(left, removals[2..], "known to stay");
+}
+
+#[tokio::test]
+async fn items_that_wait_are_copied_or_adopted_as_somebody_says() {
+    for is_another in [true, false] {
+        let mut world = World::new();
+        world.person("ann");
+        let inbox = FolderPath::inbox();
+        world.target.deliver("ann", &inbox, MemoryItem::message(message(1, "another body"), 5));
+        let seen = MemoryItem { flags: Flags::of(["\\Seen"]), ..MemoryItem::message(message(1, "body"), 5) };
+        world.source.deliver("ann", &inbox, seen);
+        world.sync_well().await;
+        let (store, key, _, _, items) = waiting(&world).await;
+        store.answer_items(key, &items, is_another).await.unwrap();
+        world.sync_well().await;
+        let tally = world.tally().await;
+        assert_eq!((tally.copied, tally.adopted, tally.held), if is_another { (1, 0, 0) } else { (0, 1, 0) });
+        assert_eq!(there(&world, &inbox).len(), if is_another { 2 } else { 1 });
+        assert!(waiting(&world).await.4.is_empty());
+        is_at_rest(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_mass_disappearance_is_followed_once_somebody_says_so() {
+    for in_use in [false, true] {
+        let mut world = world_in_step(Traits::default(), Traits::default(), in_use).await;
+        world.policy.following.removals_free = 3;
+        for n in 0..6 {
+            world.target.expunge("ann", &FolderPath::inbox(), &id_of(&world, &FolderPath::inbox(), n));
+        }
+        assert!(world.sync().await.outcomes[0].failure.is_some());
+        let (store, key, mailbox, _, _) = waiting(&world).await;
+        store.follow_vanished(key, mailbox).await.unwrap();
+        let end = world.sync_well().await;
+        assert_eq!(end.outcomes[0].state.phase, Phase::InStep);
+        let tally = world.tally().await;
+        assert_eq!((tally.copied, tally.withdrawn), if in_use { (14, 6) } else { (20, 0) });
+        assert!(!store.follows_vanished(key, mailbox).await.unwrap(), "the word was for once");
+        is_at_rest(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_loss_that_somebody_accepts_does_not_block_and_may_be_tried_again() {
+    let mut world = World::with(Traits::default(), Traits { refuses: vec![model::Loss::Nul], ..Traits::default() });
+    world.person("ann");
+    world.source.deliver("ann", &FolderPath::inbox(), MemoryItem::message(message(1, "nul \0"), 5));
+    assert_eq!(world.sync_well().await.outcomes[0].state.phase, Phase::Copying);
+    let (engine, _) = world.engine().await;
+    let items =
+        |failures: Vec<store::FailureRow>| failures.into_iter().map(|f| (f.folder, f.source_id)).collect::<Vec<_>>();
+    let failed = items(engine.store.failures(engine.key, None).await.unwrap());
+    engine.store.accept_failures(engine.key, &failed, "Kim", "an empty test message").await.unwrap();
+    assert_eq!(world.sync_well().await.outcomes[0].state.phase, Phase::InStep);
+    assert_eq!(engine.store.retry_failures(engine.key, &failed).await.unwrap(), 1);
+    let end = world.sync_well().await;
+    assert_eq!((end.outcomes[0].report.failed, end.outcomes[0].state.phase), (1, Phase::Copying), "it was tried");
+    let failures = engine.store.failures(engine.key, None).await.unwrap();
+    assert_eq!((failures[0].tries, &failures[0].accepted_by), (2, &None));
+    assert_eq!(world.sync_well().await.outcomes[0].report.failed, 0, "once");
+}
+
 #[tokio::test]
 async fn subscriptions_follow_and_the_persons_own_stay() {
     let world = world_in_step(Traits::default(), Traits::default(), false).await;
