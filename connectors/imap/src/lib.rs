@@ -6,9 +6,9 @@
 //!
 //! # What is followed
 //!
-//! RFC 9051 and 3501; RFC 2177 is not used (nobody waits here). UIDPLUS (4315), MULTIAPPEND (3502), LITERAL+ and LITERAL-
-//! (7888), CONDSTORE and QRESYNC (7162), ESEARCH (4731), LIST-EXTENDED (5258), LIST-STATUS (5819), SPECIAL-USE and
-//! CREATE-SPECIAL-USE (6154), NAMESPACE (2342), ID (2971), ENABLE (5161), UNSELECT (3691), COMPRESS=DEFLATE (4978),
+//! RFC 9051 and 3501; RFC 2177 is not used (nobody waits here). UIDPLUS (4315), MOVE (6851), MULTIAPPEND (3502), LITERAL+
+//! and LITERAL- (7888), CONDSTORE and QRESYNC (7162), ESEARCH (4731), LIST-EXTENDED (5258), LIST-STATUS (5819), SPECIAL-USE
+//! and CREATE-SPECIAL-USE (6154), NAMESPACE (2342), ID (2971), ENABLE (5161), UNSELECT (3691), COMPRESS=DEFLATE (4978),
 //! UTF8=ACCEPT (6855), OBJECTID (8474), QUOTA (9208), APPENDLIMIT (7889), METADATA (5464), ACL's MYRIGHTS (4314), SASL-IR
 //! (4959), response codes (5530). Login: LOGIN, PLAIN (4616), SCRAM-SHA-256 (7677), OAUTHBEARER (7628), XOAUTH2. Where a
 //! server offers none of the extensions, RFC 3501 is enough. Gmail's X-GM-EXT-1 decides which folders are views (archived
@@ -22,8 +22,9 @@
 //!
 //! [`config`] is the manual of the settings. `wire` has bytes and words of the protocol and no policy. `op` has a file for
 //! each operation: `identity` (whose store is it?), `read`, `fetch`, `careful` and `changes` (nothing is lost in silence),
-//! `append` (nothing takes effect too early). `map` stands between the protocol and the model, with all losses. `session`
-//! is one opened mailbox, `endpoint` what all connections to a server share.
+//! `append` (nothing takes effect too early), `uid_move` and `delete` (nothing is concluded that the server did not say).
+//! `map` stands between the protocol and the model, with all losses. `session` is one opened mailbox, `endpoint` what all
+//! connections to a server share.
 //!
 //! # What holds
 //!
