@@ -33,7 +33,8 @@
 //! * Every message that a folder lists comes out as an item, as unreadable with the server's words, or is gone by now. A
 //!   message left out of an answer is noticed by its sequence number before the next one is given.
 //! * A list from which removals are concluded is complete, or none is given.
-//! * The two bytes that make an effect happen are sent apart from all before them, after the door was asked.
+//! * The two bytes that make a message appear are sent apart from all before them, after the door was asked. Of any other
+//!   command with an effect nothing is sent before that.
 //! * An answer that did not come is in doubt.
 //!
 //! # Known oddities
@@ -45,7 +46,10 @@
 //! * **Dovecot 2.3** takes `CREATE (USE …)` without announcing it and forgets the use, so it is not sent there. A login that
 //!   is refused costs two seconds and more. With the acl plugin and without `acl_user`, a master user sees an INBOX that can't be
 //!   opened: recognised, and said. It tells a mailbox's GUID (STATUS X-GUID, its own word), which tells stores apart where there is
-//!   no MAILBOXID. A single message that it can't read is refused with SERVERBUG, or ends the connection.
+//!   no MAILBOXID. A single message that it can't read is refused with SERVERBUG, or ends the connection. It does not wait for the line
+//!   end of a command whose last word is a name between quotes or a literal (CREATE, DELETE, SUBSCRIBE, UID MOVE): where the
+//!   connection breaks between the two, the command is carried out. It deletes a folder that is open, and then closes the
+//!   connection.
 //! * **Exchange** hands out a notice of its own in place of a message that it can't convert: recognised by its words, and
 //!   listed as unreadable. It says how long to wait when it throttles, in its text.
 //! * **Servers in general** end greetings in `{5}`, forget stars, spaces, dates and whole messages, count wrongly, give the last

@@ -125,8 +125,9 @@ impl Session {
         ran.map_err(|error| self.lost(error))
     }
 
-    /// Runs commands with effects, sent ahead of each other's answers; each passes the door right before it leaves. Once
-    /// one may have left, a lost connection leaves all in doubt.
+    /// Runs commands with effects, sent ahead of each other's answers; each passes the door right before it leaves, and
+    /// nothing of it leaves before: Dovecot acts at the closing quote of a last word, not at the line end. Once one may have
+    /// left, a lost connection leaves all in doubt.
     pub(crate) async fn run_effects(
         &mut self,
         commands: &[(Command, Effect)],

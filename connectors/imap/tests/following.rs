@@ -147,8 +147,9 @@ async fn thousands_of_messages_are_moved_by_commands_of_a_length_that_servers_ta
     let all: Vec<u32> = (1..=3000).map(|n| n * 2).collect();
     let moved = server.target().await.move_items(&FolderPath::inbox(), &path("x"), &ids(&all)).await.unwrap();
     assert!(moved == (1..=3000).map(there).collect::<Vec<_>>());
-    let moves: Vec<String> = server.heard().into_iter().filter(|line| line.starts_with("UID MOVE")).collect();
-    assert!(moves.len() > 3 && moves.iter().all(|line| line.len() < 8000), "{}", moves.len());
+    let lengths: Vec<usize> =
+        server.heard().iter().filter(|line| line.starts_with("UID MOVE")).map(String::len).collect();
+    assert!(lengths.len() > 3 && lengths.iter().all(|length| *length < 8000), "{lengths:?}");
 }
 
 #[tokio::test]
@@ -303,7 +304,7 @@ async fn moves_subscriptions_and_removed_folders_pass_the_door() {
         let error = act(target.as_mut(), effect).await.unwrap_err();
         assert_eq!(error.cause, Cause::LeaseLapsed, "{verb}");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        assert!(server.heard().iter().all(|line| !line.contains(verb) || line.starts_with("CUT OFF")), "{verb}");
+        assert!(server.heard().iter().all(|line| !line.contains(verb)), "{verb}: {:?}", server.heard());
     }
 }
 

@@ -36,25 +36,25 @@ impl Session {
         let sets = write_sets(&there);
         let command = |set: &String| (Command::new("UID MOVE").words(set).quoted(&name), Effect::Move);
         let commands: Vec<(Command, Effect)> = sets.iter().map(command).collect();
-        let mut told: Vec<Told> = sets.iter().map(|set| Told::of(set)).collect();
+        let mut answers: Vec<Answer> = sets.iter().map(|set| Answer::of(set)).collect();
         let completions = self
             .run_effects(&commands, |index, response| {
                 if let Some(code) = response.code("COPYUID") {
-                    told[index].take(code.arguments);
+                    answers[index].take(code.arguments);
                 }
             })
             .await?;
-        for (told, completion) in told.iter_mut().zip(&completions) {
+        for (answer, completion) in answers.iter_mut().zip(&completions) {
             if completion.has("COPYUID") {
-                told.take(completion.arguments.as_bytes());
+                answer.take(completion.arguments.as_bytes());
             }
         }
         let what = format!("cannot move messages from {} to {:?}", self.place(from), to.to_string());
         let left = self.flags_of(&there).await.map_err(|error| Error { cause: Cause::InDoubt, ..error })?;
-        settled(&what, &completions, &told, &there, &left)?;
+        settled(&what, &completions, &answers, &there, &left)?;
         let outcome = |id: &ItemId| {
             let uid = id.as_u32().filter(|uid| there.binary_search(uid).is_ok());
-            uid.and_then(|uid| told.iter().find_map(|told| told.outcome(uid))).unwrap_or(Moved::Gone)
+            uid.and_then(|uid| answers.iter().find_map(|answer| answer.outcome(uid))).unwrap_or(Moved::Gone)
         };
         Ok(ids.iter().map(outcome).collect())
     }
@@ -64,13 +64,13 @@ impl Session {
 fn settled(
     what: &str,
     completions: &[Completion],
-    told: &[Told],
+    answers: &[Answer],
     there: &[u32],
     left: &BTreeMap<u32, Flags>,
 ) -> Result<(), Error> {
     let in_doubt = |why: &str| Error::new(Cause::InDoubt, Scope::Folder, format!("{what}: {why}"));
     match completions.iter().find(|completion| !completion.is_ok()) {
-        Some(refused) if left.len() == there.len() && !told.iter().any(|told| told.is_told) => {
+        Some(refused) if left.len() == there.len() && !answers.iter().any(|answer| answer.is_told) => {
             Err(refusal::refused(what, refused, Doing::Change))
         }
         Some(refused) => Err(in_doubt("the server refused, and some may have been moved").said(&refused.text)),
@@ -80,7 +80,7 @@ fn settled(
 }
 
 /// What the answer to one command says of its messages.
-struct Told {
+struct Answer {
     asked: UidSet,
     /// The new UID of each, as far as it is told.
     new: BTreeMap<u32, u32>,
@@ -90,14 +90,14 @@ struct Told {
     is_wrong: bool,
 }
 
-impl Told {
+impl Answer {
     fn of(set: &str) -> Self {
         let asked = UidSet::parse(set.as_bytes()).unwrap_or_default();
         Self { asked, new: BTreeMap::new(), is_told: false, is_wrong: false }
     }
 
-    /// Takes what follows COPYUID: `1511554416 142,399 41:42`. It stands in an untagged answer before the messages vanish, or
-    /// with the end of the command (RFC 6851 section 4.3).
+    /// Takes what follows COPYUID: `1511554416 142,399 41:42`. It stands in an untagged answer before the messages vanish,
+    /// as on Dovecot and Cyrus, or with the end of the command (RFC 6851 section 4.3).
     fn take(&mut self, arguments: &[u8]) {
         self.is_told = true;
         match copy_uid(arguments, &self.asked) {
@@ -137,37 +137,42 @@ fn copy_uid(arguments: &[u8], asked: &UidSet) -> Option<Vec<(u32, u32)>> {
 mod tests {
     use super::*;
 
-    fn outcomes(set: &str, codes: &[&str], uids: &[u32]) -> Vec<Option<Moved>> {
-        let mut told = Told::of(set);
-        codes.iter().for_each(|code| told.take(code.as_bytes()));
-        uids.iter().map(|uid| told.outcome(*uid)).collect()
-    }
-
-    fn there(uid: u32) -> Option<Moved> {
-        Some(Moved::There(Some(ItemId::from_u32(uid))))
+    /// What became of these messages, in short: the new UID, `there`, `gone`, or `-` where they were not asked for.
+    fn outcomes(set: &str, codes: &[&str], uids: &[u32]) -> Vec<String> {
+        let mut answer = Answer::of(set);
+        for code in codes {
+            answer.take(code.as_bytes());
+        }
+        let short = |uid: &u32| match answer.outcome(*uid) {
+            Some(Moved::There(Some(id))) => id.to_string(),
+            Some(Moved::There(None)) => "there".to_owned(),
+            Some(Moved::Gone) => "gone".to_owned(),
+            None => "-".to_owned(),
+        };
+        uids.iter().map(short).collect()
     }
 
     #[test]
     fn copyuid_gives_each_message_its_new_uid() {
-        assert_eq!(outcomes("4:6", &["9 4:6 20:22"], &[4, 5, 6, 7]), [there(20), there(21), there(22), None]);
-        assert_eq!(outcomes("4:6", &["9 6,4:5 20:22"], &[4, 5, 6]), [there(21), there(22), there(20)]);
-        assert_eq!(outcomes("4:6", &["9 4 20", "9 5:6 21:22"], &[4, 6]), [there(20), there(22)]);
-        assert_eq!(outcomes("4:6", &["9 4:6 20:22", "9 4:6 20:22"], &[5]), [there(21)], "told twice");
+        assert_eq!(outcomes("4:6", &["9 4:6 20:22"], &[4, 5, 6, 7]), ["20", "21", "22", "-"]);
+        assert_eq!(outcomes("4:6", &["9 6,4:5 20:22"], &[4, 5, 6]), ["21", "22", "20"]);
+        assert_eq!(outcomes("4:6", &["9 4 20", "9 5:6 21:22"], &[4, 6]), ["20", "22"]);
+        assert_eq!(outcomes("4:6", &["9 4:6 20:22", "9 4:6 20:22"], &[5]), ["21"], "told twice");
     }
 
     #[test]
     fn a_message_that_copyuid_leaves_out_was_gone() {
-        assert_eq!(outcomes("4:6", &["9 4,6 20:21"], &[4, 5, 6]), [there(20), Some(Moved::Gone), there(21)]);
+        assert_eq!(outcomes("4:6", &["9 4,6 20:21"], &[4, 5, 6]), ["20", "gone", "21"]);
     }
 
     #[test]
     fn without_a_copyuid_that_fits_nobody_says_where() {
-        assert_eq!(outcomes("4:6", &[], &[4, 9]), [Some(Moved::There(None)), None]);
+        assert_eq!(outcomes("4:6", &[], &[4, 9]), ["there", "-"]);
         for wrong in ["", "9", "9 4:6", "9 4:6 20:21", "9 4:7 20:23", "9 1:4294967295 1:4294967295", "9 4,4 20:21"] {
-            assert_eq!(outcomes("4:6", &[wrong], &[5]), [Some(Moved::There(None))], "{wrong}");
+            assert_eq!(outcomes("4:6", &[wrong], &[5]), ["there"], "{wrong}");
         }
         for wrong in ["9 4:5 0:1", "9 4:5 20,20", "x 4:5 20:21", "9 a b"] {
-            assert_eq!(outcomes("4:6", &[wrong], &[5]), [Some(Moved::There(None))], "{wrong}");
+            assert_eq!(outcomes("4:6", &[wrong], &[5]), ["there"], "{wrong}");
         }
     }
 }
