@@ -1,7 +1,11 @@
 //! What a target must do so that moves, removals and folders of the source can be followed.
 
-use super::*;
-use connector::Moved;
+use std::sync::Arc;
+
+use connector::{FlagChange, Moved, OpenDoor, Removal, Source, Target};
+use model::{Cause, Flags, FolderPath, ItemId, Scope};
+
+use super::{Break, Fixture, Put, append, assert_there, folder_of, make, path, plain, put, source_and_target};
 
 /// An id that no item of a folder has, of the same kind as theirs.
 fn no_item(ids: &[ItemId]) -> ItemId {
