@@ -5,6 +5,7 @@
 
 pub mod judge;
 pub mod mail;
+pub mod pair;
 pub mod project;
 pub mod stopped;
 pub mod store;
