@@ -155,14 +155,16 @@ fn a_target_restored_from_a_backup_gets_what_it_lost() {
     copy_files(&backup, &maildir);
     pair.does([2, 0, 0, 0]);
     pair.is_the_same();
-    // With another message under the UID that one of ours had.
-    copy_files(&backup, &maildir);
-    put(&pair.target, "INBOX", [90]);
-    pair.does([2, 0, 0, 0]);
-    assert_eq!(pair.there("INBOX"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 90]);
+    // With other messages under the UIDs that ours had: one, then as many as were lost.
+    for own in [&[90][..], &[91, 92]] {
+        copy_files(&backup, &maildir);
+        put(&pair.target, "INBOX", own.iter().copied());
+        pair.does([2, 0, 0, 0]);
+        assert_eq!(pair.there("INBOX"), [&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], own].concat());
+    }
     remove(&pair.source, "INBOX", &[10, 11]);
     pair.does([0, 0, 2, 0]);
-    assert_eq!(pair.there("INBOX"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 90], "its person's own stays");
+    assert_eq!(pair.there("INBOX"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 91, 92], "its person's own stay");
     pair.is_at_rest();
 }
 
