@@ -505,12 +505,12 @@ async fn a_dry_run_says_what_is_gone_and_changes_nothing() {
     let inbox = FolderPath::inbox();
     world.source.expunge("ann", &inbox, &ItemId::from_u32(1));
     world.source.relocate("ann", &inbox, &path(&["New"]), &ItemId::from_u32(2));
-    let (mut engine, mailboxes) = world.engine().await;
-    engine.dry_run = true;
+    let (mut dry, mailboxes) = world.engine().await;
+    dry.dry_run = true;
     let (effects, removals_before) = (world.target.effects(), removals(&world).await);
-    let end = engine.run(&mailboxes).await;
-    let would = &end.outcomes[0].report.would;
-    let of = |folder: &str| would.iter().find(|would| would.folder == folder).unwrap().clone();
+    let end = dry.run(&mailboxes).await;
+    let planned = &end.outcomes[0].report.would;
+    let of = |folder: &str| planned.iter().find(|one| one.folder == folder).unwrap().clone();
     assert_eq!((of("INBOX").gone, of("New").copy), (2, 1));
     assert_eq!((world.target.effects(), removals(&world).await), (effects, removals_before));
     world.sync_well().await;

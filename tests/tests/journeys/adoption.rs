@@ -154,10 +154,10 @@ fn follows_with_its_own(
     assert_eq!(synced["copied"], 2, "{synced:#}");
     // Some of the tool's, wherever it began.
     let (folder, of_tool) = before.iter().find(|(_, numbers)| numbers.len() > 2).expect("the tool filled a folder");
-    let (removed, moved) = (of_tool[0], of_tool[1]);
+    let (to_remove, to_move) = (of_tool[0], of_tool[1]);
     let name = imap_name(&folder.split('/').map(str::to_owned).collect::<Vec<_>>());
     let mut talk = source.talk("alice");
-    for (folder, removed, moved) in [("INBOX", 60, 61), (name.as_str(), removed, moved)] {
+    for (folder, removed, moved) in [("INBOX", 60, 61), (name.as_str(), to_remove, to_move)] {
         let uids: BTreeMap<usize, u32> = source.uids("alice", folder).into_iter().collect();
         talk.ok(&format!("SELECT \"{folder}\""));
         talk.ok(&format!("UID MOVE {} \"Empty\"", uids[&moved]));
@@ -168,7 +168,7 @@ fn follows_with_its_own(
     let followed = ["moved", "removed", "copied", "removals_held"].map(|what| synced[what].as_u64().unwrap());
     assert_eq!((code, followed), (0, if removes { [1, 1, 1, 0] } else { [0, 0, 2, 2] }), "{synced:#}");
     let there = numbers(target);
-    assert_eq!(there["Empty"], [moved, 61], "{there:?}");
+    assert_eq!(there["Empty"], [to_move, 61], "{there:?}");
     assert_eq!(before[folder].iter().find(|number| !there[folder].contains(number)), None, "the tool's copies stay");
     assert_eq!([60, 61].map(|number| there["INBOX"].contains(&number)), [!removes; 2], "{there:?}");
     writes_nothing(project, target);

@@ -1,5 +1,7 @@
 //! A mailbox in which nothing happens costs next to nothing.
 
+use std::fmt::Write;
+
 use conformance::{proxy::Proxy, servers::Format};
 use journeys::{
     mail::{Folder, fill_maildir, numbered},
@@ -28,7 +30,7 @@ fn commands_at_rest(people: &[&str], folders: usize, messages: usize, one_login:
         fill_maildir(&maildir, &(0..folders).map(folder).collect::<Vec<_>>());
         dovecot.give_to_mail_user(&dovecot.home(person));
         let password = if one_login { "" } else { PASSWORD };
-        rows.push_str(&format!("{person},{person},{password},{password}\n"));
+        let _ = writeln!(rows, "{person},{person},{password},{password}");
     }
     let proxies = [&source, &target].map(|store| Proxy::to(store.port()).imap().start());
     let [here, there] = proxies.each_ref().map(|proxy| {
@@ -42,7 +44,7 @@ fn commands_at_rest(people: &[&str], folders: usize, messages: usize, one_login:
         let before = proxies.each_ref().map(|proxy| proxy.commands().len());
         let (code, again) = project.json(&["sync"]);
         assert_eq!((code, &again["copied"]), (0, &0.into()), "{again:#}");
-        let now = proxies.each_ref().map(|proxy| proxy.commands());
+        let now = proxies.each_ref().map(Proxy::commands);
         println!("{:?} {:?}", &now[0][before[0]..], &now[1][before[1]..]);
         [now[0].len() - before[0], now[1].len() - before[1]]
     };

@@ -157,11 +157,11 @@ fn mail_that_asks_for_a_receipt_stays_unread_and_nothing_is_sent() {
 fn every_test_that_the_page_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let page = fs::read_to_string(root.join("docs/rivals.md")).unwrap();
-    let named: Vec<&str> = page.split('`').filter(|word| word.contains(".rs::")).collect();
-    assert!(named.len() > 30);
-    for name in named {
+    let cited: Vec<&str> = page.split('`').filter(|word| word.contains(".rs::")).collect();
+    assert!(cited.len() > 30);
+    for name in cited {
         let (file, test) = name.split_once("::").unwrap();
-        let text = fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(text.contains(&format!("fn {test}(")), "{name} is not there");
+        let source = fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(source.contains(&format!("fn {test}(")), "{name} is not there");
     }
 }

@@ -159,7 +159,7 @@ impl About {
     }
 
     /// Every reference given must be there.
-    fn require<'r>(&self, known: impl Iterator<Item = &'r str> + Clone, list: &str) -> Result<(), Error> {
+    fn require<'r>(&self, known: &(impl Iterator<Item = &'r str> + Clone), list: &str) -> Result<(), Error> {
         match self.references.iter().find(|wanted| !known.clone().any(|reference| reference == *wanted)) {
             None => Ok(()),
             Some(wanted) => {
@@ -252,7 +252,7 @@ impl Project {
         self.may_migrate()?;
         about.check(selection)?;
         let listed = self.held(selection).await?.held;
-        about.require(listed.iter().map(|line| line.reference.as_str()), "held")?;
+        about.require(&listed.iter().map(|line| line.reference.as_str()), "held")?;
         let chosen: Vec<HeldLine> =
             listed.into_iter().filter(|line| about.wants(&line.reference, &line.rule)).collect();
         if !approve && let Some(line) = chosen.iter().find(|line| line.waits == Waits::Vanished) {
@@ -341,7 +341,7 @@ impl Project {
         self.may_migrate()?;
         about.check(selection)?;
         let listed = self.failed(selection, about.class.as_deref()).await?.failed;
-        about.require(listed.iter().map(|line| line.reference.as_str()), "failed")?;
+        about.require(&listed.iter().map(|line| line.reference.as_str()), "failed")?;
         Ok(listed.into_iter().filter(|line| about.wants(&line.reference, line.cause.code())).collect())
     }
 
