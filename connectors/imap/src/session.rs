@@ -247,7 +247,12 @@ impl Target for Session {
         Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
     }
 
-    async fn move_items(&mut self, _: &FolderPath, _: &FolderPath, _: &[ItemId]) -> Result<Vec<connector::Moved>, Error> {
+    async fn move_items(
+        &mut self,
+        _: &FolderPath,
+        _: &FolderPath,
+        _: &[ItemId],
+    ) -> Result<Vec<connector::Moved>, Error> {
         Err(Error::new(model::Cause::Unsupported, model::Scope::Folder, "this platform moves no items"))
     }
 

@@ -28,6 +28,8 @@ pub struct World {
     pub connectors: Option<[Arc<dyn Connector>; 2]>,
     /// Lease terms.
     pub terms: LeaseTerms,
+    /// What travels, and how far removals are followed.
+    pub policy: Policy,
     /// Sizes and times of the engine.
     pub tuning: Tuning,
     /// Sees every effect.
@@ -60,6 +62,15 @@ pub fn contents(platform: &Platform, name: &str) -> Contents {
         .collect()
 }
 
+/// A policy that follows removals at once: no folder has to be gone for long, nothing in a small mailbox is a mass.
+fn following() -> Policy {
+    let mut policy = Policy::plain();
+    policy.following.deletion_settle_hours = 0;
+    policy.following.removals_free = 10_000;
+    policy.following.removals_a_day_max = 1_000_000;
+    policy
+}
+
 /// A small message.
 pub fn message(number: usize, body: &str) -> Vec<u8> {
     format!(
@@ -87,6 +98,7 @@ impl World {
             source,
             target,
             terms: TERMS,
+            policy: following(),
             tuning: Tuning {
                 batch_bytes: 4096,
                 batch_items: 5,
@@ -174,7 +186,7 @@ impl World {
             key,
             endpoints,
             people,
-            policy: Policy::plain(),
+            policy: self.policy.clone(),
             clock: Arc::new(SystemClock),
             holder: Holder::this_process(&format!("{self:p}")),
             terms: self.terms,

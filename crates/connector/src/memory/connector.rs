@@ -10,8 +10,8 @@ use super::platform::{MemoryItem, Platform, Traits};
 use super::wire::{Dial, PutItem, Request, Response, Wire};
 use crate::{
     Account, Batch, Connector, Cursor, Declaration, Door, Effect, Error, Event, Finding, FlagChange, Folder,
-    FolderState, Holds, Item, ItemOutcome, Moved, NewFolder, Offers, OpenDoor, Outcome, ReadFolder, Reading, Removal, Source,
-    StoreProof, Target, Topic,
+    FolderState, Holds, Item, ItemOutcome, Moved, NewFolder, Offers, OpenDoor, Outcome, ReadFolder, Reading, Removal,
+    Source, StoreProof, Target, Topic,
 };
 
 /// Items are fetched in windows of this many.

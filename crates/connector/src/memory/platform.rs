@@ -367,13 +367,7 @@ impl Platform {
         Backup(self.lock().by_name.get(name).cloned().unwrap_or_default())
     }
 
-    fn shift(
-        &self,
-        name: &str,
-        from: &FolderPath,
-        to: &FolderPath,
-        ids: &[ItemId],
-    ) -> Result<Vec<Option<u32>>, Error> {
+    fn shift(&self, name: &str, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<u32>>, Error> {
         self.mailbox(name, |mailbox| {
             if !mailbox.folders.contains_key(to) {
                 return Err(missing(to));
