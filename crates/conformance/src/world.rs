@@ -129,6 +129,11 @@ impl World {
         }
     }
 
+    /// Says that everybody works on the target already.
+    pub fn everybody_in_use(&mut self) {
+        self.people.iter_mut().for_each(|person| person.1 = true);
+    }
+
     /// The database.
     pub async fn store(&self) -> Store {
         Store::open(&self.url).await.unwrap()

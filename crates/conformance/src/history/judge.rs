@@ -53,6 +53,7 @@ pub fn judge(case: &Case<'_>) -> Vec<String> {
     wrong.extend(case.own_items());
     let mut serials: BTreeSet<Serial> = case.book.source.serials();
     serials.extend(case.book.tracks.keys());
+    serials.extend(lying(case.target).filter_map(|(_, lying)| lying.serial).filter(|serial| !serial.own));
     for serial in serials {
         wrong.extend(case.copies(serial));
     }
@@ -191,7 +192,8 @@ impl Case<'_> {
             if there < placed_min {
                 wrong.push(format!("own: {numbers}, {placed_min} moved there by the person"));
             }
-            if there == is && there > 0 {
+            // One that the person put there has the flags it came with.
+            if there == is && there > 0 && placed_max == 0 {
                 wrong.extend(self.flags(serial, path, track));
             }
         }
@@ -217,8 +219,8 @@ impl Case<'_> {
         let (mut source, mut target) = (flags(self.source), flags(self.target));
         let all: BTreeSet<String> = source.iter().chain(&target).flatten().chain(track.mine.keys()).cloned().collect();
         // The copy may be another than the one that the person knew.
-        let is_other = track.several || track.withdrawn > 0 || track.placed.values().any(|(_, high)| *high > 0);
-        let is_weak = self.book.weak || track.placed.values().any(|(_, high)| *high > 0);
+        let is_other = track.several || track.withdrawn > 0;
+        let is_weak = self.book.weak;
         let mut wrong = Vec::new();
         let said = |what: &str, source: &[_], target: &[_]| {
             format!("flags: {serial} in {path}: {what}; at the source {source:?}, on the target {target:?}")
@@ -438,6 +440,13 @@ mod tests {
             hand.put(folder, serial, &["\\Seen"]);
             hand.is("double");
         }
+    }
+
+    #[test]
+    fn a_message_that_never_was_at_the_source_is_found() {
+        let mut hand = Hand::after(SOME);
+        hand.put("INBOX", "s9", &[]);
+        hand.is("left behind");
     }
 
     #[test]
