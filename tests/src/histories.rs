@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use conformance::{
     history::{imap::ImapClient, play::Stage},
-    servers::{Dovecot, DovecotBuilder, Format},
+    servers::Format,
 };
 use connector::{Connector, Secret};
 
@@ -38,7 +38,7 @@ impl Pair {
 
     /// Two Dovecots with these people.
     pub fn dovecots(people: &[&str], formats: [Format; 2]) -> Option<Self> {
-        let [source, target] = formats.map(|format| Store::dovecot_with(builder().format(format), people));
+        let [source, target] = formats.map(|format| Store::dovecot(format, people));
         Some(Self::new(source?, target?))
     }
 
@@ -47,13 +47,9 @@ impl Pair {
         let stores = [&self.source, &self.target];
         let connectors = stores.map(|store| connector(store.port(), &store.name(MIGRATOR)));
         let clients = stores.map(|store| Box::new(ImapClient::new(store.talk(person))) as _);
-        let mut stage = Stage::on_servers(connectors, clients, &self.source.name(person));
+        let names = stores.map(|store| store.name(person));
+        let mut stage = Stage::on_servers(connectors, clients, [&names[0], &names[1]]);
         stage.demands.in_use = in_use;
         stage
     }
-}
-
-/// A Dovecot for histories.
-pub fn builder() -> DovecotBuilder {
-    Dovecot::builder()
 }

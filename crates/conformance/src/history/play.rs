@@ -36,6 +36,11 @@ pub struct Cast {
 }
 
 impl Cast {
+    /// A person's two clients, and two empty mailboxes.
+    pub fn new(clients: [Box<dyn Client>; 2], in_use: bool) -> Self {
+        Self { clients, book: Book::default(), in_use }
+    }
+
     /// The client of a side.
     pub fn client(&mut self, side: Side) -> &mut dyn Client {
         self.clients[side as usize].as_mut()
@@ -192,13 +197,13 @@ impl Stage {
         }
     }
 
-    /// Two servers that can remove one message alone, and a person who has this name on both.
-    pub fn on_servers(connectors: [Arc<dyn Connector>; 2], clients: [Box<dyn Client>; 2], name: &str) -> Self {
+    /// Two servers that can remove one message alone, and a person with these names on them.
+    pub fn on_servers(connectors: [Arc<dyn Connector>; 2], clients: [Box<dyn Client>; 2], names: [&str; 2]) -> Self {
         let mut world = in_memory(World::new());
         world.connectors = Some(connectors);
         // A command that the server has begun may end after its connection did.
         world.tuning.settle = Duration::from_millis(200);
-        world.person(name);
+        world.person_of(names[0], names[1]);
         Self { world, clients, demands: Demands::default(), quiet: 2, at_any_moment: false }
     }
 }
@@ -224,8 +229,7 @@ impl Play {
         if demands.in_use {
             world.everybody_in_use();
         }
-        let cast = Cast { clients, book: Book::default(), in_use: demands.in_use };
-        let cast = Arc::new(Mutex::new(cast));
+        let cast = Arc::new(Mutex::new(Cast::new(clients, demands.in_use)));
         let director = Arc::new(Director { script: Mutex::default(), cast: cast.clone() });
         world.probe = director.clone();
         let switches = [Switch::new(world.source_dial.clone()), Switch::new(world.target_dial.clone())];
