@@ -181,6 +181,49 @@ fn cyrus_lets_an_admin_into_the_mailbox_asked_for() {
     assert!(String::from_utf8_lossy(&cyrus.tool("quota").output().unwrap().stdout).contains("Quota"));
 }
 
+// What the connector relies on when it moves messages and removes folders.
+#[test]
+fn dovecot_and_cyrus_tell_new_uids_before_the_old_ones_vanish() {
+    let dovecot = Dovecot::builder().user("alice", "secret").start();
+    let cyrus = Cyrus::builder().user("alice@example.test", "secret").start();
+    let ports =
+        [(dovecot.as_ref().map(Dovecot::port), "alice"), (cyrus.as_ref().map(Cyrus::port), "alice@example.test")];
+    for (port, name) in ports.into_iter().filter_map(|(port, name)| Some((port?, name))) {
+        let mut talk = Talk::login(port, name, "secret");
+        for _ in 0..3 {
+            assert!(talk.append("INBOX", "", MAIL).is_ok());
+        }
+        talk.ok("CREATE there");
+        talk.ok("SELECT INBOX");
+        let moved = talk.ok("UID MOVE 3,1 there");
+        let said: Vec<&str> = moved.untagged.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+        assert_eq!(said[..3], ["[COPYUID", "EXPUNGE", "EXPUNGE"], "{moved:?}");
+        assert!(moved.untagged[0].contains(" 1,3 1:2]") && !moved.tagged.contains("COPYUID"), "{moved:?}");
+        assert!(talk.command("UID MOVE 2 nowhere").tagged.starts_with("NO [TRYCREATE]"));
+    }
+}
+
+#[test]
+fn dovecot_does_not_wait_for_the_line_end_after_a_name() {
+    let dovecot = Dovecot::builder().user("alice", "secret").start();
+    let cyrus = Cyrus::builder().user("alice@example.test", "secret").start();
+    let ports = [
+        (dovecot.as_ref().map(Dovecot::port), "alice", true),
+        (cyrus.as_ref().map(Cyrus::port), "alice@example.test", false),
+    ];
+    for (port, name, acts) in ports.into_iter().filter_map(|(port, name, acts)| Some((port?, name, acts))) {
+        let mut talk = Talk::login(port, name, "secret");
+        talk.send(b"x CREATE \"half said\"");
+        drop(talk);
+        let is_there = || !Talk::login(port, name, "secret").ok("LIST \"\" half*").untagged.is_empty();
+        let began = Instant::now();
+        while !is_there() && began.elapsed() < Duration::from_secs(if acts { 10 } else { 1 }) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(is_there(), acts, "port {port}");
+    }
+}
+
 #[test]
 fn cyrus_takes_every_other_option() {
     let cyrus = Cyrus::builder()

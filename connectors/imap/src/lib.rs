@@ -6,9 +6,9 @@
 //!
 //! # What is followed
 //!
-//! RFC 9051 and 3501; RFC 2177 is not used (nobody waits here). UIDPLUS (4315), MULTIAPPEND (3502), LITERAL+ and LITERAL-
-//! (7888), CONDSTORE and QRESYNC (7162), ESEARCH (4731), LIST-EXTENDED (5258), LIST-STATUS (5819), SPECIAL-USE and
-//! CREATE-SPECIAL-USE (6154), NAMESPACE (2342), ID (2971), ENABLE (5161), UNSELECT (3691), COMPRESS=DEFLATE (4978),
+//! RFC 9051 and 3501; RFC 2177 is not used (nobody waits here). UIDPLUS (4315), MOVE (6851), MULTIAPPEND (3502), LITERAL+
+//! and LITERAL- (7888), CONDSTORE and QRESYNC (7162), ESEARCH (4731), LIST-EXTENDED (5258), LIST-STATUS (5819), SPECIAL-USE
+//! and CREATE-SPECIAL-USE (6154), NAMESPACE (2342), ID (2971), ENABLE (5161), UNSELECT (3691), COMPRESS=DEFLATE (4978),
 //! UTF8=ACCEPT (6855), OBJECTID (8474), QUOTA (9208), APPENDLIMIT (7889), METADATA (5464), ACL's MYRIGHTS (4314), SASL-IR
 //! (4959), response codes (5530). Login: LOGIN, PLAIN (4616), SCRAM-SHA-256 (7677), OAUTHBEARER (7628), XOAUTH2. Where a
 //! server offers none of the extensions, RFC 3501 is enough. Gmail's X-GM-EXT-1 decides which folders are views (archived
@@ -22,8 +22,9 @@
 //!
 //! [`config`] is the manual of the settings. `wire` has bytes and words of the protocol and no policy. `op` has a file for
 //! each operation: `identity` (whose store is it?), `read`, `fetch`, `careful` and `changes` (nothing is lost in silence),
-//! `append` (nothing takes effect too early). `map` stands between the protocol and the model, with all losses. `session`
-//! is one opened mailbox, `endpoint` what all connections to a server share.
+//! `append` (nothing takes effect too early), `uid_move` and `delete` (nothing is concluded that the server did not say).
+//! `map` stands between the protocol and the model, with all losses. `session` is one opened mailbox, `endpoint` what all
+//! connections to a server share.
 //!
 //! # What holds
 //!
@@ -32,7 +33,8 @@
 //! * Every message that a folder lists comes out as an item, as unreadable with the server's words, or is gone by now. A
 //!   message left out of an answer is noticed by its sequence number before the next one is given.
 //! * A list from which removals are concluded is complete, or none is given.
-//! * The two bytes that make an effect happen are sent apart from all before them, after the door was asked.
+//! * The two bytes that make a message appear are sent apart from all before them, after the door was asked. Of any other
+//!   command with an effect nothing is sent before that.
 //! * An answer that did not come is in doubt.
 //!
 //! # Known oddities
@@ -44,7 +46,10 @@
 //! * **Dovecot 2.3** takes `CREATE (USE …)` without announcing it and forgets the use, so it is not sent there. A login that
 //!   is refused costs two seconds and more. With the acl plugin and without `acl_user`, a master user sees an INBOX that can't be
 //!   opened: recognised, and said. It tells a mailbox's GUID (STATUS X-GUID, its own word), which tells stores apart where there is
-//!   no MAILBOXID. A single message that it can't read is refused with SERVERBUG, or ends the connection.
+//!   no MAILBOXID. A single message that it can't read is refused with SERVERBUG, or ends the connection. It does not wait for the line
+//!   end of a command whose last word is a name between quotes or a literal (CREATE, DELETE, SUBSCRIBE, UID MOVE): where the
+//!   connection breaks between the two, the command is carried out. It deletes a folder that is open, and then closes the
+//!   connection.
 //! * **Exchange** hands out a notice of its own in place of a message that it can't convert: recognised by its words, and
 //!   listed as unreadable. It says how long to wait when it throttles, in its text.
 //! * **Servers in general** end greetings in `{5}`, forget stars, spaces, dates and whole messages, count wrongly, give the last

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use connector::{
-    Account, Batch, Door, Effect, Error, FlagChange, Folder, FolderState, Holds, NewFolder, Offers, Outcome,
+    Account, Batch, Door, Effect, Error, FlagChange, Folder, FolderState, Holds, Moved, NewFolder, Offers, Outcome,
     ReadFolder, Reading, Removal, Source, StoreProof, Target,
 };
 use model::{Cause, Flags, FolderPath, ItemId};
@@ -41,7 +41,7 @@ pub(crate) struct Session {
     pub(crate) door: Arc<dyn Door>,
     /// Why nothing more may be done: an effect was cut off half way.
     pub(crate) over: Option<Error>,
-    offers: Offers,
+    pub(crate) offers: Offers,
     proof: StoreProof,
 }
 
@@ -56,7 +56,8 @@ impl Session {
             batches_whole: has("MULTIAPPEND"),
             special_use: has("CREATE-SPECIAL-USE"),
             removes_exactly: has("UIDPLUS"),
-            moves: false,
+            moves: has("MOVE") && has("UIDPLUS"),
+            numbers_rise: true,
             tells_changes: has("CONDSTORE") || has("QRESYNC"),
             quota_bytes_free: introduction.quota_bytes_free,
         };
@@ -125,8 +126,9 @@ impl Session {
         ran.map_err(|error| self.lost(error))
     }
 
-    /// Runs commands with effects, sent ahead of each other's answers; each passes the door right before it leaves. Once
-    /// one may have left, a lost connection leaves all in doubt.
+    /// Runs commands with effects, sent ahead of each other's answers; each passes the door right before it leaves, and
+    /// nothing of it leaves before: Dovecot acts at the closing quote of a last word, not at the line end. Once one may have
+    /// left, a lost connection leaves all in doubt.
     pub(crate) async fn run_effects(
         &mut self,
         commands: &[(Command, Effect)],
@@ -243,25 +245,19 @@ impl Target for Session {
     }
 
     async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
-        let list: std::collections::HashMap<ItemId, Flags> = self.list(folder).await?.into_iter().collect();
-        Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
+        self.read_flags(folder, ids).await
     }
 
-    async fn move_items(
-        &mut self,
-        _: &FolderPath,
-        _: &FolderPath,
-        _: &[ItemId],
-    ) -> Result<Vec<connector::Moved>, Error> {
-        Err(Error::new(model::Cause::Unsupported, model::Scope::Folder, "this platform moves no items"))
+    async fn move_items(&mut self, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error> {
+        self.move_messages(from, to, ids).await
     }
 
-    async fn subscribe(&mut self, _: &FolderPath, _: bool) -> Result<(), Error> {
-        Ok(())
+    async fn subscribe(&mut self, folder: &FolderPath, subscribed: bool) -> Result<(), Error> {
+        self.follow(folder, subscribed).await
     }
 
-    async fn remove_folder(&mut self, _: &FolderPath) -> Result<bool, Error> {
-        Ok(false)
+    async fn remove_folder(&mut self, folder: &FolderPath) -> Result<bool, Error> {
+        self.delete_folder(folder).await
     }
 
     async fn remove(

@@ -530,7 +530,7 @@ async fn remove(capabilities: &'static str, expunge: &'static str) -> (Result<Ve
         let mut is_marked = false;
         while let Some(asked) = talk.until_any(&["SELECT", "UID FETCH", "UID STORE", "UID EXPUNGE"]).await {
             if asked.is("SELECT") {
-                talk.opened(&asked, 3, 9, 5).await;
+                talk.opened(&asked, 3, 9, if capabilities.contains("UNCOUNTED") { 0 } else { 5 }).await;
                 continue;
             }
             if asked.is("UID FETCH") {
@@ -571,10 +571,15 @@ async fn only_what_is_named_and_unchanged_is_removed() {
 }
 
 #[tokio::test]
-async fn without_uidplus_nothing_is_removed() {
-    let (removals, heard) = remove(POOR, "OK").await;
-    assert_eq!(removals.unwrap(), [Removal::Unsupported; 4]);
-    assert!(heard.is_empty(), "{heard:?}");
+async fn without_uidplus_what_is_to_be_removed_is_marked() {
+    let marked = [Removal::Unsupported, Removal::Unsupported, Removal::Unsupported, Removal::Gone];
+    // Where the server tells no changes the condition is left off.
+    let (removals, heard) = remove("IMAP4rev1 UNCOUNTED", "OK").await;
+    assert_eq!(removals.unwrap(), marked);
+    assert_eq!(heard, ["UID STORE 1:3 +FLAGS.SILENT (\\Deleted)"]);
+    let (removals, heard) = remove("IMAP4rev1 CONDSTORE", "OK").await;
+    assert_eq!(removals.unwrap(), [Removal::Unsupported, Removal::Changed, Removal::Unsupported, Removal::Gone]);
+    assert_eq!(heard, ["UID STORE 1:3 (UNCHANGEDSINCE 5) +FLAGS.SILENT (\\Deleted)"]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use service::Selection;
+use service::{About, Said, Selection};
 
 /// Moves whole organisations from one mail platform to another: non-stop, losing nothing, and proving it.
 #[derive(Debug, Parser)]
@@ -76,6 +76,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         sample: Option<u64>,
     },
+    /// What waits for a person's word: removals that were not simply followed, items that may be there already
+    #[command(subcommand)]
+    Held(Held),
+    /// What could not be copied: list it, try it again, accept its loss
+    #[command(subcommand)]
+    Failed(Failed),
     /// Move a small invented organisation to maildirs: no server, no root, no network
     Demo {
         /// Where to put it: an empty folder, or one to make
@@ -84,6 +90,105 @@ pub(crate) enum Command {
     },
     /// Look whether this machine and the project are fit for the work
     Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Held {
+    /// List what waits, each with its reference and the rule by which it waits
+    List {
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// Say yes: the removal is made, the item copied, the disappearance followed, by the next sync
+    Approve(HeldWord),
+    /// Say no: the item stays on the target, or what is there counts as the item
+    Reject(HeldWord),
+}
+
+/// A word about what is held.
+#[derive(Debug, Args)]
+pub(crate) struct HeldWord {
+    /// References from the list
+    references: Vec<String>,
+    /// All that wait by this rule
+    #[arg(long)]
+    rule: Option<String>,
+    /// All that wait
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    selection: Chosen,
+    #[command(flatten)]
+    said: SaidBy,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Failed {
+    /// List what failed, each with its reference and why
+    List {
+        /// Only what failed for this cause
+        #[arg(long)]
+        cause: Option<String>,
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// Have it tried again by the next sync, whatever its cause
+    Retry {
+        #[command(flatten)]
+        about: FailedAbout,
+    },
+    /// Accept the loss, in a named person's name and for a reason
+    Accept {
+        #[command(flatten)]
+        about: FailedAbout,
+        #[command(flatten)]
+        said: SaidBy,
+    },
+}
+
+/// About which failures.
+#[derive(Debug, Args)]
+pub(crate) struct FailedAbout {
+    /// References from the list
+    references: Vec<String>,
+    /// All that failed for this cause
+    #[arg(long)]
+    cause: Option<String>,
+    /// All that failed
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    selection: Chosen,
+}
+
+/// Who says it, and why.
+#[derive(Debug, Args)]
+pub(crate) struct SaidBy {
+    /// In whose name
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl From<SaidBy> for Said {
+    fn from(said: SaidBy) -> Self {
+        Self { by: said.by, reason: said.reason }
+    }
+}
+
+impl HeldWord {
+    pub(crate) fn split(self) -> (Selection, About, Said) {
+        let about = About { references: self.references, class: self.rule, all: self.all };
+        (self.selection.into(), about, self.said.into())
+    }
+}
+
+impl FailedAbout {
+    pub(crate) fn split(self) -> (Selection, About) {
+        (self.selection.into(), About { references: self.references, class: self.cause, all: self.all })
+    }
 }
 
 /// Which mailboxes; all of people.csv when nothing is given.

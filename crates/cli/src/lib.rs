@@ -17,7 +17,7 @@ use serde::Serialize;
 use service::{Demo, Error, Exit, Project, Selection};
 use tokio::sync::watch;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Failed, Held};
 use crate::progress::Shown;
 
 /// Runs the program with the arguments of this process.
@@ -159,7 +159,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Status { selection } => {
             let (project, selection) = (Project::open(folder, &environment).await, selection.into());
             let report = using(project, async |p| p.status(&selection).await).await?;
-            give("status", &|| show::status(&report, arguments.verbose > 0), &report);
+            give("status", &|| show::status(&report), &report);
             Ok(if report.unaccounted == 0 { Exit::Done } else { Exit::WithFailures })
         }
         Command::Verify { selection, sample } => {
@@ -168,6 +168,43 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             let report = using(open().await, async |p| p.verify(&selection, sample, &environment, stop).await).await?;
             give("verify", &|| show::verify(&report), &report);
             Ok(report.exit())
+        }
+        Command::Held(held) => {
+            let project = Project::open(folder, &environment).await;
+            let (word, approve) = match held {
+                Held::List { selection } => {
+                    let report = using(project, async |p| p.held(&selection.into()).await).await?;
+                    give("held", &|| show::held(&report), &report);
+                    return Ok(Exit::Done);
+                }
+                Held::Approve(word) => (word, true),
+                Held::Reject(word) => (word, false),
+            };
+            let (selection, about, said) = word.split();
+            let report = using(project, async |p| p.answer_held(&selection, &about, &said, approve).await).await?;
+            give("word", &|| show::word(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Failed(failed) => {
+            let project = Project::open(folder, &environment).await;
+            let report = match failed {
+                Failed::List { cause, selection } => {
+                    let work = async |p: &Project| p.failed(&selection.into(), cause.as_deref()).await;
+                    let report = using(project, work).await?;
+                    give("failed", &|| show::failed(&report), &report);
+                    return Ok(Exit::Done);
+                }
+                Failed::Retry { about } => {
+                    let (selection, about) = about.split();
+                    using(project, async |p| p.retry_failed(&selection, &about).await).await?
+                }
+                Failed::Accept { about, said } => {
+                    let ((selection, about), said) = (about.split(), said.into());
+                    using(project, async |p| p.accept_failed(&selection, &about, &said).await).await?
+                }
+            };
+            give("word", &|| show::word(&report), &report);
+            Ok(Exit::Done)
         }
     }
 }

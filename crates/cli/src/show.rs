@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use movement::state::counted;
 use service::{
-    CheckReport, DemoReport, DiscoverReport, DoctorReport, InitReport, LossReport, StatusReport, SyncReport,
-    VerifyReport,
+    CheckReport, DemoReport, DiscoverReport, DoctorReport, FailedReport, HeldReport, InitReport, LossReport,
+    StatusReport, SyncReport, VerifyReport, WordReport,
 };
 
 use crate::text;
@@ -135,7 +135,7 @@ pub(crate) fn sync(report: &SyncReport) -> String {
             let made = if would.make { " (to be made)" } else { "" };
             let _ = writeln!(
                 text,
-                "{}: {} → {}{made}: copy {}, {}; there already {}; can't travel {}; flags {}; removals held {}",
+                "{}: {} → {}{made}: copy {}, {}; there already {}; can't travel {}; flags {}; no more at the source {}",
                 result.source,
                 would.folder,
                 would.target_folder,
@@ -144,7 +144,7 @@ pub(crate) fn sync(report: &SyncReport) -> String {
                 would.adopt,
                 would.fail,
                 would.flags,
-                would.hold
+                would.gone
             );
         }
         if let Some(reason) = &result.reason {
@@ -156,6 +156,9 @@ pub(crate) fn sync(report: &SyncReport) -> String {
         }
         for (cause, count) in &result.failed_by_cause {
             let _ = writeln!(text, "  {} failed for {cause}: {}", counted(*count, "item"), cause.advice());
+        }
+        if result.held > 0 {
+            let _ = writeln!(text, "  {} held for a word: see `whimbrel held list`", counted(result.held, "item"));
         }
     }
     for held in &report.held_elsewhere {
@@ -176,8 +179,20 @@ pub(crate) fn sync(report: &SyncReport) -> String {
     if report.adopted > 0 {
         let _ = write!(text, ", {} there already", counted(report.adopted, "item"));
     }
-    if report.failed > 0 {
-        let _ = write!(text, ", {} failed", counted(report.failed, "item"));
+    for (count, what) in [
+        (report.moved, "moved"),
+        (report.removed, "removed"),
+        (report.withdrawn, "withdrawn by their people"),
+        (report.failed, "failed"),
+        (report.held, "held"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, ", {} {what}", counted(count, "item"));
+        }
+    }
+    if report.removals_held > 0 {
+        let removals = counted(report.removals_held, "removal");
+        let _ = write!(text, "; {removals} held for a word: see `whimbrel held list`");
     }
     if report.mailboxes_failed > 0 {
         let _ = write!(text, "; {} could not be completed", counted(report.mailboxes_failed, "mailbox"));
@@ -186,7 +201,7 @@ pub(crate) fn sync(report: &SyncReport) -> String {
     text
 }
 
-pub(crate) fn status(report: &StatusReport, with_folders: bool) -> String {
+pub(crate) fn status(report: &StatusReport) -> String {
     let mut rows = Vec::new();
     for mailbox in &report.mailboxes {
         let tally = &mailbox.items;
@@ -212,7 +227,7 @@ pub(crate) fn status(report: &StatusReport, with_folders: bool) -> String {
             reason = if reason.is_empty() { format!("{held} held") } else { format!("{reason}; {held} held") };
         }
         rows.push(cells(mailbox.source.clone(), state, tally, reason));
-        if with_folders {
+        if mailbox.folders.len() > 1 {
             for folder in &mailbox.folders {
                 let state = if folder.is_complete { "" } else { "not read to its end" };
                 rows.push(cells(format!("  {}", folder.path), state.to_owned(), &folder.items, String::new()));
@@ -253,6 +268,70 @@ pub(crate) fn status(report: &StatusReport, with_folders: bool) -> String {
             write!(text, "\nTHE SUMS DO NOT HOLD: {} without a fate in folders read to their end", report.unaccounted);
     }
     text
+}
+
+pub(crate) fn held(report: &HeldReport) -> String {
+    if report.held.is_empty() {
+        return "Nothing waits for a word.".to_owned();
+    }
+    let rows: Vec<Vec<String>> = report
+        .held
+        .iter()
+        .map(|line| {
+            vec![
+                line.reference.clone(),
+                line.mailbox.clone(),
+                line.folder.clone().unwrap_or_default(),
+                text::waits(line.waits).to_owned(),
+                line.rule.clone(),
+                line.received.map_or_else(String::new, text::day),
+                line.size_bytes.map_or_else(String::new, text::bytes),
+                line.word.unwrap_or_default().to_owned(),
+            ]
+        })
+        .collect();
+    let mut text = table(&["Reference", "Mailbox", "Folder", "What waits", "Rule", "Received", ">Size", "Word"], &rows);
+    for line in report.held.iter().filter(|line| line.what.is_some()) {
+        let _ = writeln!(text, "{}: {}", line.reference, line.what.as_deref().unwrap_or_default());
+    }
+    let _ = write!(
+        text,
+        "{} for a word. Removals: approve removes them from the target, reject lets them stay. Items: approve copies them, \
+         reject takes what is there for them.",
+        match report.held.len() {
+            1 => "1 waits".to_owned(),
+            many => format!("{many} wait"),
+        }
+    );
+    text
+}
+
+pub(crate) fn failed(report: &FailedReport) -> String {
+    if report.failed.is_empty() {
+        return "Nothing failed.".to_owned();
+    }
+    let mut text = String::new();
+    for line in &report.failed {
+        let size = text::bytes(line.size_bytes);
+        let _ = writeln!(text, "{} {} {} ({size}): {}", line.reference, line.mailbox, line.cause, line.what);
+        if let Some(server) = &line.server {
+            let _ = writeln!(text, "  the server said: {server}");
+        }
+        match (&line.accepted_by, &line.accepted_why) {
+            (Some(by), why) => {
+                let _ = writeln!(text, "  accepted by {by}: {}", why.as_deref().unwrap_or_default());
+            }
+            _ => {
+                let _ = writeln!(text, "  what to do: {}", line.advice);
+            }
+        }
+    }
+    let _ = write!(text, "{} failed", counted(report.failed.len() as u64, "item"));
+    text
+}
+
+pub(crate) fn word(report: &WordReport) -> String {
+    format!("Said of {}: {}. The next sync does it.", counted(report.said_of, "thing"), report.word)
 }
 
 type StatusTally = service::Tally;

@@ -4,6 +4,8 @@
 //! an independent reader sees is the judge's business. A capability that is declared must work; one that is not must
 //! refuse clearly.
 
+mod follow;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +17,17 @@ use connector::{
 };
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, ItemKind, Loss, ReceivedAt, Scope, SpecialUse};
 
+pub use self::follow::*;
+
+/// When a connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// Before the platform has heard what makes the effect happen.
+    BeforeEffect,
+    /// After the effect, and before anything is heard of it.
+    BeforeAnswer,
+}
+
 /// How the suite gets at a platform.
 #[async_trait]
 pub trait Fixture: Send + Sync {
@@ -23,6 +36,12 @@ pub trait Fixture: Send + Sync {
 
     /// A mailbox that is new and empty, but for its INBOX and folders that the platform makes by itself.
     async fn mailbox(&self) -> Account;
+
+    /// A connector to the same endpoint whose first connection breaks at the first move of items, then. To be given by
+    /// each fixture whose platform moves items.
+    fn breaking_at_a_move(&self, when: Break) -> Arc<dyn Connector> {
+        panic!("this fixture breaks nothing {when:?}")
+    }
 }
 
 /// Makes a `#[tokio::test]` of every behaviour of the suite, for the fixture that an expression gives; `None` leaves them
@@ -56,6 +75,15 @@ macro_rules! connector_suite {
             an_account_that_is_not_there_is_an_error_of_one_mailbox,
             the_check_finds_it_well,
             every_declared_kind_is_held,
+            flags_are_read_back_but_not_of_what_is_gone,
+            moved_items_keep_bytes_dates_and_flags,
+            a_move_of_what_is_not_there_moves_the_rest,
+            a_move_that_is_refused_moves_nothing,
+            a_move_that_breaks_off_leaves_each_item_in_one_folder,
+            a_folder_is_followed_and_no_longer,
+            a_folder_that_holds_something_is_not_removed,
+            an_empty_folder_is_removed_with_its_subscription,
+            what_is_not_removed_alone_stays_marked,
         );
     };
 }

@@ -222,7 +222,8 @@ impl World {
         let (engine, mailboxes) = self.engine().await;
         let mut all = Tally::default();
         for mailbox in mailboxes {
-            for (_, tally) in engine.store.tallies(engine.key, mailbox).await.unwrap() {
+            let tallies = engine.store.tallies(engine.key, mailbox).await.unwrap();
+            for (_, tally) in tallies.into_iter().filter(|(folder, _)| !folder.is_gone()) {
                 all += tally;
             }
         }

@@ -196,6 +196,39 @@ fn copies_and_moves_tell_the_new_uids() {
     let work = server.person("alice").dump_folder("Work").unwrap();
     assert_eq!(work.messages[1].email_id, work.messages[2].email_id);
     assert_eq!(work.messages[0].date, DATE);
+    assert!(talk.ok("UID MOVE 77 Work").untagged.is_empty(), "what is not there is not moved");
+    assert!(talk.command("UID MOVE 1 Nowhere").tagged.starts_with("NO [TRYCREATE]"));
+    let odd = Oddities { copy_uid_last: true, ..Oddities::default() };
+    let server = ImapServer::builder().odd(odd).user("alice", "secret").start();
+    server.person("alice").create("Work");
+    server.person("alice").deliver("INBOX", MAIL);
+    let mut talk = Talk::login(server.port(), "alice", "secret");
+    talk.ok("SELECT INBOX");
+    let moved = talk.ok("UID MOVE 1 Work");
+    assert!(moved.tagged.starts_with("OK [COPYUID 1002 1 1]") && moved.untagged == ["1 EXPUNGE"], "{moved:?}");
+}
+
+#[test]
+fn deleted_folders_leave_their_subscription_and_those_below() {
+    let server = server(Offers::everything());
+    let mut talk = talk(&server);
+    for command in ["CREATE a", "CREATE a/b", "SUBSCRIBE a", "DELETE a"] {
+        talk.ok(command);
+    }
+    assert_eq!(
+        talk.ok("LIST \"\" a* RETURN (SUBSCRIBED)").untagged,
+        [
+            "LIST (\\NonExistent \\Noselect \\HasChildren \\Subscribed) \"/\" \"a\"",
+            "LIST (\\HasNoChildren) \"/\" \"a/b\""
+        ]
+    );
+    assert!(talk.command("DELETE a").tagged.starts_with("NO [HASCHILDREN]"));
+    assert!(talk.command("DELETE INBOX").tagged.starts_with("NO [CANNOT]"));
+    for command in ["DELETE a/b", "UNSUBSCRIBE a", "UNSUBSCRIBE a"] {
+        talk.ok(command);
+    }
+    assert!(talk.ok("LIST (SUBSCRIBED) \"\" a*").untagged.is_empty());
+    assert!(talk.command("DELETE a").tagged.starts_with("NO [NONEXISTENT]"));
 }
 
 #[test]

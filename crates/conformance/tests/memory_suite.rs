@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use conformance::suite::Fixture;
-use connector::memory::{MemoryConnector, Platform, Traits};
+use conformance::suite::{Break, Fixture};
+use connector::memory::{FaultyDial, MemoryConnector, Platform, Traits};
 use connector::{Account, Connector};
 
 struct Memory {
@@ -30,6 +30,13 @@ impl Fixture for Memory {
         let name = format!("person {}", self.people.fetch_add(1, Ordering::SeqCst));
         self.platform.add_mailbox(&name);
         Account::named(name)
+    }
+
+    fn breaking_at_a_move(&self, when: Break) -> Arc<dyn Connector> {
+        // Opening takes the first two moments; the move comes next.
+        let moment = if when == Break::BeforeEffect { 3 } else { 4 };
+        let dial = FaultyDial::new(Arc::new(self.platform.clone()), moment);
+        Arc::new(MemoryConnector::dialling(Arc::new(dial), self.platform.traits().clone()))
     }
 }
 

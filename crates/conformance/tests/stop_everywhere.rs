@@ -68,6 +68,35 @@ fn change(world: &World) {
     deliver(world, &["New"], 400, "later", &[]);
 }
 
+/// Every kind of intent: items go, move (one of them with other flags), a folder is renamed with one below it, another is
+/// removed, one is followed no longer.
+fn rearrange(world: &World) {
+    let (inbox, archive) = (FolderPath::inbox(), FolderPath::new(["Archive"]));
+    for id in [3, 4] {
+        world.source.expunge("ann", &inbox, &ItemId::from_u32(id));
+    }
+    for id in [5, 6, 7] {
+        let moved = world.source.relocate("ann", &inbox, &archive, &ItemId::from_u32(id)).unwrap();
+        if id == 6 {
+            world.source.set_flags("ann", &archive, &moved, &Flags::of(["\\Answered"]));
+        }
+    }
+    world.source.relocate("ann", &FolderPath::new(["Twins"]), &inbox, &ItemId::from_u32(2));
+    world.source.set_flags("ann", &inbox, &ItemId::from_u32(8), &Flags::of(["\\Flagged"]));
+    world.source.set_flags("ann", &inbox, &ItemId::from_u32(9), &Flags::NONE);
+    assert!(world.source.rename_folder("ann", &FolderPath::new(["a"]), &FolderPath::new(["c"])));
+    world.source.remove_folder("ann", &FolderPath::new(["Gone"]));
+    world.source.set_subscribed("ann", &FolderPath::new(["Followed"]), false);
+    deliver(world, &["INBOX"], 300, "later", &[]);
+}
+
+fn fill_more(world: &World) {
+    fill(world);
+    deliver(world, &["a"], 2, "body", &[]);
+    deliver(world, &["Gone"], 3, "body", &[]);
+    world.source.add_folder_of("ann", &FolderPath::new(["Followed"]), model::ItemKind::Message, None, true);
+}
+
 async fn world_of(scenario: &Scenario) -> World {
     let mut world = World::with(scenario.traits.clone(), scenario.target_traits.clone());
     world.person("ann");
@@ -170,6 +199,18 @@ async fn first_copy_with_items_that_the_target_refuses() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_copy_to_a_target_that_another_tool_half_filled() {
     everywhere("first copy to a half filled target", rich(fill_lived_in)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moves_and_removals_after_the_first_copy() {
+    everywhere("moves and removals", Scenario { change: Some(rearrange), ..rich(fill_more) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moves_and_removals_to_a_server_that_cannot_move() {
+    let target_traits = Traits { moves: false, tells_changes: false, ids_on_append: false, ..Traits::default() };
+    let scenario = Scenario { target_traits, change: Some(rearrange), ..rich(fill_more) };
+    everywhere("moves and removals without MOVE", scenario).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,6 +40,8 @@ pub struct Offers {
     pub removes_exactly: bool,
     /// Items can be moved from folder to folder.
     pub moves: bool,
+    /// The numbers of a folder's state only ever rise, unless a backup was restored.
+    pub numbers_rise: bool,
     /// Changes since a cursor are told without reading the whole folder.
     pub tells_changes: bool,
     /// Bytes free in the mailbox's quota, if it says.

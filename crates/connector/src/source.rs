@@ -116,6 +116,10 @@ pub trait Source: Send {
     async fn folders(&mut self) -> Result<Vec<Folder>, Error>;
 
     /// Reads these folders, one after the other.
+    ///
+    /// [`Event::Begin`] tells the state as it is, also where it is behind what a cursor has seen: a folder restored from an
+    /// older backup, whose validity is the same and whose ids and changes may have been given twice. The connector compares
+    /// everything then, and makes nothing else of it: who keeps the states notices.
     async fn read<'s>(&'s mut self, plan: Vec<ReadFolder>, holds: &Holds) -> Result<Box<dyn Reading + 's>, Error>;
 
     /// Reads these items of a folder, whole, in the order of ids. One that is gone is in no event.

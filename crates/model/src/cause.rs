@@ -107,13 +107,13 @@ causes! {
     /// Two source folders would become one on the target.
     FolderCollision "folder-collision" "Rename one of the two folders on the source.";
     /// What is on the target may or may not be this item.
-    Ambiguous "ambiguous" "Compare the two items named; if they are not the same message, copy this one by hand. It stays listed as held.";
+    Ambiguous "ambiguous" "Compare the two items that `whimbrel held list` names; approve if they are two messages, reject if they are one. It is copied by itself once the other is gone.";
     /// The target keeps other bytes than it was given.
     Altered "altered" "The target rewrites messages in a way that is not declared for it; nothing more is copied to this mailbox.";
     /// A folder was made anew on the target behind Whimbrel's back.
-    TargetRenumbered "target-renumbered" "Find out who made the folder anew. Then move this mailbox in a new project: what is on the target is found there and not copied again.";
+    TargetRenumbered "target-renumbered" "Nothing to do: the next pass finds out which item is which. If it happens again and again, find out who makes the folder anew.";
     /// Many items went from the target at once.
-    MassDisappearance "mass-disappearance" "Find out who removed them before anything more is copied.";
+    MassDisappearance "mass-disappearance" "Find out who removed them, and bring them back if it was a mistake. If it is as it should be, say so with `whimbrel held approve`.";
     /// The answer to a command with an effect was lost: whether it took effect is looked up.
     InDoubt "in-doubt" "Nothing to do: the next run looks for what happened before it repeats anything.";
     /// This worker's lease on the mailbox ran out; another may have it.

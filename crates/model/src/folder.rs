@@ -141,6 +141,11 @@ pub struct FolderState {
 }
 
 impl FolderState {
+    /// The beginning of a folder of this validity, as a mark: nothing was there yet.
+    pub fn beginning(validity: u64) -> Self {
+        Self { validity, next: 1, count: 0, change: 0 }
+    }
+
     /// Do these two prove that nothing changed between? Only where the platform counts changes of flags too.
     pub fn proves_unchanged(&self, earlier: &Self) -> bool {
         self.change != 0 && self == earlier

@@ -59,7 +59,7 @@ impl Pass<'_> {
     }
 
     /// Where the target folder stood before the oldest batch that is on its way to it.
-    fn mark(&self, index: usize) -> FolderState {
+    pub(crate) fn mark(&self, index: usize) -> FolderState {
         self.folders[index].now.unwrap_or_default()
     }
 
@@ -176,7 +176,7 @@ impl Pass<'_> {
         }
         self.work.progress.add(self.work.mailbox.mailbox, items, bytes, 0);
         let work = &mut self.folders[index];
-        if work.deferred.is_empty() && then.is_some() {
+        if work.deferred.is_empty() && work.arrived.is_empty() && then.is_some() {
             work.cursor = then;
         }
         self.commit(index, &[flight.number]).await?;
@@ -216,13 +216,16 @@ impl Pass<'_> {
         let work = &mut self.folders[index];
         // A cursor says that everything before it is dealt with: flags, removals and items put off as well.
         let is_clear = work.deferred.is_empty()
+            && work.arrived.is_empty()
             && work.flag_changes.is_empty()
+            && work.flags_later.is_empty()
             && work.gone.is_empty()
             && work.seen.is_empty()
             && work.read_again.is_empty();
         let cursor = work.cursor.take().filter(|_| is_clear);
         let (facts, failures) = (std::mem::take(&mut work.facts), std::mem::take(&mut work.failures));
         let (cleared, exceptions) = (std::mem::take(&mut work.cleared), std::mem::take(&mut work.exceptions));
+        let held = std::mem::take(&mut work.held);
         let is_empty = facts.is_empty() && failures.is_empty() && exceptions.is_empty() && close.is_empty();
         if (is_empty && cursor.is_none()) || self.work.dry_run {
             return Ok(());
@@ -232,6 +235,10 @@ impl Pass<'_> {
         tx.clear_failures(work.row.folder, &cleared).await?;
         tx.drop_removals(work.row.folder, &std::mem::take(&mut work.taken_back)).await?;
         tx.add_failures(work.row.folder, &failures).await?;
+        tx.hold_items(work.row.folder, &held).await?;
+        let answered = facts.iter().filter(|fact| work.another.contains(&fact.source_id));
+        let answered: Vec<ItemId> = answered.map(|fact| fact.source_id.clone()).collect();
+        tx.release_items(work.row.folder, &answered).await?;
         for exception in &exceptions {
             tx.add_exception(exception).await?;
         }
@@ -505,7 +512,7 @@ fn halve(mut items: Vec<(Planned, Error)>) -> Vec<Vec<Planned>> {
 
 impl FolderWork {
     /// These ids were added to the target folder: where it stands now, if nobody else has added any between.
-    fn added(&mut self, validity: Option<u64>, ids: &[Option<ItemId>]) {
+    pub(crate) fn added(&mut self, validity: Option<u64>, ids: &[Option<ItemId>]) {
         match self.now.and_then(|now| after_append(&now, validity, ids)) {
             Some(now) if !self.is_unsure => self.now = Some(now),
             _ => self.is_unsure = true,

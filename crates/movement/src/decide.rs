@@ -82,8 +82,9 @@ pub enum Intent {
     Hold(Cause),
     /// Record that its person removed it on the target.
     Withdraw,
-    /// The source has it no more: its removal from the target waits for a word.
-    HoldRemoval,
+    /// The source has it no more, the target still does, and it is ours: it goes there, too, once every folder was read and
+    /// it is not found to have moved.
+    Remove,
     /// The source has it no more, and there is nothing of ours on the target.
     Forget,
 }
@@ -103,11 +104,10 @@ pub struct Setting {
 pub fn decide(source: &AtSource<'_>, ledger: &InLedger<'_>, target: OnTarget, setting: Setting) -> Intent {
     match (source, ledger) {
         (AtSource::Gone, InLedger::Nothing) => Intent::Nothing,
-        (AtSource::Gone, InLedger::Known { fate: Fate::Copied, .. }) => match target {
-            OnTarget::Vanished => Intent::Forget,
-            _ => Intent::HoldRemoval,
-        },
-        (AtSource::Gone, InLedger::Known { .. }) => Intent::Forget,
+        (AtSource::Gone, InLedger::Known { fate, .. }) => {
+            let is_ours = *fate == Fate::Copied || (*fate == Fate::Adopted && setting.adopted_follow);
+            if is_ours && target != OnTarget::Vanished { Intent::Remove } else { Intent::Forget }
+        }
 
         (AtSource::Unreadable { cause }, InLedger::Nothing) => Intent::Fail(*cause),
         (AtSource::Unreadable { cause }, InLedger::Known { fate: Fate::Failed, .. }) => Intent::Fail(*cause),
@@ -165,6 +165,50 @@ fn decide_known(
             _ => Intent::Nothing,
         },
         (Fate::Excluded | Fate::Held | Fate::Withdrawn, _) => Intent::Nothing,
+    }
+}
+
+/// What is left of a change of flags, given what their person did on the target: `base` as we left them there, `now` as they
+/// are. A flag that its person has put on or taken off there stays as it is.
+pub fn three_way(add: &Flags, take: &Flags, base: &Flags, now: &Flags) -> (Flags, Flags) {
+    let taken_off_there = base.without(now);
+    let put_on_there = now.without(base);
+    (add.without(&taken_off_there).without(now), take.without(&put_on_there).intersection(now))
+}
+
+/// What is known of a removal when it is about to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AboutToGo<'r> {
+    /// A person has said yes.
+    pub is_approved: bool,
+    /// The item on the target: none when it is there no more; else whether its flags are as we left them.
+    pub is_as_left: Option<bool>,
+    /// The rule by which all removals of this mailbox wait, if one does.
+    pub held_by: Option<&'r str>,
+}
+
+/// What to do about a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Going<'r> {
+    /// Nothing: it is gone.
+    IsGone,
+    /// Remove it, unless it changes between.
+    Remove,
+    /// Wait for a person's word, by this rule.
+    Hold(&'r str),
+}
+
+/// An item that its person changed on the target is kept.
+pub const CHANGED_ON_TARGET: &str = "changed-on-target";
+
+/// Decides about a removal.
+pub fn decide_removal<'r>(about: &AboutToGo<'r>) -> Going<'r> {
+    match (about.is_as_left, about.is_approved, about.held_by) {
+        (None, _, _) => Going::IsGone,
+        (_, true, _) => Going::Remove,
+        (_, false, Some(rule)) => Going::Hold(rule),
+        (Some(false), false, None) => Going::Hold(CHANGED_ON_TARGET),
+        (Some(true), false, None) => Going::Remove,
     }
 }
 
@@ -241,8 +285,9 @@ mod tests {
                 Intent::Nothing,
             ),
             // Gone from the source.
-            (&gone, &[Some(Copied)], &there, PLAIN, Intent::HoldRemoval),
+            (&gone, &[Some(Copied)], &there, PLAIN, Intent::Remove),
             (&gone, &[Some(Copied)], &[Vanished], PLAIN, Intent::Forget),
+            (&gone, &[Some(Adopted)], &there, Setting { adopted_follow: true, ..PLAIN }, Intent::Remove),
             (
                 &gone,
                 &[Some(Adopted), Some(Excluded), Some(Failed), Some(Held), Some(Withdrawn)],
@@ -270,6 +315,37 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Every flag by where it is: before and now at the source, as left and now on the target.
+    #[test]
+    fn flags_follow_the_source_unless_their_person_touched_them_on_the_target() {
+        for case in 0..16u8 {
+            let f = |bit: u8| if case & (1 << bit) == 0 { Flags::NONE } else { flags("F") };
+            let (was, is, left, now) = (f(0), f(1), f(2), f(3));
+            let (add, take) = three_way(&is.without(&was), &was.without(&is), &left, &now);
+            let ends = now.without(&take).union(&add);
+            let expected = if left != now || was == is { &now } else { &is };
+            assert_eq!(ends, *expected, "source {was:?} → {is:?}, target {left:?} → {now:?}");
+            assert!(add.is_empty() || take.is_empty());
+            assert!(add.intersection(&now).is_empty() && take.without(&now).is_empty(), "nothing is sent in vain");
+        }
+    }
+
+    #[test]
+    fn an_item_that_its_person_changed_stays_until_somebody_says_that_it_may_go() {
+        let decided =
+            |is_approved, is_as_left, held_by| decide_removal(&AboutToGo { is_approved, is_as_left, held_by });
+        for is_approved in [false, true] {
+            for held_by in [None, Some("rule")] {
+                assert_eq!(decided(is_approved, None, held_by), Going::IsGone);
+            }
+            assert_eq!(decided(true, Some(is_approved), Some("rule")), Going::Remove);
+            assert_eq!(decided(false, Some(is_approved), Some("rule")), Going::Hold("rule"));
+        }
+        assert_eq!(decided(false, Some(true), None), Going::Remove);
+        assert_eq!(decided(false, Some(false), None), Going::Hold(CHANGED_ON_TARGET));
+        assert_eq!(decided(true, Some(false), None), Going::Remove);
     }
 
     #[test]

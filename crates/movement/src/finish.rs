@@ -6,21 +6,16 @@
 
 use std::collections::HashSet;
 
-use connector::{FlagChange, Source};
+use connector::Source;
 use model::{Cause, Fate, FolderState, ItemId, Side};
-use store::{Fact, FlagFact, LedgerItem};
+use store::{Fact, HeldItem, LedgerItem};
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::failure::{Failure, OnSide};
+use crate::flags::FlagWork;
 use crate::matching::{Candidate, Pool, Wanted};
 use crate::pass::{LASTING, Pass, exception};
 use crate::reading::Task;
-
-/// Flags are changed, and their changes recorded, this many items at a time.
-const FLAG_CHANGES: usize = 1000;
-
-/// Why a removal waits.
-const REMOVED_AT_SOURCE: &str = "removed at the source";
 
 impl Pass<'_> {
     /// Completes a folder at once when nothing of it was put off: the usual case.
@@ -30,7 +25,9 @@ impl Pass<'_> {
         let is_simple = work.flights == 0
             && work.batch.is_empty()
             && work.deferred.is_empty()
+            && work.arrived.is_empty()
             && work.flag_changes.is_empty()
+            && work.flags_later.is_empty()
             && work.gone.is_empty()
             && work.seen.is_empty()
             && work.read_again.is_empty()
@@ -97,12 +94,12 @@ impl Pass<'_> {
         if self.folders[index].is_done && self.folders[index].read_again.is_empty() {
             return Ok(source);
         }
-        self.settle_gone(index).await?;
         self.retry_failed(index).await?;
         source = self.read_put_off(index, source).await?;
         self.send_flag_changes(index).await?;
         self.commit(index, &[]).await?;
         self.learn_ids(index).await?;
+        self.change_flags_later(index).await?;
         let Some(end) = &self.folders[index].end else { return Ok(source) };
         let mut state = end.state;
         if self.work.dry_run {
@@ -111,7 +108,7 @@ impl Pass<'_> {
         if self.fates(index).await? != state.count {
             (source, state) = self.recount(index, source).await?;
         }
-        if self.fates(index).await? == state.count {
+        if self.fates(index).await? == state.count && self.folders[index].flags_later.is_empty() {
             self.complete(index, state).await?;
         } else {
             // The folder changed while it was being counted: the next pass goes on.
@@ -146,6 +143,8 @@ impl Pass<'_> {
         drop(wanted);
         let max = self.target.offers().item_bytes_max;
         for ((item, given), may_be) in deferred.into_iter().zip(given).zip(may_be) {
+            // Somebody has said that it is another one.
+            let may_be = may_be.filter(|_| !self.folders[index].another.contains(&item.id));
             let verdict = self.work.policy.judge(&item.found, &self.work.losses, max);
             let source = AtSource::Read { flags: &item.flags, verdict };
             let target = match (&given, &may_be) {
@@ -182,8 +181,11 @@ impl Pass<'_> {
                         may_be.as_ref().map(ToString::to_string).unwrap_or_default(),
                         row.target_path.to_string()
                     );
-                    let exception = exception(cause, row, Some(item.id.clone()), may_be, what);
+                    let exception = exception(cause, row, Some(item.id.clone()), may_be.clone(), what.clone());
+                    let (folder, source_id) = (row.folder, item.id.clone());
+                    let held = HeldItem { folder, source_id, target_id: may_be, what, is_another: None };
                     self.folders[index].exceptions.push(exception);
+                    self.folders[index].held.push(held);
                     let fact = Fact { fate: Fate::Held, ..fact };
                     self.settled(index, fact, None, item.failed_before);
                 }
@@ -193,53 +195,6 @@ impl Pass<'_> {
                 }
             }
         }
-    }
-
-    /// Items that the source has no more.
-    async fn settle_gone(&mut self, index: usize) -> Result<(), Failure> {
-        let work = &mut self.folders[index];
-        let mut gone: HashSet<ItemId> = std::mem::take(&mut work.gone).into_iter().collect();
-        let seen = std::mem::take(&mut work.seen);
-        let (key, row) = (self.work.key, work.row.clone());
-        if work.end.as_ref().is_some_and(|end| end.listed_all) {
-            let mut items = self.work.store.items(key, &row);
-            loop {
-                let page = items.next().await?;
-                if page.is_empty() {
-                    break;
-                }
-                // What was read in this pass lies beyond the cursor, so it is not in the list.
-                let read = &self.folders[index].read_ids;
-                let ids = page.into_iter().map(|item| item.source_id);
-                gone.extend(ids.filter(|id| !seen.contains(id) && !read.contains(id)));
-            }
-        }
-        self.drop_gone(index, gone.into_iter().collect()).await
-    }
-
-    /// Decides about items that the source has no more, and records it.
-    async fn drop_gone(&mut self, index: usize, gone: Vec<ItemId>) -> Result<(), Failure> {
-        let (mut hold, mut forget) = (Vec::new(), Vec::new());
-        let (key, row) = (self.work.key, self.folders[index].row.clone());
-        for id in gone {
-            let Some(known) = self.work.store.items_between(key, &row, &id, &id).await?.pop() else { continue };
-            let ledger = InLedger::Known { fate: known.fate, source_flags: &known.source_flags };
-            match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
-                Intent::HoldRemoval => hold.push(id),
-                Intent::Forget => forget.push(id),
-                _ => {}
-            }
-        }
-        self.folders[index].would.hold += hold.len() as u64;
-        if (hold.is_empty() && forget.is_empty()) || self.work.dry_run {
-            return Ok(());
-        }
-        self.report.gone += (hold.len() + forget.len()) as u64;
-        let mut tx = self.work.store.write(&self.work.lease).await?;
-        tx.hold_removals(&row, &hold, REMOVED_AT_SOURCE).await?;
-        tx.forget_items(&row, &forget).await?;
-        tx.commit().await?;
-        Ok(())
     }
 
     /// What failed before is tried once more in the first pass of a run, unless it would fail the same way.
@@ -283,27 +238,36 @@ impl Pass<'_> {
         }
     }
 
-    /// Changes flags on the target, and records what they are then.
-    async fn send_flag_changes(&mut self, index: usize) -> Result<(), Failure> {
-        let changes = std::mem::take(&mut self.folders[index].flag_changes);
-        if changes.is_empty() || self.work.dry_run {
+    /// Flags of items whose ids on the target were not known when they were to be changed.
+    async fn change_flags_later(&mut self, index: usize) -> Result<(), Failure> {
+        let later = std::mem::take(&mut self.folders[index].flags_later);
+        if later.is_empty() || self.work.dry_run {
             return Ok(());
         }
-        self.commit(index, &[]).await?;
-        let (path, row) = (self.folders[index].row.target_path.clone(), self.folders[index].row.clone());
-        let validity = self.target.state(&path).await.on_target()?.validity;
-        self.require_same_target(index, validity)?;
-        for changes in changes.chunks(FLAG_CHANGES) {
-            let (facts, changes): (Vec<FlagFact>, Vec<FlagChange>) = changes.iter().cloned().unzip();
-            let now = self.target.change_flags(&path, &changes).await.on_target()?;
-            let facts: Vec<FlagFact> =
-                facts.into_iter().zip(now).map(|(fact, target_flags)| FlagFact { target_flags, ..fact }).collect();
-            self.report.flags_changed += facts.len() as u64;
-            let mut tx = self.work.store.write(&self.work.lease).await?;
-            tx.set_flags(&row, &facts).await?;
-            tx.commit().await?;
+        let row = self.folders[index].row.clone();
+        for (id, flags) in later {
+            let known = self.work.store.items_between(self.work.key, &row, &id, &id).await?.pop();
+            let Some(known) = known else { continue };
+            let ledger = InLedger::Known { fate: known.fate, source_flags: &known.source_flags };
+            let source = AtSource::Listed { flags: &flags };
+            let Intent::ChangeFlags { add, take } = decide(&source, &ledger, OnTarget::Unknown, self.work.setting)
+            else {
+                continue;
+            };
+            let work = &mut self.folders[index];
+            match known.target_id {
+                Some(target_id) => work.flag_changes.push(FlagWork {
+                    source_id: id,
+                    source_flags: flags,
+                    target_id,
+                    base: known.target_flags,
+                    add,
+                    take,
+                }),
+                None => work.flags_later.push((id, flags)),
+            }
         }
-        Ok(())
+        self.send_flag_changes(index).await
     }
 
     /// Where the target did not tell the ids of what it stored, or somebody else added items meanwhile: looks, so that
@@ -355,8 +319,17 @@ impl Pass<'_> {
     ) -> Result<(Box<dyn Source>, FolderState), Failure> {
         let path = self.folders[index].row.path.clone();
         let state = source.state(&path).await.on_source()?;
+        if state.validity != self.folders[index].row.validity {
+            self.report.again = true;
+            return Ok((source, FolderState { count: u64::MAX, ..state }));
+        }
         let listed = source.list(&path).await.on_source()?;
         let listed: HashSet<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
+        let is_whole = listed.len() as u64 == state.count;
+        if !is_whole {
+            let what = format!("the folder {:?} changed while it was being read", path.to_string());
+            self.report.blocked(Cause::Unavailable, Some(Side::Source), what);
+        }
         let row = self.folders[index].row.clone();
         self.commit(index, &[]).await?;
         let mut known: HashSet<ItemId> = HashSet::new();
@@ -368,17 +341,15 @@ impl Pass<'_> {
             }
             known.extend(page.into_iter().map(|item| item.source_id));
         }
-        let gone: Vec<ItemId> = known.difference(&listed).cloned().collect();
+        // What a list that is not whole leaves out may be there all the same.
+        let gone: HashSet<ItemId> = known.difference(&listed).filter(|_| is_whole).cloned().collect();
         self.folders[index].read_again = listed.difference(&known).cloned().collect();
         self.folders[index].is_fresh = false;
         self.drop_gone(index, gone).await?;
         source = self.read_put_off(index, source).await?;
+        self.send_flag_changes(index).await?;
         self.commit(index, &[]).await?;
         self.learn_ids(index).await?;
-        if listed.len() as u64 != state.count {
-            let what = format!("the folder {:?} changed while it was being read", path.to_string());
-            self.report.blocked(Cause::Unavailable, Some(Side::Source), what);
-        }
         let end = self.folders[index].end.as_ref().map(|end| end.state).unwrap_or_default();
         Ok((source, FolderState { count: state.count, ..end }))
     }

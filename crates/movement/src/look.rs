@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use connector::Removal;
 use model::{Cause, Fate, Findings, FolderState, ItemId, Scope, Side};
-use store::{Fact, IntentItem, IntentState};
+use store::{Fact, IntentItem, IntentState, ItemThere};
 
 use crate::failure::{Failure, OnSide};
 use crate::finish::known_as;
@@ -21,6 +21,7 @@ use crate::pass::{Pass, exception};
 impl Pass<'_> {
     /// Looks at the target folder, once a pass, before anything is sent to it.
     pub(crate) async fn look(&mut self, index: usize) -> Result<(), Failure> {
+        self.make_again(index).await?;
         if self.folders[index].now.is_some() {
             return Ok(());
         }
@@ -72,7 +73,7 @@ impl Pass<'_> {
                 self.wait_for_last_bytes(folder).await?;
                 match self.match_unknown(index).await {
                     // Without the folder there is nothing in it.
-                    Err(failure) if failure.error.cause == Cause::Missing && self.folders[index].row.is_gone => {
+                    Err(failure) if failure.error.cause == Cause::Missing && self.folders[index].row.is_gone() => {
                         let known = self.folders[index].row.target.unwrap_or_default();
                         self.record_look(index, known).await?;
                     }
@@ -105,9 +106,10 @@ impl Pass<'_> {
         let (store, key, mailbox) = (&self.work.store, self.work.key, self.work.mailbox.mailbox);
         let mut known = store.target_ids(key, mailbox, &path, mark.validity).await?;
         known.extend(self.folders[index].facts.iter().filter_map(|fact| fact.target_id.clone()));
-        if self.folders[index].row.is_gone {
+        if self.folders[index].row.is_gone() {
             // Nobody takes them over in this look: it is only for batches.
-            known.extend(store.former_target_ids(key, mailbox, &path, mark.validity).await?);
+            let former = store.former_copies(key, mailbox, &path, mark.validity).await?;
+            known.extend(former.into_iter().map(|copy| copy.target_id));
         }
         let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         self.read_target(&path, &unknown).await
@@ -120,7 +122,7 @@ impl Pass<'_> {
         let now = self.target.state(&path).await.on_target()?;
         let recorded = self.folders[index].row.target;
         self.require_same_target(index, now.validity)?;
-        let from_start = FolderState { validity: now.validity, next: 1, count: 0, change: 0 };
+        let from_start = FolderState::beginning(now.validity);
         let mut mark = recorded.unwrap_or(from_start);
         for intent in self.intents.iter().filter(|intent| intent.folder == folder) {
             if intent.mark.validity == mark.validity && intent.mark.next < mark.next {
@@ -130,12 +132,13 @@ impl Pass<'_> {
         let candidates = self.unknown_items(index, &mark).await?;
         if !candidates.is_empty() {
             let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
-            self.folders[index].ours = self.work.store.former_target_ids(key, mailbox, &path, now.validity).await?;
+            let former = self.work.store.former_copies(key, mailbox, &path, now.validity).await?;
+            self.folders[index].ours = former.into_iter().map(|copy| (copy.target_id.clone(), copy)).collect();
         }
         let mut pool = Pool::new(candidates);
         self.match_stored_without_id(index, &mut pool).await?;
-        self.match_open_intents(index, &mut pool).await?;
-        self.match_late_copies(index, &mut pool).await?;
+        self.match_open_intents(index, &now, &mut pool).await?;
+        self.match_late_copies(index, &now, &mut pool).await?;
         let work = &mut self.folders[index];
         work.now = Some(now);
         work.pool = pool;
@@ -155,7 +158,9 @@ impl Pass<'_> {
             "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
             work.row.target_path.to_string()
         );
+        // The next pass finds out which item is which.
         let error = connector::Error::new(Cause::TargetRenumbered, Scope::Mailbox, what);
+        let error = connector::Error { retry: connector::Retry::Now, ..error };
         Err(Failure { side: Some(Side::Target), error })
     }
 
@@ -184,13 +189,13 @@ impl Pass<'_> {
     }
 
     /// Items of batches whose outcome is not known.
-    async fn match_open_intents(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+    async fn match_open_intents(&mut self, index: usize, now: &FolderState, pool: &mut Pool) -> Result<(), Failure> {
         let folder = self.folders[index].row.folder;
         let open: Vec<(FolderState, IntentItem)> = self
             .intents
             .iter()
             .filter(|intent| intent.folder == folder && intent.state == IntentState::Open)
-            .flat_map(|intent| intent.items.iter().map(|item| (intent.mark, item.clone())))
+            .flat_map(|intent| intent.items.iter().map(|item| (mark_in(&intent.mark, now), item.clone())))
             .collect();
         for (mark, item) in open {
             let has_fate = self.has_copy(index, &item).await?;
@@ -232,7 +237,7 @@ impl Pass<'_> {
 
     /// Copies that a worker made after its lease had lapsed: listed, and removed only if the ledger holds another copy,
     /// nothing of it was changed, and nobody uses the target yet.
-    async fn match_late_copies(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+    async fn match_late_copies(&mut self, index: usize, now: &FolderState, pool: &mut Pool) -> Result<(), Failure> {
         if pool.is_empty() {
             return Ok(());
         }
@@ -241,7 +246,7 @@ impl Pass<'_> {
             .intents
             .iter()
             .filter(|intent| intent.folder == folder)
-            .flat_map(|intent| intent.items.iter().map(|item| (intent.mark, item.clone())))
+            .flat_map(|intent| intent.items.iter().map(|item| (mark_in(&intent.mark, now), item.clone())))
             .collect();
         for (mark, item) in sent {
             if !self.has_copy(index, &item).await? {
@@ -260,7 +265,7 @@ impl Pass<'_> {
         let may_remove = candidate.flags == item.flags
             && !self.work.setting.in_use
             && self.target.offers().removes_exactly
-            && !row.is_gone
+            && !row.is_gone()
             && !self.work.dry_run;
         let other = self.copy_in_ledger(index, item).await?;
         if other.as_ref() == Some(&candidate.id) {
@@ -297,13 +302,19 @@ impl Pass<'_> {
     ) -> Result<Option<Candidate>, Failure> {
         let folder = self.folders[index].row.folder;
         let held = self.removals.get(&(folder, id.clone())).filter(|held| held.exact == Some(found.exact));
-        let Some(copy) = held.and_then(|held| held.target_id.clone()) else { return Ok(None) };
+        let held =
+            held.and_then(|held| Some((held.target_id.clone()?, held.source_flags.clone(), held.target_flags.clone())));
+        let Some(held) = held else { return Ok(None) };
         self.drain().await?;
         let path = self.folders[index].row.target_path.clone();
-        let there = self.read_target(&path, &[copy]).await?.pop().filter(|copy| copy.found.exact == found.exact);
+        let there = self.read_target(&path, std::slice::from_ref(&held.0)).await?.pop();
+        let there = there.filter(|copy| copy.found.exact == found.exact);
         if let Some(copy) = &there {
             let work = &mut self.folders[index];
-            work.ours.insert(copy.id.clone());
+            let (source_flags, target_flags) = (held.1, held.2);
+            let (source_id, target_id) = (id.clone(), copy.id.clone());
+            let ours = ItemThere { target_id, folder, source_id, source_flags, target_flags };
+            work.ours.insert(copy.id.clone(), ours);
             work.taken_back.push(id.clone());
         }
         Ok(there)
@@ -365,7 +376,7 @@ impl Pass<'_> {
             _ if work.pool.is_empty() => now,
             Some(recorded) => recorded,
             // Nothing is, but whose ids these are is known.
-            None => FolderState { validity: now.validity, next: 1, ..FolderState::default() },
+            None => FolderState::beginning(now.validity),
         };
         tx.set_target_state(folder, &accounted).await?;
         work.row.target = Some(accounted);
@@ -376,4 +387,9 @@ impl Pass<'_> {
         tracing::debug!(mailbox = self.work.mailbox.mailbox, found = facts.len(), "looked at a folder");
         Ok(())
     }
+}
+
+/// Where a mark stands in a folder as it is now: at its beginning if the folder was numbered anew since.
+fn mark_in(mark: &FolderState, now: &FolderState) -> FolderState {
+    if mark.validity == now.validity { *mark } else { FolderState::beginning(now.validity) }
 }

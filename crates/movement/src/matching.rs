@@ -120,10 +120,17 @@ impl Pool {
         self.take(index)
     }
 
-    /// The candidate with these bytes and this date, if there is one left.
+    /// The candidate with these exact bytes and this date, if there is one left.
     pub(crate) fn find_digest(&mut self, exact: Digest, received: Option<i64>) -> Option<Candidate> {
         let at = |index: &&usize| self.candidates[**index].as_ref().is_some_and(|c| c.received == received);
         let index = *self.by_exact.get(&exact)?.iter().find(at)?;
+        self.take(index)
+    }
+
+    /// The candidate with this canonical form and this date, if there is one left.
+    pub(crate) fn find_canonical(&mut self, canonical: Digest, received: Option<i64>) -> Option<Candidate> {
+        let at = |index: &&usize| self.candidates[**index].as_ref().is_some_and(|c| c.received == received);
+        let index = *self.by_canonical.get(&canonical)?.iter().find(at)?;
         self.take(index)
     }
 

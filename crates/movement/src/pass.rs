@@ -7,22 +7,24 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use connector::{Body, Event, FlagChange, Holds, ReadFolder, Source, Target};
+use connector::{Body, Event, Holds, ReadFolder, Source, Target};
 use model::{
     Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side, Verdict,
 };
 use store::{
-    Fact, FlagFact, FolderRow, HeldRemoval, Intent as BatchIntent, Lease, LedgerItem, MailboxRow, NewException,
-    NewFailure, ProjectKey, Store,
+    Fact, FlagIntent, FolderRow, HeldItem, HeldRemoval, Intent as BatchIntent, ItemThere, Lease, LedgerItem,
+    MailboxRow, NewException, NewFailure, ProjectKey, Store,
 };
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, Setting, decide};
 use crate::failure::{Failure, OnSide};
+use crate::flags::FlagWork;
+use crate::follow::Departed;
 use crate::matching::{Candidate, Found, Pool, Wanted};
 use crate::progress::Progress;
 use crate::reading::{Arrival, Examined, Reader, Task};
+use crate::report::{Report, Tuning, WouldDo};
 use crate::traits;
 
 /// What a pass works with.
@@ -44,101 +46,6 @@ pub(crate) struct Work {
     pub(crate) dry_run: bool,
     /// When the pass began, in seconds since 1970.
     pub(crate) now: i64,
-}
-
-/// Sizes and times of the engine, with their reasons.
-#[derive(Clone, Debug)]
-pub struct Tuning {
-    /// A batch is sent once it holds this many bytes: large enough that a round trip costs little, small enough that two
-    /// of them fit in the room for bodies.
-    pub batch_bytes: u64,
-    /// Or this many items: what has to be looked for again when its outcome is lost.
-    pub batch_items: usize,
-    /// How long to wait before looking for a batch whose sender is gone: its last bytes may still be on their way or being
-    /// written by the server.
-    pub settle: Duration,
-    /// How often a batch resolved after a lapsed lease is looked for again, for a sender that was only frozen.
-    pub late_looks: i64,
-    /// The least time between two such looks.
-    pub late_look_gap: Duration,
-    /// The first wait before a failed pass is tried again; each next one is twice as long.
-    pub retry_wait: Duration,
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Self {
-            batch_bytes: 4 * 1024 * 1024,
-            batch_items: 500,
-            settle: Duration::from_secs(2),
-            late_looks: 3,
-            late_look_gap: Duration::from_secs(15),
-            retry_wait: Duration::from_millis(250),
-        }
-    }
-}
-
-/// What a pass did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Items copied, and their bytes.
-    pub copied: u64,
-    /// Bytes of them.
-    pub bytes: u64,
-    /// Items found on the target.
-    pub adopted: u64,
-    /// Items that failed in this pass, for the first time or again.
-    pub failed: u64,
-    /// Items whose flags were changed.
-    pub flags_changed: u64,
-    /// Folders made on the target.
-    pub folders_made: u64,
-    /// Items that the source has no more.
-    pub gone: u64,
-    /// Every folder was read to its end and every item has a fate.
-    pub complete: bool,
-    /// What was in the way, if not.
-    pub in_the_way: Option<(Cause, Option<Side>, String)>,
-    /// There may be more at once: read again.
-    pub again: bool,
-    /// What a dry run would do, folder by folder.
-    pub would: Vec<WouldDo>,
-}
-
-impl Report {
-    /// Did the pass change anything, on the target or in what is known?
-    pub fn changed_anything(&self) -> bool {
-        self.copied + self.adopted + self.flags_changed + self.folders_made + self.gone > 0
-    }
-
-    pub(crate) fn blocked(&mut self, cause: Cause, side: Option<Side>, what: impl Into<String>) {
-        if self.in_the_way.is_none() {
-            self.in_the_way = Some((cause, side, what.into()));
-        }
-    }
-}
-
-/// What a dry run would do in a folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct WouldDo {
-    /// The folder on the source.
-    pub folder: String,
-    /// The folder on the target.
-    pub target_folder: String,
-    /// Would it be made?
-    pub make: bool,
-    /// Items that would be copied.
-    pub copy: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Items that are there already.
-    pub adopt: u64,
-    /// Items that can't travel.
-    pub fail: u64,
-    /// Items whose flags would change.
-    pub flags: u64,
-    /// Items whose removal would wait for a word.
-    pub hold: u64,
 }
 
 /// An item that is to be sent.
@@ -185,8 +92,16 @@ pub(crate) struct FolderWork {
     pub(crate) now: Option<FolderState>,
     pub(crate) pool: Pool,
     /// Of the candidates: copies that are ours, from before the source numbered the folder anew.
-    pub(crate) ours: HashSet<ItemId>,
+    pub(crate) ours: HashMap<ItemId, ItemThere>,
     pub(crate) deferred: Vec<Deferred>,
+    /// New items that may have come from another folder.
+    pub(crate) arrived: Vec<Deferred>,
+    /// Items of which somebody has said that they are others than what lies on the target.
+    pub(crate) another: HashSet<ItemId>,
+    /// Items that are to wait for a word.
+    pub(crate) held: Vec<HeldItem>,
+    /// Its person has removed the folder on the target: it is made again only for something new.
+    pub(crate) is_withdrawn: bool,
     pub(crate) batch: Vec<Planned>,
     pub(crate) batch_bytes: u64,
     /// Batches on their way.
@@ -200,7 +115,9 @@ pub(crate) struct FolderWork {
     pub(crate) exceptions: Vec<NewException>,
     /// Read this far, as of the facts above.
     pub(crate) cursor: Option<connector::Cursor>,
-    pub(crate) flag_changes: Vec<(FlagFact, FlagChange)>,
+    pub(crate) flag_changes: Vec<FlagWork>,
+    /// Items whose flags are to be these once it is known what the target calls them.
+    pub(crate) flags_later: Vec<(ItemId, Flags)>,
     pub(crate) gone: Vec<ItemId>,
     /// Items that the cursor covers and the source has listed.
     pub(crate) seen: HashSet<ItemId>,
@@ -247,8 +164,20 @@ pub(crate) struct Pass<'w> {
     pub(crate) intents: Vec<BatchIntent>,
     /// Of folders that the source has no more, or has numbered anew: those with batches that are looked for.
     pub(crate) left_behind: Vec<FolderRow>,
-    /// Removals that wait, by folder and item.
+    /// Folders of the ledger that the source has no more, or has numbered anew.
+    pub(crate) rows_gone: Vec<FolderRow>,
+    /// Of these: what is left of them was dealt with in this pass.
+    pub(crate) settled_rows: Vec<FolderRow>,
+    /// Removals, by folder and item.
     pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
+    /// Items that wait for a word, by folder and item.
+    pub(crate) held: HashMap<(i64, ItemId), HeldItem>,
+    /// Changes of flags of which it is not known whether they were made.
+    pub(crate) flag_intents: Vec<FlagIntent>,
+    /// Items that are gone from their place and may be found at another.
+    pub(crate) departed: Departed,
+    /// Every folder that the source lists was read, or had not changed.
+    pub(crate) is_all_read: bool,
     pub(crate) next_number: i64,
     /// Traits of items that the target was seen to keep, and those it was seen to change.
     pub(crate) kept: u8,
@@ -271,8 +200,14 @@ pub(crate) async fn pass(
     target: Box<dyn Target>,
 ) -> (Report, Result<(), Failure>) {
     let (key, mailbox) = (work.key, work.mailbox.mailbox);
-    let read = tokio::try_join!(work.store.intents(key, mailbox), work.store.held_removals(key, mailbox));
-    let (intents, removals) = match read {
+    let store = &work.store;
+    let read = tokio::try_join!(
+        store.intents(key, mailbox),
+        store.held_removals(key, mailbox),
+        store.held_items(key, mailbox),
+        store.flag_intents(key, mailbox)
+    );
+    let (intents, removals, held, flag_intents) = match read {
         Ok(read) => read,
         Err(error) => return (Report::default(), Err(error.into())),
     };
@@ -285,7 +220,13 @@ pub(crate) async fn pass(
         next_number: mine.map(|intent| intent.number + 1).max().unwrap_or(1),
         intents,
         left_behind: Vec::new(),
+        rows_gone: Vec::new(),
+        settled_rows: Vec::new(),
         removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
+        held: held.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
+        flag_intents,
+        departed: Departed::default(),
+        is_all_read: true,
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,
         report: Report::default(),
@@ -305,8 +246,15 @@ impl Pass<'_> {
         if !plan.is_empty() {
             source = self.read(source, Task::Folders(plan), &to_read).await?;
         }
+        self.make_moves().await?;
         source = self.finish_folders(source).await?;
+        if !self.work.dry_run && self.is_all_read && self.report.in_the_way.is_none() {
+            self.follow_vanished_folders(source.as_mut(), began_at).await?;
+            self.hold_what_renumbering_left().await?;
+            self.make_removals().await?;
+        }
         self.look_for_late_ones().await?;
+        self.clean_up().await?;
         source.close().await;
         if self.work.dry_run {
             self.report.would = self.folders.iter().map(|folder| folder.would.clone()).collect();
@@ -423,6 +371,7 @@ impl Pass<'_> {
             // The folder was made anew since it was listed: its items belong to another row. The next pass reads it.
             self.current = (state.validity == work.row.validity || state == FolderState::default()).then_some(index);
             self.report.again |= self.current.is_none();
+            self.is_all_read &= self.current.is_some();
             return Ok(());
         }
         let Some(index) = self.current else { return Ok(()) };
@@ -437,12 +386,14 @@ impl Pass<'_> {
                 let what = format!("the folder {:?} could not be read: {error}", work.row.path.to_string());
                 work.exceptions.push(exception(error.cause, &work.row, None, None, what.clone()));
                 self.report.blocked(error.cause, Some(Side::Source), what);
+                self.is_all_read = false;
                 self.current = None;
             }
             Event::End { cursor, state, listed_all } => {
                 self.send(index).await?;
                 self.folders[index].end = Some(End { cursor, state, listed_all });
                 self.current = None;
+                self.settle_gone(index).await?;
                 self.finish_if_simple(index).await?;
             }
         }
@@ -496,6 +447,8 @@ impl Pass<'_> {
             Verdict::Travels if is & self.not_kept != 0 => Verdict::CannotBeHeld(traits::cause(is)),
             verdict => verdict,
         };
+        // Somebody has said that it is another item than the one it waited for.
+        let known = known.filter(|known| known.fate != Fate::Held || !self.folders[index].another.contains(&item.id));
         let is_new = known.is_none_or(|known| known.fate == Fate::Failed);
         let is_unusable = self.folders[index].unusable.is_some();
         let mut candidate =
@@ -521,6 +474,11 @@ impl Pass<'_> {
                 Found::Later => {
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.deferred.push(Deferred { id, found, flags, received, failed_before });
+                    return Ok(());
+                }
+                Found::Nothing if self.departed.holds(found.exact, wanted.received) => {
+                    let (id, flags, received) = (item.id, item.flags, item.received);
+                    work.arrived.push(Deferred { id, found, flags, received, failed_before });
                     return Ok(());
                 }
                 Found::Nothing => {}
@@ -564,12 +522,9 @@ impl Pass<'_> {
                 }
                 self.passed(index, item.then);
             }
-            Intent::Nothing
-            | Intent::Own
-            | Intent::Hold(_)
-            | Intent::Withdraw
-            | Intent::HoldRemoval
-            | Intent::Forget => self.passed(index, item.then),
+            Intent::Nothing | Intent::Own | Intent::Hold(_) | Intent::Withdraw | Intent::Remove | Intent::Forget => {
+                self.passed(index, item.then)
+            }
         }
         Ok(())
     }
@@ -614,20 +569,31 @@ impl Pass<'_> {
         let work = &mut self.folders[index];
         fact.target_id = Some(candidate.id.clone());
         fact.target_flags = Some(candidate.flags.clone());
-        if work.ours.contains(&candidate.id) {
-            fact.fate = Fate::Copied;
-        }
+        let former = work.ours.get(&candidate.id).cloned();
         if candidate.found.exact != fact.exact.unwrap_or(candidate.found.exact) {
             fact.read_back = Some(candidate.found.exact);
         }
-        let add = fact.source_flags.without(&candidate.flags);
-        if !add.is_empty() {
-            let change = FlagChange { id: candidate.id.clone(), add, take: Flags::NONE };
-            let (source_id, source_flags) = (fact.source_id.clone(), fact.source_flags.clone());
-            work.flag_changes.push((FlagFact { source_id, source_flags, target_flags: None }, change));
-            // Until that has happened, the ledger knows only the flags that are on both sides: after a stop the rest is
-            // seen as new.
-            fact.source_flags = fact.source_flags.intersection(&candidate.flags);
+        // Our own copy follows from where it was left; another's only gains. Until that has happened, the ledger knows only
+        // what was before: after a stop the rest is seen as new.
+        let (source_flags, base, take) = match former {
+            Some(former) => {
+                fact.fate = Fate::Copied;
+                fact.target_flags = Some(former.target_flags.clone());
+                let take = former.source_flags.without(&fact.source_flags);
+                (former.source_flags.clone(), former.target_flags.clone(), take)
+            }
+            None => (fact.source_flags.intersection(&candidate.flags), candidate.flags.clone(), Flags::NONE),
+        };
+        let add = fact.source_flags.without(&source_flags);
+        if !add.is_empty() || !take.is_empty() {
+            work.flag_changes.push(FlagWork {
+                source_id: fact.source_id.clone(),
+                source_flags: std::mem::replace(&mut fact.source_flags, source_flags),
+                target_id: candidate.id.clone(),
+                base,
+                add,
+                take,
+            });
         }
     }
 
@@ -673,7 +639,8 @@ impl Pass<'_> {
     /// All up to this cursor has a fate, unless something before it is still under way.
     fn passed(&mut self, index: usize, then: Option<connector::Cursor>) {
         let work = &mut self.folders[index];
-        if work.deferred.is_empty() && work.batch.is_empty() && work.flights == 0 && then.is_some() {
+        let waits = !work.deferred.is_empty() || !work.arrived.is_empty() || !work.batch.is_empty();
+        if !waits && work.flights == 0 && then.is_some() {
             work.cursor = then;
         }
     }
@@ -743,15 +710,14 @@ impl Pass<'_> {
     fn change_flags(&mut self, index: usize, known: &LedgerItem, now: Flags, add: Flags, take: Flags) {
         let work = &mut self.folders[index];
         work.would.flags += 1;
-        let Some(id) = known.target_id.clone() else {
-            // Its id on the target is learnt at the end of this pass; the next one changes its flags.
-            self.report.again = true;
-            work.cursor = None;
+        let source_id = known.source_id.clone();
+        let Some(target_id) = known.target_id.clone() else {
             work.without_id += 1;
+            work.flags_later.push((source_id, now));
             return;
         };
-        let flags = FlagFact { source_id: known.source_id.clone(), source_flags: now, target_flags: None };
-        work.flag_changes.push((flags, FlagChange { id, add, take }));
+        let base = known.target_flags.clone();
+        work.flag_changes.push(FlagWork { source_id, source_flags: now, target_id, base, add, take });
     }
 }
 

@@ -1,16 +1,17 @@
 //! Before reading: which folders there are on both sides, which rows of the ledger they are, and the folders to be made
 //! on the target.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use connector::{Folder, NewFolder, Source};
-use model::{Cause, FolderPath, FolderState, ItemKind, Side};
-use store::FolderRow;
+use model::{Cause, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, Side};
+use store::{Fact, FolderRow, LedgerItem};
 
 use crate::failure::{Failure, OnSide};
 use crate::folders::{moved_below, other_path};
 use crate::matching::Pool;
-use crate::pass::{FolderWork, Pass, WouldDo, exception};
+use crate::pass::{FolderWork, LASTING, Pass, exception};
+use crate::report::WouldDo;
 
 /// How often refused folders are tried under other names: once for a refused parent, once for the folders below it that
 /// were refused with it, once more for a name that both halves of a pair took.
@@ -32,6 +33,7 @@ impl Pass<'_> {
                 Ok(state) => held.push((folder, state)),
                 Err(error) if error.ends_session() => return Err(error).on_source(),
                 Err(error) => {
+                    self.is_all_read = false;
                     let what = format!("the folder {:?} could not be opened: {error}", folder.path.to_string());
                     self.report.again |= error.cause == Cause::Missing;
                     self.report.blocked(error.cause, Some(Side::Source), what);
@@ -43,8 +45,16 @@ impl Pass<'_> {
             progress.items_listed = items;
             progress.items_done = 0;
         });
-        let uses = self.know_folders(held).await?;
+        let uses = self.know_folders(held, source.offers().numbers_rise).await?;
+        let there: BTreeMap<FolderPath, Folder> = there.into_iter().map(|f| (f.path.clone(), f)).collect();
+        self.follow_target(&there).await?;
+        if !self.work.dry_run {
+            self.settle_flag_intents().await?;
+        }
         self.make_folders(there, &uses).await?;
+        self.follow_subscriptions(&uses).await?;
+        self.take_words().await?;
+        self.know_departed().await?;
         let to_read = self.folders_to_read().await?;
         // Batches to folders that the source has no more: nothing is read there, but their outcome is looked for.
         for row in std::mem::take(&mut self.left_behind) {
@@ -56,7 +66,11 @@ impl Pass<'_> {
     }
 
     /// Finds or makes the ledger's row of each folder. Returns what each folder is for and whether it is followed.
-    async fn know_folders(&mut self, held: Vec<(Folder, FolderState)>) -> Result<Vec<Folder>, Failure> {
+    async fn know_folders(
+        &mut self,
+        held: Vec<(Folder, FolderState)>,
+        numbers_rise: bool,
+    ) -> Result<Vec<Folder>, Failure> {
         let key = self.work.key;
         let rows = self.work.store.folders(key, self.work.mailbox.mailbox).await?;
         let endpoint = self.work.mailbox.roster.source_endpoint;
@@ -69,22 +83,37 @@ impl Pass<'_> {
         let mut uses = Vec::new();
         let mut changed = false;
         for (folder, state) in held {
-            let old = known.remove(&(folder.path.clone(), folder.kind, state.validity));
+            let mut old = known.remove(&(folder.path.clone(), folder.kind, state.validity));
+            if let Some(mut row) =
+                old.take_if(|row| numbers_rise && row.source.is_some_and(|read| stands_lower(&state, &read)))
+            {
+                // A backup was restored: ids above those of the backup are given out a second time. So it is read like a
+                // folder that was numbered anew, and what is known to be there is found again by its bytes.
+                if let Some(tx) = &mut tx {
+                    tx.retire_folder(row.folder).await?;
+                    changed = true;
+                }
+                row.validity = row.folder.wrapping_neg() as u64;
+                row.gone_at = Some(i64::MAX);
+                tracing::info!(mailbox = self.work.mailbox.mailbox, "a folder of the source was restored");
+                known.insert((row.path.clone(), row.kind, row.validity), row);
+            }
             let is_fresh = old.is_none();
             let row = if let Some(mut row) = old {
-                if row.is_gone
+                if row.is_gone()
                     && let Some(tx) = &mut tx
                 {
                     tx.set_gone(row.folder, false).await?;
                     changed = true;
                 }
-                row.is_gone = false;
+                row.gone_at = None;
                 row
             } else {
                 // A folder that the source has numbered anew goes on where it is on the target, under whatever name.
                 let before =
                     known.range((folder.path.clone(), folder.kind, 0)..=(folder.path.clone(), folder.kind, u64::MAX));
                 let before = before.map(|(_, row)| row).max_by_key(|row| row.folder);
+                let (made, subscribed) = before.map_or((false, None), |row| (row.made, row.subscribed));
                 let new = store::NewFolder {
                     endpoint,
                     kind: folder.kind,
@@ -92,10 +121,16 @@ impl Pass<'_> {
                     validity: state.validity,
                     target_path: before.map_or_else(|| folder.path.clone(), |row| row.target_path.clone()),
                 };
-                let number = match &mut tx {
-                    Some(tx) => tx.add_folder(&new).await?,
-                    None => 0,
-                };
+                let mut number = 0;
+                if let Some(tx) = &mut tx {
+                    number = tx.add_folder(&new).await?;
+                    if made {
+                        tx.set_made(number).await?;
+                    }
+                    if let Some(subscribed) = subscribed {
+                        tx.set_subscribed(number, subscribed).await?;
+                    }
+                }
                 changed = true;
                 FolderRow {
                     folder: number,
@@ -107,7 +142,10 @@ impl Pass<'_> {
                     cursor: None,
                     target_path: new.target_path,
                     target: None,
-                    is_gone: false,
+                    gone_at: None,
+                    subscribed,
+                    made,
+                    compared: (0, 0),
                 }
             };
             self.folders.push(folder_work(row, is_fresh, state));
@@ -116,15 +154,16 @@ impl Pass<'_> {
         // What is left is not listed any more, or has another validity now.
         for mut row in known.into_values() {
             if let Some(tx) = &mut tx
-                && !row.is_gone
+                && !row.is_gone()
             {
                 tx.set_gone(row.folder, true).await?;
                 changed = true;
-                row.is_gone = true;
+                row.gone_at = Some(i64::MAX);
             }
             if self.intents.iter().any(|intent| intent.folder == row.folder) {
-                self.left_behind.push(row);
+                self.left_behind.push(row.clone());
             }
+            self.rows_gone.push(row);
         }
         if let Some(tx) = tx
             && changed
@@ -135,9 +174,8 @@ impl Pass<'_> {
     }
 
     /// Makes the folders that the target lacks, under other names where it refuses theirs.
-    async fn make_folders(&mut self, there: Vec<Folder>, uses: &[Folder]) -> Result<(), Failure> {
-        let mut there: BTreeMap<FolderPath, Folder> = there.into_iter().map(|f| (f.path.clone(), f)).collect();
-        let mut made = BTreeSet::new();
+    async fn make_folders(&mut self, mut there: BTreeMap<FolderPath, Folder>, uses: &[Folder]) -> Result<(), Failure> {
+        let (mut made, mut ours) = (BTreeSet::new(), Vec::new());
         let mut taken: BTreeSet<FolderPath> = there.keys().cloned().collect();
         taken.extend(self.folders.iter().map(|work| work.row.target_path.clone()));
         for work in &mut self.folders {
@@ -164,7 +202,10 @@ impl Pass<'_> {
             for ((index, new), result) in needed.into_iter().zip(results) {
                 match result {
                     Ok(()) => {
-                        self.report.folders_made += u64::from(!there.contains_key(&new.path));
+                        if !there.contains_key(&new.path) {
+                            self.report.folders_made += 1;
+                            ours.push(index);
+                        }
                         made.insert(new.path);
                     }
                     Err(error) if error.cause == Cause::FolderRefused => refused.push((index, new.path, error)),
@@ -191,22 +232,24 @@ impl Pass<'_> {
                 work.exceptions.push(exception(error.cause, &work.row, None, None, what));
             }
         }
+        if !ours.is_empty() {
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            for index in ours {
+                self.folders[index].row.made = true;
+                tx.set_made(self.folders[index].row.folder).await?;
+            }
+            tx.commit().await?;
+        }
         if !made.is_empty() {
             there = self.target.folders().await.on_target()?.into_iter().map(|f| (f.path.clone(), f)).collect();
         }
         for work in &mut self.folders {
             work.listed = there.get(&work.row.target_path).and_then(|folder| folder.state);
         }
-        // Said at once: otherwise a folder that did not change at the source would be in step with one that lost its items.
-        for index in 0..self.folders.len() {
-            if let Some(listed) = self.folders[index].listed {
-                self.require_same_target(index, listed.validity)?;
-            }
-        }
         Ok(())
     }
 
-    /// Folders that the target lacks, or that are followed on the source and not there.
+    /// Folders that the target lacks.
     fn folders_needed(
         &self,
         there: &BTreeMap<FolderPath, Folder>,
@@ -216,18 +259,103 @@ impl Pass<'_> {
         let mut needed = Vec::new();
         for (index, (work, used)) in self.folders.iter().zip(uses).enumerate() {
             let path = &work.row.target_path;
-            let is_there =
-                there.get(path).is_some_and(|folder| folder.holds_items && (folder.subscribed || !used.subscribed));
-            if work.unusable.is_some() || is_there || made.contains(path) {
+            let is_there = there.get(path).is_some_and(|folder| {
+                // Followed at the source, and that was not passed on yet.
+                let is_to_follow = used.subscribed && work.row.subscribed != Some(true);
+                folder.holds_items && (folder.subscribed || !is_to_follow)
+            });
+            if work.unusable.is_some() || is_there || work.is_withdrawn || made.contains(path) {
                 continue;
             }
-            let special_use = used.special_use.filter(|special_use| {
-                self.target.offers().special_use && there.values().all(|f| f.special_use != Some(*special_use))
-            });
-            let new = NewFolder { path: path.clone(), kind: work.row.kind, special_use, subscribe: used.subscribed };
-            needed.push((index, new));
+            needed.push((index, self.as_new(work, used, there)));
         }
         needed
+    }
+
+    /// How a folder is made on the target.
+    fn as_new(&self, work: &FolderWork, used: &Folder, there: &BTreeMap<FolderPath, Folder>) -> NewFolder {
+        let special_use = used.special_use.filter(|special_use| {
+            self.target.offers().special_use && there.values().all(|f| f.special_use != Some(*special_use))
+        });
+        let (path, kind) = (work.row.target_path.clone(), work.row.kind);
+        NewFolder { path, kind, special_use, subscribe: used.subscribed }
+    }
+
+    /// Makes a folder again that its person removed on the target, because there is something new to be put into it.
+    pub(crate) async fn make_again(&mut self, index: usize) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        if !std::mem::take(&mut work.is_withdrawn) {
+            return Ok(());
+        }
+        let (path, kind) = (work.row.target_path.clone(), work.row.kind);
+        let subscribe = work.row.subscribed.unwrap_or(false);
+        let new = NewFolder { path, kind, special_use: None, subscribe };
+        for result in self.target.create(std::slice::from_ref(&new)).await.on_target()? {
+            result.on_target()?;
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.set_target_state(self.folders[index].row.folder, &FolderState::default()).await?;
+        tx.commit().await?;
+        self.folders[index].row.target = None;
+        self.report.folders_made += 1;
+        Ok(())
+    }
+
+    /// Follows what the person followed or left at the source since that was last read.
+    async fn follow_subscriptions(&mut self, uses: &[Folder]) -> Result<(), Failure> {
+        if self.work.dry_run {
+            return Ok(());
+        }
+        let mut changed = Vec::new();
+        for (index, used) in uses.iter().enumerate() {
+            let work = &self.folders[index];
+            if work.unusable.is_some() || work.is_withdrawn || work.row.subscribed == Some(used.subscribed) {
+                continue;
+            }
+            if work.row.subscribed == Some(true) {
+                let path = work.row.target_path.clone();
+                self.target.subscribe(&path, false).await.on_target()?;
+            }
+            changed.push((index, used.subscribed));
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for (index, subscribed) in changed {
+            let row = &mut self.folders[index].row;
+            tx.set_subscribed(row.folder, subscribed).await?;
+            row.subscribed = Some(subscribed);
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What people have said about items that waited for their word.
+    async fn take_words(&mut self) -> Result<(), Failure> {
+        if self.work.dry_run {
+            return Ok(());
+        }
+        for held in self.held.values().filter(|held| held.is_another.is_some()).cloned().collect::<Vec<_>>() {
+            let Some(index) = self.folders.iter().position(|work| work.row.folder == held.folder) else { continue };
+            if held.is_another == Some(true) {
+                self.folders[index].another.insert(held.source_id.clone());
+                self.folders[index].read_again.push(held.source_id);
+                continue;
+            }
+            let (id, row) = (&held.source_id, self.folders[index].row.clone());
+            let known = self.work.store.items_between(self.work.key, &row, id, id).await?.pop();
+            let Some((known, target_id)) = known.zip(held.target_id) else { continue };
+            let there = self.target.flags(&row.target_path, std::slice::from_ref(&target_id)).await.on_target()?;
+            let Some(Some(there)) = there.into_iter().next() else { continue };
+            let fact = known_adopted(known, target_id, there);
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.add_facts(&row, &[fact]).await?;
+            tx.release_items(row.folder, std::slice::from_ref(id)).await?;
+            tx.commit().await?;
+            self.report.adopted += 1;
+        }
+        Ok(())
     }
 
     /// Gives refused folders, and those below them, other names.
@@ -278,17 +406,50 @@ impl Pass<'_> {
                 let count = work.state.count;
                 self.work.progress.with(self.work.mailbox.mailbox, |progress| progress.items_done += count);
                 if self.work.setting.retry_failed {
-                    let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &crate::pass::LASTING);
-                    let failed = failed.await?;
-                    self.folders[index].read_again = failed;
+                    let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &LASTING).await?;
+                    self.folders[index].read_again.extend(failed);
                 }
                 self.folders[index].is_done = true;
             } else {
                 to_read.push(index);
             }
         }
+        // Those that have lost items first: what they lost may be found again in the others.
+        to_read.sort_by_key(|index| {
+            let work = &self.folders[*index];
+            !work.row.source.is_some_and(|read| has_lost(&read, &work.state))
+        });
         Ok(to_read)
     }
+}
+
+/// The fact that an item is the same as another's on the target, as somebody has said.
+fn known_adopted(item: LedgerItem, target_id: ItemId, target_flags: Flags) -> Fact {
+    let (source_flags, exact, canonical) = (item.source_flags, item.exact, item.canonical);
+    Fact {
+        source_id: item.source_id,
+        fate: Fate::Adopted,
+        size_bytes: item.size_bytes,
+        received: item.received,
+        exact,
+        canonical,
+        source_flags,
+        target_id: Some(target_id),
+        target_flags: Some(target_flags),
+        read_back: None,
+    }
+}
+
+/// Does a folder stand lower than it did: a restored backup, whose ids may be given out a second time?
+fn stands_lower(now: &FolderState, before: &FolderState) -> bool {
+    let is_lower = |now: u64, before: u64| now != 0 && before != 0 && now < before;
+    is_lower(now.next, before.next) || is_lower(now.change, before.change)
+}
+
+/// Has a folder lost items between? Fewer came than ids were given out, or there are fewer of them.
+fn has_lost(before: &FolderState, now: &FolderState) -> bool {
+    let added = now.next.saturating_sub(before.next);
+    now.count < before.count.saturating_add(added)
 }
 
 fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork {
@@ -301,7 +462,12 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         listed: None,
         now: None,
         pool: Pool::default(),
-        ours: HashSet::new(),
+        ours: HashMap::new(),
+        arrived: Vec::new(),
+        another: HashSet::new(),
+        held: Vec::new(),
+        is_withdrawn: false,
+        flags_later: Vec::new(),
         deferred: Vec::new(),
         batch: Vec::new(),
         batch_bytes: 0,

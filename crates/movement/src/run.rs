@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use crate::decide::Setting;
 use crate::failure::Failure;
 use crate::hold::{CommitWatch, Holder, Keeper, Probe};
-use crate::pass::{Report, Tuning, Work, pass};
+use crate::pass::{Work, pass};
 use crate::progress::{Finished, Progress};
+use crate::report::{Report, Tuning};
 use crate::sides::Endpoint;
 use crate::state::{Happened, after};
 
@@ -278,6 +279,7 @@ impl Engine {
             Ok(opened) => opened,
             Err(failure) => return (Report::default(), Err(failure)),
         };
+        let adopted_follow = self.policy.following.adopted_follow && !row.roster.target_in_use;
         let work = Work {
             store: store.clone(),
             key: self.key,
@@ -295,7 +297,7 @@ impl Engine {
             progress: self.progress.clone(),
             stop: self.stop.clone(),
             tuning: self.tuning.clone(),
-            setting: Setting { in_use: row.roster.target_in_use, retry_failed: first, adopted_follow: false },
+            setting: Setting { in_use: row.roster.target_in_use, retry_failed: first, adopted_follow },
             dry_run: self.dry_run,
             now: self.clock.unix_seconds(),
         };
@@ -320,7 +322,8 @@ impl Engine {
             let (cause, side) = (Cause::Unavailable, Some(Side::Source));
             return Ok(Happened::PassIncomplete { waits_for, cause, side });
         }
-        let undisposed = self.store.failures(self.key, Some(row.mailbox)).await?.len() as u64;
+        let failures = self.store.failures(self.key, Some(row.mailbox)).await?;
+        let undisposed = failures.iter().filter(|failure| failure.accepted_by.is_none()).count() as u64;
         let intents = self.store.intents(self.key, row.mailbox).await?;
         let open_intents = intents.iter().filter(|intent| intent.state == store::IntentState::Open).count() as u64;
         Ok(Happened::PassComplete { undisposed, open_intents })
@@ -335,6 +338,11 @@ fn add(all: &mut Report, pass: Report) {
     all.flags_changed += pass.flags_changed;
     all.folders_made += pass.folders_made;
     all.gone += pass.gone;
+    all.moved += pass.moved;
+    all.removed += pass.removed;
+    all.held_removals += pass.held_removals;
+    all.withdrawn += pass.withdrawn;
+    all.folders_removed += pass.folders_removed;
     all.complete = pass.complete;
     all.in_the_way = pass.in_the_way;
     all.again = pass.again;

@@ -91,8 +91,12 @@ pub struct Verification {
     pub on_target: u64,
     /// Of these: can't be held by the target or failed otherwise, by cause.
     pub failed: BTreeMap<Cause, u64>,
+    /// Of these: failed, and somebody has accepted their loss, by cause.
+    pub accepted: BTreeMap<Cause, u64>,
     /// Of these: excluded, by rule.
     pub excluded: BTreeMap<String, u64>,
+    /// Of these: waiting for a person's word.
+    pub held: u64,
     /// Of these: removed on the target by their person.
     pub withdrawn: u64,
     /// Of these: changed while the verification went on.
@@ -115,7 +119,7 @@ pub struct Verification {
 impl Verification {
     /// Is the copy exact, and is nothing left behind?
     pub fn is_exact(&self) -> bool {
-        self.unexplained == 0 && self.differences.is_empty() && self.failed.is_empty()
+        self.unexplained == 0 && self.differences.is_empty() && self.failed.is_empty() && self.held == 0
     }
 
     /// The verdict, in one sentence.
@@ -124,11 +128,16 @@ impl Verification {
         for (rule, count) in &self.excluded {
             parts.push(format!("{} excluded by rule {rule}", plain(*count)));
         }
-        let failed: u64 = self.failed.values().sum();
-        if failed > 0 {
-            let causes: Vec<String> =
-                self.failed.iter().map(|(cause, count)| format!("{} {cause}", plain(*count))).collect();
-            parts.push(format!("{} failed ({})", plain(failed), causes.join(", ")));
+        for (by_cause, verb) in [(&self.failed, "failed"), (&self.accepted, "left behind with somebody's word")] {
+            let count: u64 = by_cause.values().sum();
+            if count > 0 {
+                let causes: Vec<String> =
+                    by_cause.iter().map(|(cause, count)| format!("{} {cause}", plain(*count))).collect();
+                parts.push(format!("{} {verb} ({})", plain(count), causes.join(", ")));
+            }
+        }
+        if self.held > 0 {
+            parts.push(format!("{} held for a word", plain(self.held)));
         }
         if self.withdrawn > 0 {
             parts.push(format!("{} withdrawn by their person", plain(self.withdrawn)));
@@ -149,6 +158,10 @@ impl Verification {
         for (cause, count) in other.failed {
             *self.failed.entry(cause).or_default() += count;
         }
+        for (cause, count) in other.accepted {
+            *self.accepted.entry(cause).or_default() += count;
+        }
+        self.held += other.held;
         for (rule, count) in other.excluded {
             *self.excluded.entry(rule).or_default() += count;
         }
@@ -195,7 +208,9 @@ impl Engine {
         let failures = self.store.failures(self.key, Some(mailbox.mailbox)).await?;
         let removals = self.store.held_removals(self.key, mailbox.mailbox).await?;
         let result = Verification::default();
-        let mut verifier = Verifier { engine: self, mailbox, source, target, failures, removals, result };
+        let rows = self.store.folders(self.key, mailbox.mailbox).await?;
+        let target_paths = rows.into_iter().map(|row| (row.folder, row.target_path)).collect();
+        let mut verifier = Verifier { engine: self, mailbox, source, target, failures, removals, target_paths, result };
         let pairs = verifier.pairs(&kinds).await?;
         verifier.result.folders += pairs.len() as u64;
         if let Some(sample) = sample {
@@ -229,6 +244,8 @@ struct Verifier<'e> {
     target: Box<dyn Source>,
     failures: Vec<FailureRow>,
     removals: Vec<HeldRemoval>,
+    /// Where the items of each folder of the ledger go.
+    target_paths: HashMap<i64, FolderPath>,
     result: Verification,
 }
 
@@ -243,7 +260,7 @@ impl Verifier<'_> {
         let rows = self.engine.store.folders(self.engine.key, self.mailbox.mailbox).await?;
         let mut pairs = Vec::new();
         for folder in here.into_iter().filter(|folder| folder.holds_items) {
-            let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone);
+            let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone());
             if !kinds.contains(&folder.kind) {
                 let state = match folder.state {
                     Some(state) => state,
@@ -310,27 +327,31 @@ impl Verifier<'_> {
 
     async fn compare(&mut self, pair: &Pair, here: Held, there: Held) -> Result<(), Failure> {
         let fates = self.fates_but_copied(pair).await?;
-        let failures: HashMap<ItemId, Cause> = self
+        let failures: HashMap<ItemId, (Cause, bool)> = self
             .failures
             .iter()
-            .filter(|failure| failure.path == pair.path)
-            .map(|failure| (failure.source_id.clone(), failure.cause))
+            .filter(|failure| pair.row.as_ref().is_some_and(|row| row.folder == failure.folder))
+            .map(|failure| (failure.source_id.clone(), (failure.cause, failure.accepted_by.is_some())))
             .collect();
+        let withdrawn = self.withdrawn_since(pair, &there).await?;
         let mut found = compare(&here.entries, &there.entries);
         let mut unexplained = Vec::new();
         for entry in found.missing.drain(..).map(|index| &here.entries[index]) {
             match (entry.barred, fates.get(&entry.id), failures.get(&entry.id)) {
-                (Some(cause), _, _) | (_, Some(Fate::Failed), Some(&cause)) => {
+                (_, Some(Fate::Failed), Some(&(cause, true))) => *self.result.accepted.entry(cause).or_default() += 1,
+                (Some(cause), _, _) | (_, Some(Fate::Failed), Some(&(cause, false))) => {
                     *self.result.failed.entry(cause).or_default() += 1;
                 }
                 (_, Some(Fate::Withdrawn), _) => self.result.withdrawn += 1,
-                (_, Some(Fate::Held), _) => *self.result.failed.entry(Cause::Ambiguous).or_default() += 1,
+                (_, Some(Fate::Held), _) => self.result.held += 1,
+                _ if withdrawn.contains(&entry.id) => self.result.withdrawn += 1,
                 _ => unexplained.push(entry.clone()),
             }
         }
         for id in &here.unreadable {
-            let cause = failures.get(id).copied().unwrap_or(Cause::Unreadable);
-            *self.result.failed.entry(cause).or_default() += 1;
+            let (cause, is_accepted) = failures.get(id).copied().unwrap_or((Cause::Unreadable, false));
+            let count = if is_accepted { &mut self.result.accepted } else { &mut self.result.failed };
+            *count.entry(cause).or_default() += 1;
         }
         self.result.items += (here.entries.len() + here.unreadable.len()) as u64;
         let folder = pair.path.to_string();
@@ -355,7 +376,7 @@ impl Verifier<'_> {
         let removals: HashSet<ItemId> = self
             .removals
             .iter()
-            .filter(|removal| pair.row.as_ref().is_some_and(|row| row.folder == removal.folder))
+            .filter(|removal| self.target_paths.get(&removal.folder) == Some(&pair.target_path))
             .filter_map(|removal| removal.target_id.clone())
             .collect();
         for index in found.left {
@@ -412,6 +433,22 @@ impl Verifier<'_> {
             }
             let others = page.into_iter().filter(|item| item.fate != Fate::Copied);
             fates.extend(others.map(|item| (item.source_id, item.fate)));
+        }
+    }
+
+    /// Items that their person has removed on a target in use since the last pass: the ledger knows where they were.
+    async fn withdrawn_since(&mut self, pair: &Pair, there: &Held) -> Result<HashSet<ItemId>, Failure> {
+        let mut withdrawn = HashSet::new();
+        let Some(row) = pair.row.as_ref().filter(|_| self.mailbox.roster.target_in_use) else { return Ok(withdrawn) };
+        let listed: HashSet<&ItemId> = there.entries.iter().map(|entry| &entry.id).collect();
+        let mut items = self.engine.store.items(self.engine.key, row);
+        loop {
+            let page = items.next().await?;
+            if page.is_empty() {
+                return Ok(withdrawn);
+            }
+            let gone = page.into_iter().filter(|item| item.target_id.as_ref().is_some_and(|id| !listed.contains(id)));
+            withdrawn.extend(gone.map(|item| item.source_id));
         }
     }
 
@@ -556,6 +593,8 @@ mod tests {
              3 failed (2 nul, 1 bare-cr), 0 unexplained."
         );
         assert!(!verification.is_exact());
+        verification.accepted = std::mem::take(&mut verification.failed);
+        assert!(verification.is_exact(), "{}", verification.sentence());
         let one = Verification { folders: 1, items: 1, on_target: 1, ..Verification::default() };
         assert_eq!(one.sentence(), "1 item of 1 folder: 1 on the target, 0 unexplained.");
     }

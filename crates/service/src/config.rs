@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use model::OrganisationCode;
+use model::{Following, OrganisationCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -54,6 +54,9 @@ pub struct ProjectFile {
     /// Limits of this program on this machine.
     #[serde(default)]
     pub limits: Limits,
+    /// What may happen without a person's word.
+    #[serde(default)]
+    pub policy: PolicyEntry,
 }
 
 fn plain() -> String {
@@ -168,6 +171,51 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { memory_bytes: 16 << 20, spool_bytes_max: 8 << 30, spool_folder: None, lease_seconds: 60 }
+    }
+}
+
+/// What may happen without a person's word: how far removals at the source are followed. Beyond, they wait, and
+/// `whimbrel held` lists them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyEntry {
+    /// Hours that a folder must have been gone from the source before it goes from the target.
+    pub deletion_settle_hours: u32,
+    /// So many removals of a mailbox at a time are followed however small it is.
+    pub removals_free: u64,
+    /// More removals of a mailbox at a time wait.
+    pub removals_max: u64,
+    /// More than this share of a mailbox at a time, in percent, waits.
+    pub removals_share_max: u8,
+    /// More removals of a mailbox in a day (UTC) wait.
+    pub removals_a_day_max: u64,
+    /// Items that were on the target before only `gain` flags (the default), or they `follow` the source like our own
+    /// copies: only for targets that nobody has used.
+    pub adopted: AdoptedEntry,
+}
+
+/// What happens to items that were on the target before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdoptedEntry {
+    /// They gain flags, and nothing else.
+    #[default]
+    Gain,
+    /// They follow the source: flags, moves and removals.
+    Follow,
+}
+
+impl Default for PolicyEntry {
+    fn default() -> Self {
+        let following = Following::default();
+        Self {
+            deletion_settle_hours: following.deletion_settle_hours,
+            removals_free: following.removals_free,
+            removals_max: following.removals_max,
+            removals_share_max: following.removals_share_max,
+            removals_a_day_max: following.removals_a_day_max,
+            adopted: AdoptedEntry::default(),
+        }
     }
 }
 
@@ -385,6 +433,11 @@ impl Config {
         if self.file.people_at_once == 0 {
             return Err(Error::usage(format!("{FILE}: people_at_once = 0 works on nobody")).advise("write 1 or more"));
         }
+        if self.file.policy.removals_share_max > 100 {
+            let share = self.file.policy.removals_share_max;
+            let what = format!("{FILE}: policy.removals_share_max = {share} is more than everything");
+            return Err(Error::usage(what).advise("give a percentage, from 0 to 100"));
+        }
         if self.file.limits.memory_bytes < 2 << 20 {
             let what = format!("{FILE}: limits.memory_bytes = {} is too little", self.file.limits.memory_bytes);
             return Err(Error::usage(what).advise("write 2097152 or more"));
@@ -394,6 +447,19 @@ impl Config {
             return Err(Error::usage(what).advise("write 2 or more; 60 is usual"));
         }
         Ok(())
+    }
+
+    /// How far removals at the source are followed.
+    pub(crate) fn following(&self) -> Following {
+        let policy = &self.file.policy;
+        Following {
+            deletion_settle_hours: policy.deletion_settle_hours,
+            removals_free: policy.removals_free,
+            removals_max: policy.removals_max,
+            removals_share_max: policy.removals_share_max,
+            removals_a_day_max: policy.removals_a_day_max,
+            adopted_follow: policy.adopted == AdoptedEntry::Follow,
+        }
     }
 
     /// Do these names at these endpoints mean one mailbox?

@@ -24,3 +24,4 @@ pub use usecase::losses::{LossLine, LossReport, losses};
 pub use usecase::status::{FolderStatus, MailboxStatus, StatusReport};
 pub use usecase::sync::{MailboxResult, SyncReport};
 pub use usecase::verify::{MailboxVerdict, VerifyReport};
+pub use usecase::words::{About, FailedLine, FailedReport, HeldLine, HeldReport, Said, Waits, WordReport};

@@ -196,7 +196,7 @@ impl Project {
             key: self.key,
             endpoints,
             people,
-            policy: Policy::plain(),
+            policy: Policy { following: self.config.following(), ..Policy::plain() },
             clock,
             holder: Holder::this_process(&unique),
             terms,

@@ -5,10 +5,12 @@
 mod batch;
 mod read;
 mod rows;
+mod word;
 mod write;
 
 pub use batch::{Intent, IntentItem, IntentState};
 pub use rows::{
-    ExceptionRow, Fact, FailureRow, FlagFact, FolderRow, HeldRemoval, LedgerItem, NewException, NewFailure, NewFolder,
+    ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, HeldItem, HeldRemoval, ItemThere, LedgerItem,
+    NewException, NewFailure, NewFolder, RemovalState,
 };
 pub use write::LedgerTx;

@@ -25,8 +25,8 @@ pub use audit::{AuditFault, AuditRow};
 pub use error::Error;
 pub use lease::{Lease, LeaseTerms};
 pub use ledger::{
-    ExceptionRow, Fact, FailureRow, FlagFact, FolderRow, HeldRemoval, Intent, IntentItem, IntentState, LedgerItem,
-    LedgerTx, NewException, NewFailure, NewFolder,
+    ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, HeldItem, HeldRemoval, Intent, IntentItem,
+    IntentState, ItemThere, LedgerItem, LedgerTx, NewException, NewFailure, NewFolder, RemovalState,
 };
 pub use project::{Enrolled, MailboxRow, MailboxState, ProjectKey, RosterRow};
 

@@ -382,7 +382,7 @@ pub async fn removals_wait_apart_from_fates(url: &str) {
     for _ in 0..2 {
         let mut tx = w.store.write(&lease).await.unwrap();
         let gone = [ItemId::from_u32(1), ItemId::from_u32(2)];
-        tx.hold_removals(&folder, &gone, "the source removed it").await.unwrap();
+        tx.part_with(&folder, &gone, crate::RemovalState::Held, "removed-at-source").await.unwrap();
         tx.commit().await.unwrap();
     }
     let held = w.store.held_removals(w.key, lease.mailbox).await.unwrap();
@@ -479,7 +479,7 @@ pub async fn states_of_folders_are_read_back(url: &str) {
     let w = world(url).await;
     let lease = w.claim_one(TERMS).await;
     let folder = w.folder(&lease).await;
-    assert_eq!((folder.source, folder.target, &folder.cursor, folder.is_gone), (None, None, &None, false));
+    assert_eq!((folder.source, folder.target, &folder.cursor, folder.is_gone()), (None, None, &None, false));
     assert_eq!(folder.validity, u64::from(u32::MAX));
     let source = FolderState { validity: folder.validity, next: u64::MAX, count: 3, change: 1 << 62 };
     let target = FolderState { validity: 1, next: 2, count: 0, change: 0 };
@@ -498,7 +498,7 @@ pub async fn states_of_folders_are_read_back(url: &str) {
     tx.set_pass(5).await.unwrap();
     tx.commit().await.unwrap();
     let read = w.store.folders(w.key, lease.mailbox).await.unwrap().remove(0);
-    assert_eq!((read.source, read.target, read.is_gone), (Some(source), Some(target), true));
+    assert_eq!((read.source, read.target, read.is_gone()), (Some(source), Some(target), true));
     assert_eq!(read.cursor.as_deref(), Some(&b"far"[..]));
     let row = w.store.mailboxes(w.key).await.unwrap().remove(0);
     assert_eq!((row.state, row.pass.map(|p| p.0)), (waiting, Some(5)));
@@ -508,7 +508,7 @@ pub async fn states_of_folders_are_read_back(url: &str) {
     tx.set_target_path(folder.folder, &FolderPath::new(["Other"])).await.unwrap();
     tx.commit().await.unwrap();
     let read = w.store.folders(w.key, lease.mailbox).await.unwrap().remove(0);
-    assert_eq!((read.target, read.target_path, read.is_gone), (None, FolderPath::new(["Other"]), false));
+    assert_eq!((read.target, read.is_gone(), read.target_path), (None, false, FolderPath::new(["Other"])));
 }
 
 pub async fn ten_thousand_facts_in_one_transaction(url: &str) {

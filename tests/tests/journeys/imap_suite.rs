@@ -2,15 +2,16 @@
 //! and with nothing but RFC 3501.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
 use conformance::{
-    imap_server::{ImapServer, Offers},
+    imap_server::{ImapServer, Oddities, Offer, Offers},
+    proxy::{After, Point, Proxy, Trap},
     servers::{Cyrus, Dovecot, Format},
-    suite::Fixture,
+    suite::{Break, Fixture},
 };
 use connector::{Account, Connector, Secret};
 use imap::{Config, ImapConnector, Impersonate, Login, Tls};
@@ -26,19 +27,18 @@ struct Server<S> {
     /// What follows each name.
     domain: &'static str,
     given: AtomicUsize,
+    /// What breaks connections, as long as they are used.
+    proxies: Mutex<Vec<Proxy>>,
 }
 
 impl<S> Server<S> {
     fn new(running: S, port: u16, domain: &'static str) -> Self {
-        Self { _running: running, port, domain, given: AtomicUsize::new(0) }
+        Self { _running: running, port, domain, given: AtomicUsize::new(0), proxies: Mutex::default() }
     }
-}
 
-#[async_trait]
-impl<S: Send + Sync> Fixture for Server<S> {
-    fn connector(&self) -> Arc<dyn Connector> {
+    fn connector_to(&self, port: u16) -> Arc<dyn Connector> {
         let mut config = Config::new("127.0.0.1");
-        config.port = Some(self.port);
+        config.port = Some(port);
         config.tls = Tls::None;
         config.login = Some(Login {
             user: format!("{MIGRATOR}{}", self.domain),
@@ -48,11 +48,31 @@ impl<S: Send + Sync> Fixture for Server<S> {
         });
         Arc::new(ImapConnector::new(config).unwrap())
     }
+}
+
+#[async_trait]
+impl<S: Send + Sync> Fixture for Server<S> {
+    fn connector(&self) -> Arc<dyn Connector> {
+        self.connector_to(self.port)
+    }
 
     async fn mailbox(&self) -> Account {
         let number = self.given.fetch_add(1, Ordering::SeqCst);
         assert!(number < PEOPLE, "a test of the suite needs more people");
         Account::named(format!("person{number}{}", self.domain))
+    }
+
+    fn breaking_at_a_move(&self, when: Break) -> Arc<dyn Connector> {
+        let proxy = Proxy::to(self.port).imap().start();
+        let point = match when {
+            // Not before the line end: Dovecot does not wait for that.
+            Break::BeforeEffect => Point::Begun,
+            Break::BeforeAnswer => Point::Answered,
+        };
+        proxy.set(Trap::on("UID MOVE", point), || After::Cut);
+        let port = proxy.port();
+        self.proxies.lock().unwrap().push(proxy);
+        self.connector_to(port)
     }
 }
 
@@ -80,8 +100,8 @@ fn cyrus() -> Option<Server<Cyrus>> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as the suite wants its fixtures")]
-fn in_memory(offers: Offers) -> Option<Server<ImapServer>> {
-    let builder = ImapServer::builder().offers(offers).admin(MIGRATOR, PASSWORD);
+fn in_memory(offers: Offers, odd: Oddities) -> Option<Server<ImapServer>> {
+    let builder = ImapServer::builder().offers(offers).odd(odd).admin(MIGRATOR, PASSWORD);
     let server = names("").iter().fold(builder, |builder, name| builder.user(name, PASSWORD)).start();
     let port = server.port();
     Some(Server::new(server, port, ""))
@@ -126,15 +146,44 @@ mod on_cyrus {
         several_batches_may_be_on_their_way,
         the_check_finds_it_well,
         every_declared_kind_is_held,
+        flags_are_read_back_but_not_of_what_is_gone,
+        moved_items_keep_bytes_dates_and_flags,
+        a_move_of_what_is_not_there_moves_the_rest,
+        a_move_that_is_refused_moves_nothing,
+        a_move_that_breaks_off_leaves_each_item_in_one_folder,
+        a_folder_is_followed_and_no_longer,
+        a_folder_that_holds_something_is_not_removed,
+        an_empty_folder_is_removed_with_its_subscription,
+        what_is_not_removed_alone_stays_marked,
     );
 }
 
 mod everything_offered {
     use super::*;
-    conformance::connector_suite!(in_memory(Offers::everything()));
+    conformance::connector_suite!(in_memory(Offers::everything(), Oddities::default()));
 }
 
 mod nothing_offered {
     use super::*;
-    conformance::connector_suite!(in_memory(Offers::bare()));
+    conformance::connector_suite!(in_memory(Offers::bare(), Oddities::default()));
+}
+
+mod new_uids_told_last {
+    use super::*;
+    conformance::connector_tests!(
+        in_memory(Offers::everything(), Oddities { copy_uid_last: true, ..Oddities::default() });
+        moved_items_keep_bytes_dates_and_flags,
+        a_move_of_what_is_not_there_moves_the_rest,
+    );
+}
+
+// Marks with a condition, and folders that are left without UNSELECT.
+mod changes_counted_and_nothing_removed_alone {
+    use super::*;
+    conformance::connector_tests!(
+        in_memory(Offers::bare().with(&[Offer::Condstore, Offer::Move]), Oddities::default());
+        moved_items_keep_bytes_dates_and_flags,
+        an_empty_folder_is_removed_with_its_subscription,
+        what_is_not_removed_alone_stays_marked,
+    );
 }

@@ -1,5 +1,4 @@
-//! Making folders: CREATE where they are not there, with what they are for where CREATE-SPECIAL-USE is offered, and
-//! SUBSCRIBE.
+//! Making folders: CREATE where they are not there, with what they are for where CREATE-SPECIAL-USE is offered.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +50,7 @@ impl Session {
                 self.names.keep(folder.path.clone(), names[index].clone());
             }
         }
-        self.subscribe(folders, &names, &results).await?;
+        self.follow_new(folders, &names, &results).await?;
         Ok(results)
     }
 
@@ -113,27 +112,6 @@ impl Session {
         };
         self.run(&Command::new("LIST").quoted(b"").quoted(name), on).await?;
         Ok(is_there)
-    }
-
-    /// Follows the folders that are to be followed. A refusal leaves the folder as it is: its messages matter more.
-    async fn subscribe(
-        &mut self,
-        folders: &[NewFolder],
-        names: &[Vec<u8>],
-        results: &[Result<(), Error>],
-    ) -> Result<(), Error> {
-        let wanted: Vec<usize> =
-            (0..folders.len()).filter(|index| folders[*index].subscribe && results[*index].is_ok()).collect();
-        let commands: Vec<(Command, Effect)> =
-            wanted.iter().map(|index| (Command::new("SUBSCRIBE").quoted(&names[*index]), Effect::Subscribe)).collect();
-        let completions = self.run_effects(&commands, |_, _| {}).await?;
-        for (index, completion) in wanted.into_iter().zip(completions) {
-            if !completion.is_ok() {
-                let folder = self.place(&folders[index].path);
-                tracing::warn!(folder, server = %completion.text, "the folder was made but is not followed");
-            }
-        }
-        Ok(())
     }
 }
 

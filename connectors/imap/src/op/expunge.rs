@@ -1,5 +1,5 @@
 //! Removing messages, exactly those named: UID STORE of `\Deleted`, then UID EXPUNGE (UIDPLUS). Without UIDPLUS there is no
-//! way to remove one message without removing whatever else is marked, so nothing is removed.
+//! way to remove one message without removing whatever else is marked: they stay, with the mark.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use connector::{Effect, Error, Removal};
 use model::{FolderPath, ItemId, SystemFlag};
 
 use super::select::Mode;
+use super::store::uids_of;
 use crate::map::refusal::{self, Doing};
 use crate::session::Session;
 use crate::wire::command::Command;
@@ -21,12 +22,7 @@ impl Session {
         ids: &[ItemId],
         unchanged_since: Option<u64>,
     ) -> Result<Vec<Removal>, Error> {
-        if !self.capabilities.has("UIDPLUS") {
-            return Ok(vec![Removal::Unsupported; ids.len()]);
-        }
-        let mut uids: Vec<u32> = ids.iter().filter_map(ItemId::as_u32).collect();
-        uids.sort_unstable();
-        uids.dedup();
+        let uids = uids_of(ids);
         let opened = self.select(path, Mode::Write).await?;
         // Marks that were there already are not ours to take off, should the removal be refused.
         let before = self.flags_of(&uids).await?;
@@ -34,6 +30,15 @@ impl Session {
             before.iter().filter(|(_, flags)| !flags.has(SystemFlag::Deleted)).map(|(uid, _)| *uid).collect();
         let there: Vec<u32> = before.into_keys().collect();
         let condition = unchanged_since.filter(|_| opened.change != 0);
+        if !self.capabilities.has("UIDPLUS") {
+            let changed = self.mark(path, &unmarked, condition).await?;
+            let outcome = |id: &ItemId| match id.as_u32() {
+                Some(uid) if changed.contains(&uid) => Removal::Changed,
+                Some(uid) if there.binary_search(&uid).is_ok() => Removal::Unsupported,
+                _ => Removal::Gone,
+            };
+            return Ok(ids.iter().map(outcome).collect());
+        }
         let changed = self.mark(path, &there, condition).await?;
         let marked: Vec<u32> = there.iter().copied().filter(|uid| !changed.contains(uid)).collect();
         let commands: Vec<(Command, Effect)> = write_sets(&marked)

@@ -1,9 +1,10 @@
-//! Changing flags: UID STORE, only ever adding and taking single flags, and reading back what came of it.
+//! Changing flags: UID STORE, only ever adding and taking single flags, and reading back what came of it; and reading
+//! them alone.
 
 use std::collections::BTreeMap;
 
 use connector::{Effect, Error, FlagChange};
-use model::{Flags, FolderPath};
+use model::{Flags, FolderPath, ItemId};
 
 use super::select::Mode;
 use crate::map::flag_list;
@@ -51,12 +52,20 @@ impl Session {
         }
         // Servers differ in what they tell after a STORE: only changed ones, only MODSEQ, or before a later STORE of the
         // same flight. What is asked for now is what is there.
-        let mut uids: Vec<u32> = changes.iter().filter_map(|change| change.id.as_u32()).collect();
-        uids.sort_unstable();
-        uids.dedup();
-        let flags = self.flags_of(&uids).await?;
+        let flags = self.flags_of(&uids_of(changes.iter().map(|change| &change.id))).await?;
         let of = |change: &FlagChange| change.id.as_u32().and_then(|uid| flags.get(&uid).cloned());
         Ok(changes.iter().map(of).collect())
+    }
+
+    /// The flags of messages as they are now, none where one is gone. The folder is opened anew, so that nothing is said
+    /// from memory.
+    pub(crate) async fn read_flags(&mut self, path: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.select(path, Mode::Read).await?;
+        let flags = self.flags_of(&uids_of(ids)).await?;
+        Ok(ids.iter().map(|id| id.as_u32().and_then(|uid| flags.get(&uid).cloned())).collect())
     }
 
     /// The flags of messages of the open folder, as far as they are there.
@@ -79,4 +88,12 @@ impl Session {
         }
         Ok(found)
     }
+}
+
+/// The UIDs of these ids, in ascending order, each once.
+pub(crate) fn uids_of<'i>(ids: impl IntoIterator<Item = &'i ItemId>) -> Vec<u32> {
+    let mut uids: Vec<u32> = ids.into_iter().filter_map(ItemId::as_u32).collect();
+    uids.sort_unstable();
+    uids.dedup();
+    uids
 }

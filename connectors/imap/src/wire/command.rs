@@ -2,7 +2,8 @@
 //!
 //! Every command of this crate passes [`may_send`] on its way out, in one place ([`super::connection`]). A connection that
 //! reads may send nothing that could change a mailbox, not even by mistake; one that writes may send only what the
-//! engine's promises cover: never a bare EXPUNGE, CLOSE, DELETE, RENAME, MOVE or COPY.
+//! engine's promises cover: messages by UID only, a DELETE only of what was seen to hold nothing (`op::delete`), and never a
+//! bare EXPUNGE or MOVE, CLOSE, RENAME or COPY.
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +40,12 @@ const READING: &[&str] = &[
 ];
 
 /// Commands that only a connection that writes may send. SELECT has no lasting effect but to take `\Recent` away.
-const WRITING: &[&str] = &["APPEND", "CREATE", "SELECT", "SUBSCRIBE", "UID EXPUNGE", "UID STORE"];
+const WRITING: &[&str] =
+    &["APPEND", "CREATE", "DELETE", "SELECT", "SUBSCRIBE", "UID EXPUNGE", "UID MOVE", "UID STORE", "UNSUBSCRIBE"];
 
 /// Commands with an effect: they go through the door.
-const WITH_EFFECT: &[&str] = &["APPEND", "CREATE", "SUBSCRIBE", "UID EXPUNGE", "UID STORE"];
+const WITH_EFFECT: &[&str] =
+    &["APPEND", "CREATE", "DELETE", "SUBSCRIBE", "UID EXPUNGE", "UID MOVE", "UID STORE", "UNSUBSCRIBE"];
 
 /// A command without its tag and line end.
 #[derive(Clone, PartialEq, Eq)]
@@ -225,14 +228,30 @@ mod tests {
 
     #[test]
     fn a_writing_connection_may_never_remove_more_than_it_names() {
-        for text in ["APPEND x", "CREATE x", "SUBSCRIBE x", "SELECT x", "UID STORE 1 +FLAGS (\\Seen)", "UID EXPUNGE 1"]
-        {
+        for text in [
+            "APPEND x",
+            "CREATE x",
+            "DELETE x",
+            "SUBSCRIBE x",
+            "UNSUBSCRIBE x",
+            "SELECT x",
+            "UID STORE 1 +FLAGS (\\Seen)",
+            "UID EXPUNGE 1",
+            "UID MOVE 1 x",
+        ] {
             assert_eq!(may_send(Role::Writes, text.as_bytes()), Ok(()), "{text}");
             assert_eq!(has_effect(text.as_bytes()), text != "SELECT x");
         }
-        for text in
-            ["EXPUNGE", "CLOSE", "DELETE x", "RENAME a b", "UID MOVE 1 x", "UNSUBSCRIBE x", "UID FETCH 1 BODY[]"]
-        {
+        for text in [
+            "EXPUNGE",
+            "CLOSE",
+            "RENAME a b",
+            "MOVE 1 x",
+            "COPY 1 x",
+            "UID COPY 1 x",
+            "STORE 1 FLAGS ()",
+            "UID FETCH 1 BODY[]",
+        ] {
             assert!(may_send(Role::Writes, text.as_bytes()).is_err(), "{text}");
         }
     }

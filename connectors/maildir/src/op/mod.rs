@@ -1,5 +1,6 @@
 //! What is done with a maildir, an operation a file.
 
+mod folder;
 mod list;
 mod read;
 mod write;
@@ -10,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use connector::{
-    Batch, Clock, Door, Error, FlagChange, Folder, Holds, NewFolder, Offers, Outcome, ReadFolder, Reading, Removal,
-    Source, StoreProof, Target,
+    Batch, Clock, Door, Error, FlagChange, Folder, Holds, Moved, NewFolder, Offers, Outcome, ReadFolder, Reading,
+    Removal, Source, StoreProof, Target,
 };
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, Scope};
 
@@ -182,25 +183,22 @@ impl Target for Maildir {
     }
 
     async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
-        let list: std::collections::HashMap<ItemId, Flags> = self.list(folder).await?.into_iter().collect();
-        Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
+        let listed = if ids.is_empty() { Vec::new() } else { self.scan(folder).await? };
+        let place = |id: &ItemId| listed.binary_search_by(|item| item.id.cmp(id)).ok();
+        Ok(ids.iter().map(|id| place(id).map(|place| listed[place].flags.clone())).collect())
     }
 
-    async fn move_items(
-        &mut self,
-        _: &FolderPath,
-        _: &FolderPath,
-        _: &[ItemId],
-    ) -> Result<Vec<connector::Moved>, Error> {
-        Err(Error::new(model::Cause::Unsupported, model::Scope::Folder, "this platform moves no items"))
+    async fn move_items(&mut self, from: &FolderPath, _: &FolderPath, _: &[ItemId]) -> Result<Vec<Moved>, Error> {
+        let what = format!("items of the folder {:?} can't be moved: a maildir does not do that", from.to_string());
+        Err(Error::new(Cause::Unsupported, Scope::Folder, what))
     }
 
-    async fn subscribe(&mut self, _: &FolderPath, _: bool) -> Result<(), Error> {
-        Ok(())
+    async fn subscribe(&mut self, folder: &FolderPath, subscribed: bool) -> Result<(), Error> {
+        self.follow(folder, subscribed).await
     }
 
-    async fn remove_folder(&mut self, _: &FolderPath) -> Result<bool, Error> {
-        Ok(false)
+    async fn remove_folder(&mut self, folder: &FolderPath) -> Result<bool, Error> {
+        self.remove_if_empty(folder).await
     }
 
     async fn remove(

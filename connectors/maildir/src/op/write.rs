@@ -1,4 +1,4 @@
-//! Writing: folders, items, flags, removals. Nothing is ever half there: a file is written in `tmp`, made durable, and
+//! Writing: items, flags, removals. Nothing is ever half there: a file is written in `tmp`, made durable, and
 //! renamed.
 
 use std::fs::{File, OpenOptions};
@@ -7,16 +7,16 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use connector::{Batch, BatchItem, Body, Effect, Error, FlagChange, ItemOutcome, NewFolder, Outcome, Removal};
+use connector::{Batch, BatchItem, Body, Effect, Error, FlagChange, ItemOutcome, Outcome, Removal};
 use model::{Cause, Flags, FolderPath, ItemId, Scope};
 
 use super::list::scan;
 use super::{Maildir, blocking};
 use crate::config::Keywords;
 use crate::map::failed;
+use crate::wire::item_name;
 use crate::wire::keywords::{COURIER_FOLDER, DOVECOT_FILE, Letters};
 use crate::wire::line_ends::{LineEnds, to_file};
-use crate::wire::{item_name, subscriptions};
 
 /// How long to wait for another program that is changing the same small file.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -34,43 +34,14 @@ struct Staged {
 }
 
 impl Maildir {
-    /// Makes a folder that is not there, and follows it if that is asked for.
-    pub(super) async fn create_one(&mut self, new: &NewFolder) -> Result<(), Error> {
-        let directory = self.directory(&new.path)?;
-        let is_there = ["cur", "new", "tmp"].iter().all(|part| directory.join(part).is_dir());
-        if !is_there {
-            self.door.before(Effect::Create)?;
-            let is_inbox = new.path.is_inbox();
-            let made = blocking(move || {
-                for part in ["tmp", "new", "cur"] {
-                    make_directory(&directory.join(part))?;
-                }
-                if !is_inbox {
-                    File::create(directory.join("maildirfolder"))?;
-                }
-                Ok(())
-            });
-            made.await.map_err(|error| refused_folder(&new.path, &error))?;
-            self.door.after(Effect::Create);
-        }
-        if new.subscribe {
-            let mut followed = subscriptions::read(&self.root);
-            if followed.insert(new.path.clone()) {
-                self.replace(
-                    &self.root.clone(),
-                    subscriptions::FILE,
-                    subscriptions::text(&followed),
-                    Effect::Subscribe,
-                )
-                .await
-                .map_err(|error| failed_or(error, "follow it", &new.path))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Writes a small file in place of the one there, under the lock that Dovecot uses for it.
-    async fn replace(&self, folder: &Path, name: &str, text: String, effect: Effect) -> Result<(), Replaced> {
+    pub(super) async fn replace(
+        &self,
+        folder: &Path,
+        name: &str,
+        text: String,
+        effect: Effect,
+    ) -> Result<(), Replaced> {
         let (lock, path) = (folder.join(format!("{name}.lock")), folder.join(name));
         let began = self.clock.since_boot();
         let mut file = loop {
@@ -336,27 +307,20 @@ impl Maildir {
 }
 
 /// Why a small file was not replaced, or an item not written.
-enum Replaced {
+pub(super) enum Replaced {
     Failed(io::Error),
     Shut(Error),
 }
 
-fn failed_or(error: Replaced, what: &str, path: &FolderPath) -> Error {
+pub(super) fn failed_or(error: Replaced, what: &str, path: &FolderPath) -> Error {
     match error {
         Replaced::Failed(error) => failed(Scope::Item, what, path, &error),
         Replaced::Shut(error) => error,
     }
 }
 
-fn refused_folder(path: &FolderPath, error: &io::Error) -> Error {
-    let error = failed(Scope::Folder, "make it", path, error);
-    // A name that the file system does not take; anything else is not the name's fault.
-    let is_name = matches!(error.cause, Cause::LocalFile);
-    Error { cause: if is_name { Cause::FolderRefused } else { error.cause }, ..error }
-}
-
 /// Makes a directory and those above it that are not there.
-fn make_directory(path: &Path) -> io::Result<()> {
+pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)
 }
 

@@ -9,7 +9,7 @@ use model::FolderPath;
 /// The file that Dovecot keeps in the root, and that we write.
 pub(crate) const FILE: &str = "subscriptions";
 /// The file that Courier keeps in the root.
-const COURIER_FILE: &str = "courierimapsubscribed";
+pub(crate) const COURIER_FILE: &str = "courierimapsubscribed";
 /// What Dovecot's file of version 2 begins with: after it, a folder a line, its names with a tab between.
 const VERSION_2: &str = "V\t2";
 
@@ -50,6 +50,14 @@ fn courier(line: &str) -> Option<FolderPath> {
     super::folder_name::folder(line.strip_prefix("INBOX")?)
 }
 
+/// The text of Courier's file without this folder; none where it is not in it.
+pub(crate) fn courier_without(root: &Path, path: &FolderPath) -> Option<String> {
+    let text = String::from_utf8_lossy(&std::fs::read(root.join(COURIER_FILE)).ok()?).into_owned();
+    let kept: String =
+        text.lines().filter(|line| courier(line).as_ref() != Some(path)).map(|line| format!("{line}\n")).collect();
+    (kept.lines().count() < text.lines().count()).then_some(kept)
+}
+
 /// The text of Dovecot's file with these folders.
 pub(crate) fn text(followed: &BTreeSet<FolderPath>) -> String {
     let mut text = format!("{VERSION_2}\n\n");
@@ -63,6 +71,8 @@ pub(crate) fn text(followed: &BTreeSet<FolderPath>) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "test code")]
+
     use super::*;
 
     fn path(names: &[&str]) -> FolderPath {
@@ -81,5 +91,15 @@ mod tests {
         assert_eq!(courier("INBOX.Sent.2001"), Some(path(&["Sent", "2001"])));
         assert_eq!(courier("INBOX"), Some(FolderPath::inbox()));
         assert_eq!(courier("#shared.x"), None);
+    }
+
+    #[test]
+    fn a_folder_is_taken_off_courier_s_file_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(courier_without(folder.path(), &path(&["a"])), None);
+        std::fs::write(folder.path().join(COURIER_FILE), "INBOX\nINBOX.a\n#shared.x\nINBOX.a.b\n").unwrap();
+        let without = courier_without(folder.path(), &path(&["a"]));
+        assert_eq!(without.as_deref(), Some("INBOX\n#shared.x\nINBOX.a.b\n"));
+        assert_eq!(courier_without(folder.path(), &path(&["b"])), None);
     }
 }

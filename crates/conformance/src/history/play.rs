@@ -433,7 +433,7 @@ impl Play {
             let held = engine.store.held_removals(engine.key, mailbox).await.unwrap();
             ledger.held.extend(held.into_iter().filter_map(|held| Some((path(held.folder)?, held.exact))));
             let tallies = engine.store.tallies(engine.key, mailbox).await.unwrap();
-            let there = tallies.into_iter().filter(|(row, _)| !row.is_gone);
+            let there = tallies.into_iter().filter(|(row, _)| !row.is_gone());
             ledger.sums.extend(there.map(|(row, tally)| (row.path, tally.source, tally.accounted())));
         }
         ledger

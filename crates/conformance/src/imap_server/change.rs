@@ -177,11 +177,12 @@ impl Session {
         if !remove {
             return Ok(format!("{code}Copied"));
         }
-        // RFC 6851: the client must learn the new UIDs before it hears that the old ones are gone.
-        if !code.is_empty() {
+        // RFC 6851: the client should learn the new UIDs before it hears that the old ones are gone.
+        let tells_last = self.world.config.odd.copy_uid_last;
+        if !code.is_empty() && !tells_last {
             self.line(format!("* OK {code}Moved"));
         }
         self.tell_changes(true)?;
-        Ok("Moved".to_owned())
+        Ok(if tells_last { format!("{code}Moved") } else { "Moved".to_owned() })
     }
 }

@@ -1,7 +1,7 @@
 //! An IMAP server that answers from memory.
 //!
 //! For what no packaged server offers, for what no server should do and some do, and for mailboxes by the thousand. It is
-//! written from the RFCs (9051, 3501, 7162, 7888, 3502, 4315, 5258, 5819, 6154, 8474, 4978, 5464, 9208, 6855, 3516, 7889)
+//! written from the RFCs (9051, 3501, 7162, 7888, 3502, 4315, 6851, 5258, 5819, 6154, 8474, 4978, 5464, 9208, 6855, 3516, 7889)
 //! and shares no code with the connector that it checks: an oracle must not make the same mistakes. It has been checked
 //! itself with Python's imaplib.
 //!

@@ -63,8 +63,10 @@ pub struct Oddities {
     pub no_text: bool,
     /// Answers come in pieces of this many bytes.
     pub piece_bytes: Option<usize>,
-    /// The UIDs of messages that were appended are not told.
+    /// The UIDs of messages that were appended, copied or moved are not told.
     pub no_append_uid: bool,
+    /// The UIDs of messages that were moved are told with the end of the command, not before the old ones vanish.
+    pub copy_uid_last: bool,
     /// No removal is remembered: every UID that doesn't exist counts as vanished, those that never existed too.
     pub forgets_removals: bool,
     /// LIST leaves out parents that are no folders themselves.

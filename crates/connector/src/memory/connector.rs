@@ -251,7 +251,9 @@ impl FolderReading<'_> {
         let mut listed_all = false;
         if let Some(place) = since {
             let mut tells_gone = false;
-            if place.change != 0 && state.change != 0 {
+            // A restored backup has forgotten changes that we know.
+            let is_behind = state.next < u64::from(place.next) || state.change < place.change;
+            if place.change != 0 && state.change != 0 && !is_behind {
                 let answer = ask(wire, Request::Changes(path.clone(), place.change)).await?;
                 let (flags, gone) = expect!(answer, Response::Changes(flags, gone) => (flags, gone))?;
                 let known = flags.into_iter().filter(|(id, _)| *id < place.next).collect();

@@ -84,6 +84,7 @@ impl Traits {
             special_use: self.special_use,
             removes_exactly: self.removes_exactly,
             moves: self.moves,
+            numbers_rise: true,
             tells_changes: self.tells_changes,
             quota_bytes_free: None,
         }
@@ -355,6 +356,14 @@ impl Platform {
     /// Follows a folder or no longer, as its person would.
     pub fn set_subscribed(&self, name: &str, path: &FolderPath, subscribed: bool) {
         let _ = self.folder(name, path, |folder| folder.subscribed = subscribed);
+    }
+
+    /// The folders that are followed.
+    pub fn subscribed(&self, name: &str) -> Vec<FolderPath> {
+        let inner = self.lock();
+        let Some(mailbox) = inner.by_name.get(name) else { return Vec::new() };
+        let followed = mailbox.folders.iter().filter(|(_, folder)| folder.subscribed);
+        followed.map(|(path, _)| path.clone()).collect()
     }
 
     /// Goes back to a mailbox as it was at another time: a restored backup, the same ids and validities.

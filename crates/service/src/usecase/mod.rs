@@ -9,3 +9,4 @@ pub(crate) mod losses;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod verify;
+pub(crate) mod words;

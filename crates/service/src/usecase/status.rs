@@ -2,6 +2,7 @@
 
 use model::{Phase, Tally};
 use serde::Serialize;
+use store::RemovalState;
 
 use crate::{Error, Project, Selection};
 
@@ -79,7 +80,7 @@ impl Project {
             let mut items = Tally::default();
             let mut folders = Vec::new();
             for (folder, tally) in self.store.tallies(self.key, row.mailbox).await? {
-                if folder.is_gone {
+                if folder.is_gone() {
                     continue;
                 }
                 let is_complete = folder.source.is_some();
@@ -95,6 +96,7 @@ impl Project {
                 });
             }
             report.all += items;
+            let removals = self.store.held_removals(self.key, row.mailbox).await?;
             report.mailboxes.push(MailboxStatus {
                 source: row.roster.source_name.clone(),
                 target: row.roster.target_name.clone(),
@@ -107,7 +109,7 @@ impl Project {
                 is_held: row.is_held,
                 items,
                 folders,
-                removals_held: self.store.held_removals(self.key, row.mailbox).await?.len() as u64,
+                removals_held: removals.iter().filter(|removal| removal.state == RemovalState::Held).count() as u64,
             });
         }
         Ok(report)

@@ -7,6 +7,7 @@ use model::{Cause, Phase, Side};
 use movement::{Engine, MailboxOutcome, Progress, RunEnd, WouldDo};
 use serde::Serialize;
 use serde_json::json;
+use store::{FailureRow, RemovalState};
 use tokio::sync::watch;
 
 use crate::error::{Exit, exit_of};
@@ -24,8 +25,18 @@ pub struct SyncReport {
     pub bytes: u64,
     /// Items found on the target.
     pub adopted: u64,
-    /// Items without a copy: failed, now or before, or held for a word.
+    /// Items moved on the target, as on the source.
+    pub moved: u64,
+    /// Items removed from the target, as from the source.
+    pub removed: u64,
+    /// Items that their people have removed on the target.
+    pub withdrawn: u64,
+    /// Items without a copy: failed, now or before, and nobody has accepted their loss.
     pub failed: u64,
+    /// Items of the source that wait for a word.
+    pub held: u64,
+    /// Removals that wait for a word.
+    pub removals_held: u64,
     /// Mailboxes that could not be worked on.
     pub mailboxes_failed: u64,
     /// Mailboxes that another process holds.
@@ -73,8 +84,18 @@ pub struct MailboxResult {
     pub adopted: u64,
     /// Items whose flags were changed.
     pub flags_changed: u64,
-    /// Items without a copy: failed, or held for a word.
+    /// Items moved on the target, as on the source.
+    pub moved: u64,
+    /// Items removed from the target, as from the source.
+    pub removed: u64,
+    /// Items that their person has removed on the target.
+    pub withdrawn: u64,
+    /// Items without a copy whose loss nobody has accepted.
     pub failed: u64,
+    /// Items of the source that wait for a word.
+    pub held: u64,
+    /// Removals that wait for a word.
+    pub removals_held: u64,
     /// How many of these for which cause.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failed_by_cause: BTreeMap<Cause, u64>,
@@ -106,7 +127,7 @@ impl SyncReport {
         }
         // A mailbox that is not in step was not done, whatever the reason.
         let is_done = |m: &MailboxResult| m.cause.is_none() && (self.dry_run || m.phase >= Phase::InStep);
-        let is_well = self.failed + self.mailboxes_failed == 0 && self.mailboxes.iter().all(is_done);
+        let is_well = self.failed + self.held + self.mailboxes_failed == 0 && self.mailboxes.iter().all(is_done);
         if is_well && self.held_elsewhere.is_empty() { Exit::Done } else { Exit::WithFailures }
     }
 }
@@ -152,8 +173,16 @@ impl Project {
             let Some(row) = row(outcome.mailbox) else { continue };
             let failures = engine.store.failures(self.key, Some(outcome.mailbox)).await?;
             let tallies = engine.store.tallies(self.key, outcome.mailbox).await?;
-            let held: u64 = tallies.iter().filter(|(folder, _)| !folder.is_gone).map(|(_, tally)| tally.held).sum();
-            let result = mailbox_result(row, outcome, &failures, held);
+            let held: u64 = tallies.iter().filter(|(folder, _)| !folder.is_gone()).map(|(_, tally)| tally.held).sum();
+            let removals = engine.store.held_removals(self.key, outcome.mailbox).await?;
+            let removals = removals.iter().filter(|removal| removal.state == RemovalState::Held).count() as u64;
+            let failures: Vec<FailureRow> = failures.into_iter().filter(|f| f.accepted_by.is_none()).collect();
+            let result = mailbox_result(row, outcome, &failures, held, removals);
+            report.moved += result.moved;
+            report.removed += result.removed;
+            report.withdrawn += result.withdrawn;
+            report.held += result.held;
+            report.removals_held += result.removals_held;
             report.copied += result.copied;
             report.bytes += result.bytes;
             report.adopted += result.adopted;
@@ -168,16 +197,14 @@ impl Project {
 fn mailbox_result(
     row: &store::MailboxRow,
     outcome: MailboxOutcome,
-    failures: &[store::FailureRow],
+    failures: &[FailureRow],
     held: u64,
+    removals_held: u64,
 ) -> MailboxResult {
     let state = &outcome.state;
     let mut failed_by_cause: BTreeMap<Cause, u64> = BTreeMap::new();
     for failure in failures {
         *failed_by_cause.entry(failure.cause).or_default() += 1;
-    }
-    if held > 0 {
-        *failed_by_cause.entry(Cause::Ambiguous).or_default() += held;
     }
     // A dry run leaves the mailbox's state as it was; what it met is told all the same.
     let met = outcome.failure.as_ref().map(|failure| (failure.error.cause, failure.side));
@@ -196,7 +223,12 @@ fn mailbox_result(
         bytes: outcome.report.bytes,
         adopted: outcome.report.adopted,
         flags_changed: outcome.report.flags_changed,
-        failed: failures.len() as u64 + held,
+        moved: outcome.report.moved,
+        removed: outcome.report.removed,
+        withdrawn: outcome.report.withdrawn,
+        failed: failures.len() as u64,
+        held,
+        removals_held,
         failed_by_cause,
         would: outcome.report.would,
     }
@@ -220,7 +252,12 @@ mod tests {
             bytes: 1,
             adopted: 0,
             flags_changed: 0,
+            moved: 0,
+            removed: 0,
+            withdrawn: 0,
             failed: 0,
+            held: 0,
+            removals_held: 0,
             failed_by_cause: BTreeMap::new(),
             would: Vec::new(),
         };

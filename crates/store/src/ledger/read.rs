@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, Tally};
 
 use super::batch::{Intent, IntentState, decode};
-use super::rows::{ExceptionRow, FailureRow, FolderRow, HeldRemoval, LedgerItem, NewException};
+use super::rows::{
+    ExceptionRow, FailureRow, FlagIntent, FolderRow, HeldItem, HeldRemoval, ItemThere, LedgerItem, NewException,
+    RemovalState,
+};
 use crate::sql::{Row, Value, values};
 use crate::{Error, ProjectKey, Store, path_from, path_text};
 
@@ -32,6 +35,17 @@ const PAGE_ITEMS: i64 = 2_000;
 macro_rules! target_id_select {
     () => {
         "SELECT i.target_id FROM item i JOIN folder f ON f.organisation = i.organisation \
+            AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
+            AND f.target_validity IN (0, $5) AND i.target_id IS NOT NULL "
+    };
+}
+
+/// Reads items in a target folder with what the ledger knows of them; its parameters are those of the macro above.
+macro_rules! items_there_select {
+    () => {
+        "SELECT i.target_id, i.folder, i.source_id, i.source_flags, i.target_flags FROM item i \
+            JOIN folder f ON f.organisation = i.organisation \
             AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
             WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
             AND f.target_validity IN (0, $5) AND i.target_id IS NOT NULL "
@@ -100,7 +114,8 @@ impl Store {
     /// The folders of a mailbox.
     pub async fn folders(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<FolderRow>, Error> {
         let select = "SELECT folder, endpoint, kind, path, source_validity, source_next, source_count, source_change, \
-            cursor, target_path, target_validity, target_next, target_count, target_change, gone_at \
+            cursor, target_path, target_validity, target_next, target_count, target_change, gone_at, subscribed, made, \
+            compared_next, compared_count \
             FROM folder WHERE organisation = $1 AND project = $2 AND mailbox = $3 ORDER BY folder";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         rows.iter()
@@ -119,7 +134,10 @@ impl Store {
                     cursor,
                     target_path: path_from(&row.text(9))?,
                     target: state_or_none(row, 10),
-                    is_gone: row.int_or_null(14).is_some(),
+                    gone_at: row.int_or_null(14),
+                    subscribed: row.int_or_null(15).map(|is| is != 0),
+                    made: row.bool(16),
+                    compared: (row.int(17) as u64, row.int(18) as u64),
                 })
             })
             .collect()
@@ -159,12 +177,13 @@ impl Store {
         Ok(self.database.query(select, folder_values(key, folder)).await?[0].int(0) as u64)
     }
 
-    /// The items of a folder that failed for a cause other than these.
+    /// The items of a folder that failed for a cause other than these, or that a person wants tried again.
     pub async fn failed_ids(&self, key: ProjectKey, folder: i64, but: &[Cause]) -> Result<Vec<ItemId>, Error> {
-        let select = "SELECT source_id, cause FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3 \
-            ORDER BY source_id";
+        let select = "SELECT source_id, cause, retry FROM failure WHERE organisation = $1 AND project = $2 \
+            AND folder = $3 ORDER BY source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, folder]).await?;
-        let others = rows.iter().filter(|row| but.iter().all(|cause| cause.code() != row.text(1)));
+        let is_lasting = |row: &Row| but.iter().any(|cause| cause.code() == row.text(1));
+        let others = rows.iter().filter(|row| row.bool(2) || !is_lasting(row));
         Ok(others.map(|row| ItemId::new(row.blob(0))).collect())
     }
 
@@ -179,7 +198,7 @@ impl Store {
     ) -> Result<HashSet<ItemId>, Error> {
         let select = concat!(
             target_id_select!(),
-            "AND f.gone_at IS NULL \
+            "AND f.gone_at IS NULL AND i.fate IN (1, 2) \
             UNION ALL SELECT r.target_id FROM removal r JOIN folder f ON f.organisation = r.organisation \
                 AND f.project = r.project AND f.folder = r.folder \
                 WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
@@ -188,17 +207,54 @@ impl Store {
         self.ids_at(select, key, mailbox, target_path, validity).await
     }
 
-    /// The ids under which a folder of the target holds copies that are ours, made of items of folders that the source has no
-    /// more or has numbered anew.
-    pub async fn former_target_ids(
+    /// The copies in a folder of the target that are ours, made of items of folders that the source has no more or has
+    /// numbered anew.
+    pub async fn former_copies(
         &self,
         key: ProjectKey,
         mailbox: i64,
         target_path: &FolderPath,
         validity: u64,
-    ) -> Result<HashSet<ItemId>, Error> {
-        let select = concat!(target_id_select!(), "AND f.gone_at IS NOT NULL AND i.fate = 1");
-        self.ids_at(select, key, mailbox, target_path, validity).await
+    ) -> Result<Vec<ItemThere>, Error> {
+        let select = concat!(items_there_select!(), "AND f.gone_at IS NOT NULL AND i.fate = 1");
+        self.items_at(select, key, mailbox, target_path, validity).await
+    }
+
+    /// The items that a folder of the target holds according to the ledger, of folders that the source still lists.
+    pub async fn items_there(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+        validity: u64,
+    ) -> Result<Vec<ItemThere>, Error> {
+        let select = concat!(items_there_select!(), "AND f.gone_at IS NULL AND i.fate IN (1, 2)");
+        self.items_at(select, key, mailbox, target_path, validity).await
+    }
+
+    async fn items_at(
+        &self,
+        select: &'static str,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+        validity: u64,
+    ) -> Result<Vec<ItemThere>, Error> {
+        let values = values![key.organisation, key.project, mailbox, path_text(target_path), validity as i64];
+        let rows = self.database.query(select, values).await?;
+        rows.iter()
+            .map(|row| {
+                let source_flags = flags(row.blob(3))?;
+                let target_flags = row.blob_or_null(4).map(flags).transpose()?;
+                Ok(ItemThere {
+                    target_id: ItemId::new(row.blob(0)),
+                    folder: row.int(1),
+                    source_id: ItemId::new(row.blob(2)),
+                    target_flags: target_flags.unwrap_or_else(|| source_flags.clone()),
+                    source_flags,
+                })
+            })
+            .collect()
     }
 
     async fn ids_at(
@@ -271,7 +327,7 @@ impl Store {
         let select = "SELECT f.mailbox, f.path, x.source_id, x.cause, x.what, x.server, x.tries, \
             (SELECT coalesce(max(i.size), 0) FROM item i WHERE i.organisation = x.organisation \
                 AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
-                AND i.source_id = x.source_id) \
+                AND i.source_id = x.source_id), x.folder, x.accepted_by, x.accepted_why \
             FROM failure x JOIN folder f ON f.organisation = x.organisation AND f.project = x.project \
             AND f.folder = x.folder WHERE x.organisation = $1 AND x.project = $2 AND ($3 = 0 OR f.mailbox = $3) \
             ORDER BY f.mailbox, f.folder, x.source_id";
@@ -288,28 +344,98 @@ impl Store {
                     server: row.text_or_null(5),
                     tries: row.int(6),
                     size_bytes: row.int(7) as u64,
+                    folder: row.int(8),
+                    accepted_by: row.text_or_null(9),
+                    accepted_why: row.text_or_null(10),
                 })
             })
             .collect()
     }
 
-    /// Removals that wait, in the folders of a mailbox: folder, id on the source, id on the target.
+    /// Removals in the folders of a mailbox.
     pub async fn held_removals(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<HeldRemoval>, Error> {
-        let select = "SELECT r.folder, r.source_id, r.target_id, r.exact, r.why FROM removal r \
+        let select = "SELECT r.folder, r.source_id, r.target_id, r.exact, r.canonical, r.size, r.received, \
+            r.source_flags, r.target_flags, r.state, r.rule FROM removal r \
             JOIN folder f ON f.organisation = r.organisation AND f.project = r.project AND f.folder = r.folder \
             WHERE r.organisation = $1 AND r.project = $2 AND f.mailbox = $3 ORDER BY r.folder, r.source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         rows.iter()
             .map(|row| {
+                let exact = digest(row.blob_or_null(3))?;
+                let source_flags = row.blob_or_null(7).map(flags).transpose()?.unwrap_or(Flags::NONE);
+                let target_flags = row.blob_or_null(8).map(flags).transpose()?;
                 Ok(HeldRemoval {
                     folder: row.int(0),
                     source_id: ItemId::new(row.blob(1)),
                     target_id: row.blob_or_null(2).map(ItemId::new),
-                    exact: digest(row.blob_or_null(3))?,
-                    why: row.text(4),
+                    exact,
+                    canonical: digest(row.blob_or_null(4))?.or(exact),
+                    size_bytes: row.int(5) as u64,
+                    received: row.int_or_null(6),
+                    target_flags: target_flags.unwrap_or_else(|| source_flags.clone()),
+                    source_flags,
+                    state: RemovalState::from_name(&row.text(9)).ok_or_else(|| Error::damaged("a removal's state"))?,
+                    rule: row.text(10),
                 })
             })
             .collect()
+    }
+
+    /// Items of a mailbox that wait for a word.
+    pub async fn held_items(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<HeldItem>, Error> {
+        let select = "SELECT h.folder, h.source_id, h.target_id, h.what, h.word FROM held h \
+            JOIN folder f ON f.organisation = h.organisation AND f.project = h.project AND f.folder = h.folder \
+            WHERE h.organisation = $1 AND h.project = $2 AND f.mailbox = $3 ORDER BY h.folder, h.source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        let held = |row: &Row| HeldItem {
+            folder: row.int(0),
+            source_id: ItemId::new(row.blob(1)),
+            target_id: row.blob_or_null(2).map(ItemId::new),
+            what: row.text(3),
+            is_another: row.text_or_null(4).map(|word| word == "copy"),
+        };
+        Ok(rows.iter().map(held).collect())
+    }
+
+    /// Changes of flags in a mailbox of which it is not known whether they took effect.
+    pub async fn flag_intents(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<FlagIntent>, Error> {
+        let select = "SELECT i.folder, i.source_id, i.added, i.taken FROM flag_intent i \
+            JOIN folder f ON f.organisation = i.organisation AND f.project = i.project AND f.folder = i.folder \
+            WHERE i.organisation = $1 AND i.project = $2 AND f.mailbox = $3 ORDER BY i.folder, i.source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(FlagIntent {
+                    folder: row.int(0),
+                    source_id: ItemId::new(row.blob(1)),
+                    add: flags(row.blob(2))?,
+                    take: flags(row.blob(3))?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many items a mailbox has on the target.
+    pub async fn count_there(&self, key: ProjectKey, mailbox: i64) -> Result<u64, Error> {
+        let select = "SELECT count(*) FROM item i JOIN folder f ON f.organisation = i.organisation \
+            AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND i.fate IN (1, 2)";
+        Ok(self.database.query(select, values![key.organisation, key.project, mailbox]).await?[0].int(0) as u64)
+    }
+
+    /// How many items were removed from a mailbox's target on this day (since 1970).
+    pub async fn removed_on(&self, key: ProjectKey, mailbox: i64, day: i64) -> Result<u64, Error> {
+        let select = "SELECT removed_count FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND removed_day = $4";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox, day]).await?;
+        Ok(rows.first().map_or(0, |row| row.int(0) as u64))
+    }
+
+    /// Has a person said that what vanished from a mailbox's target is to be followed?
+    pub async fn follows_vanished(&self, key: ProjectKey, mailbox: i64) -> Result<bool, Error> {
+        let select = "SELECT vanished_word FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        Ok(rows.first().is_some_and(|row| row.text_or_null(0).as_deref() == Some("follow")))
     }
 
     /// The exceptions of a project.

@@ -23,8 +23,21 @@ pub struct FolderRow {
     pub target_path: FolderPath,
     /// The state of the target folder up to which everything in it is accounted for; none before.
     pub target: Option<FolderState>,
-    /// The source does not list it any more, or has it under another validity.
-    pub is_gone: bool,
+    /// Since when the source does not list it any more, or has it under another validity (milliseconds since 1970).
+    pub gone_at: Option<i64>,
+    /// Was it followed at the source when that was last read?
+    pub subscribed: Option<bool>,
+    /// Was the folder of the target made by us?
+    pub made: bool,
+    /// The next id and the number of items of the target folder when its ids were last compared with those known.
+    pub compared: (u64, u64),
+}
+
+impl FolderRow {
+    /// Does the source not list it any more, or under another validity?
+    pub fn is_gone(&self) -> bool {
+        self.gone_at.is_some()
+    }
 }
 
 /// A folder to be known from now on.
@@ -121,6 +134,8 @@ pub struct NewFailure {
 pub struct FailureRow {
     /// The mailbox.
     pub mailbox: i64,
+    /// The folder, by number.
+    pub folder: i64,
     /// The folder on the source.
     pub path: FolderPath,
     /// What the folder calls it.
@@ -135,9 +150,47 @@ pub struct FailureRow {
     pub size_bytes: u64,
     /// How often it was tried.
     pub tries: i64,
+    /// Who has accepted its loss.
+    pub accepted_by: Option<String>,
+    /// Why.
+    pub accepted_why: Option<String>,
 }
 
-/// A removal that waits: the source has the item no more, the target still has it.
+/// Where a removal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RemovalState {
+    /// Decided: to be done once every folder of a pass was read.
+    Due,
+    /// Under way.
+    Doing,
+    /// Waits for a person's word.
+    Held,
+    /// A person has said yes.
+    Approved,
+    /// A person has said no: the item stays on the target.
+    Kept,
+}
+
+impl RemovalState {
+    const EVERY: [Self; 5] = [Self::Due, Self::Doing, Self::Held, Self::Approved, Self::Kept];
+
+    /// Its name, as the ledger has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Doing => "doing",
+            Self::Held => "held",
+            Self::Approved => "approved",
+            Self::Kept => "kept",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// A removal: the source has the item no more, the target still has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRemoval {
     /// The folder, by number.
@@ -148,8 +201,63 @@ pub struct HeldRemoval {
     pub target_id: Option<ItemId>,
     /// Digest of its bytes.
     pub exact: Option<Digest>,
-    /// Why it waits.
-    pub why: String,
+    /// Digest of its canonical form.
+    pub canonical: Option<Digest>,
+    /// How many bytes.
+    pub size_bytes: u64,
+    /// When it was received (seconds since 1970).
+    pub received: Option<i64>,
+    /// Its flags at the source as last read.
+    pub source_flags: Flags,
+    /// Its flags on the target as last read back.
+    pub target_flags: Flags,
+    /// Where it stands.
+    pub state: RemovalState,
+    /// The rule by which it waits, or was decided.
+    pub rule: String,
+}
+
+/// An item of the source that waits for a word, because an item of the target may be the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldItem {
+    /// The folder, by number.
+    pub folder: i64,
+    /// What the source calls it.
+    pub source_id: ItemId,
+    /// The item of the target that may be the same.
+    pub target_id: Option<ItemId>,
+    /// What it is about, in a sentence.
+    pub what: String,
+    /// A person's word: it is another item (true), or the same (false).
+    pub is_another: Option<bool>,
+}
+
+/// A change of an item's flags that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagIntent {
+    /// The folder, by number.
+    pub folder: i64,
+    /// What the source calls it.
+    pub source_id: ItemId,
+    /// Flags to be added.
+    pub add: Flags,
+    /// Flags to be taken off.
+    pub take: Flags,
+}
+
+/// An item that the ledger knows to be on the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemThere {
+    /// What the target folder calls it.
+    pub target_id: ItemId,
+    /// The folder, by number.
+    pub folder: i64,
+    /// What the source folder calls it.
+    pub source_id: ItemId,
+    /// Its flags at the source as last read.
+    pub source_flags: Flags,
+    /// Its flags on the target as last read back.
+    pub target_flags: Flags,
 }
 
 /// Something that no one may overlook, to be written.

@@ -3,7 +3,7 @@
 use model::{Cause, Flags, FolderPath, FolderState, ItemId};
 
 use super::batch::{IntentItem, encode};
-use super::rows::{Fact, FlagFact, FolderRow, NewException, NewFailure, NewFolder};
+use super::rows::{Fact, FlagFact, FlagIntent, FolderRow, HeldItem, NewException, NewFailure, NewFolder, RemovalState};
 use crate::lease::set_state;
 use crate::sql::{Alone, Durability, Tx, Value, values};
 use crate::{Error, Lease, MailboxState, Store, path_text};
@@ -189,15 +189,27 @@ impl LedgerTx<'_> {
         Ok(())
     }
 
-    /// Items that the source has no more: their removal from the target waits, their fates are no longer the source's.
-    pub async fn hold_removals(&mut self, folder: &FolderRow, ids: &[ItemId], why: &str) -> Result<(), Error> {
+    /// Items that the source has no more: their fates are no longer the source's, their removal from the target is in this
+    /// state by this rule.
+    pub async fn part_with(
+        &mut self,
+        folder: &FolderRow,
+        ids: &[ItemId],
+        state: RemovalState,
+        rule: &str,
+    ) -> Result<(), Error> {
         let (organisation, project) = self.key();
         for id in ids {
-            let insert = "INSERT INTO removal (organisation, project, folder, source_id, fate, exact, target_id, why, at) \
-                SELECT organisation, project, folder, source_id, fate, exact, target_id, $7, {now} FROM item \
+            let insert = "INSERT INTO removal (organisation, project, folder, source_id, fate, exact, canonical, size, \
+                received, source_flags, target_id, target_flags, why, rule, state, at) \
+                SELECT organisation, project, folder, source_id, fate, exact, canonical, size, received, source_flags, \
+                target_id, target_flags, $7, $7, $8, {now} FROM item \
                 WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 \
-                AND source_id = $6 AND target_id IS NOT NULL \
-                ON CONFLICT (organisation, project, folder, source_id) DO NOTHING";
+                AND source_id = $6 AND fate IN (1, 2) \
+                ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET fate = excluded.fate, \
+                exact = excluded.exact, canonical = excluded.canonical, size = excluded.size, \
+                received = excluded.received, source_flags = excluded.source_flags, target_id = excluded.target_id, \
+                target_flags = excluded.target_flags, rule = excluded.rule, state = excluded.state, at = excluded.at";
             let values = values![
                 organisation,
                 project,
@@ -205,11 +217,180 @@ impl LedgerTx<'_> {
                 folder.kind.number(),
                 folder.folder,
                 id.as_bytes(),
-                why
+                rule,
+                state.name()
             ];
             self.tx.execute(insert, values).await?;
         }
         self.forget_items(folder, ids).await
+    }
+
+    /// Where these removals of a folder stand now, and by which rule.
+    pub async fn set_removals(
+        &mut self,
+        folder: i64,
+        ids: &[ItemId],
+        state: RemovalState,
+        rule: &str,
+    ) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let update = "UPDATE removal SET state = $5, rule = $6 WHERE organisation = $1 AND project = $2 \
+                AND folder = $3 AND source_id = $4";
+            self.tx.execute(update, values![organisation, project, folder, id.as_bytes(), state.name(), rule]).await?;
+        }
+        Ok(())
+    }
+
+    /// What the target calls an item now whose removal waits; none: it can't be found any more.
+    pub async fn set_removal_target(
+        &mut self,
+        folder: i64,
+        id: &ItemId,
+        target_id: Option<&ItemId>,
+    ) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE removal SET target_id = $5 WHERE organisation = $1 AND project = $2 AND folder = $3 \
+            AND source_id = $4";
+        let target_id = target_id.map(|id| id.as_bytes().to_vec());
+        self.tx.execute(update, values![organisation, project, folder, id.as_bytes(), target_id]).await.map(|_| ())
+    }
+
+    /// Items that wait for a word, each with the item of the target that may be the same and a sentence about it.
+    pub async fn hold_items(&mut self, folder: i64, held: &[HeldItem]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for held in held {
+            let insert = "INSERT INTO held (organisation, project, folder, source_id, target_id, what, at) \
+                VALUES ($1, $2, $3, $4, $5, $6, {now}) \
+                ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET target_id = excluded.target_id, \
+                what = excluded.what, word = NULL, at = excluded.at";
+            let target_id = held.target_id.as_ref().map(|id| id.as_bytes().to_vec());
+            let id = held.source_id.as_bytes();
+            let values = values![organisation, project, folder, id, target_id, held.what.as_str()];
+            self.tx.execute(insert, values).await?;
+        }
+        Ok(())
+    }
+
+    /// These items do not wait for a word any more.
+    pub async fn release_items(&mut self, folder: i64, ids: &[ItemId]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let delete = "DELETE FROM held WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id = $4";
+            self.tx.execute(delete, values![organisation, project, folder, id.as_bytes()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes changes of flags that are about to be made.
+    pub async fn open_flag_intents(&mut self, intents: &[FlagIntent]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for intent in intents {
+            let insert = "INSERT INTO flag_intent (organisation, project, folder, source_id, added, taken) \
+                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (organisation, project, folder, source_id) \
+                DO UPDATE SET added = excluded.added, taken = excluded.taken";
+            let (add, take) = (intent.add.to_bytes(), intent.take.to_bytes());
+            let values = values![organisation, project, intent.folder, intent.source_id.as_bytes(), add, take];
+            self.tx.execute(insert, values).await?;
+        }
+        Ok(())
+    }
+
+    /// What came of all changes of flags in a folder is recorded.
+    pub async fn close_flag_intents(&mut self, folder: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let delete = "DELETE FROM flag_intent WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(delete, values![organisation, project, folder]).await.map(|_| ())
+    }
+
+    /// The folder was not read completely any more: the next pass reads it, even if it has not changed.
+    pub async fn forget_source_state(&mut self, folder: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET source_next = 0, source_count = 0, source_change = 0 \
+            WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder]).await.map(|_| ())
+    }
+
+    /// The folder's ids mean other items now, under the same validity: a restored backup. Its row makes room for another.
+    pub async fn retire_folder(&mut self, folder: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET source_validity = -folder, gone_at = {now} \
+            WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder]).await.map(|_| ())
+    }
+
+    /// Nothing of the folder is left on either side: it is forgotten.
+    pub async fn drop_folder(&mut self, folder: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for delete in [
+            "DELETE FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3",
+            "DELETE FROM held WHERE organisation = $1 AND project = $2 AND folder = $3",
+            "DELETE FROM flag_intent WHERE organisation = $1 AND project = $2 AND folder = $3",
+            "DELETE FROM folder WHERE organisation = $1 AND project = $2 AND folder = $3",
+        ] {
+            self.tx.execute(delete, values![organisation, project, folder]).await?;
+        }
+        Ok(())
+    }
+
+    /// The ids in the target folder were compared with those known when it stood so.
+    pub async fn set_compared(&mut self, folder: i64, state: &FolderState) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET compared_next = $4, compared_count = $5 \
+            WHERE organisation = $1 AND project = $2 AND folder = $3";
+        let values = values![organisation, project, folder, state.next as i64, state.count as i64];
+        self.tx.execute(update, values).await.map(|_| ())
+    }
+
+    /// Items that their person has removed on the target.
+    pub async fn withdraw(&mut self, folder: &FolderRow, ids: &[ItemId]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for id in ids {
+            let update = "UPDATE item SET fate = $7, target_id = NULL WHERE organisation = $1 AND project = $2 \
+                AND endpoint = $3 AND kind = $4 AND folder = $5 AND source_id = $6";
+            let values = values![
+                organisation,
+                project,
+                folder.endpoint,
+                folder.kind.number(),
+                folder.folder,
+                id.as_bytes(),
+                model::Fate::Withdrawn.number()
+            ];
+            self.tx.execute(update, values).await?;
+        }
+        Ok(())
+    }
+
+    /// The folder of the target was made by us.
+    pub async fn set_made(&mut self, folder: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET made = 1 WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder]).await.map(|_| ())
+    }
+
+    /// Is the folder followed at the source?
+    pub async fn set_subscribed(&mut self, folder: i64, subscribed: bool) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET subscribed = $4 WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder, subscribed]).await.map(|_| ())
+    }
+
+    /// So many items more were removed from the target on this day (since 1970).
+    pub async fn add_removed(&mut self, day: i64, count: u64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE mailbox SET removed_count = CASE WHEN removed_day = $4 THEN removed_count + $5 ELSE $5 END, \
+            removed_day = $4 WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let values = values![organisation, project, self.lease.mailbox, day, count as i64];
+        self.tx.execute(update, values).await.map(|_| ())
+    }
+
+    /// A person's word about what vanished from the target has been followed.
+    pub async fn spend_vanished_word(&mut self) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update =
+            "UPDATE mailbox SET vanished_word = NULL WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        self.tx.execute(update, values![organisation, project, self.lease.mailbox]).await.map(|_| ())
     }
 
     /// The source has these items again: their removal does not wait any more.
@@ -233,6 +414,7 @@ impl LedgerTx<'_> {
                 values![organisation, project, folder.endpoint, folder.kind.number(), folder.folder, id.as_bytes()];
             self.tx.execute(delete, values).await?;
         }
+        self.release_items(folder.folder, ids).await?;
         self.clear_failures(folder.folder, ids).await
     }
 
@@ -288,7 +470,10 @@ impl LedgerTx<'_> {
                 tries, first_at, last_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, {now}, {now}) \
                 ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET cause = excluded.cause, \
                 what = excluded.what, server = excluded.server, policy = excluded.policy, tries = failure.tries + 1, \
-                last_at = excluded.last_at";
+                last_at = excluded.last_at, retry = 0, \
+                accepted_by = CASE WHEN failure.cause = excluded.cause THEN failure.accepted_by END, \
+                accepted_why = CASE WHEN failure.cause = excluded.cause THEN failure.accepted_why END, \
+                accepted_at = CASE WHEN failure.cause = excluded.cause THEN failure.accepted_at END";
             let values = values![
                 organisation,
                 project,

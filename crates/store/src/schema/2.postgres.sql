@@ -3,6 +3,9 @@
 -- Is the folder followed at the source, as last read; null: not known. Was the folder of the target made by us?
 ALTER TABLE folder ADD COLUMN subscribed SMALLINT;
 ALTER TABLE folder ADD COLUMN made SMALLINT NOT NULL DEFAULT 0;
+-- How the folder of the target stood when the ids there were last compared with those known.
+ALTER TABLE folder ADD COLUMN compared_next BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE folder ADD COLUMN compared_count BIGINT NOT NULL DEFAULT 0;
 
 -- How many items were removed from the target on this day (since 1970).
 ALTER TABLE mailbox ADD COLUMN removed_day BIGINT NOT NULL DEFAULT 0;
@@ -16,6 +19,8 @@ ALTER TABLE removal ADD COLUMN state TEXT NOT NULL DEFAULT 'held';
 ALTER TABLE removal ADD COLUMN rule TEXT NOT NULL DEFAULT 'removed-at-source';
 ALTER TABLE removal ADD COLUMN size BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE removal ADD COLUMN received BIGINT;
+ALTER TABLE removal ADD COLUMN canonical BYTEA;
+ALTER TABLE removal ADD COLUMN source_flags BYTEA;
 ALTER TABLE removal ADD COLUMN target_flags BYTEA;
 
 -- Items of the source that wait for a word, and the item of the target that may be the same. The word: `copy` (it is

@@ -1,0 +1,683 @@
+//! Moves and removals: decided for the whole mailbox, after every folder of a pass was read.
+//!
+//! An item that is gone from one folder and new in another has moved when its bytes and its date say so; it is then moved on
+//! the target, too, with what its person did to it there. What is gone and did not move is removed from the target, if it is
+//! ours, nobody has changed it there, and it is not too much at once: then, and after every renumbering, the removals wait
+//! for a person's word.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use connector::{Moved, Removal, Source};
+use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId};
+use store::{Fact, FolderRow, HeldRemoval, IntentItem, LedgerItem, RemovalState};
+
+use crate::decide::{
+    AboutToGo, AtSource, CHANGED_ON_TARGET, Going, InLedger, Intent, OnTarget, decide, decide_removal,
+};
+use crate::failure::{Failure, OnSide};
+use crate::flags::FlagWork;
+use crate::matching::Pool;
+use crate::pass::{Deferred, Pass};
+
+/// Items are moved or removed, and that is recorded, this many at a time.
+const AT_ONCE: usize = 500;
+/// Fewer ids are looked up in the ledger one by one; more by reading it through.
+const LOOKED_UP_SINGLY: usize = 500;
+
+/// The rules by which removals are made or wait.
+mod rule {
+    pub(super) const REMOVED_AT_SOURCE: &str = "removed-at-source";
+    pub(super) const FOLDER_REMOVED: &str = "folder-removed-at-source";
+    pub(super) const MASS: &str = "mass-disappearance";
+    pub(super) const DAILY_MAXIMUM: &str = "daily-maximum";
+    pub(super) const RENUMBERED: &str = "renumbered-at-source";
+    pub(super) const CANNOT_REMOVE: &str = "cannot-remove-singly";
+}
+
+/// Where the ledger holds an item that the source has no more at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Among the removals.
+    Removal,
+    /// Among the items of a folder that the source does not list any more.
+    Item,
+}
+
+/// An item that the source has no more at its place, and that may have moved.
+#[derive(Clone, Debug)]
+struct DepartedItem {
+    place: Place,
+    folder: i64,
+    source_id: ItemId,
+    received: Option<i64>,
+    target_id: ItemId,
+    source_flags: Flags,
+    target_flags: Flags,
+}
+
+/// Items that may have moved, by their bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Departed {
+    by_exact: HashMap<Digest, VecDeque<DepartedItem>>,
+    /// All moves were made: nothing more is put off for them.
+    is_over: bool,
+}
+
+impl Departed {
+    fn add(&mut self, exact: Option<Digest>, item: DepartedItem) {
+        if let Some(exact) = exact {
+            self.by_exact.entry(exact).or_default().push_back(item);
+        }
+    }
+
+    /// May an item with these bytes and this date have come from somewhere?
+    pub(crate) fn holds(&self, exact: Digest, received: Option<i64>) -> bool {
+        let items = self.by_exact.get(&exact).filter(|_| !self.is_over);
+        items.is_some_and(|items| items.iter().any(|item| item.received == received))
+    }
+
+    /// The item that it came from: one with the same flags first.
+    fn take(&mut self, wanted: &Deferred) -> Option<DepartedItem> {
+        let items = self.by_exact.get_mut(&wanted.found.exact)?;
+        let received = wanted.received.map(|at| at.unix_seconds);
+        let same = |item: &&DepartedItem| item.received == received && item.source_flags == wanted.flags;
+        let position = items.iter().position(|item| same(&item));
+        let position = position.or_else(|| items.iter().position(|item| item.received == received))?;
+        items.remove(position)
+    }
+}
+
+impl Pass<'_> {
+    /// What earlier passes knew to be gone, and what lies in folders that are no longer listed.
+    pub(crate) async fn know_departed(&mut self) -> Result<(), Failure> {
+        if !self.target.offers().moves || self.work.dry_run {
+            return Ok(());
+        }
+        for held in self.removals.values() {
+            if let Some(target_id) = held.target_id.clone().filter(|_| held.state == RemovalState::Due) {
+                let item = DepartedItem {
+                    place: Place::Removal,
+                    folder: held.folder,
+                    source_id: held.source_id.clone(),
+                    received: held.received,
+                    target_id,
+                    source_flags: held.source_flags.clone(),
+                    target_flags: held.target_flags.clone(),
+                };
+                self.departed.add(held.exact, item);
+            }
+        }
+        // A folder was renamed only if there is a new one.
+        if !self.folders.iter().any(|work| work.is_fresh) {
+            return Ok(());
+        }
+        for row in self.vanished_rows() {
+            let mut items = self.work.store.items(self.work.key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                for item in page.into_iter().filter(|item| item.fate == Fate::Copied) {
+                    self.depart(&row, item, Place::Item);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn depart(&mut self, row: &FolderRow, item: LedgerItem, place: Place) {
+        let Some(target_id) = item.target_id else { return };
+        let departed = DepartedItem {
+            place,
+            folder: row.folder,
+            source_id: item.source_id,
+            received: item.received,
+            target_id,
+            source_flags: item.source_flags,
+            target_flags: item.target_flags,
+        };
+        self.departed.add(item.exact, departed);
+    }
+
+    /// Folders that the source does not list any more, under any validity.
+    fn vanished_rows(&self) -> Vec<FolderRow> {
+        let is_listed =
+            |row: &FolderRow| self.folders.iter().any(|work| work.row.path == row.path && !work.row.is_gone());
+        self.rows_gone.iter().filter(|row| !is_listed(row)).cloned().collect()
+    }
+
+    /// Items of a folder that the source has no more: their fates are given up, what is ours on the target is to go.
+    pub(crate) async fn settle_gone(&mut self, index: usize) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        let mut gone: HashSet<ItemId> = std::mem::take(&mut work.gone).into_iter().collect();
+        let seen = std::mem::take(&mut work.seen);
+        let (key, row) = (self.work.key, work.row.clone());
+        if work.end.as_ref().is_some_and(|end| end.listed_all) {
+            let mut items = self.work.store.items(key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                // What was read in this pass lies beyond the cursor, so it is not in the list.
+                let read = &self.folders[index].read_ids;
+                let ids = page.into_iter().map(|item| item.source_id);
+                gone.extend(ids.filter(|id| !seen.contains(id) && !read.contains(id)));
+            }
+        }
+        self.drop_gone(index, gone).await
+    }
+
+    /// Decides about items that the source has no more, and records it.
+    pub(crate) async fn drop_gone(&mut self, index: usize, gone: HashSet<ItemId>) -> Result<(), Failure> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let (key, row) = (self.work.key, self.folders[index].row.clone());
+        let mut known: Vec<LedgerItem> = Vec::new();
+        if gone.len() <= LOOKED_UP_SINGLY {
+            for id in &gone {
+                known.extend(self.work.store.items_between(key, &row, id, id).await?);
+            }
+        } else {
+            let mut items = self.work.store.items(key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                known.extend(page.into_iter().filter(|item| gone.contains(&item.source_id)));
+            }
+        }
+        let (mut remove, mut forget) = (Vec::new(), Vec::new());
+        for item in known {
+            let ledger = InLedger::Known { fate: item.fate, source_flags: &item.source_flags };
+            match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
+                Intent::Remove => remove.push(item),
+                _ => forget.push(item.source_id),
+            }
+        }
+        self.folders[index].would.gone += remove.len() as u64;
+        if (remove.is_empty() && forget.is_empty()) || self.work.dry_run {
+            return Ok(());
+        }
+        self.report.gone += (remove.len() + forget.len()) as u64;
+        let ids: Vec<ItemId> = remove.iter().map(|item| item.source_id.clone()).collect();
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.part_with(&row, &ids, RemovalState::Due, rule::REMOVED_AT_SOURCE).await?;
+        tx.forget_items(&row, &forget).await?;
+        tx.commit().await?;
+        if self.target.offers().moves {
+            for item in remove {
+                self.depart(&row, item, Place::Removal);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves on the target what has moved on the source. What can't be moved is read again, to be copied.
+    pub(crate) async fn make_moves(&mut self) -> Result<(), Failure> {
+        for index in 0..self.folders.len() {
+            let arrived = std::mem::take(&mut self.folders[index].arrived);
+            if arrived.is_empty() {
+                continue;
+            }
+            self.look(index).await?;
+            let mut groups: BTreeMap<FolderPath, Vec<(Deferred, DepartedItem)>> = BTreeMap::new();
+            for item in arrived {
+                let from = self.departed.take(&item);
+                let row = from.as_ref().and_then(|from| self.row(from.folder));
+                match (from, row) {
+                    (Some(from), Some(row)) => groups.entry(row.target_path.clone()).or_default().push((item, from)),
+                    _ => self.folders[index].read_again.push(item.id),
+                }
+            }
+            for (from, group) in groups {
+                let mut group = group.into_iter();
+                loop {
+                    let part: Vec<(Deferred, DepartedItem)> = group.by_ref().take(AT_ONCE).collect();
+                    if part.is_empty() {
+                        break;
+                    }
+                    self.move_part(index, &from, part).await?;
+                }
+            }
+        }
+        self.departed.is_over = true;
+        Ok(())
+    }
+
+    /// The row of a folder, whether the source still has it or not.
+    fn row(&self, folder: i64) -> Option<&FolderRow> {
+        let listed = self.folders.iter().map(|work| &work.row);
+        listed.chain(&self.rows_gone).find(|row| row.folder == folder)
+    }
+
+    async fn move_part(
+        &mut self,
+        index: usize,
+        from: &FolderPath,
+        part: Vec<(Deferred, DepartedItem)>,
+    ) -> Result<(), Failure> {
+        let row = self.folders[index].row.clone();
+        let (mut moved, number) = (Vec::new(), self.next_number);
+        if *from == row.target_path {
+            // Put back, or into a folder made anew under the same name: its copy lies where it should.
+            let ids: Vec<ItemId> = part.iter().map(|(_, departed)| departed.target_id.clone()).collect();
+            let there = self.target.flags(from, &ids).await.on_target()?;
+            moved.extend(ids.into_iter().zip(there).map(|(id, there)| match there {
+                Some(_) => Moved::There(Some(id)),
+                None => Moved::Gone,
+            }));
+        } else {
+            self.next_number += 1;
+            let intents: Vec<IntentItem> = part
+                .iter()
+                .map(|(item, departed)| IntentItem {
+                    source_id: item.id.clone(),
+                    exact: item.found.exact,
+                    canonical: item.found.canonical,
+                    size_bytes: item.found.size_bytes,
+                    received: departed.received,
+                    // As they were when they were last read: what the source changed with the move is seen as new then.
+                    flags: departed.source_flags.clone(),
+                    hint: item.found.hint,
+                })
+                .collect();
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.open_intent(number, row.folder, &self.mark(index), &intents).await?;
+            tx.commit().await?;
+            let ids: Vec<ItemId> = part.iter().map(|(_, departed)| departed.target_id.clone()).collect();
+            moved.extend(self.target.move_items(from, &row.target_path, &ids).await.on_target()?);
+        }
+        self.record_moves(index, from, number, part, moved).await
+    }
+
+    async fn record_moves(
+        &mut self,
+        index: usize,
+        from: &FolderPath,
+        number: i64,
+        part: Vec<(Deferred, DepartedItem)>,
+        moved: Vec<Moved>,
+    ) -> Result<(), Failure> {
+        let row = self.folders[index].row.clone();
+        let (mut facts, mut gone, mut new_ids) = (Vec::new(), Vec::new(), Vec::new());
+        let mut left: Vec<(Place, i64, ItemId)> = Vec::new();
+        for ((item, departed), moved) in part.into_iter().zip(moved) {
+            left.push((departed.place, departed.folder, departed.source_id));
+            let mut fact = Fact {
+                source_id: item.id.clone(),
+                fate: Fate::Copied,
+                size_bytes: item.found.size_bytes,
+                received: item.received.map(|at| at.unix_seconds),
+                exact: Some(item.found.exact),
+                canonical: Some(item.found.canonical),
+                source_flags: departed.source_flags.clone(),
+                target_id: None,
+                target_flags: Some(departed.target_flags.clone()),
+                read_back: None,
+            };
+            let work = &mut self.folders[index];
+            if item.failed_before {
+                work.cleared.push(item.id.clone());
+            }
+            match moved {
+                Moved::There(id) => {
+                    let (add, take) =
+                        (item.flags.without(&departed.source_flags), departed.source_flags.without(&item.flags));
+                    new_ids.push(id.clone());
+                    self.report.moved += 1;
+                    if !add.is_empty() || !take.is_empty() {
+                        match &id {
+                            Some(id) => work.flag_changes.push(FlagWork {
+                                source_id: item.id.clone(),
+                                source_flags: item.flags,
+                                target_id: id.clone(),
+                                base: departed.target_flags,
+                                add,
+                                take,
+                            }),
+                            None => work.flags_later.push((item.id.clone(), item.flags)),
+                        }
+                    }
+                    work.without_id += u64::from(id.is_none());
+                    fact.target_id = id;
+                    facts.push(fact);
+                }
+                // Its person removed it there before.
+                Moved::Gone if self.work.setting.in_use => {
+                    self.report.withdrawn += 1;
+                    facts.push(Fact { fate: Fate::Withdrawn, source_flags: item.flags, ..fact });
+                }
+                Moved::Gone => gone.push(item.id),
+            }
+        }
+        let work = &mut self.folders[index];
+        work.is_fresh = false;
+        work.read_again.extend(gone);
+        let is_elsewhere = *from != row.target_path;
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.add_facts(&row, &facts).await?;
+        for (place, folder, id) in &left {
+            let ids = std::slice::from_ref(id);
+            match (place, self.row(*folder)) {
+                (Place::Item, Some(row)) => tx.forget_items(row, ids).await?,
+                _ => tx.drop_removals(*folder, ids).await?,
+            }
+            self.removals.remove(&(*folder, id.clone()));
+        }
+        if is_elsewhere {
+            tx.close_intent(self.work.lease.fence, number).await?;
+        }
+        tx.commit().await?;
+        if is_elsewhere {
+            self.folders[index].added(None, &new_ids);
+        }
+        self.know_state_after(from, left.len() as u64).await
+    }
+
+    /// So many items were taken out of a folder of the target: how it stands now, if nobody else touched it between.
+    async fn know_state_after(&mut self, path: &FolderPath, taken: u64) -> Result<(), Failure> {
+        let state = self.target.state(path).await.on_target()?;
+        for work in self.folders.iter_mut().filter(|work| work.row.target_path == *path) {
+            for known in [&mut work.now, &mut work.row.target].into_iter().flatten() {
+                if known.validity == state.validity && known.count == state.count + taken {
+                    known.count = state.count;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Folders that the source does not have any more are followed when two passes, far enough apart, have found them gone,
+    /// and nothing else is.
+    pub(crate) async fn follow_vanished_folders(
+        &mut self,
+        source: &mut dyn Source,
+        began_at: i64,
+    ) -> Result<(), Failure> {
+        let following = self.work.policy.following;
+        let settle = i64::from(following.deletion_settle_hours) * 3_600_000;
+        let rest_lists = self.folders.iter().any(|work| !work.is_fresh);
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let mut settled = Vec::new();
+        for row in self.vanished_rows() {
+            match source.state(&row.path).await {
+                Err(error) if error.cause == Cause::Missing => {}
+                Err(error) if error.ends_session() => return Err(error).on_source(),
+                _ => continue, // It is there, only not listed.
+            }
+            let since = row.gone_at.unwrap_or(i64::MAX);
+            if !rest_lists || since >= began_at || began_at - since < settle {
+                self.report.again |= rest_lists && since >= began_at && settle == 0;
+                continue;
+            }
+            let mut ids: (Vec<ItemId>, Vec<ItemId>) = (Vec::new(), Vec::new());
+            let mut items = self.work.store.items(key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                for item in page {
+                    let ledger = InLedger::Known { fate: item.fate, source_flags: &item.source_flags };
+                    match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
+                        Intent::Remove => ids.0.push(item.source_id),
+                        _ => ids.1.push(item.source_id),
+                    }
+                }
+            }
+            let (remove, forget) = ids;
+            let there = self.work.store.count_there(key, mailbox).await?;
+            let is_mass = following.is_mass(remove.len() as u64, there);
+            let (state, rule) =
+                if is_mass { (RemovalState::Held, rule::MASS) } else { (RemovalState::Due, rule::FOLDER_REMOVED) };
+            self.report.gone += (remove.len() + forget.len()) as u64;
+            self.report.held_removals += if is_mass { remove.len() as u64 } else { 0 };
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.part_with(&row, &remove, state, rule).await?;
+            tx.forget_items(&row, &forget).await?;
+            tx.commit().await?;
+            settled.push(row);
+        }
+        self.settled_rows = settled;
+        Ok(())
+    }
+
+    /// What is left of folders that were numbered anew, once every item of the new ones has a fate: the source has it no
+    /// more, or not as it was.
+    pub(crate) async fn hold_what_renumbering_left(&mut self) -> Result<(), Failure> {
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        for row in self.rows_gone.clone() {
+            let is_new = |work: &&crate::pass::FolderWork| work.row.path == row.path && work.row.kind == row.kind;
+            let Some(new) = self.folders.iter().find(is_new).filter(|work| work.is_done && !work.row.is_gone()) else {
+                continue;
+            };
+            let mut known: Option<HashSet<ItemId>> = None;
+            let (mut hold, mut forget) = (Vec::new(), Vec::new());
+            let (target, target_path) = (new.row.target, new.row.target_path.clone());
+            // Ids from before the target was numbered anew, too, say nothing.
+            let is_valid = target.map(|target| target.validity) == row.target.map(|target| target.validity);
+            let validity = target.map_or(0, |target| target.validity);
+            let mut items = self.work.store.items(key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                if known.is_none() {
+                    known = Some(self.work.store.target_ids(key, mailbox, &target_path, validity).await?);
+                }
+                for item in page {
+                    let is_taken = |id: &ItemId| known.as_ref().is_some_and(|known| known.contains(id));
+                    let is_ours = item.fate == Fate::Copied && is_valid;
+                    if is_ours && item.target_id.as_ref().is_some_and(|id| !is_taken(id)) {
+                        hold.push(item.source_id);
+                    } else {
+                        forget.push(item.source_id);
+                    }
+                }
+            }
+            if !hold.is_empty() || !forget.is_empty() {
+                self.report.held_removals += hold.len() as u64;
+                let mut tx = self.work.store.write(&self.work.lease).await?;
+                tx.part_with(&row, &hold, RemovalState::Held, rule::RENUMBERED).await?;
+                tx.forget_items(&row, &forget).await?;
+                tx.commit().await?;
+            }
+            self.settled_rows.push(row);
+        }
+        Ok(())
+    }
+
+    /// Removes from the target what is due.
+    pub(crate) async fn make_removals(&mut self) -> Result<(), Failure> {
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let all = self.work.store.held_removals(key, mailbox).await?;
+        let is_due = |held: &&HeldRemoval| matches!(held.state, RemovalState::Due | RemovalState::Doing);
+        let due = all.iter().filter(is_due).count() as u64;
+        let day = self.work.store.now().await? / 86_400_000;
+        let following = self.work.policy.following;
+        let held_by = if following.is_mass(due, self.work.store.count_there(key, mailbox).await? + due) {
+            Some(rule::MASS)
+        } else if due > 0 && self.work.store.removed_on(key, mailbox, day).await? + due > following.removals_a_day_max {
+            Some(rule::DAILY_MAXIMUM)
+        } else {
+            None
+        };
+        let mut by_path: BTreeMap<FolderPath, Vec<HeldRemoval>> = BTreeMap::new();
+        for held in all {
+            if !matches!(held.state, RemovalState::Due | RemovalState::Doing | RemovalState::Approved) {
+                continue;
+            }
+            match self.row(held.folder) {
+                Some(row) => by_path.entry(row.target_path.clone()).or_default().push(held),
+                None => tracing::warn!(mailbox, folder = held.folder, "a removal of an unknown folder"),
+            }
+        }
+        for (path, removals) in by_path {
+            for part in removals.chunks(AT_ONCE) {
+                self.remove_part(&path, part, held_by, day).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_part(
+        &mut self,
+        path: &FolderPath,
+        part: &[HeldRemoval],
+        held_by: Option<&str>,
+        day: i64,
+    ) -> Result<(), Failure> {
+        let state = match self.target.state(path).await {
+            Ok(state) => Some(state),
+            Err(error) if error.cause == Cause::Missing => None,
+            Err(error) => return Err(error).on_target(),
+        };
+        let mut part = part.to_vec();
+        self.learn_removal_ids(path, &mut part).await?;
+        // Ids from before the folder was made anew are those of other items.
+        let known: HashMap<i64, u64> = {
+            let validity = |held: &HeldRemoval| self.row(held.folder)?.target.map(|target| target.validity);
+            part.iter().filter_map(|held| Some((held.folder, validity(held)?))).collect()
+        };
+        let is_valid = |held: &HeldRemoval| {
+            state.is_some_and(|state| known.get(&held.folder).is_none_or(|known| *known == state.validity))
+        };
+        let ids: Vec<ItemId> = part.iter().filter_map(|held| held.target_id.clone()).collect();
+        let flags = if state.is_some() { self.target.flags(path, &ids).await.on_target()? } else { Vec::new() };
+        let there: HashMap<ItemId, Flags> =
+            ids.into_iter().zip(flags).filter_map(|(id, flags)| Some((id, flags?))).collect();
+        let (mut gone, mut remove, mut hold) = (Vec::new(), Vec::new(), Vec::new());
+        for held in &part {
+            let now = held.target_id.as_ref().and_then(|id| there.get(id)).filter(|_| is_valid(held));
+            let is_doing = held.state == RemovalState::Doing;
+            let about = AboutToGo {
+                is_approved: held.state == RemovalState::Approved,
+                is_as_left: now.map(|now| is_as_left(&held.target_flags, now, is_doing)),
+                held_by,
+            };
+            match decide_removal(&about) {
+                Going::IsGone => gone.push(held),
+                Going::Remove => remove.push(held),
+                Going::Hold(rule) => hold.push((held, rule)),
+            }
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for held in &gone {
+            tx.drop_removals(held.folder, std::slice::from_ref(&held.source_id)).await?;
+        }
+        for (held, rule) in &hold {
+            let ids = std::slice::from_ref(&held.source_id);
+            tx.set_removals(held.folder, ids, RemovalState::Held, rule).await?;
+        }
+        for held in remove.iter().filter(|held| held.state == RemovalState::Due) {
+            let ids = std::slice::from_ref(&held.source_id);
+            tx.set_removals(held.folder, ids, RemovalState::Doing, &held.rule).await?;
+        }
+        tx.commit().await?;
+        self.report.held_removals += hold.len() as u64;
+        if remove.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<ItemId> = remove.iter().filter_map(|held| held.target_id.clone()).collect();
+        let unchanged_since = state.map(|state| state.change).filter(|change| *change != 0);
+        let results = self.target.remove(path, &ids, unchanged_since).await.on_target()?;
+        let mut removed = 0;
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for (held, result) in remove.iter().zip(results) {
+            let ids = std::slice::from_ref(&held.source_id);
+            match result {
+                Removal::Gone => {
+                    removed += 1;
+                    tx.drop_removals(held.folder, ids).await?;
+                }
+                Removal::Changed => {
+                    self.report.held_removals += 1;
+                    tx.set_removals(held.folder, ids, RemovalState::Held, CHANGED_ON_TARGET).await?;
+                }
+                Removal::Unsupported => {
+                    self.report.held_removals += 1;
+                    tx.set_removals(held.folder, ids, RemovalState::Held, rule::CANNOT_REMOVE).await?;
+                }
+            }
+        }
+        tx.add_removed(day, removed).await?;
+        tx.commit().await?;
+        self.report.removed += removed;
+        self.know_state_after(path, removed).await?;
+        self.record_target_states(path).await
+    }
+
+    /// Removals of items whose id on the target was never told: they are found by their bytes and date.
+    async fn learn_removal_ids(&mut self, path: &FolderPath, part: &mut [HeldRemoval]) -> Result<(), Failure> {
+        if part.iter().all(|held| held.target_id.is_some()) {
+            return Ok(());
+        }
+        let Some(index) = self.folders.iter().position(|work| work.row.target_path == *path) else { return Ok(()) };
+        let Ok(state) = self.target.state(path).await else { return Ok(()) };
+        let from_start = FolderState::beginning(state.validity);
+        let mut pool = Pool::new(self.unknown_items(index, &from_start).await?);
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for held in part.iter_mut().filter(|held| held.target_id.is_none()) {
+            if let Some(candidate) = held.exact.and_then(|exact| pool.find_digest(exact, held.received)) {
+                tx.set_removal_target(held.folder, &held.source_id, Some(&candidate.id)).await?;
+                held.target_id = Some(candidate.id);
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Records how the target folder stands after what we did to it.
+    async fn record_target_states(&mut self, path: &FolderPath) -> Result<(), Failure> {
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for work in self.folders.iter().filter(|work| work.row.target_path == *path) {
+            if let Some(target) = &work.row.target {
+                tx.set_target_state(work.row.folder, target).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Folders of which nothing is left: removed from the target where they were ours alone, and forgotten.
+    pub(crate) async fn clean_up(&mut self) -> Result<(), Failure> {
+        let mut rows = std::mem::take(&mut self.settled_rows);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // Those below first.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.target_path.names().len()));
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let removals = self.work.store.held_removals(key, mailbox).await?;
+        for row in rows {
+            let has_removals = removals.iter().any(|held| held.folder == row.folder);
+            let has_intents = self.intents.iter().any(|intent| intent.folder == row.folder);
+            if has_removals || has_intents || self.work.store.count_items(key, &row).await? > 0 {
+                continue;
+            }
+            let is_used = self.folders.iter().any(|work| work.row.target_path == row.target_path);
+            if row.made && !is_used && !self.work.setting.in_use {
+                match self.target.remove_folder(&row.target_path).await {
+                    Ok(removed) => self.report.folders_removed += u64::from(removed),
+                    Err(error) if error.ends_session() => return Err(error).on_target(),
+                    Err(error) => tracing::info!(mailbox, %error, "a folder stays on the target"),
+                }
+            }
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.drop_folder(row.folder).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Is an item on the target as we left it? The mark of our own removal, begun and broken off, is no change.
+fn is_as_left(base: &Flags, now: &Flags, is_doing: bool) -> bool {
+    let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
+    base == now || (is_doing && base.union(&deleted) == *now)
+}

@@ -1,0 +1,315 @@
+//! What happened on the target since Whimbrel was last there: items that vanished, folders that were numbered anew.
+//!
+//! On a target that its person uses, a vanished item is *withdrawn*: they removed or moved it. On one that nobody uses yet it
+//! is copied again. Much at once is neither: the mailbox is parked before anything is written, until a person has said what
+//! it means.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use connector::{Error, Folder, Retry};
+use model::{Cause, Digest, Fate, FolderPath, FolderState, ItemId, Scope, Side};
+use store::{Fact, FolderRow, LedgerItem};
+
+use crate::failure::{Failure, OnSide};
+use crate::finish::known_as;
+use crate::matching::Pool;
+use crate::pass::Pass;
+use crate::state::counted;
+
+/// What was found of one folder of the source on the target.
+#[derive(Default)]
+struct Found {
+    /// Items that the ledger knows to be there, and are not.
+    vanished: Vec<ItemId>,
+    /// Items that waited for a word because of one that is there no more.
+    released: Vec<ItemId>,
+    /// Removals of what is there no more.
+    removed: Vec<(i64, ItemId)>,
+    /// Items found again under other ids.
+    again: Vec<Fact>,
+    /// Removals found again under other ids.
+    removals: Vec<(i64, ItemId, ItemId)>,
+    /// How the target folder stands; none: it is not there.
+    state: Option<FolderState>,
+    /// Its ids are others than those that were known.
+    is_renumbered: bool,
+}
+
+impl Pass<'_> {
+    /// Compares what the ledger knows to be on the target with what is there, where something may be missing.
+    pub(crate) async fn follow_target(&mut self, there: &BTreeMap<FolderPath, Folder>) -> Result<(), Failure> {
+        let mut found: Vec<(usize, Found)> = Vec::new();
+        for index in 0..self.folders.len() {
+            if let Some(recorded) = self.folders[index].row.target
+                && let Some(one) = self.compare_target(index, &recorded, there).await?
+            {
+                found.push((index, one));
+            }
+        }
+        let vanished: u64 = found.iter().map(|(_, found)| found.vanished.len() as u64).sum();
+        if vanished > 0 {
+            self.refuse_mass(vanished).await?;
+        }
+        for (index, found) in found {
+            self.take_target(index, found).await?;
+        }
+        if vanished > 0 && !self.work.dry_run {
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.spend_vanished_word().await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Parks the mailbox when much of it is gone at once, unless a person has said that it is as it should be.
+    async fn refuse_mass(&mut self, vanished: u64) -> Result<(), Failure> {
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let there = self.work.store.count_there(key, mailbox).await?;
+        let is_mass = self.work.policy.following.is_mass(vanished, there);
+        if !is_mass || self.work.store.follows_vanished(key, mailbox).await? {
+            return Ok(());
+        }
+        let then = if self.work.setting.in_use {
+            "they then count as withdrawn by their person"
+        } else {
+            "they are then copied again"
+        };
+        let what = format!(
+            "{} of the {} that were on the target are no longer there; nothing was written. If that is as it should be, say so \
+             with `whimbrel held approve`: {then}",
+            counted(vanished, "item"),
+            counted(there, "item")
+        );
+        let error = Error { retry: Retry::AfterPerson, ..Error::new(Cause::MassDisappearance, Scope::Mailbox, what) };
+        Err(Failure { side: Some(Side::Target), error })
+    }
+
+    /// What became of a folder's items on the target; none when nothing can be missing.
+    async fn compare_target(
+        &mut self,
+        index: usize,
+        recorded: &FolderState,
+        there: &BTreeMap<FolderPath, Folder>,
+    ) -> Result<Option<Found>, Failure> {
+        let row = self.folders[index].row.clone();
+        let path = row.target_path.clone();
+        let state = match there.get(&path).filter(|folder| folder.holds_items).and_then(|folder| folder.state) {
+            Some(state) => Some(state),
+            None => match self.target.state(&path).await {
+                Ok(state) => Some(state),
+                Err(error) if error.cause == Cause::Missing => None,
+                Err(error) => return Err(error).on_target(),
+            },
+        };
+        let Some(state) = state else {
+            return Ok(Some(Found { vanished: self.all_there(&row).await?, ..Found::default() }));
+        };
+        if state.validity != recorded.validity {
+            return Ok(Some(self.find_again(index, state).await?));
+        }
+        let is_compared = row.compared == (state.next, state.count) && state.next != 0;
+        if is_compared || !may_have_lost(recorded, &state) {
+            return Ok(None);
+        }
+        let listed = self.target.list(&path).await.on_target()?;
+        let listed: HashSet<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let known = self.work.store.items_there(key, mailbox, &path, state.validity).await?;
+        let is_missing = |id: &Option<ItemId>| id.as_ref().is_some_and(|id| !listed.contains(id));
+        let vanished = known.into_iter().filter(|item| item.folder == row.folder && !listed.contains(&item.target_id));
+        let released = self.held.values().filter(|held| held.folder == row.folder && is_missing(&held.target_id));
+        let removed = self.removals.values().filter(|held| held.folder == row.folder && is_missing(&held.target_id));
+        Ok(Some(Found {
+            vanished: vanished.map(|item| item.source_id).collect(),
+            released: released.map(|held| held.source_id.clone()).collect(),
+            removed: removed.map(|held| (held.folder, held.source_id.clone())).collect(),
+            state: Some(state),
+            ..Found::default()
+        }))
+    }
+
+    /// The items of a folder that are on the target according to the ledger.
+    async fn all_there(&mut self, row: &FolderRow) -> Result<Vec<ItemId>, Failure> {
+        let mut all = Vec::new();
+        let mut items = self.work.store.items(self.work.key, row);
+        loop {
+            let page = items.next().await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            let there = page.into_iter().filter(|item| matches!(item.fate, Fate::Copied | Fate::Adopted));
+            all.extend(there.map(|item| item.source_id));
+        }
+    }
+
+    /// A folder of the target was numbered or made anew: which item is which is found out by what they are.
+    async fn find_again(&mut self, index: usize, state: FolderState) -> Result<Found, Failure> {
+        let row = self.folders[index].row.clone();
+        let from_start = FolderState::beginning(state.validity);
+        let mut pool = Pool::new(self.unknown_items(index, &from_start).await?);
+        let mut there: HashMap<(Digest, Option<i64>), i64> = HashMap::new();
+        for candidate in pool.left() {
+            *there.entry((candidate.found.exact, candidate.received)).or_default() += 1;
+        }
+        let mut known: Vec<LedgerItem> = Vec::new();
+        let mut items = self.work.store.items(self.work.key, &row);
+        loop {
+            let page = items.next().await?;
+            if page.is_empty() {
+                break;
+            }
+            known.extend(page.into_iter().filter(|item| matches!(item.fate, Fate::Copied | Fate::Adopted)));
+        }
+        for item in &known {
+            if let Some(exact) = item.exact {
+                *there.entry((exact, item.received)).or_default() -= 1;
+            }
+        }
+        let mut found = Found { state: Some(state), is_renumbered: true, ..Found::default() };
+        for exactly in [true, false] {
+            for item in std::mem::take(&mut known) {
+                let candidate = match (exactly, item.exact, item.canonical) {
+                    (true, Some(exact), _) => pool.find_digest(exact, item.received),
+                    (false, _, Some(canonical)) => pool.find_canonical(canonical, item.received),
+                    _ => None,
+                };
+                match candidate {
+                    Some(candidate) => {
+                        // More of them than we put there: which one is ours can't be told.
+                        let is_others =
+                            there.get(&(candidate.found.exact, item.received)).is_some_and(|left| *left > 0);
+                        let (base, fate) = (item.target_flags.clone(), item.fate);
+                        let fact = known_as(item, candidate);
+                        let fate = if is_others { Fate::Adopted } else { fate };
+                        found.again.push(Fact { fate, target_flags: Some(base), ..fact });
+                    }
+                    None if exactly => known.push(item),
+                    None => found.vanished.push(item.source_id),
+                }
+            }
+        }
+        for held in self.removals.values().filter(|held| held.folder == row.folder) {
+            let id = (held.folder, held.source_id.clone());
+            match held.exact.and_then(|exact| pool.find_digest(exact, held.received)) {
+                Some(candidate) => found.removals.push((id.0, id.1, candidate.id)),
+                None => found.removed.push(id),
+            }
+        }
+        // What they waited for has another id: they are compared again.
+        let held = self.held.values().filter(|held| held.folder == row.folder);
+        found.released = held.map(|held| held.source_id.clone()).collect();
+        Ok(found)
+    }
+
+    /// Records what was found, and has copied again what is to be.
+    async fn take_target(&mut self, index: usize, found: Found) -> Result<(), Failure> {
+        let in_use = self.work.setting.in_use;
+        if self.work.dry_run {
+            let work = &mut self.folders[index];
+            if !in_use {
+                work.would.copy += found.vanished.len() as u64;
+            }
+            if found.is_renumbered {
+                work.row.target = None;
+            }
+            return Ok(());
+        }
+        if in_use && found.state.is_none() {
+            self.folders[index].is_withdrawn = true;
+            if found.vanished.is_empty() {
+                return Ok(()); // That was so before.
+            }
+        }
+        let row = self.folders[index].row.clone();
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.add_facts(&row, &found.again).await?;
+        for (folder, id, target_id) in &found.removals {
+            tx.set_removal_target(*folder, id, Some(target_id)).await?;
+        }
+        for (folder, id) in &found.removed {
+            tx.drop_removals(*folder, std::slice::from_ref(id)).await?;
+        }
+        let mut again = found.released;
+        if in_use {
+            tx.withdraw(&row, &found.vanished).await?;
+        } else {
+            again.extend(found.vanished.iter().cloned());
+        }
+        tx.forget_items(&row, &again).await?;
+        if !again.is_empty() {
+            // Should this pass be stopped, the next one finds that they have no fate.
+            tx.forget_source_state(row.folder).await?;
+        }
+        let target = match found.state {
+            // Its person removed the folder, and it is not made again for nothing.
+            None if in_use => None,
+            None => Some(FolderState::default()),
+            // Whose ids these are is known; what else is there is not.
+            Some(state) if found.is_renumbered => Some(FolderState::beginning(state.validity)),
+            Some(state) => {
+                if found.vanished.is_empty() || in_use {
+                    tx.set_compared(row.folder, &state).await?;
+                }
+                None
+            }
+        };
+        if let Some(target) = &target {
+            tx.set_target_state(row.folder, target).await?;
+            tx.set_compared(row.folder, &FolderState::default()).await?;
+        }
+        tx.commit().await?;
+        for removed in found.removed {
+            self.removals.remove(&removed);
+        }
+        for (folder, id, target_id) in found.removals {
+            if let Some(held) = self.removals.get_mut(&(folder, id)) {
+                held.target_id = Some(target_id);
+            }
+        }
+        for id in &again {
+            self.held.remove(&(row.folder, id.clone()));
+        }
+        let work = &mut self.folders[index];
+        if in_use {
+            self.report.withdrawn += found.vanished.len() as u64;
+        }
+        if let Some(target) = target {
+            work.row.target = (target != FolderState::default()).then_some(target);
+        }
+        if !again.is_empty() {
+            work.row.source = None;
+            work.read_again.extend(again);
+        }
+        tracing::info!(
+            mailbox = self.work.mailbox.mailbox,
+            vanished = found.vanished.len(),
+            renumbered = found.is_renumbered,
+            "the target folder is not as it was left"
+        );
+        Ok(())
+    }
+}
+
+/// May items have gone from a folder that stood there before and stands here now? Not when there are as many more of them as
+/// ids were given out.
+fn may_have_lost(before: &FolderState, now: &FolderState) -> bool {
+    let added = now.next.checked_sub(before.next);
+    let more = now.count.checked_sub(before.count);
+    before.next == 0 || added.is_none() || added != more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_missing_where_as_many_came_as_ids_were_given_out() {
+        let at = |next, count| FolderState { validity: 1, next, count, change: 7 };
+        assert!(!may_have_lost(&at(10, 5), &at(10, 5)));
+        assert!(!may_have_lost(&at(10, 5), &at(13, 8)));
+        for now in [at(10, 4), at(13, 7), at(9, 5), at(11, 5)] {
+            assert!(may_have_lost(&at(10, 5), &now), "{now:?}");
+        }
+        assert!(may_have_lost(&at(0, 5), &at(0, 5)), "a server without such a number");
+    }
+}
