@@ -181,7 +181,7 @@ impl Case<'_> {
             let left = of(&track.left);
             // Changed by the person, and gone from here at the source since.
             let mut more = placed_max + left.min(track.flagged);
-            if self.demands.removals_held || self.book.weak {
+            if self.demands.removals_held || self.book.weak || self.book.freed.contains(path) {
                 more += of(&held);
             }
             if self.book.weak {
@@ -198,8 +198,11 @@ impl Case<'_> {
             if there < placed_min {
                 wrong.push(format!("own: {numbers}, {placed_min} moved there by the person"));
             }
+            // Of several that were alike one may be withdrawn, or kept for what the person changed of it: then which is which
+            // can't be told.
+            let is_mixed = track.several && (track.withdrawn > 0 || left.min(track.flagged) > 0 || of(&held) > 0);
             // One that the person put there has the flags it came with.
-            if there == is && there > 0 && placed_max == 0 {
+            if there == is && there > 0 && placed_max == 0 && !is_mixed {
                 wrong.extend(self.flags(serial, path, track));
             }
         }
