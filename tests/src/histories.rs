@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use conformance::{
-    history::{imap::ImapClient, play::Stage},
+    history::{generate::Does, imap::ImapClient, play::Stage},
     servers::Format,
 };
 use connector::{Connector, Secret};
@@ -43,13 +43,11 @@ impl Pair {
     }
 
     /// The stage for this person.
-    pub fn stage(&self, person: &str, in_use: bool) -> Stage {
+    pub fn stage(&self, person: &str, does: Does) -> Stage {
         let stores = [&self.source, &self.target];
         let connectors = stores.map(|store| connector(store.port(), &store.name(MIGRATOR)));
         let clients = stores.map(|store| Box::new(ImapClient::new(store.talk(person))) as _);
         let names = stores.map(|store| store.name(person));
-        let mut stage = Stage::on_servers(connectors, clients, [&names[0], &names[1]]);
-        stage.demands.in_use = in_use;
-        stage
+        Stage::on_servers(connectors, clients, [&names[0], &names[1]], does)
     }
 }

@@ -50,6 +50,11 @@ fn everything_to_a_target_in_use() {
 }
 
 #[test]
+fn everything_with_copies_changed_on_a_target_that_is_not_in_use() {
+    followed("all, meddled with", 100);
+}
+
+#[test]
 fn everything_without_being_told_what_is_gone() {
     followed("all, no gone", 150);
 }

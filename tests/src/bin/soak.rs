@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let Some(pair) = Pair::dovecots(&[PERSON], [Format::Maildir, Format::Sdbox]) else { return ExitCode::from(2) };
-    let mut play = Play::begin(pair.stage(PERSON, false));
+    let mut play = Play::begin(pair.stage(PERSON, options.family.does));
     for step in steps("target create Mine\ntarget deliver o1 Mine +Mine\ntarget deliver o2 INBOX\n") {
         play.step(&step).await.expect("the target takes what is the person's own");
     }

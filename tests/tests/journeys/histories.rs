@@ -12,7 +12,7 @@ use std::{
 use conformance::{
     history::{
         client::Client,
-        family::{ADDITIONS, ALL, Failure, count, follows, shorten},
+        family::{ADDITIONS, ALL, Failure, count, follows, in_use, shorten},
         generate::{Does, history},
         imap::ImapClient,
         judge::{Case, Demands, Ledger, judge},
@@ -29,8 +29,8 @@ const AT_ONCE: usize = 4;
 const PLAYS_MAX: usize = 60;
 
 /// Nothing is broken on the wire here: the faults of the proxy have their own tests.
-const fn on_servers(does: Does, in_use: bool) -> Does {
-    Does { faults: false, in_use, ..does }
+const fn on_servers(does: Does) -> Does {
+    Does { faults: false, ..does }
 }
 
 /// A pair, and people who were not there yet.
@@ -52,7 +52,7 @@ impl Fresh {
     fn play(&self, seed: u64, does: Does, steps: &[Step]) -> Vec<String> {
         let Some(person) = self.people.get(self.next.fetch_add(1, Ordering::SeqCst)) else { return Vec::new() };
         let play = || {
-            let mut stage = self.pair.stage(person, does.in_use);
+            let mut stage = self.pair.stage(person, does);
             stage.at_any_moment = seed % 2 == 1;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let wrong = runtime.block_on(Play::begin(stage).to_the_end(steps));
@@ -106,7 +106,7 @@ fn client_and_book(stores: impl FnOnce(&[&str]) -> Option<Store>) {
     for (seed, person) in people.iter().enumerate() {
         let client = || Box::new(ImapClient::new(store.talk(person))) as Box<dyn Client>;
         let mut cast = Cast::new([client(), client()], false);
-        for step in history(1000 + seed as u64, on_servers(ALL, false)) {
+        for step in history(1000 + seed as u64, on_servers(ALL)) {
             let ops = match step {
                 Step::Client(side, op) => vec![(side, op)],
                 Step::Pass(pass) => pass.during.into_iter().map(|(_, side, op)| (side, op)).collect(),
@@ -149,40 +149,40 @@ fn from_cyrus(people: &[&str]) -> Option<[Store; 2]> {
 
 #[test]
 fn additions_from_dovecot_to_dovecot() {
-    histories("additions, Dovecot to Dovecot", on_servers(ADDITIONS, false), 60, dovecots);
+    histories("additions, Dovecot to Dovecot", on_servers(ADDITIONS), 60, dovecots);
 }
 
 #[test]
 fn additions_from_dovecot_to_cyrus() {
-    histories("additions, Dovecot to Cyrus", on_servers(ADDITIONS, false), 40, to_cyrus);
+    histories("additions, Dovecot to Cyrus", on_servers(ADDITIONS), 40, to_cyrus);
 }
 
 #[test]
 fn additions_from_cyrus_to_dovecot_in_use() {
-    histories("additions, Cyrus to Dovecot in use", on_servers(ADDITIONS, true), 40, from_cyrus);
+    histories("additions, Cyrus to Dovecot in use", on_servers(in_use(ADDITIONS)), 40, from_cyrus);
 }
 
 #[test]
 fn everything_from_dovecot_to_dovecot() {
-    histories("all, Dovecot to Dovecot", on_servers(ALL, false), 80, dovecots);
+    histories("all, Dovecot to Dovecot", on_servers(ALL), 80, dovecots);
 }
 
 #[test]
 fn everything_from_dovecot_to_dovecot_in_use() {
-    histories("all, Dovecot to Dovecot in use", on_servers(ALL, true), 80, dovecots);
+    histories("all, Dovecot to Dovecot in use", on_servers(in_use(ALL)), 80, dovecots);
 }
 
 #[test]
 fn everything_from_dovecot_to_cyrus() {
-    histories("all, Dovecot to Cyrus", on_servers(ALL, false), 60, to_cyrus);
+    histories("all, Dovecot to Cyrus", on_servers(ALL), 60, to_cyrus);
 }
 
 #[test]
 fn everything_from_dovecot_to_cyrus_in_use() {
-    histories("all, Dovecot to Cyrus in use", on_servers(ALL, true), 60, to_cyrus);
+    histories("all, Dovecot to Cyrus in use", on_servers(in_use(ALL)), 60, to_cyrus);
 }
 
 #[test]
 fn everything_from_cyrus_to_dovecot() {
-    histories("all, Cyrus to Dovecot", on_servers(ALL, false), 60, from_cyrus);
+    histories("all, Cyrus to Dovecot", on_servers(ALL), 60, from_cyrus);
 }

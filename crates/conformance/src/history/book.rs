@@ -145,8 +145,10 @@ pub struct Track {
     pub flagged: u64,
     /// Copies that the person removed, or moved away.
     pub withdrawn: u64,
-    /// Copies that the person moved to this folder, at least and at most.
+    /// Copies that the person moved to this folder, or brought there, at least and at most.
     pub placed: BTreeMap<FolderPath, (u64, u64)>,
+    /// Copies that were in this folder of the target before anything was copied: an earlier attempt's.
+    pub earlier: BTreeMap<FolderPath, u64>,
     /// The one copy was changed by the person, and visibly: it stays whatever becomes of the message.
     pub stays: bool,
 }
@@ -202,6 +204,8 @@ pub struct Book {
     /// Folders that the source did not have any more at some time. One made anew under such a name has another UIDVALIDITY:
     /// what the old one held waits for a word.
     pub freed: BTreeSet<FolderPath>,
+    /// The engine has made a pass.
+    pub is_begun: bool,
     /// Ids or the ledger were lost at some time: flags and removals may be less than followed.
     pub weak: bool,
     backup: Option<Tree>,
@@ -233,7 +237,7 @@ impl Book {
     /// Is this something that the person may do on the target in a history?
     pub fn may_on_target(&self, op: &Op) -> bool {
         match op {
-            Op::Deliver(serial, ..) => serial.own,
+            Op::Deliver(serial, ..) => serial.own || !self.is_begun,
             Op::Flag(..) | Op::Move(..) | Op::Expunge(..) | Op::Create(_) | Op::Subscribe(..) => true,
             Op::Copy(..) | Op::Rename(..) | Op::Delete(_) => false,
         }
@@ -243,6 +247,13 @@ impl Book {
     /// when the engine was in the middle of a pass.
     pub fn target_did(&mut self, op: &Op, before: &[Lying], in_pass: bool) {
         match op {
+            Op::Deliver(serial, folder, _) if !serial.own => {
+                let track = self.tracks.entry(*serial).or_default();
+                *track.earlier.entry(folder.clone()).or_default() += 1;
+                let (low, high) = track.placed.entry(folder.clone()).or_default();
+                (*low, *high) = (*low + 1, *high + 1);
+                self.own_folders.insert(folder.clone());
+            }
             Op::Deliver(serial, folder, flags) => {
                 self.own.entry(folder.clone()).or_default().push((*serial, flags.clone()));
                 self.own_folders.insert(folder.clone());

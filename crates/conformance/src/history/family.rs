@@ -28,12 +28,19 @@ pub struct Family {
 }
 
 /// What the source never loses, with troubles.
-pub const ADDITIONS: Does = Does { leaves: false, in_use: false, troubles: true, events: false, faults: true };
+pub const ADDITIONS: Does =
+    Does { leaves: false, in_use: false, on_copies: false, troubles: true, events: false, faults: true };
 /// Everything but what servers do by themselves.
 pub const ALL: Does = Does { leaves: true, ..ADDITIONS };
-const IN_USE: Does = Does { in_use: true, ..ALL };
+const IN_USE: Does = in_use(ALL);
+const MEDDLED: Does = Does { on_copies: true, ..ALL };
 const EVENTS: Does = Does { events: true, ..ALL };
 const EVENTS_IN_USE: Does = Does { events: true, ..IN_USE };
+
+/// The person works on the target: on copies too.
+pub const fn in_use(does: Does) -> Does {
+    Does { in_use: true, on_copies: true, ..does }
+}
 
 fn no_gone() -> Traits {
     Traits { tells_gone: false, ..Traits::default() }
@@ -44,13 +51,14 @@ const fn family(name: &'static str, source: fn() -> Traits, target: fn() -> Trai
 }
 
 /// Every kind.
-pub const FAMILIES: [Family; 14] = [
+pub const FAMILIES: [Family; 15] = [
     family("additions", Traits::default, Traits::default, ADDITIONS),
     family("additions, no gone", no_gone, no_gone, ADDITIONS),
     family("additions, poor", Traits::poor, Traits::poor, ADDITIONS),
-    family("additions, in use", Traits::default, Traits::default, Does { in_use: true, ..ADDITIONS }),
+    family("additions, in use", Traits::default, Traits::default, in_use(ADDITIONS)),
     family("all", Traits::default, Traits::default, ALL),
     family("all, in use", Traits::default, Traits::default, IN_USE),
+    family("all, meddled with", Traits::default, Traits::default, MEDDLED),
     family("all, no gone", no_gone, no_gone, ALL),
     family("all, no gone, in use", no_gone, no_gone, IN_USE),
     family("all, from poor", Traits::poor, Traits::default, ALL),
@@ -74,7 +82,7 @@ impl Family {
     /// Plays these steps in memory. Every complaint.
     pub fn play(&self, steps: &[Step]) -> Vec<String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let stage = Stage::in_memory((self.source)(), (self.target)(), self.does.in_use);
+        let stage = Stage::in_memory((self.source)(), (self.target)(), self.does);
         let wrong = runtime.block_on(Play::begin(stage).to_the_end(steps));
         runtime.shutdown_background();
         wrong

@@ -13,8 +13,10 @@ use super::step::{Event, Fault, Op, Pass, Serial, Side, Step, Which, path};
 pub struct Does {
     /// Messages and folders of the source leave their places: they are moved, removed, renamed.
     pub leaves: bool,
-    /// The person works on copies on the target.
+    /// The target is in use.
     pub in_use: bool,
+    /// The person changes copies on the target.
+    pub on_copies: bool,
     /// Connections break, the engine is stopped, and clients act in the middle of a pass.
     pub troubles: bool,
     /// Ids are lost, backups restored, the ledger lost.
@@ -116,12 +118,17 @@ impl Maker {
         if self.chance.in_thousand(300) {
             self.own_things();
         }
+        if self.chance.in_thousand(200) {
+            for _ in 0..=self.chance.below(4) {
+                self.earlier();
+            }
+        }
         for _ in 0..4 + self.chance.below(24) {
             match self.chance.below(100) {
                 0..25 => self.pass(),
                 25..32 if self.does.events => self.event(),
                 25..75 => self.source_op(),
-                _ if self.does.in_use => self.on_copies(),
+                _ if self.does.on_copies => self.on_copies(),
                 _ => self.own_things(),
             }
         }
@@ -200,6 +207,18 @@ impl Maker {
         }
         let serial = self.new_serial(false);
         self.at_source(Op::Deliver(serial, folder, flags));
+    }
+
+    /// An earlier attempt has brought a message to the target, perhaps more than once.
+    fn earlier(&mut self) {
+        let Some((which, folder, flags)) = self.message(&self.source.clone()) else { return };
+        let other = self.flags();
+        let flags = if self.chance.in_thousand(500) { flags } else { other };
+        if !folder.is_inbox() {
+            self.at_target(Op::Create(folder.clone()));
+            self.target_folders.push(folder.clone());
+        }
+        self.at_target(Op::Deliver(which.serial, folder, flags));
     }
 
     fn create(&mut self) {
@@ -408,7 +427,7 @@ impl Maker {
                 let begin = self.steps.len();
                 for _ in 0..=self.chance.below(3) {
                     let is_at_source = self.chance.in_thousand(600);
-                    match (is_at_source, self.does.in_use) {
+                    match (is_at_source, self.does.on_copies) {
                         (true, _) => self.source_op(),
                         (false, true) => self.on_copies(),
                         (false, false) => self.own_things(),

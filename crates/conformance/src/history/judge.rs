@@ -172,6 +172,7 @@ impl Case<'_> {
         let held = self.held(serial);
         let mut wrong = Vec::new();
         let mut missing = 0;
+        let was_only_here = source.len() < 2 && track.left.values().all(|left| *left == 0);
         let paths: BTreeSet<&FolderPath> = source.keys().chain(target.keys()).chain(track.placed.keys()).collect();
         for path in paths {
             let of = |counts: &Counts| counts.get(path).copied().unwrap_or_default();
@@ -179,6 +180,9 @@ impl Case<'_> {
             let (placed_min, placed_max) = track.placed.get(path).copied().unwrap_or_default();
             missing += is.saturating_sub(there);
             let left = of(&track.left);
+            // What an earlier attempt left there is taken for the copy, unless the message ever lay elsewhere.
+            let earlier = of(&track.earlier);
+            let is_adopted = earlier > 0 && placed_max == earlier && was_only_here && track.withdrawn == 0;
             // Changed by the person, and gone from here at the source since.
             let mut more = placed_max + left.min(track.flagged);
             if self.demands.removals_held || self.book.weak || self.book.freed.contains(path) {
@@ -187,6 +191,9 @@ impl Case<'_> {
             if self.book.weak {
                 more = more.max(placed_max + left);
             }
+            if is_adopted {
+                more = earlier.saturating_sub(is);
+            }
             let numbers = format!("{serial} in {path}: {is} at the source, {there} on the target");
             if there > is + more && is > 0 {
                 wrong.push(format!("double: {numbers}, {more} more may be"));
@@ -194,6 +201,9 @@ impl Case<'_> {
                 let waits = of(&held);
                 let waits = if waits > 0 { format!(" ({waits} held)") } else { String::new() };
                 wrong.push(format!("left behind: {numbers}, {more} more may be{waits}"));
+            }
+            if is_adopted && is == 1 && there == 1 {
+                wrong.extend(self.gains(serial, path, track));
             }
             if there < placed_min {
                 wrong.push(format!("own: {numbers}, {placed_min} moved there by the person"));
@@ -206,7 +216,9 @@ impl Case<'_> {
                 wrong.extend(self.flags(serial, path, track));
             }
         }
-        if missing > track.withdrawn {
+        // Where nobody works on the target, what is gone from there is copied again.
+        let withdrawn = if self.demands.in_use { track.withdrawn } else { 0 };
+        if missing > withdrawn {
             wrong.push(format!(
                 "lost: {serial}: at the source {source:?}, on the target {target:?}, {} taken away by the person",
                 track.withdrawn
@@ -217,6 +229,18 @@ impl Case<'_> {
             wrong.push(format!("changed copy: {serial} was changed by the person on the target and is gone"));
         }
         wrong
+    }
+
+    /// A copy of an earlier attempt gains the flags of the source, whatever others it has.
+    fn gains(&self, serial: Serial, path: &FolderPath, track: &Track) -> Option<String> {
+        let flags = |view: &View| -> BTreeSet<String> {
+            let items = view.get(path).map(|shelf| shelf.items.as_slice()).unwrap_or_default();
+            let lying = items.iter().find(|lying| lying.serial == Some(serial));
+            lying.map(|lying| names(&lying.flags)).unwrap_or_default()
+        };
+        let lacks: Vec<String> = flags(self.source).difference(&flags(self.target)).cloned().collect();
+        let lacks: Vec<_> = lacks.into_iter().filter(|flag| !track.mine.contains_key(flag)).collect();
+        (!lacks.is_empty()).then(|| format!("flags: {serial} in {path} was there before, and lacks {lacks:?}"))
     }
 
     /// The flags of the copies in a folder that holds as many as the source.
@@ -600,6 +624,35 @@ mod tests {
         hand.is("");
         hand.put("INBOX", "s1", &[]);
         hand.is("left behind");
+    }
+
+    #[test]
+    fn what_was_there_before_is_neither_doubled_nor_lost() {
+        let text = "target deliver s1 INBOX +Old\ntarget deliver s2 INBOX\nsource deliver s1 INBOX +\\Seen\n\
+            source deliver s1 INBOX\nsource deliver s3 INBOX +\\Seen\ntarget deliver s3 INBOX\npass\n";
+        let mut hand = Hand::after(text);
+        hand.is("own");
+        hand.put("INBOX", "s2", &[]);
+        hand.is("");
+        hand.put("INBOX", "s1", &["Old"]);
+        hand.is("double");
+        hand.take("INBOX", "s1");
+        hand.take("INBOX", "s3");
+        hand.put("INBOX", "s3", &["Old"]);
+        hand.is("flags");
+        hand.take("INBOX", "s3");
+        hand.put("INBOX", "s3", &["Old", "\\Seen"]);
+        hand.is("");
+    }
+
+    #[test]
+    fn where_nobody_works_on_the_target_what_is_gone_from_there_comes_again() {
+        let text = "source deliver s1 INBOX\npass\ntarget expunge s1 INBOX\n";
+        let mut hand = Hand::after(text);
+        hand.demands.in_use = false;
+        hand.is("");
+        hand.take("INBOX", "s1");
+        hand.is("lost");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use movement::{Engine, Moment, Probe, RunEnd};
 
 use super::book::Book;
 use super::client::{Client, MemoryClient};
+use super::generate::Does;
 use super::judge::{Case, Demands, Ledger, judge};
 use super::step::{Event, Fault, Op, Pass, Side, Step};
 use crate::world::World;
@@ -32,13 +33,13 @@ pub struct Cast {
     clients: [Box<dyn Client>; 2],
     /// The book.
     pub book: Book,
-    in_use: bool,
+    on_copies: bool,
 }
 
 impl Cast {
-    /// A person's two clients, and two empty mailboxes.
-    pub fn new(clients: [Box<dyn Client>; 2], in_use: bool) -> Self {
-        Self { clients, book: Book::default(), in_use }
+    /// A person's two clients, and two empty mailboxes. With `on_copies` the one on the target changes copies too.
+    pub fn new(clients: [Box<dyn Client>; 2], on_copies: bool) -> Self {
+        Self { clients, book: Book::default(), on_copies }
     }
 
     /// The client of a side.
@@ -58,7 +59,7 @@ impl Cast {
                 }
                 if let Op::Flag(which, folder, ..) | Op::Move(which, folder, _) | Op::Expunge(which, folder) = op {
                     let Some(items) = self.client(side).folder(folder) else { return false };
-                    if !which.serial.own && !self.in_use {
+                    if !which.serial.own && !self.on_copies {
                         return false;
                     }
                     before = items;
@@ -165,6 +166,8 @@ pub struct Stage {
     pub clients: [Box<dyn Client>; 2],
     /// What may be demanded.
     pub demands: Demands,
+    /// The client on the target changes copies.
+    pub on_copies: bool,
     /// Passes in a row that must write nothing.
     pub quiet: usize,
     /// What clients do during a pass they do on a thread of their own, at any moment; else at exact moments.
@@ -182,7 +185,7 @@ fn in_memory(mut world: World) -> World {
 
 impl Stage {
     /// Two platforms in memory.
-    pub fn in_memory(source: Traits, target: Traits, in_use: bool) -> Self {
+    pub fn in_memory(source: Traits, target: Traits, does: Does) -> Self {
         let removals_held = !target.removes_exactly;
         let mut world = in_memory(World::with(source, target));
         world.person(PERSON);
@@ -191,20 +194,27 @@ impl Stage {
         Self {
             world,
             clients,
-            demands: Demands { in_use, removals_held, subscriptions: true },
+            demands: Demands { in_use: does.in_use, removals_held, subscriptions: true },
+            on_copies: does.on_copies,
             quiet: 2,
             at_any_moment: false,
         }
     }
 
     /// Two servers that can remove one message alone, and a person with these names on them.
-    pub fn on_servers(connectors: [Arc<dyn Connector>; 2], clients: [Box<dyn Client>; 2], names: [&str; 2]) -> Self {
+    pub fn on_servers(
+        connectors: [Arc<dyn Connector>; 2],
+        clients: [Box<dyn Client>; 2],
+        names: [&str; 2],
+        does: Does,
+    ) -> Self {
         let mut world = in_memory(World::new());
         world.connectors = Some(connectors);
         // A command that the server has begun may end after its connection did.
         world.tuning.settle = Duration::from_millis(200);
         world.person_of(names[0], names[1]);
-        Self { world, clients, demands: Demands::default(), quiet: 2, at_any_moment: false }
+        let demands = Demands { in_use: does.in_use, ..Demands::default() };
+        Self { world, clients, demands, on_copies: does.on_copies, quiet: 2, at_any_moment: false }
     }
 }
 
@@ -225,11 +235,11 @@ pub struct Play {
 impl Play {
     /// The beginning: two empty mailboxes.
     pub fn begin(stage: Stage) -> Self {
-        let Stage { mut world, clients, demands, quiet, at_any_moment } = stage;
+        let Stage { mut world, clients, demands, on_copies, quiet, at_any_moment } = stage;
         if demands.in_use {
             world.everybody_in_use();
         }
-        let cast = Arc::new(Mutex::new(Cast::new(clients, demands.in_use)));
+        let cast = Arc::new(Mutex::new(Cast::new(clients, on_copies)));
         let director = Arc::new(Director { script: Mutex::default(), cast: cast.clone() });
         world.probe = director.clone();
         let switches = [Switch::new(world.source_dial.clone()), Switch::new(world.target_dial.clone())];
@@ -311,6 +321,7 @@ impl Play {
         for (_, side, op) in script.during {
             lock(&self.cast).act(side, &op, false);
         }
+        lock(&self.cast).book.is_begun = true;
         if pass.stop.is_some_and(|at| at <= script.moments) {
             drop(engine);
             self.close().await;
