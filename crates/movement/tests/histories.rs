@@ -6,7 +6,7 @@ use conformance::history::kept::KEPT;
 use conformance::history::step::steps;
 
 /// The engine holds removals, moves and renames for a word instead of following them, so histories with any of them fail.
-const FOLLOWS: bool = false;
+const FOLLOWS: bool = true;
 
 /// Plays histories in which all is followed that the engine follows.
 fn well(name: &str, usual: u64) {

@@ -168,6 +168,8 @@ impl Track {
         self.stays = false;
         let (low, high) = self.placed.get(folder).copied().unwrap_or_default();
         let now = if lay <= low {
+            // One that lay where the person had put it may have become the copy of another at the source since.
+            self.withdrawn += u64::from(self.made > 1);
             (low.saturating_sub(1), high.saturating_sub(1))
         } else {
             self.withdrawn += 1;
@@ -197,6 +199,9 @@ pub struct Book {
     pub own_subscriptions: BTreeSet<FolderPath>,
     /// What is known of each message of the source.
     pub tracks: BTreeMap<Serial, Track>,
+    /// Folders that the source did not have any more at some time. One made anew under such a name has another UIDVALIDITY:
+    /// what the old one held waits for a word.
+    pub freed: BTreeSet<FolderPath>,
     /// Ids or the ledger were lost at some time: flags and removals may be less than followed.
     pub weak: bool,
     backup: Option<Tree>,
@@ -214,6 +219,7 @@ impl Book {
     /// The source is this now.
     fn source_is(&mut self, now: Tree) {
         let before = std::mem::replace(&mut self.source, now);
+        self.freed.extend(before.0.keys().filter(|path| !self.source.0.contains_key(path)).cloned());
         let mut serials = before.serials();
         serials.extend(self.source.serials());
         for serial in serials {

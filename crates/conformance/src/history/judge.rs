@@ -174,7 +174,7 @@ impl Case<'_> {
             let left = of(&track.left);
             // Changed by the person, and gone from here at the source since.
             let mut more = placed_max + left.min(track.flagged);
-            if self.demands.removals_held || self.book.weak {
+            if self.demands.removals_held || self.book.weak || self.book.freed.contains(path) {
                 more += of(&held);
             }
             if self.book.weak {
@@ -191,7 +191,9 @@ impl Case<'_> {
             if there < placed_min {
                 wrong.push(format!("own: {numbers}, {placed_min} moved there by the person"));
             }
-            if there == is && there > 0 {
+            // Of several that were alike one may be withdrawn and another left: then which is which can't be told.
+            let is_mixed = track.several && (track.withdrawn > 0 || left > 0 || of(&held) > 0);
+            if there == is && there > 0 && !is_mixed {
                 wrong.extend(self.flags(serial, path, track));
             }
         }
