@@ -11,6 +11,7 @@ mod bad_input;
 mod command_line;
 mod copies;
 mod database;
+mod histories;
 mod imap_suite;
 mod large;
 mod login;

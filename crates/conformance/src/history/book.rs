@@ -326,6 +326,12 @@ impl Book {
         }
     }
 
+    /// Forgets what is gone from the source: for histories without end, in which nobody touches the copies.
+    pub fn forget_gone(&mut self) {
+        let there = self.source.serials();
+        self.tracks.retain(|serial, _| there.contains(serial));
+    }
+
     /// The source was backed up.
     pub fn backed_up(&mut self) {
         self.backup = Some(self.source.clone());

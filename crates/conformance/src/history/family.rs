@@ -9,7 +9,7 @@ use super::generate::{Does, history};
 use super::play::{Play, Stage};
 use super::step::{Pass, Step};
 
-/// How often a history is played to shorten it.
+/// How often a history is played in memory to shorten it.
 const PLAYS_MAX: usize = 500;
 /// So many failures of one kind are shown.
 const FAILURES_MAX: usize = 3;
@@ -27,8 +27,10 @@ pub struct Family {
     pub does: Does,
 }
 
-const ADDITIONS: Does = Does { leaves: false, in_use: false, troubles: true, events: false, faults: true };
-const ALL: Does = Does { leaves: true, ..ADDITIONS };
+/// What the source never loses, with troubles.
+pub const ADDITIONS: Does = Does { leaves: false, in_use: false, troubles: true, events: false, faults: true };
+/// Everything but what servers do by themselves.
+pub const ALL: Does = Does { leaves: true, ..ADDITIONS };
 const IN_USE: Does = Does { in_use: true, ..ALL };
 const EVENTS: Does = Does { events: true, ..ALL };
 const EVENTS_IN_USE: Does = Does { events: true, ..IN_USE };
@@ -88,7 +90,7 @@ impl Family {
         let steps = history(seed, self.does);
         let wrong = self.play(&steps);
         (!wrong.is_empty()).then(|| {
-            let (steps, wrong) = shorten(steps, wrong, |steps| self.play(steps));
+            let (steps, wrong) = shorten(steps, wrong, PLAYS_MAX, |steps| self.play(steps));
             Failure { family: self.name.to_owned(), seed, steps, wrong }
         })
     }
@@ -134,17 +136,18 @@ fn class(wrong: &str) -> &str {
     wrong.split(':').next().unwrap_or(wrong)
 }
 
-/// Drops steps, and parts of passes, for as long as the same kind of complaint remains.
+/// Drops steps, and parts of passes, for as long as the same kind of complaint remains and it was not played too often.
 pub fn shorten(
     mut steps: Vec<Step>,
     mut wrong: Vec<String>,
+    plays_max: usize,
     play: impl Fn(&[Step]) -> Vec<String>,
 ) -> (Vec<Step>, Vec<String>) {
     let wanted = wrong.first().map(|wrong| class(wrong).to_owned()).unwrap_or_default();
     let mut plays = 0;
     let mut fails = |steps: &[Step]| {
         plays += 1;
-        let now = if plays > PLAYS_MAX { Vec::new() } else { play(steps) };
+        let now = if plays > plays_max { Vec::new() } else { play(steps) };
         now.iter().any(|wrong| class(wrong) == wanted).then_some(now)
     };
     let mut size = steps.len().div_ceil(2).max(1);
@@ -186,6 +189,15 @@ pub fn shorten(
         }
     }
     (steps, wrong)
+}
+
+/// The engine holds removals, moves and renames for a word instead of following them, so histories with any of them fail.
+const FOLLOWS: bool = false;
+
+/// Are histories with removals, moves and renames to go well? Else one of the first is to fail. `WHIMBREL_FOLLOWS=1` says
+/// that they are.
+pub fn follows() -> bool {
+    FOLLOWS || std::env::var_os("WHIMBREL_FOLLOWS").is_some_and(|value| value == "1")
 }
 
 /// How many seeds of each kind: as `WHIMBREL_SEEDS` says, else so many.

@@ -42,20 +42,35 @@ const FLAGS: [&str; 7] = ["\\Seen", "\\Flagged", "\\Answered", "\\Draft", "Work"
 
 /// A history of this seed.
 pub fn history(seed: u64, does: Does) -> Vec<Step> {
-    let mut maker = Maker {
-        chance: Chance::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed),
-        does,
-        source: Tree::default(),
-        copied: Tree::default(),
-        own: BTreeMap::new(),
-        target_folders: vec![FolderPath::inbox()],
-        next: [0, 0],
-        steps: Vec::new(),
-        backup: None,
-        is_kept: false,
-    };
+    let mut maker = Maker::new(seed, does);
     maker.make();
     maker.steps
+}
+
+/// What a client does at the source without end.
+pub struct Endless {
+    maker: Maker,
+}
+
+impl Endless {
+    /// From a seed; the mailbox stays at about so many messages.
+    pub fn new(seed: u64, does: Does, messages: usize) -> Self {
+        Self { maker: Maker { messages_max: messages, ..Maker::new(seed, does) } }
+    }
+
+    /// What is done next to a source that is this now.
+    pub fn next(&mut self, source: &Tree) -> Op {
+        loop {
+            while let Some(step) = self.maker.steps.pop() {
+                if let Step::Client(Side::Source, op) = step {
+                    return op;
+                }
+            }
+            self.maker.source.clone_from(source);
+            self.maker.source_op();
+            self.maker.steps.reverse();
+        }
+    }
 }
 
 struct Maker {
@@ -70,9 +85,27 @@ struct Maker {
     steps: Vec<Step>,
     backup: Option<Tree>,
     is_kept: bool,
+    /// With more messages than this at the source, one goes for each that would come.
+    messages_max: usize,
 }
 
 impl Maker {
+    fn new(seed: u64, does: Does) -> Self {
+        Self {
+            chance: Chance::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed),
+            does,
+            source: Tree::default(),
+            copied: Tree::default(),
+            own: BTreeMap::new(),
+            target_folders: vec![FolderPath::inbox()],
+            next: [0, 0],
+            steps: Vec::new(),
+            backup: None,
+            is_kept: false,
+            messages_max: usize::MAX,
+        }
+    }
+
     fn make(&mut self) {
         for _ in 0..self.chance.below(4) {
             self.create();
@@ -152,6 +185,9 @@ impl Maker {
     }
 
     fn deliver(&mut self) {
+        if self.source.0.values().map(|folder| folder.items.len()).sum::<usize>() > self.messages_max {
+            return if self.does.leaves { self.expunge() } else { self.flag_one() };
+        }
         let folder = self.folder();
         let flags = self.flags();
         // A twin of one that is, or was, there.
@@ -176,13 +212,9 @@ impl Maker {
         let limit = if self.does.leaves { 100 } else { 60 };
         match self.chance.below(limit) {
             0..22 => self.deliver(),
-            22..45 => {
-                if let Some((which, folder, now)) = self.message(&self.source.clone()) {
-                    let (add, take) = self.change_of_flags(&now);
-                    self.at_source(Op::Flag(which, folder, add, take));
-                }
-            }
+            22..45 => self.flag_one(),
             45..50 => self.create(),
+            50..55 if self.messages_max < usize::MAX => self.deliver(),
             50..55 => {
                 if let Some((which, from, _)) = self.message(&self.source.clone()) {
                     let to = self.folder();
@@ -211,13 +243,22 @@ impl Maker {
                     }
                 }
             }
-            74..86 => {
-                if let Some((which, folder, _)) = self.message(&self.source.clone()) {
-                    self.at_source(Op::Expunge(which, folder));
-                }
-            }
+            74..86 => self.expunge(),
             86..93 => self.rename(),
             _ => self.delete(),
+        }
+    }
+
+    fn flag_one(&mut self) {
+        if let Some((which, folder, now)) = self.message(&self.source.clone()) {
+            let (add, take) = self.change_of_flags(&now);
+            self.at_source(Op::Flag(which, folder, add, take));
+        }
+    }
+
+    fn expunge(&mut self) {
+        if let Some((which, folder, _)) = self.message(&self.source.clone()) {
+            self.at_source(Op::Expunge(which, folder));
         }
     }
 
@@ -354,7 +395,7 @@ impl Maker {
                 let most = *chance.pick(&[6, 25, 90]);
                 1 + chance.below(most)
             };
-            if self.chance.in_thousand(200) {
+            if self.chance.in_thousand(300) {
                 pass.stop = Some(some(&mut self.chance));
             }
             if self.does.faults && self.chance.in_thousand(200) {
@@ -362,7 +403,7 @@ impl Maker {
                 let at = some(&mut self.chance);
                 pass.fault = Some(Fault { side, at, for_good: self.chance.in_thousand(400) });
             }
-            if self.chance.in_thousand(250) {
+            if self.chance.in_thousand(350) {
                 // What clients would do now, they do in the middle of it.
                 let begin = self.steps.len();
                 for _ in 0..=self.chance.below(3) {

@@ -53,6 +53,7 @@ pub fn judge(case: &Case<'_>) -> Vec<String> {
     wrong.extend(case.own_items());
     let mut serials: BTreeSet<Serial> = case.book.source.serials();
     serials.extend(case.book.tracks.keys());
+    serials.extend(lying(case.target).filter_map(|(_, lying)| lying.serial).filter(|serial| !serial.own));
     for serial in serials {
         wrong.extend(case.copies(serial));
     }
@@ -86,6 +87,12 @@ impl Case<'_> {
         let paths: BTreeSet<&FolderPath> = self.source.keys().chain(self.book.source.0.keys()).collect();
         for path in paths {
             let (Some(is), Some(was)) = (self.source.get(path), self.book.source.0.get(path)) else {
+                let is_above = |below: &FolderPath| below.names().starts_with(path.names());
+                // Some servers make a folder above one that is made.
+                let is_empty = self.source.get(path).is_some_and(|shelf| shelf.items.is_empty());
+                if is_empty && self.book.source.0.keys().any(is_above) {
+                    continue;
+                }
                 let what = if self.source.contains_key(path) { "came" } else { "is gone" };
                 wrong.push(format!("source changed: the folder {path} {what}"));
                 continue;
@@ -191,9 +198,11 @@ impl Case<'_> {
             if there < placed_min {
                 wrong.push(format!("own: {numbers}, {placed_min} moved there by the person"));
             }
-            // Of several that were alike one may be withdrawn and another left: then which is which can't be told.
-            let is_mixed = track.several && (track.withdrawn > 0 || left > 0 || of(&held) > 0);
-            if there == is && there > 0 && !is_mixed {
+            // Of several that were alike one may be withdrawn, or kept for what the person changed of it: then which is which
+            // can't be told.
+            let is_mixed = track.several && (track.withdrawn > 0 || left.min(track.flagged) > 0 || of(&held) > 0);
+            // One that the person put there has the flags it came with.
+            if there == is && there > 0 && placed_max == 0 && !is_mixed {
                 wrong.extend(self.flags(serial, path, track));
             }
         }
@@ -219,8 +228,8 @@ impl Case<'_> {
         let (mut source, mut target) = (flags(self.source), flags(self.target));
         let all: BTreeSet<String> = source.iter().chain(&target).flatten().chain(track.mine.keys()).cloned().collect();
         // The copy may be another than the one that the person knew.
-        let is_other = track.several || track.withdrawn > 0 || track.placed.values().any(|(_, high)| *high > 0);
-        let is_weak = self.book.weak || track.placed.values().any(|(_, high)| *high > 0);
+        let is_other = track.several || track.withdrawn > 0;
+        let is_weak = self.book.weak;
         let mut wrong = Vec::new();
         let said = |what: &str, source: &[_], target: &[_]| {
             format!("flags: {serial} in {path}: {what}; at the source {source:?}, on the target {target:?}")
@@ -440,6 +449,13 @@ mod tests {
             hand.put(folder, serial, &["\\Seen"]);
             hand.is("double");
         }
+    }
+
+    #[test]
+    fn a_message_that_never_was_at_the_source_is_found() {
+        let mut hand = Hand::after(SOME);
+        hand.put("INBOX", "s9", &[]);
+        hand.is("left behind");
     }
 
     #[test]

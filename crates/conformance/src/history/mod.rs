@@ -3,7 +3,7 @@
 //!
 //! * [`step`]: what happens, and how it is written.
 //! * [`generate`]: a history from a seed.
-//! * [`client`]: the person's client, in memory and on a real server.
+//! * [`client`], [`imap`]: the person's client, in memory and on a real server.
 //! * [`book`]: what is known of what the person did; [`mod@judge`]: what that demands of the end.
 //! * [`play`]: plays a history with the engine; [`family`]: kinds of histories, many seeds of each, and the shortest
 //!   history that still fails; [`kept`]: histories that once failed.
@@ -12,6 +12,7 @@ pub mod book;
 pub mod client;
 pub mod family;
 pub mod generate;
+pub mod imap;
 
 pub mod judge;
 pub mod kept;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use connector::memory::{Dial, FaultyDial, Traits, Wire};
-use connector::{Effect, Error};
+use connector::{Connector, Effect, Error};
 use model::{Cause, FolderPath, Phase, Scope};
 use movement::{Engine, Moment, Probe, RunEnd};
 
@@ -36,6 +36,11 @@ pub struct Cast {
 }
 
 impl Cast {
+    /// A person's two clients, and two empty mailboxes.
+    pub fn new(clients: [Box<dyn Client>; 2], in_use: bool) -> Self {
+        Self { clients, book: Book::default(), in_use }
+    }
+
     /// The client of a side.
     pub fn client(&mut self, side: Side) -> &mut dyn Client {
         self.clients[side as usize].as_mut()
@@ -162,22 +167,44 @@ pub struct Stage {
     pub demands: Demands,
     /// Passes in a row that must write nothing.
     pub quiet: usize,
+    /// What clients do during a pass they do on a thread of their own, at any moment; else at exact moments.
+    pub at_any_moment: bool,
+}
+
+/// The ledger is written for good again and again: in memory that costs nothing.
+fn in_memory(mut world: World) -> World {
+    if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {
+        world.url = format!("sqlite:{}/whimbrel.db", folder.path().display());
+        world.folder = folder;
+    }
+    world
 }
 
 impl Stage {
     /// Two platforms in memory.
     pub fn in_memory(source: Traits, target: Traits, in_use: bool) -> Self {
         let removals_held = !target.removes_exactly;
-        let mut world = World::with(source, target);
-        // The ledger is written for good again and again: in memory that costs nothing.
-        if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {
-            world.url = format!("sqlite:{}/whimbrel.db", folder.path().display());
-            world.folder = folder;
-        }
+        let mut world = in_memory(World::with(source, target));
         world.person(PERSON);
         let client = |platform| Box::new(MemoryClient::new(platform, PERSON)) as Box<dyn Client>;
         let clients = [client(&world.source), client(&world.target)];
-        Self { world, clients, demands: Demands { in_use, removals_held, subscriptions: true }, quiet: 2 }
+        Self {
+            world,
+            clients,
+            demands: Demands { in_use, removals_held, subscriptions: true },
+            quiet: 2,
+            at_any_moment: false,
+        }
+    }
+
+    /// Two servers that can remove one message alone, and a person with these names on them.
+    pub fn on_servers(connectors: [Arc<dyn Connector>; 2], clients: [Box<dyn Client>; 2], names: [&str; 2]) -> Self {
+        let mut world = in_memory(World::new());
+        world.connectors = Some(connectors);
+        // A command that the server has begun may end after its connection did.
+        world.tuning.settle = Duration::from_millis(200);
+        world.person_of(names[0], names[1]);
+        Self { world, clients, demands: Demands::default(), quiet: 2, at_any_moment: false }
     }
 }
 
@@ -191,24 +218,24 @@ pub struct Play {
     engine: Option<(Engine, Vec<i64>)>,
     demands: Demands,
     quiet: usize,
+    at_any_moment: bool,
     ledger: Option<Vec<u8>>,
 }
 
 impl Play {
     /// The beginning: two empty mailboxes.
     pub fn begin(stage: Stage) -> Self {
-        let Stage { mut world, clients, demands, quiet } = stage;
+        let Stage { mut world, clients, demands, quiet, at_any_moment } = stage;
         if demands.in_use {
-            world.in_use(PERSON);
+            world.everybody_in_use();
         }
-        let cast = Cast { clients, book: Book::default(), in_use: demands.in_use };
-        let cast = Arc::new(Mutex::new(cast));
+        let cast = Arc::new(Mutex::new(Cast::new(clients, demands.in_use)));
         let director = Arc::new(Director { script: Mutex::default(), cast: cast.clone() });
         world.probe = director.clone();
         let switches = [Switch::new(world.source_dial.clone()), Switch::new(world.target_dial.clone())];
         world.source_dial = switches[0].clone();
         world.target_dial = switches[1].clone();
-        Self { world, cast, director, switches, engine: None, demands, quiet, ledger: None }
+        Self { world, cast, director, switches, engine: None, demands, quiet, at_any_moment, ledger: None }
     }
 
     /// Plays the steps to the end. Every complaint of the judge.
@@ -256,13 +283,26 @@ impl Play {
         let mut during = pass.during.clone();
         during.sort_by_key(|(at, ..)| *at);
         let is_quiet = pass.fault.is_none() && pass.stop.is_none() && during.is_empty();
+        let on_a_thread = if self.at_any_moment { std::mem::take(&mut during) } else { Vec::new() };
         *lock(&self.director.script) = Script { moments: 0, stop: pass.stop, during: during.into() };
         for (switch, side) in self.switches.iter().zip([Side::Source, Side::Target]) {
             switch.set(pass.fault.filter(|fault| fault.side == side));
         }
         let (engine, mailboxes) = self.engine().await;
-        let end =
-            tokio::time::timeout(PATIENCE, engine.run(&mailboxes)).await.map_err(|_| "hangs: a pass".to_owned())?;
+        let cast = self.cast.clone();
+        let others = (!on_a_thread.is_empty()).then(|| {
+            tokio::task::spawn_blocking(move || {
+                for (at, side, op) in on_a_thread {
+                    std::thread::sleep(Duration::from_millis(at));
+                    lock(&cast).act(side, &op, true);
+                }
+            })
+        });
+        let end = tokio::time::timeout(PATIENCE, engine.run(&mailboxes)).await;
+        if let Some(others) = others {
+            others.await.map_err(|error| format!("failed: a client: {error}"))?;
+        }
+        let end = end.map_err(|_| "hangs: a pass".to_owned())?;
         let script = std::mem::take(&mut *lock(&self.director.script));
         for switch in &self.switches {
             switch.set(None);
