@@ -127,6 +127,8 @@ pub struct Track {
     pub made: u64,
     /// At some time there were several at once: which copy is of which can't be told.
     pub several: bool,
+    /// Folders of the source in which it ever lay.
+    pub lay_in: BTreeSet<FolderPath>,
     /// How many have left this folder of the source.
     pub left: BTreeMap<FolderPath, u64>,
     /// Flags ever taken at the source.
@@ -149,6 +151,8 @@ pub struct Track {
     pub placed: BTreeMap<FolderPath, (u64, u64)>,
     /// Copies that were in this folder of the target before anything was copied: an earlier attempt's.
     pub earlier: BTreeMap<FolderPath, u64>,
+    /// Each of them had its message in this folder of the source when the first pass began: none is left over.
+    pub is_taken_up: bool,
     /// The one copy was changed by the person, and visibly: it stays whatever becomes of the message.
     pub stays: bool,
 }
@@ -170,8 +174,8 @@ impl Track {
         self.stays = false;
         let (low, high) = self.placed.get(folder).copied().unwrap_or_default();
         let now = if lay <= low {
-            // One that lay where the person had put it may have become the copy of another at the source since.
-            self.withdrawn += u64::from(self.made > 1);
+            // One that lay where the person had put it may have become the copy of what the source has in that folder.
+            self.withdrawn += u64::from(self.lay_in.contains(folder));
             (low.saturating_sub(1), high.saturating_sub(1))
         } else {
             self.withdrawn += 1;
@@ -327,6 +331,20 @@ impl Book {
         }
     }
 
+    /// The engine is about to make a pass.
+    pub fn begin_pass(&mut self) {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return;
+        }
+        for (serial, track) in &mut self.tracks {
+            let there = self.source.instances(*serial);
+            let enough = |(folder, earlier): (&FolderPath, &u64)| {
+                there.iter().filter(|(path, _)| *path == folder).count() as u64 >= *earlier
+            };
+            track.is_taken_up = track.earlier.iter().all(enough);
+        }
+    }
+
     /// A pass, that nothing came in the way of and in which nobody else did anything, said that all is in step.
     pub fn settle(&mut self) {
         let there = self.source.serials();
@@ -367,6 +385,7 @@ fn compare(track: &mut Track, was: &Instances<'_>, is: &Instances<'_>) {
         let left = in_folder(was, folder).saturating_sub(in_folder(is, folder));
         *track.left.entry(folder.clone()).or_default() += left;
     }
+    track.lay_in.extend(is.iter().map(|(folder, _)| (*folder).clone()));
     track.made += (is.len() as u64).saturating_sub(was.len() as u64);
     track.several |= is.len() > 1 || track.made > 1;
     let count = |list: &Instances<'_>| {

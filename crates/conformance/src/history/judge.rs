@@ -182,7 +182,8 @@ impl Case<'_> {
             let left = of(&track.left);
             // What an earlier attempt left there is taken for the copy, unless the message ever lay elsewhere.
             let earlier = of(&track.earlier);
-            let is_adopted = earlier > 0 && placed_max == earlier && was_only_here && track.withdrawn == 0;
+            let is_adopted = earlier > 0 && track.is_taken_up && placed_max == earlier && was_only_here;
+            let is_adopted = is_adopted && track.withdrawn == 0;
             // Changed by the person, and gone from here at the source since.
             let mut more = placed_max + left.min(track.flagged);
             if self.demands.removals_held || self.book.weak || self.book.freed.contains(path) {
@@ -294,9 +295,11 @@ impl Case<'_> {
                 continue;
             };
             let own = &self.book.own_subscriptions;
-            let is_own = self.book.made_folders.contains(path);
+            // The subscription of a folder of the person's own, or of one that is left over, may be the person's.
+            let may_be_told =
+                !self.book.weak && !self.book.made_folders.contains(path) && !self.book.freed.contains(path);
             let differs = there.subscribed != shelf.subscribed
-                && (shelf.subscribed || (self.demands.subscriptions && !is_own && !self.book.weak));
+                && (shelf.subscribed || (self.demands.subscriptions && may_be_told));
             if differs && !own.contains(path) {
                 let (source, target) = (shelf.subscribed, there.subscribed);
                 wrong
@@ -372,6 +375,7 @@ mod tests {
                         book.target_did(&op, &before, false);
                     }
                     _ => {
+                        book.begin_pass();
                         book.settle();
                         target = on_both(&book);
                     }
@@ -630,6 +634,7 @@ mod tests {
     fn what_was_there_before_is_neither_doubled_nor_lost() {
         let text = "target deliver s1 INBOX +Old\ntarget deliver s2 INBOX\nsource deliver s1 INBOX +\\Seen\n\
             source deliver s1 INBOX\nsource deliver s3 INBOX +\\Seen\ntarget deliver s3 INBOX\npass\n";
+        // Of the second there is one more than at the source: it stays what it was.
         let mut hand = Hand::after(text);
         hand.is("own");
         hand.put("INBOX", "s2", &[]);

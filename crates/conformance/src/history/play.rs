@@ -299,6 +299,7 @@ impl Play {
             switch.set(pass.fault.filter(|fault| fault.side == side));
         }
         let (engine, mailboxes) = self.engine().await;
+        lock(&self.cast).book.begin_pass();
         let cast = self.cast.clone();
         let others = (!on_a_thread.is_empty()).then(|| {
             tokio::task::spawn_blocking(move || {
@@ -321,7 +322,6 @@ impl Play {
         for (_, side, op) in script.during {
             lock(&self.cast).act(side, &op, false);
         }
-        lock(&self.cast).book.is_begun = true;
         if pass.stop.is_some_and(|at| at <= script.moments) {
             drop(engine);
             self.close().await;
