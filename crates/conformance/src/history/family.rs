@@ -88,11 +88,6 @@ impl Family {
         wrong
     }
 
-    /// Plays a seed. Every complaint.
-    pub fn fails(&self, seed: u64) -> Vec<String> {
-        self.play(&history(seed, self.does))
-    }
-
     /// Plays a seed. None when all is well, else the shortest history that fails likewise, and what is wrong with it.
     pub fn seed(&self, seed: u64) -> Option<Failure> {
         let steps = history(seed, self.does);
@@ -197,15 +192,6 @@ pub fn shorten(
         }
     }
     (steps, wrong)
-}
-
-/// The engine holds removals, moves and renames for a word instead of following them, so histories with any of them fail.
-const FOLLOWS: bool = false;
-
-/// Are histories with removals, moves and renames to go well? Else one of the first is to fail. `WHIMBREL_FOLLOWS=1` says
-/// that they are.
-pub fn follows() -> bool {
-    FOLLOWS || std::env::var_os("WHIMBREL_FOLLOWS").is_some_and(|value| value == "1")
 }
 
 /// How many seeds of each kind: as `WHIMBREL_SEEDS` says, else so many.

@@ -314,7 +314,7 @@ impl FromStr for Step {
         let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
         Ok(match first {
             "source" | "target" => Self::Client(first.parse()?, rest.parse()?),
-            "pass" => Self::Pass(pass(rest)?),
+            "pass" => Self::Pass(pass(&text["pass".len()..])?),
             "renumber" => {
                 let (side, folder) = rest.split_once(' ').ok_or_else(|| format!("{text:?} names no folder"))?;
                 Self::Event(Event::Renumber(side.parse()?, path(folder)))
@@ -361,6 +361,7 @@ mod tests {
             "pass stop 14",
             "pass stop 14 break-for-good target 7 ; at 5 source expunge s3 INBOX ; at 6 target flag s4 INBOX +Mine",
             "pass break source 3",
+            "pass ; at 5 source delete Work",
             "renumber source INBOX",
             "back-up",
             "restore",
