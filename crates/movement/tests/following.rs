@@ -509,8 +509,8 @@ async fn a_dry_run_says_what_is_gone_and_changes_nothing() {
     engine.dry_run = true;
     let (effects, removals_before) = (world.target.effects(), removals(&world).await);
     let end = engine.run(&mailboxes).await;
-    let would = &end.outcomes[0].report.would;
-    let of = |folder: &str| would.iter().find(|would| would.folder == folder).unwrap().clone();
+    let said = &end.outcomes[0].report.would;
+    let of = |folder: &str| said.iter().find(|said| said.folder == folder).unwrap().clone();
     assert_eq!((of("INBOX").gone, of("New").copy), (2, 1));
     assert_eq!((world.target.effects(), removals(&world).await), (effects, removals_before));
     world.sync_well().await;
