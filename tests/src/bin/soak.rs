@@ -88,7 +88,9 @@ async fn main() -> ExitCode {
     if samples.descriptors_grow() {
         wrong.push("descriptors grow".to_owned());
     }
-    wrong.iter().for_each(|wrong| println!("WRONG   {wrong}"));
+    for wrong in &wrong {
+        println!("WRONG   {wrong}");
+    }
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
