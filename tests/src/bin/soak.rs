@@ -31,6 +31,9 @@ use journeys::{histories::Pair, soak::Samples};
 const USAGE: &str = "Usage: soak [--minutes 60] [--rate 5] [--messages 200] [--additions]\n";
 /// Memory and descriptors are looked at this often, between two passes.
 const SAMPLE: Duration = Duration::from_secs(10);
+/// After so many passes somebody says of all removals that wait that they may be made: else they, and what is known of them,
+/// would become ever more.
+const WORD_EVERY: u64 = 50;
 /// Between two passes.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Once changes have stopped, so many passes until the mailbox has to be in step: one that reads everything, and one more
@@ -149,6 +152,9 @@ async fn pass_until(play: &mut Play, changes: &Changes, time: Duration) -> (Samp
     while began.elapsed() < time {
         let end = play.pass(&Pass::default()).await;
         passes.all += 1;
+        if passes.all % WORD_EVERY == 0 {
+            play.approve_removals().await;
+        }
         let is_well = end.is_ok_and(|end| end.outcomes.iter().all(|outcome| outcome.failure.is_none()));
         passes.broke_off += u64::from(!is_well);
         if samples.last().is_none_or(|last| last.at + SAMPLE <= began.elapsed()) {

@@ -288,6 +288,16 @@ impl Play {
         }
     }
 
+    /// Somebody says of all removals that wait that they may be made.
+    pub async fn approve_removals(&mut self) {
+        let (engine, mailboxes) = self.engine().await;
+        for mailbox in mailboxes {
+            let held = engine.store.held_removals(engine.key, mailbox).await.unwrap_or_default();
+            let items: Vec<_> = held.into_iter().map(|held| (held.folder, held.source_id)).collect();
+            let _ = engine.store.answer_removals(engine.key, &items, true).await;
+        }
+    }
+
     /// A pass of the engine, as the step says.
     pub async fn pass(&mut self, pass: &Pass) -> Result<RunEnd, String> {
         let mut during = pass.during.clone();
