@@ -6,6 +6,7 @@
 pub mod histories;
 pub mod judge;
 pub mod mail;
+pub mod pair;
 pub mod project;
 pub mod soak;
 pub mod stopped;

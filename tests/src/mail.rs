@@ -168,6 +168,15 @@ pub fn spread(messages: Vec<Vec<u8>>) -> Vec<Folder> {
     folders
 }
 
+/// A message that can be told from others by its number, which its body holds; [`crate::store::Store::uids`] reads it.
+pub fn numbered(number: usize) -> Message {
+    let text = format!(
+        "Message-ID: <{number}@example.test>\r\nFrom: a@example.test\r\nDate: Tue, 1 Jul 2003 10:52:37 +0200\r\n\
+         Subject: of a number\r\n\r\nbody number {number};\r\n"
+    );
+    Message { bytes: text.into_bytes(), flags: Vec::new(), received: 1_000_000_000 + 60 * number as i64 }
+}
+
 /// How many messages [`small`] makes.
 pub const SMALL: u64 = 6;
 

@@ -9,7 +9,8 @@ use std::{
 };
 
 use conformance::{
-    servers::{Cyrus, Dovecot, DovecotBuilder, Format},
+    imap_server::{ImapServer, ImapServerBuilder},
+    servers::{Cyrus, CyrusBuilder, Dovecot, DovecotBuilder, Format},
     talk::Talk,
 };
 use tempfile::TempDir;
@@ -33,6 +34,8 @@ pub enum Store {
     Cyrus(Cyrus),
     /// Maildirs.
     Maildir(TempDir),
+    /// The IMAP server in memory.
+    Memory(ImapServer),
 }
 
 impl Store {
@@ -49,9 +52,20 @@ impl Store {
 
     /// A Cyrus with these people and a migrator.
     pub fn cyrus(people: &[&str]) -> Option<Self> {
+        Self::cyrus_with(Cyrus::builder(), people)
+    }
+
+    /// The same, made by this builder.
+    pub fn cyrus_with(builder: CyrusBuilder, people: &[&str]) -> Option<Self> {
         let names: Vec<String> = people.iter().map(|name| address(name)).collect();
-        let builder = Cyrus::builder().users(names.iter().map(|name| (name.as_str(), PASSWORD)));
+        let builder = builder.users(names.iter().map(|name| (name.as_str(), PASSWORD)));
         builder.admin(&address(MIGRATOR), PASSWORD).start().map(Self::Cyrus)
+    }
+
+    /// An IMAP server in memory with these people and a migrator, made by this builder.
+    pub fn memory(builder: ImapServerBuilder, people: &[&str]) -> Self {
+        let builder = people.iter().fold(builder, |builder, name| builder.user(name, PASSWORD));
+        Self::Memory(builder.admin(MIGRATOR, PASSWORD).start())
     }
 
     /// A folder of maildirs.
@@ -72,6 +86,7 @@ impl Store {
         match self {
             Self::Dovecot(dovecot) => dovecot.port(),
             Self::Cyrus(cyrus) => cyrus.port(),
+            Self::Memory(server) => server.port(),
             Self::Maildir(_) => panic!("files have no port"),
         }
     }
@@ -115,6 +130,22 @@ impl Store {
             }
             _ => fill(&mut self.talk(person), mailbox),
         }
+    }
+
+    /// The messages of [`crate::mail::numbered`] in a folder, by its name on the wire: the number and the UID of each, in
+    /// the order of UIDs. Of a folder that is not there, none.
+    pub fn uids(&self, person: &str, folder: &str) -> Vec<(usize, u32)> {
+        let mut talk = self.talk(person);
+        if !talk.command(&format!("EXAMINE \"{folder}\"")).is_ok() {
+            return Vec::new();
+        }
+        let answer = talk.ok("UID FETCH 1:* (UID BODY.PEEK[TEXT])");
+        let after = |line: &str, word: &str| {
+            let (_, rest) = line.split_once(word)?;
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok()
+        };
+        let pair = |line: &str| Some((after(line, "body number ")? as usize, after(line, "UID ")?));
+        answer.of("FETCH").filter_map(pair).collect()
     }
 
     /// All that a reader of the mailbox must leave as it is, and a second run too: of each folder its UIDVALIDITY, UIDNEXT

@@ -139,6 +139,8 @@ struct Shared {
     down: Mutex<Shape>,
     follows_imap: bool,
     traps: Mutex<Vec<(Trap, Option<Deed>)>>,
+    /// The names of the commands that have begun.
+    commands: Mutex<Vec<String>>,
     /// The next connection that passes more than this many bytes this way is cut after them.
     cut_after: Mutex<Option<(Direction, u64)>>,
     refuses: Mutex<bool>,
@@ -172,8 +174,9 @@ impl Shared {
         (allowed.unwrap_or(bytes), allowed.is_some())
     }
 
-    /// The trap that a command walks into, if any, disarmed.
-    fn trap_for(&self, verb: &str, line: &str) -> Option<(Point, Deed)> {
+    /// Notes a command that begins. Gives the trap that it walks into, if any, disarmed.
+    fn begins(&self, verb: &str, line: &str) -> Option<(Point, Deed)> {
+        lock(&self.commands).push(verb.to_owned());
         let mut traps = lock(&self.traps);
         // Every trap counts every command that it is for.
         let met: Vec<usize> = (0..traps.len()).filter(|i| traps[*i].0.meets(verb, line)).collect();
@@ -235,6 +238,7 @@ impl ProxyBuilder {
             down: Mutex::new(self.down),
             follows_imap: self.follows_imap,
             traps: Mutex::new(Vec::new()),
+            commands: Mutex::new(Vec::new()),
             cut_after: Mutex::new(None),
             refuses: Mutex::new(false),
             orders: watch::Sender::new(Orders::default()),
@@ -312,6 +316,13 @@ impl Proxy {
     pub fn set(&self, trap: Trap, deed: impl FnOnce() -> After + Send + 'static) {
         assert!(self.shared.follows_imap, "built with .imap()");
         lock(&self.shared.traps).push((trap, Some(Box::new(deed))));
+    }
+
+    /// The names of all commands so far, in the order in which they began: `NOOP`, `UID STORE`. What is said in place of a
+    /// command, as in the course of a login, is among them without a name. Of an encrypted or compressed connection nothing
+    /// is known.
+    pub fn commands(&self) -> Vec<String> {
+        lock(&self.shared.commands).clone()
     }
 
     /// How many traps still wait.

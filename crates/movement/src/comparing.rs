@@ -1,6 +1,7 @@
-//! Two folders compared as multisets of what their items are: read in full, kept small, paired in three rounds.
+//! Two folders compared as multisets of what their items are: read in full, kept small, paired in three rounds. What is left
+//! on both sides may be one item with other bytes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use connector::{Event, Holds, ReadFolder, Source};
 use model::{Cause, Digest, Findings, Flags, FolderPath, FolderState, ItemId};
@@ -14,6 +15,8 @@ pub(crate) struct Entry {
     pub(crate) id: ItemId,
     pub(crate) exact: Digest,
     pub(crate) hint: Option<u64>,
+    /// The beginning of its digest without what known tools add.
+    pub(crate) stripped: u64,
     /// Why the target can't hold it, if so.
     pub(crate) barred: Option<Cause>,
     pub(crate) received: Option<i64>,
@@ -93,6 +96,47 @@ impl Compared {
     }
 }
 
+/// Pairs what is missing with what is left on the target: one item, whose bytes somebody changed there. First those that
+/// differ in what known tools add, then those with one Message-ID (or From and Date), both of one date; then those that lost
+/// their date, too. Gives the pairs, and what is left of both.
+pub(crate) fn rewritten(missing: Vec<Entry>, left: Vec<&Entry>) -> (Vec<(Entry, &Entry)>, Vec<Entry>, Vec<&Entry>) {
+    type Key = (u64, Option<Option<i64>>);
+    let rounds: [fn(&Entry) -> Option<Key>; 3] = [
+        |entry| Some((entry.stripped, Some(entry.received))),
+        |entry| Some((entry.hint?, Some(entry.received))),
+        |entry| Some((entry.stripped, None)),
+    ];
+    let (mut missing, mut left, mut pairs) = (missing, left, Vec::new());
+    for key in rounds {
+        let mut by_key: HashMap<Key, VecDeque<usize>> = HashMap::new();
+        for (place, entry) in missing.iter().enumerate() {
+            if let Some(key) = key(entry) {
+                by_key.entry(key).or_default().push_back(place);
+            }
+        }
+        let mut taken: HashMap<usize, &Entry> = HashMap::new();
+        left.retain(|entry| {
+            let place = key(entry).and_then(|key| by_key.get_mut(&key)?.pop_front());
+            place.map(|place| taken.insert(place, entry)).is_none()
+        });
+        let mut kept = Vec::new();
+        for (place, entry) in missing.into_iter().enumerate() {
+            match taken.get(&place) {
+                Some(target) => pairs.push((entry, *target)),
+                None => kept.push(entry),
+            }
+        }
+        missing = kept;
+    }
+    (pairs, missing, left)
+}
+
+fn beginning(digest: Digest) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest.as_bytes()[..8]);
+    u64::from_be_bytes(bytes)
+}
+
 /// How two items that are the same item differ, if they do.
 pub(crate) fn difference(source: &Entry, target: &Entry) -> Option<Kind> {
     if source.exact != target.exact {
@@ -170,6 +214,7 @@ fn entry(item: connector::Item, found: &Findings, barred: Option<Cause>) -> Entr
         id: item.id,
         exact: found.exact,
         hint: found.hint,
+        stripped: beginning(found.stripped),
         barred,
         received: item.received.map(|at| at.unix_seconds),
         flags: item.flags,
@@ -185,6 +230,7 @@ mod tests {
             id: ItemId::from_u32(place as u32 + 1),
             exact: Digest::of(bytes.as_bytes()),
             hint: None,
+            stripped: beginning(Digest::of(bytes.trim_start_matches('+').as_bytes())),
             barred: None,
             received: Some(*received),
             flags: Flags::of([*flag]),
@@ -202,6 +248,19 @@ mod tests {
         assert_eq!(compared.changed, [(0, 2, Kind::ChangedFlags), (2, 0, Kind::ChangedDate)]);
         assert_eq!((compared.missing, compared.left), (vec![4], vec![4, 5]));
         assert_eq!(compared.doubled, HashSet::from([Digest::of(b"b")]));
+    }
+
+    #[test]
+    fn what_a_tool_changed_is_paired_with_what_it_was() {
+        let here = items(&[("a", 1, ""), ("a", 2, ""), ("b", 3, ""), ("c", 4, "")]);
+        let there = items(&[("+a", 2, ""), ("+a", 9, ""), ("+b", 3, ""), ("+d", 4, "")]);
+        let (pairs, missing, left) = rewritten(here, there.iter().collect());
+        let ids: Vec<String> = pairs.iter().map(|(source, target)| format!("{}={}", source.id, target.id)).collect();
+        assert_eq!(ids, ["2=1", "3=3", "1=2"]);
+        assert_eq!((missing[0].received, left[0].received), (Some(4), Some(4)));
+        let many = items(&vec![("+a", 1, ""); 100_000]);
+        let (pairs, ..) = rewritten(items(&vec![("a", 1, ""); 100_000]), many.iter().collect());
+        assert_eq!(pairs.len(), 100_000);
     }
 
     #[test]

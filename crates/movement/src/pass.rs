@@ -523,7 +523,7 @@ impl Pass<'_> {
                 self.passed(index, item.then);
             }
             Intent::Nothing | Intent::Own | Intent::Hold(_) | Intent::Withdraw | Intent::Remove | Intent::Forget => {
-                self.passed(index, item.then)
+                self.passed(index, item.then);
             }
         }
         Ok(())

@@ -31,7 +31,7 @@ struct Found {
     removals: Vec<(i64, ItemId, ItemId)>,
     /// How the target folder stands; none: it is not there.
     state: Option<FolderState>,
-    /// Its ids are others than those that were known.
+    /// Its ids are others than those that were known, or may be.
     is_renumbered: bool,
 }
 
@@ -104,8 +104,9 @@ impl Pass<'_> {
         let Some(state) = state else {
             return Ok(Some(Found { vanished: self.all_there(&row).await?, ..Found::default() }));
         };
-        if state.validity != recorded.validity {
-            return Ok(Some(self.find_again(index, state).await?));
+        let is_restored = stands_lower(recorded, &state) && self.ids_are_numbers(&path, state.validity).await?;
+        if state.validity != recorded.validity || is_restored {
+            return Ok(Some(self.find_again(index, state, is_restored).await?));
         }
         let is_compared = row.compared == (state.next, state.count) && state.next != 0;
         if is_compared || !may_have_lost(recorded, &state) {
@@ -128,6 +129,13 @@ impl Pass<'_> {
         }))
     }
 
+    /// Are the ids in a folder of the target numbers, given out in order? Others are never given out twice.
+    async fn ids_are_numbers(&mut self, path: &FolderPath, validity: u64) -> Result<bool, Failure> {
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let known = self.work.store.items_there(key, mailbox, path, validity).await?;
+        Ok(known.iter().all(|item| item.target_id.as_u32().is_some()))
+    }
+
     /// The items of a folder that are on the target according to the ledger.
     async fn all_there(&mut self, row: &FolderRow) -> Result<Vec<ItemId>, Failure> {
         let mut all = Vec::new();
@@ -142,11 +150,19 @@ impl Pass<'_> {
         }
     }
 
-    /// A folder of the target was numbered or made anew: which item is which is found out by what they are.
-    async fn find_again(&mut self, index: usize, state: FolderState) -> Result<Found, Failure> {
+    /// A folder of the target was numbered or made anew, or brought back from a backup: which item is which is found out by
+    /// what they are.
+    async fn find_again(&mut self, index: usize, state: FolderState, is_restored: bool) -> Result<Found, Failure> {
         let row = self.folders[index].row.clone();
-        let from_start = FolderState::beginning(state.validity);
-        let mut pool = Pool::new(self.unknown_items(index, &from_start).await?);
+        let candidates = if is_restored {
+            // The ids that the ledger knows may be those of other items.
+            let listed = self.target.list(&row.target_path).await.on_target()?;
+            let ids: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
+            self.read_target(&row.target_path, &ids).await?
+        } else {
+            self.unknown_items(index, &FolderState::beginning(state.validity)).await?
+        };
+        let mut pool = Pool::new(candidates);
         let mut there: HashMap<(Digest, Option<i64>), i64> = HashMap::new();
         for candidate in pool.left() {
             *there.entry((candidate.found.exact, candidate.received)).or_default() += 1;
@@ -290,6 +306,13 @@ impl Pass<'_> {
     }
 }
 
+/// Does a folder stand lower than before, under the same validity? Then it was brought back from a backup, and ids were given
+/// out twice.
+fn stands_lower(before: &FolderState, now: &FolderState) -> bool {
+    let is_lower = |now: u64, before: u64| now != 0 && now < before;
+    before.validity == now.validity && (is_lower(now.next, before.next) || is_lower(now.change, before.change))
+}
+
 /// May items have gone from a folder that stood there before and stands here now? Not when there are as many more of them as
 /// ids were given out.
 fn may_have_lost(before: &FolderState, now: &FolderState) -> bool {
@@ -311,5 +334,17 @@ mod tests {
             assert!(may_have_lost(&at(10, 5), &now), "{now:?}");
         }
         assert!(may_have_lost(&at(0, 5), &at(0, 5)), "a server without such a number");
+    }
+
+    #[test]
+    fn a_folder_that_stands_lower_was_brought_back() {
+        let at = |next, change| FolderState { validity: 1, next, count: 5, change };
+        for now in [at(9, 7), at(9, 0), at(12, 6)] {
+            assert!(stands_lower(&at(10, 7), &now), "{now:?}");
+        }
+        for now in [at(10, 7), at(12, 7), at(12, 9), at(0, 7), at(10, 0)] {
+            assert!(!stands_lower(&at(10, 7), &now), "{now:?}");
+        }
+        assert!(!stands_lower(&at(10, 7), &FolderState { validity: 2, ..at(1, 1) }));
     }
 }

@@ -11,7 +11,7 @@ use model::{Cause, Digest, Fate, Findings, Flags, FolderPath, ItemId, Verdict};
 use serde::Serialize;
 use store::{FailureRow, FolderRow, HeldRemoval, MailboxRow};
 
-use crate::comparing::{Entry, Held, compare, difference, read_folders, read_one};
+use crate::comparing::{Entry, Held, compare, difference, read_folders, read_one, rewritten};
 use crate::failure::{Failure, OnSide};
 use crate::run::Engine;
 use crate::state::counted;
@@ -379,17 +379,16 @@ impl Verifier<'_> {
             .filter(|removal| self.target_paths.get(&removal.folder) == Some(&pair.target_path))
             .filter_map(|removal| removal.target_id.clone())
             .collect();
-        for index in found.left {
-            let entry = &there.entries[index];
-            let rewritten = unexplained.iter().position(|missing| {
-                missing.received == entry.received && missing.hint.is_some() && missing.hint == entry.hint
-            });
-            if removals.contains(&entry.id) {
-                self.result.removals_held += 1;
-            } else if let Some(position) = rewritten {
-                let missing = unexplained.remove(position);
-                self.result.differ(changed(Kind::ChangedBytes, &folder, &missing, entry));
-            } else if found.doubled.contains(&entry.exact) {
+        let mut left: Vec<&Entry> = found.left.iter().map(|index| &there.entries[*index]).collect();
+        let before = left.len();
+        left.retain(|entry| !removals.contains(&entry.id));
+        self.result.removals_held += (before - left.len()) as u64;
+        let (pairs, unexplained, left) = rewritten(unexplained, left);
+        for (source, target) in pairs {
+            self.result.differ(changed(Kind::ChangedBytes, &folder, &source, target));
+        }
+        for entry in left {
+            if found.doubled.contains(&entry.exact) {
                 let what = format!("item {} of the target is one copy more than the source has", entry.id);
                 self.result.differ(Difference {
                     kind: Kind::Doubled,

@@ -250,6 +250,28 @@ async fn a_restored_backup_loses_no_message_that_got_an_old_number() {
 }
 
 #[tokio::test]
+async fn a_target_restored_from_a_backup_gives_no_id_of_ours_to_another() {
+    let world = world_in_step(Traits::default(), Traits::default(), false).await;
+    let inbox = FolderPath::inbox();
+    let backup = world.target.back_up("ann");
+    world.source.deliver("ann", &inbox, item(50));
+    world.source.deliver("ann", &inbox, item(51));
+    world.sync_well().await;
+    world.target.restore("ann", &backup);
+    // Its person's own, under the id that the copy of 50 had.
+    world.target.deliver("ann", &inbox, item(90));
+    let end = world.sync_well().await;
+    assert_eq!(end.outcomes[0].report.copied, 2);
+    is_at_rest(&world).await;
+    world.source.expunge("ann", &inbox, &ItemId::from_u32(11));
+    world.source.expunge("ann", &inbox, &ItemId::from_u32(12));
+    world.sync_well().await;
+    let copies: Vec<_> = there(&world, &inbox).into_values().collect();
+    assert_eq!(copies.len(), 11);
+    assert!(copies.contains(&item(90)));
+}
+
+#[tokio::test]
 async fn what_its_person_removes_on_a_target_in_use_is_withdrawn() {
     let world = world_in_step(Traits::default(), Traits::default(), true).await;
     let (inbox, work, mine) = (FolderPath::inbox(), path(&["Work"]), path(&["Mine"]));
@@ -487,8 +509,8 @@ async fn a_dry_run_says_what_is_gone_and_changes_nothing() {
     engine.dry_run = true;
     let (effects, removals_before) = (world.target.effects(), removals(&world).await);
     let end = engine.run(&mailboxes).await;
-    let would = &end.outcomes[0].report.would;
-    let of = |folder: &str| would.iter().find(|would| would.folder == folder).unwrap().clone();
+    let said = &end.outcomes[0].report.would;
+    let of = |folder: &str| said.iter().find(|said| said.folder == folder).unwrap().clone();
     assert_eq!((of("INBOX").gone, of("New").copy), (2, 1));
     assert_eq!((world.target.effects(), removals(&world).await), (effects, removals_before));
     world.sync_well().await;

@@ -7,13 +7,19 @@
     reason = "a test fails by what goes wrong in it, and says what it saw"
 )]
 
+mod adoption;
 mod bad_input;
 mod command_line;
 mod copies;
 mod database;
+mod following;
 mod histories;
+mod idle;
 mod imap_suite;
 mod large;
 mod login;
+mod lost_answers;
 mod people;
+mod rivals;
 mod stops;
+mod words;

@@ -128,7 +128,7 @@ impl<'s> Flow<'s> {
                 let mut command = current.take().unwrap_or_else(|| {
                     let text = String::from_utf8_lossy(&line);
                     let (tag, verb) = tag_and_verb(&text);
-                    let trap = self.shared.trap_for(&verb, &text);
+                    let trap = self.shared.begins(&verb, &text);
                     Passing { tag, verb, trap }
                 });
                 if let Some((_, deed)) = command.trap.take_if(|(point, _)| *point == Point::Begun) {
