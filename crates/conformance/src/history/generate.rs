@@ -118,6 +118,9 @@ impl Maker {
         if self.chance.in_thousand(300) {
             self.own_things();
         }
+        if self.chance.in_thousand(150) {
+            self.same_folder();
+        }
         if self.chance.in_thousand(200) {
             for _ in 0..=self.chance.below(4) {
                 self.earlier();
@@ -219,6 +222,22 @@ impl Maker {
             self.target_folders.push(folder.clone());
         }
         self.at_target(Op::Deliver(which.serial, folder, flags));
+    }
+
+    /// The person has a folder on the target that is made at the source too, and goes there again.
+    fn same_folder(&mut self) {
+        let folder = path(self.chance.pick::<&str>(&FOLDERS[..5]));
+        self.at_target(Op::Create(folder.clone()));
+        self.target_folders.push(folder.clone());
+        self.at_source(Op::Create(folder.clone()));
+        if self.does.leaves && self.chance.in_thousand(700) {
+            if self.chance.in_thousand(500) {
+                let serial = self.new_serial(false);
+                self.at_source(Op::Deliver(serial, folder.clone(), Flags::NONE));
+            }
+            self.pass();
+            self.at_source(Op::Delete(folder));
+        }
     }
 
     fn create(&mut self) {
