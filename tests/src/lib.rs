@@ -3,9 +3,11 @@
 
 #![allow(clippy::expect_used, reason = "this is test code: what goes wrong here fails the test")]
 
+pub mod histories;
 pub mod judge;
 pub mod mail;
 pub mod pair;
 pub mod project;
+pub mod soak;
 pub mod stopped;
 pub mod store;

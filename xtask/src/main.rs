@@ -20,6 +20,8 @@ Usage: cargo xtask COMMAND
 
   check    format, lints, licences, tidiness and the published schema; one line each
   schema   write docs/whimbrel.schema.json anew from the types of the configuration
+  soak     an hour of changes on real servers, and whether memory or descriptors grow; --minutes 60, --rate 5 (changes a
+           second), --messages 200, --additions (nothing is moved or removed)
 ";
 
 /// What the arguments ask for.
@@ -27,6 +29,7 @@ Usage: cargo xtask COMMAND
 enum Command {
     Check,
     Schema,
+    Soak,
 }
 
 impl Command {
@@ -35,6 +38,8 @@ impl Command {
         let command = match arguments.next()? {
             "check" => Self::Check,
             "schema" => Self::Schema,
+            // It reads its arguments itself.
+            "soak" => return Some(Self::Soak),
             _ => return None,
         };
         arguments.next().is_none().then_some(command)
@@ -51,8 +56,15 @@ fn main() -> ExitCode {
     let is_well = match command {
         Command::Check => check::check(&root, &mut std::io::stdout()),
         Command::Schema => check::report(&mut std::io::stdout(), "schema", schema::write(&root)),
+        Command::Soak => soak(&root, &arguments[1..]),
     };
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Builds the soak, which needs far more than this program does, and runs it.
+fn soak(root: &std::path::Path, arguments: &[String]) -> bool {
+    let mut command = run::cargo_command(root, &["run", "-q", "--release", "-p", "journeys", "--bin", "soak", "--"]);
+    command.args(arguments).status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]
@@ -63,6 +75,7 @@ mod tests {
     fn only_known_commands_alone_are_taken() {
         assert_eq!(Command::of(["check"]), Some(Command::Check));
         assert_eq!(Command::of(["schema"]), Some(Command::Schema));
+        assert_eq!(Command::of(["soak", "--minutes", "5"]), Some(Command::Soak));
         for wrong in [&[][..], &["chek"], &["check", "more"], &["--help"]] {
             assert_eq!(Command::of(wrong.iter().copied()), None, "{wrong:?}");
         }

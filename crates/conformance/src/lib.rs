@@ -10,10 +10,12 @@
 //! * [`proxy`]: what stands between a client and a server and delays, cuts or withholds what passes.
 //! * [`certificates`]: certificates of an authority of the tests' own.
 //! * [`talk`]: IMAP spoken by hand.
+//! * [`history`]: random histories of a person on both sides, and their judge.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "test code")]
 
 mod base64;
 pub mod certificates;
+pub mod history;
 pub mod imap_server;
 pub mod proxy;
 pub mod remote;

@@ -38,8 +38,14 @@ pub struct World {
     pub folder: tempfile::TempDir,
     /// The database's address.
     pub url: String,
-    people: Vec<(String, bool)>,
+    people: Vec<Named>,
     stop: (watch::Sender<bool>, watch::Receiver<bool>),
+}
+
+struct Named {
+    source: String,
+    target: String,
+    in_use: bool,
 }
 
 /// What a mailbox holds, by what it is: folder, digest, date, flags; sorted, so that two can be compared.
@@ -117,16 +123,26 @@ impl World {
 
     /// Adds a person with an empty mailbox on both sides.
     pub fn person(&mut self, name: &str) {
-        self.source.add_mailbox(name);
-        self.target.add_mailbox(name);
-        self.people.push((name.to_owned(), false));
+        self.person_of(name, name);
+    }
+
+    /// Adds a person with an empty mailbox on both sides, under a name for each.
+    pub fn person_of(&mut self, source: &str, target: &str) {
+        self.source.add_mailbox(source);
+        self.target.add_mailbox(target);
+        self.people.push(Named { source: source.to_owned(), target: target.to_owned(), in_use: false });
     }
 
     /// Says that a person works on the target already.
     pub fn in_use(&mut self, name: &str) {
         for person in &mut self.people {
-            person.1 |= person.0 == name;
+            person.in_use |= person.source == name;
         }
+    }
+
+    /// Says that everybody works on the target already.
+    pub fn everybody_in_use(&mut self) {
+        self.people.iter_mut().for_each(|person| person.in_use = true);
     }
 
     /// The database.
@@ -145,15 +161,15 @@ impl World {
         let roster: Vec<RosterRow> = self
             .people
             .iter()
-            .map(|(name, in_use)| RosterRow {
+            .map(|person| RosterRow {
                 source_endpoint: local,
-                source_name: name.clone(),
+                source_name: person.source.clone(),
                 target_endpoint: national,
-                target_name: name.clone(),
+                target_name: person.target.clone(),
                 name: None,
                 kind: MailboxKind::Person,
                 collection: None,
-                target_in_use: *in_use,
+                target_in_use: person.in_use,
             })
             .collect();
         store.enroll(key, &roster).await.unwrap();

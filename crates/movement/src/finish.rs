@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use connector::Source;
 use model::{Cause, Fate, FolderState, ItemId, Side};
-use store::{Fact, HeldItem, LedgerItem};
+use store::{Fact, FolderRow, HeldItem, LedgerItem};
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::failure::{Failure, OnSide};
@@ -256,6 +256,7 @@ impl Pass<'_> {
             };
             let work = &mut self.folders[index];
             match known.target_id {
+                _ if known.fate == Fate::Withdrawn => {}
                 Some(target_id) => work.flag_changes.push(FlagWork {
                     source_id: id,
                     source_flags: flags,
@@ -288,12 +289,17 @@ impl Pass<'_> {
         if self.folders[index].without_id > 0 {
             let candidates = self.read_target(&path, &unknown).await?;
             let mut pool = Pool::new(candidates);
+            let mut missing = Vec::new();
             for item in self.work.store.items_without_target_id(self.work.key, &row).await? {
-                if let Some(candidate) = item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                    facts.push(known_as(item, candidate));
+                match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
+                    Some(candidate) => facts.push(known_as(item, candidate)),
+                    None => missing.push(item),
                 }
             }
             unknown = pool.left().map(|candidate| candidate.id.clone()).collect();
+            if !missing.is_empty() {
+                self.never_learnt(index, &row, missing, state, &mut facts).await?;
+            }
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&row, &facts).await?;
@@ -308,6 +314,43 @@ impl Pass<'_> {
             work.now = Some(state);
             work.row.target = Some(state);
         }
+        Ok(())
+    }
+
+    /// Items that lie on the target under ids that were not told, and are not among what came last: looked for in the whole
+    /// folder. What is not there was removed before anybody could learn its id.
+    async fn never_learnt(
+        &mut self,
+        index: usize,
+        row: &FolderRow,
+        missing: Vec<LedgerItem>,
+        state: FolderState,
+        facts: &mut Vec<Fact>,
+    ) -> Result<(), Failure> {
+        self.commit(index, &[]).await?;
+        let candidates = self.unknown_items(index, &FolderState::beginning(state.validity)).await?;
+        let taken: HashSet<ItemId> = facts.iter().filter_map(|fact| fact.target_id.clone()).collect();
+        let mut pool = Pool::new(candidates.into_iter().filter(|candidate| !taken.contains(&candidate.id)).collect());
+        let mut vanished = Vec::new();
+        for item in missing {
+            match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
+                Some(candidate) => facts.push(known_as(item, candidate)),
+                None => vanished.push(item.source_id),
+            }
+        }
+        if vanished.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        if self.work.setting.in_use {
+            tx.withdraw(row, &vanished).await?;
+            self.report.withdrawn += vanished.len() as u64;
+        } else {
+            tx.forget_items(row, &vanished).await?;
+            tx.forget_source_state(row.folder).await?;
+            self.report.again = true;
+        }
+        tx.commit().await?;
         Ok(())
     }
 

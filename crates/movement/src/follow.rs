@@ -94,15 +94,18 @@ impl Pass<'_> {
             return Ok(());
         }
         for held in self.removals.values() {
-            if let Some(target_id) = held.target_id.clone().filter(|_| held.state == RemovalState::Due) {
+            // What waits for a word, too: found elsewhere, it was not removed.
+            let may_move = !matches!(held.state, RemovalState::Approved | RemovalState::Kept);
+            if let Some(target_id) = held.target_id.clone().filter(|_| may_move) {
+                let (source_flags, target_flags) = bases(held);
                 let item = DepartedItem {
                     place: Place::Removal,
                     folder: held.folder,
                     source_id: held.source_id.clone(),
                     received: held.received,
                     target_id,
-                    source_flags: held.source_flags.clone(),
-                    target_flags: held.target_flags.clone(),
+                    source_flags,
+                    target_flags,
                 };
                 self.departed.add(held.exact, item);
             }
@@ -456,11 +459,11 @@ impl Pass<'_> {
                 continue;
             };
             let mut known: Option<HashSet<ItemId>> = None;
-            let (mut hold, mut forget) = (Vec::new(), Vec::new());
-            let (target, target_path) = (new.row.target, new.row.target_path.clone());
+            let (mut hold, mut forget, mut unlearnt) = (Vec::new(), Vec::new(), Vec::new());
+            let target_path = new.row.target_path.clone();
+            let validity = new.now.or(new.row.target).or(new.listed).map_or(0, |target| target.validity);
             // Ids from before the target was numbered anew, too, say nothing.
-            let is_valid = target.map(|target| target.validity) == row.target.map(|target| target.validity);
-            let validity = target.map_or(0, |target| target.validity);
+            let is_valid = row.target.is_some_and(|target| target.validity == validity);
             let mut items = self.work.store.items(key, &row);
             loop {
                 let page = items.next().await?;
@@ -473,17 +476,30 @@ impl Pass<'_> {
                 for item in page {
                     let is_taken = |id: &ItemId| known.as_ref().is_some_and(|known| known.contains(id));
                     let is_ours = item.fate == Fate::Copied && is_valid;
-                    if is_ours && item.target_id.as_ref().is_some_and(|id| !is_taken(id)) {
-                        hold.push(item.source_id);
-                    } else {
-                        forget.push(item.source_id);
+                    match &item.target_id {
+                        Some(id) if is_ours && !is_taken(id) => hold.push((item.source_id, None)),
+                        None if item.fate == Fate::Copied => unlearnt.push(item),
+                        _ => forget.push(item.source_id),
+                    }
+                }
+            }
+            if !unlearnt.is_empty() {
+                let mut pool = Pool::new(self.unknown_at(&target_path, &FolderState::beginning(validity), &[]).await?);
+                for item in unlearnt {
+                    match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
+                        Some(candidate) => hold.push((item.source_id, Some(candidate.id))),
+                        None => forget.push(item.source_id),
                     }
                 }
             }
             if !hold.is_empty() || !forget.is_empty() {
                 self.report.held_removals += hold.len() as u64;
+                let ids: Vec<ItemId> = hold.iter().map(|(id, _)| id.clone()).collect();
                 let mut tx = self.work.store.write(&self.work.lease).await?;
-                tx.part_with(&row, &hold, RemovalState::Held, rule::RENUMBERED).await?;
+                tx.part_with(&row, &ids, RemovalState::Held, rule::RENUMBERED).await?;
+                for (id, target_id) in hold.iter().filter(|(_, target_id)| target_id.is_some()) {
+                    tx.set_removal_target(row.folder, id, target_id.as_ref()).await?;
+                }
                 tx.forget_items(&row, &forget).await?;
                 tx.commit().await?;
             }
@@ -617,10 +633,8 @@ impl Pass<'_> {
         if part.iter().all(|held| held.target_id.is_some()) {
             return Ok(());
         }
-        let Some(index) = self.folders.iter().position(|work| work.row.target_path == *path) else { return Ok(()) };
         let Ok(state) = self.target.state(path).await else { return Ok(()) };
-        let from_start = FolderState::beginning(state.validity);
-        let mut pool = Pool::new(self.unknown_items(index, &from_start).await?);
+        let mut pool = Pool::new(self.unknown_at(path, &FolderState::beginning(state.validity), &[]).await?);
         let mut tx = self.work.store.write(&self.work.lease).await?;
         for held in part.iter_mut().filter(|held| held.target_id.is_none()) {
             if let Some(candidate) = held.exact.and_then(|exact| pool.find_digest(exact, held.received)) {
@@ -674,6 +688,14 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// The flags of an item that was to be removed, as both sides were left: a mark that we may have put on it is ours to take
+/// off, should it stay after all.
+pub(crate) fn bases(held: &HeldRemoval) -> (Flags, Flags) {
+    let is_marked = held.state == RemovalState::Doing || held.rule == rule::CANNOT_REMOVE;
+    let mark = if is_marked { Flags::NONE.with(model::SystemFlag::Deleted) } else { Flags::NONE };
+    (held.source_flags.union(&mark), held.target_flags.union(&mark))
 }
 
 /// Is an item on the target as we left it? The mark of our own removal, begun and broken off, is no change.

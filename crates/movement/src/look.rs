@@ -10,11 +10,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use connector::Removal;
-use model::{Cause, Fate, Findings, FolderState, ItemId, Scope, Side};
+use model::{Cause, Fate, Findings, FolderPath, FolderState, ItemId, Scope, Side};
 use store::{Fact, IntentItem, IntentState, ItemThere};
 
 use crate::failure::{Failure, OnSide};
 use crate::finish::known_as;
+use crate::follow::bases;
 use crate::matching::{Candidate, Pool};
 use crate::pass::{Pass, exception};
 
@@ -98,21 +99,34 @@ impl Pass<'_> {
 
     /// Items in the target folder that the ledger does not know, read whole.
     pub(crate) async fn unknown_items(&mut self, index: usize, mark: &FolderState) -> Result<Vec<Candidate>, Failure> {
-        let path = self.folders[index].row.target_path.clone();
-        let listed = self.target.since(&path, mark).await.on_target()?;
+        let work = &self.folders[index];
+        let mut known: Vec<ItemId> = work.facts.iter().filter_map(|fact| fact.target_id.clone()).collect();
+        let (path, is_gone) = (work.row.target_path.clone(), work.row.is_gone());
+        if is_gone {
+            // Nobody takes them over in this look: it is only for batches.
+            let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+            let former = self.work.store.former_copies(key, mailbox, &path, mark.validity).await?;
+            known.extend(former.into_iter().map(|copy| copy.target_id));
+        }
+        self.unknown_at(&path, mark, &known).await
+    }
+
+    /// The same of any folder of the target, less these.
+    pub(crate) async fn unknown_at(
+        &mut self,
+        path: &FolderPath,
+        mark: &FolderState,
+        less: &[ItemId],
+    ) -> Result<Vec<Candidate>, Failure> {
+        let listed = self.target.since(path, mark).await.on_target()?;
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        let (store, key, mailbox) = (&self.work.store, self.work.key, self.work.mailbox.mailbox);
-        let mut known = store.target_ids(key, mailbox, &path, mark.validity).await?;
-        known.extend(self.folders[index].facts.iter().filter_map(|fact| fact.target_id.clone()));
-        if self.folders[index].row.is_gone() {
-            // Nobody takes them over in this look: it is only for batches.
-            let former = store.former_copies(key, mailbox, &path, mark.validity).await?;
-            known.extend(former.into_iter().map(|copy| copy.target_id));
-        }
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let mut known = self.work.store.target_ids(key, mailbox, path, mark.validity).await?;
+        known.extend(less.iter().cloned());
         let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
-        self.read_target(&path, &unknown).await
+        self.read_target(path, &unknown).await
     }
 
     /// Reads what the ledger does not know of the target folder and matches it.
@@ -302,8 +316,7 @@ impl Pass<'_> {
     ) -> Result<Option<Candidate>, Failure> {
         let folder = self.folders[index].row.folder;
         let held = self.removals.get(&(folder, id.clone())).filter(|held| held.exact == Some(found.exact));
-        let held =
-            held.and_then(|held| Some((held.target_id.clone()?, held.source_flags.clone(), held.target_flags.clone())));
+        let held = held.and_then(|held| Some((held.target_id.clone()?, bases(held))));
         let Some(held) = held else { return Ok(None) };
         self.drain().await?;
         let path = self.folders[index].row.target_path.clone();
@@ -311,7 +324,7 @@ impl Pass<'_> {
         let there = there.filter(|copy| copy.found.exact == found.exact);
         if let Some(copy) = &there {
             let work = &mut self.folders[index];
-            let (source_flags, target_flags) = (held.1, held.2);
+            let (source_flags, target_flags) = held.1;
             let (source_id, target_id) = (id.clone(), copy.id.clone());
             let ours = ItemThere { target_id, folder, source_id, source_flags, target_flags };
             work.ours.insert(copy.id.clone(), ours);

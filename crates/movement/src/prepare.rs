@@ -144,6 +144,7 @@ impl Pass<'_> {
                     target: None,
                     gone_at: None,
                     subscribed,
+                    is_following_begun: false,
                     made,
                     compared: (0, 0),
                 }
@@ -175,7 +176,7 @@ impl Pass<'_> {
 
     /// Makes the folders that the target lacks, under other names where it refuses theirs.
     async fn make_folders(&mut self, mut there: BTreeMap<FolderPath, Folder>, uses: &[Folder]) -> Result<(), Failure> {
-        let (mut made, mut ours) = (BTreeSet::new(), Vec::new());
+        let mut made = BTreeSet::new();
         let mut taken: BTreeSet<FolderPath> = there.keys().cloned().collect();
         taken.extend(self.folders.iter().map(|work| work.row.target_path.clone()));
         for work in &mut self.folders {
@@ -196,16 +197,29 @@ impl Pass<'_> {
             if needed.is_empty() {
                 break;
             }
+            // Before they are made: after a stop nobody could tell whose they are.
+            let ours: Vec<usize> =
+                needed.iter().filter(|(_, new)| !there.contains_key(&new.path)).map(|(index, _)| *index).collect();
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            for index in ours.into_iter().filter(|index| !self.folders[*index].row.made).collect::<Vec<_>>() {
+                self.folders[index].row.made = true;
+                tx.set_made(self.folders[index].row.folder).await?;
+            }
+            for (index, _) in needed.iter().filter(|(_, new)| new.subscribe) {
+                let row = &mut self.folders[*index].row;
+                if row.subscribed != Some(true) && !row.is_following_begun {
+                    row.is_following_begun = true;
+                    tx.begin_following(row.folder).await?;
+                }
+            }
+            tx.commit().await?;
             let new: Vec<NewFolder> = needed.iter().map(|(_, new)| new.clone()).collect();
             let results = self.target.create(&new).await.on_target()?;
             let mut refused = Vec::new();
             for ((index, new), result) in needed.into_iter().zip(results) {
                 match result {
                     Ok(()) => {
-                        if !there.contains_key(&new.path) {
-                            self.report.folders_made += 1;
-                            ours.push(index);
-                        }
+                        self.report.folders_made += u64::from(!there.contains_key(&new.path));
                         made.insert(new.path);
                     }
                     Err(error) if error.cause == Cause::FolderRefused => refused.push((index, new.path, error)),
@@ -231,14 +245,6 @@ impl Pass<'_> {
                 let what = format!("the folder {path:?} could not be made on the target: {error}");
                 work.exceptions.push(exception(error.cause, &work.row, None, None, what));
             }
-        }
-        if !ours.is_empty() {
-            let mut tx = self.work.store.write(&self.work.lease).await?;
-            for index in ours {
-                self.folders[index].row.made = true;
-                tx.set_made(self.folders[index].row.folder).await?;
-            }
-            tx.commit().await?;
         }
         if !made.is_empty() {
             there = self.target.folders().await.on_target()?.into_iter().map(|f| (f.path.clone(), f)).collect();
@@ -312,7 +318,7 @@ impl Pass<'_> {
             if work.unusable.is_some() || work.is_withdrawn || work.row.subscribed == Some(used.subscribed) {
                 continue;
             }
-            if work.row.subscribed == Some(true) {
+            if !used.subscribed && (work.row.subscribed == Some(true) || work.row.is_following_begun) {
                 let path = work.row.target_path.clone();
                 self.target.subscribe(&path, false).await.on_target()?;
             }
@@ -325,7 +331,7 @@ impl Pass<'_> {
         for (index, subscribed) in changed {
             let row = &mut self.folders[index].row;
             tx.set_subscribed(row.folder, subscribed).await?;
-            row.subscribed = Some(subscribed);
+            (row.subscribed, row.is_following_begun) = (Some(subscribed), false);
         }
         tx.commit().await?;
         Ok(())

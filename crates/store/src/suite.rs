@@ -15,8 +15,8 @@ use model::{
 use serde_json::json;
 
 use crate::{
-    Error, Fact, FlagFact, FolderRow, IntentItem, IntentState, Lease, LeaseTerms, MailboxState, NewException,
-    NewFailure, NewFolder, ProjectKey, RosterRow, Store, Watch,
+    Error, Fact, FlagFact, FlagIntent, FolderRow, HeldItem, IntentItem, IntentState, Lease, LeaseTerms, MailboxState,
+    NewException, NewFailure, NewFolder, ProjectKey, RemovalState, RosterRow, Store, Watch,
 };
 
 const TERMS: LeaseTerms = LeaseTerms { lasts_ms: 60_000, margin_ms: 0 };
@@ -41,6 +41,9 @@ macro_rules! every_store_test {
             fates_add_up_by_folder,
             a_batch_under_way_is_known_until_its_outcome_is,
             removals_wait_apart_from_fates,
+            what_is_known_of_following_reads_back,
+            words_reach_what_they_are_said_of,
+            a_retired_folder_makes_room_and_keeps_its_items,
             failures_count_their_tries,
             exceptions_are_written_once,
             two_mailboxes_that_reach_one_store_are_found,
@@ -382,13 +385,156 @@ pub async fn removals_wait_apart_from_fates(url: &str) {
     for _ in 0..2 {
         let mut tx = w.store.write(&lease).await.unwrap();
         let gone = [ItemId::from_u32(1), ItemId::from_u32(2)];
-        tx.part_with(&folder, &gone, crate::RemovalState::Held, "removed-at-source").await.unwrap();
+        tx.part_with(&folder, &gone, RemovalState::Held, "removed-at-source").await.unwrap();
         tx.commit().await.unwrap();
     }
     let held = w.store.held_removals(w.key, lease.mailbox).await.unwrap();
     assert_eq!((held.len(), held[0].target_id.clone()), (1, Some(ItemId::from_u32(1001))));
     assert_eq!(held[0].exact, fact(1, Fate::Copied).exact);
     assert_eq!(w.store.tallies(w.key, lease.mailbox).await.unwrap()[0].1.accounted(), 1);
+}
+
+pub async fn what_is_known_of_following_reads_back(url: &str) {
+    let w = world(url).await;
+    let lease = w.claim_one(TERMS).await;
+    let folder = w.folder(&lease).await;
+    let (key, mailbox, number) = (w.key, lease.mailbox, folder.folder);
+    assert_eq!((folder.subscribed, folder.made, folder.compared), (None, false, (0, 0)));
+    let (one, two, three) = (ItemId::from_u32(1), ItemId::from_u32(2), ItemId::from_u32(3));
+    let state = FolderState { validity: 7, next: 9, count: 4, change: 2 };
+    let add = Flags::of(["\\Seen", "Work"]);
+    let intent = FlagIntent { folder: number, source_id: one.clone(), add, take: Flags::NONE };
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.add_facts(&folder, &(1..=4).map(|n| fact(n, Fate::Copied)).collect::<Vec<_>>()).await.unwrap();
+    tx.set_target_state(number, &state).await.unwrap();
+    tx.set_compared(number, &state).await.unwrap();
+    tx.set_made(number).await.unwrap();
+    tx.begin_following(number).await.unwrap();
+    tx.open_flag_intents(std::slice::from_ref(&intent)).await.unwrap();
+    tx.withdraw(&folder, std::slice::from_ref(&three)).await.unwrap();
+    tx.part_with(&folder, std::slice::from_ref(&two), RemovalState::Due, "a rule").await.unwrap();
+    for (day, count) in [(3, 5), (3, 2), (4, 1)] {
+        tx.add_removed(day, count).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let read = w.store.folders(key, mailbox).await.unwrap().remove(0);
+    assert_eq!((read.subscribed, read.is_following_begun, read.made, read.compared), (None, true, true, (9, 4)));
+    assert_eq!(w.store.flag_intents(key, mailbox).await.unwrap(), [intent]);
+    assert_eq!(
+        (w.store.removed_on(key, mailbox, 3).await.unwrap(), w.store.removed_on(key, mailbox, 4).await.unwrap()),
+        (0, 1)
+    );
+    assert_eq!(w.store.count_there(key, mailbox).await.unwrap(), 2);
+    let there = w.store.items_there(key, mailbox, &folder.target_path, 7).await.unwrap();
+    assert_eq!(there.iter().map(|item| &item.source_id).collect::<Vec<_>>(), [&one, &ItemId::from_u32(4)]);
+    let removal = w.store.held_removals(key, mailbox).await.unwrap().remove(0);
+    assert_eq!(
+        (removal.state, removal.rule.as_str(), removal.received),
+        (RemovalState::Due, "a rule", fact(2, Fate::Copied).received)
+    );
+    assert_eq!(removal.source_flags, fact(2, Fate::Copied).source_flags);
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.set_subscribed(number, true).await.unwrap();
+    tx.close_flag_intents(number).await.unwrap();
+    tx.set_removals(number, std::slice::from_ref(&two), RemovalState::Doing, "another").await.unwrap();
+    tx.set_removal_target(number, &two, None).await.unwrap();
+    tx.forget_source_state(number).await.unwrap();
+    tx.commit().await.unwrap();
+    let read = w.store.folders(key, mailbox).await.unwrap().remove(0);
+    assert_eq!((read.subscribed, read.is_following_begun), (Some(true), false));
+    let removal = w.store.held_removals(key, mailbox).await.unwrap().remove(0);
+    assert_eq!((removal.state, removal.rule.as_str(), removal.target_id), (RemovalState::Doing, "another", None));
+    assert!(w.store.flag_intents(key, mailbox).await.unwrap().is_empty());
+}
+
+pub async fn words_reach_what_they_are_said_of(url: &str) {
+    let w = world(url).await;
+    let lease = w.claim_one(TERMS).await;
+    let folder = w.folder(&lease).await;
+    let (key, mailbox, number) = (w.key, lease.mailbox, folder.folder);
+    let id = ItemId::from_u32;
+    let held =
+        HeldItem { folder: number, source_id: id(3), target_id: Some(id(9)), what: "?".to_owned(), is_another: None };
+    let failure = |cause| NewFailure {
+        source_id: id(4),
+        cause,
+        what: "no".to_owned(),
+        server: None,
+        policy: "plain 1.1".to_owned(),
+    };
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.add_facts(&folder, &[fact(1, Fate::Copied), fact(2, Fate::Copied), fact(3, Fate::Held)]).await.unwrap();
+    tx.add_failures(number, &[failure(Cause::Nul)]).await.unwrap();
+    tx.part_with(&folder, &[id(1), id(2)], RemovalState::Held, "a rule").await.unwrap();
+    tx.hold_items(number, std::slice::from_ref(&held)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(w.store.answer_removals(key, &[(number, id(1))], true).await.unwrap(), 1);
+    assert_eq!(w.store.answer_removals(key, &[(number, id(2)), (number, id(8))], false).await.unwrap(), 1);
+    let states: Vec<_> = w.store.held_removals(key, mailbox).await.unwrap().iter().map(|held| held.state).collect();
+    assert_eq!(states, [RemovalState::Approved, RemovalState::Kept]);
+    assert_eq!(w.store.held_items(key, mailbox).await.unwrap(), std::slice::from_ref(&held));
+    for is_another in [false, true] {
+        w.store.answer_items(key, &[(number, id(3))], is_another).await.unwrap();
+        let said = HeldItem { is_another: Some(is_another), ..held.clone() };
+        assert_eq!(w.store.held_items(key, mailbox).await.unwrap(), [said]);
+    }
+    assert!(!w.store.follows_vanished(key, mailbox).await.unwrap());
+    w.store.follow_vanished(key, mailbox).await.unwrap();
+    assert!(w.store.follows_vanished(key, mailbox).await.unwrap());
+    let failed = [(number, id(4))];
+    assert_eq!(w.store.accept_failures(key, &failed, "Kim", "empty").await.unwrap(), 1);
+    let accepted_by = async || w.store.failures(key, None).await.unwrap().remove(0).accepted_by;
+    assert_eq!(accepted_by().await.as_deref(), Some("Kim"));
+    for (cause, stays) in [(Cause::Nul, true), (Cause::BareCr, false)] {
+        let mut tx = w.store.write(&lease).await.unwrap();
+        tx.add_failures(number, &[failure(cause)]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(accepted_by().await.is_some(), stays, "the word was about another cause");
+    }
+    let tried = async || w.store.failed_ids(key, number, &[Cause::BareCr]).await.unwrap();
+    assert!(tried().await.is_empty());
+    assert_eq!(w.store.retry_failures(key, &failed).await.unwrap(), 1);
+    assert_eq!(tried().await, [id(4)]);
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.release_items(number, &[id(3)]).await.unwrap();
+    tx.drop_removals(number, &[id(1), id(2)]).await.unwrap();
+    tx.spend_vanished_word().await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!w.store.follows_vanished(key, mailbox).await.unwrap());
+    assert!(w.store.held_items(key, mailbox).await.unwrap().is_empty());
+    assert!(w.store.held_removals(key, mailbox).await.unwrap().is_empty());
+}
+
+pub async fn a_retired_folder_makes_room_and_keeps_its_items(url: &str) {
+    let w = world(url).await;
+    let lease = w.claim_one(TERMS).await;
+    let folder = w.folder(&lease).await;
+    let state = FolderState { validity: 7, next: 9, count: 4, change: 2 };
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.add_facts(&folder, &[fact(1, Fate::Copied)]).await.unwrap();
+    tx.set_target_state(folder.folder, &state).await.unwrap();
+    tx.retire_folder(folder.folder).await.unwrap();
+    let new = NewFolder {
+        endpoint: folder.endpoint,
+        kind: folder.kind,
+        path: folder.path.clone(),
+        validity: folder.validity,
+        target_path: folder.target_path.clone(),
+    };
+    let number = tx.add_folder(&new).await.unwrap();
+    tx.commit().await.unwrap();
+    let rows = w.store.folders(w.key, lease.mailbox).await.unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.folder, row.is_gone())).collect::<Vec<_>>(),
+        [(folder.folder, true), (number, false)]
+    );
+    let former = w.store.former_copies(w.key, lease.mailbox, &folder.target_path, 7).await.unwrap();
+    assert_eq!(former.len(), 1);
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.forget_items(&folder, &[ItemId::from_u32(1)]).await.unwrap();
+    tx.drop_folder(folder.folder).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(w.store.folders(w.key, lease.mailbox).await.unwrap().len(), 1);
 }
 
 pub async fn failures_count_their_tries(url: &str) {

@@ -13,6 +13,7 @@ mod command_line;
 mod copies;
 mod database;
 mod following;
+mod histories;
 mod idle;
 mod imap_suite;
 mod large;

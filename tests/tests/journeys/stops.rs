@@ -1,6 +1,7 @@
 //! Stopped anywhere, killed anywhere, frozen anywhere: on real Dovecots.
 
 use std::{
+    collections::BTreeMap,
     process::Command as Process,
     sync::{
         Arc, Mutex,
@@ -248,6 +249,191 @@ fn killed_three_hundred_times_while_an_append_is_under_way() {
         .iter()
         .fold(Judge::new(), |judge, name| judge.person(name, side(source.port(), name), side(target.port(), name)));
     let verdict = judge.compare().unwrap();
+    assert!(verdict.is_equal(), "{verdict:?}");
+}
+
+/// Messages in INBOX before the kills begin: enough that each of them finds some to change, move or remove.
+const INBOX: usize = 45;
+
+/// What is under way when the program is killed, the command that makes it happen on the target, and a text in it.
+const EFFECTS: [(&str, &str, Option<&str>); 9] = [
+    ("append", "APPEND", None),
+    ("flags", "UID STORE", None),
+    ("move", "UID MOVE", None),
+    ("mark to remove", "UID STORE", Some("Deleted")),
+    ("remove", "UID EXPUNGE", None),
+    ("create", "CREATE", None),
+    ("subscribe", "SUBSCRIBE", None),
+    ("unsubscribe", "UNSUBSCRIBE", None),
+    ("remove folder", "DELETE", None),
+];
+
+/// The person does at the source what makes this effect due.
+fn make_due(talk: &mut conformance::talk::Talk, effect: &str, kill: u64) {
+    talk.ok("SELECT INBOX");
+    match effect {
+        "append" => {
+            for n in 0..2 {
+                let body = format!("Message-ID: <{kill}.{n}@example.test>\r\n\r\nlater\r\n");
+                assert!(talk.append("INBOX", "", body.as_bytes()).is_ok());
+            }
+        }
+        "flags" => {
+            talk.ok(&format!("STORE 1:3 +FLAGS (\\Flagged kill{kill})"));
+            talk.ok("STORE 2:4 -FLAGS (\\Seen)");
+        }
+        "move" => drop(talk.ok("MOVE 1:2 Archive")),
+        "mark to remove" | "remove" => {
+            talk.ok("STORE 1:2 +FLAGS (\\Deleted)");
+            talk.ok("EXPUNGE");
+        }
+        "create" => drop(talk.ok(&format!("CREATE New{kill}"))),
+        "subscribe" => drop(talk.ok(&format!("SUBSCRIBE Left{kill}"))),
+        "unsubscribe" => drop(talk.ok(&format!("UNSUBSCRIBE Followed{kill}"))),
+        _ => drop(talk.ok(&format!("DELETE Temporary{kill}"))),
+    }
+}
+
+/// The program itself, killed 700 times while it follows changes: at the end of a command with an effect, before its answer,
+/// and before that answer is heard.
+#[test]
+fn killed_seven_hundred_times_while_changes_are_followed() {
+    const PEOPLE: u64 = 70;
+    const KILLS: u64 = 10;
+    const POINTS: [Point; 3] = [Point::BeforeEnd, Point::Sent, Point::Answered];
+    let names: Vec<String> = (1..=PEOPLE).map(|n| format!("p{n}")).collect();
+    let users = || Dovecot::builder().users(names.iter().map(|name| (name.as_str(), PASSWORD)));
+    let Some(source) = users().format(Format::Mdbox).start() else { return };
+    let Some(target) = users().format(Format::Sdbox).start() else { return };
+    let histogram: Mutex<BTreeMap<(&str, String), u64>> = Mutex::default();
+    each(PEOPLE, |number| {
+        let name = &names[number as usize - 1];
+        let mut talk = conformance::talk::Talk::login(source.port(), name, PASSWORD);
+        let message = |n: usize| Message {
+            bytes: format!("Message-ID: <{n}@example.test>\r\n\r\n{n}\r\n").into_bytes(),
+            flags: vec!["\\Seen"],
+            received: 1_000_000_000 + n as i64,
+        };
+        let folder = |name: String, messages| Folder { path: vec![name], messages };
+        let mut folders = vec![folder("INBOX".to_owned(), (0..INBOX).map(message).collect())];
+        folders.push(folder("Archive".to_owned(), Vec::new()));
+        for kind in ["Left", "Followed", "Temporary"] {
+            folders.extend((0..KILLS).map(|kill| folder(format!("{kind}{kill}"), Vec::new())));
+        }
+        fill(&mut talk, &folders);
+        for kill in 0..KILLS {
+            talk.ok(&format!("UNSUBSCRIBE Left{kill}"));
+            talk.ok(&format!("SUBSCRIBE Followed{kill}"));
+        }
+        let proxy = Proxy::to(target.port()).imap().start();
+        let project = Project::new(Endpoint::imap(source.port()), Endpoint::imap(proxy.port()))
+            .with("policy = { deletion_settle_hours = 0, removals_share_max = 100 }")
+            .people(&format!("source,target,source_password,target_password\n{name},{name},{PASSWORD},{PASSWORD}\n"));
+        let first = project.run(&["sync"]);
+        assert_eq!(first.code, 0, "{name}: {first:?}");
+        for kill in 0..KILLS {
+            let turn = (number - 1) * KILLS + kill;
+            let (effect, command, containing) = EFFECTS[turn as usize % EFFECTS.len()];
+            let point = POINTS[turn as usize / EFFECTS.len() % POINTS.len()];
+            make_due(&mut talk, effect, kill);
+            let pid = Arc::new(Mutex::new(None));
+            let victim = pid.clone();
+            let trap = Trap::on(command, point);
+            proxy.set(containing.map_or(trap.clone(), |text| trap.containing(text)), move || {
+                let pid = loop {
+                    if let Some(pid) = *victim.lock().unwrap() {
+                        break pid;
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                };
+                signal(pid, "KILL");
+                After::Cut
+            });
+            let mut child = project.command(&["sync", "--json"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+            *pid.lock().unwrap() = Some(child.id());
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), None, "{name}: not killed at {kill}: nothing was left to {effect}");
+            assert_eq!(proxy.traps_left(), 0);
+            *histogram.lock().unwrap().entry((effect, format!("{point:?}"))).or_default() += 1;
+        }
+        let last = project.run(&["sync"]);
+        assert_eq!(last.code, 0, "{name}: {last:?}");
+        let verified = project.run(&["verify"]);
+        assert_eq!(verified.code, 0, "{name}: {verified:?}");
+        let (_, held) = project.json(&["held", "list"]);
+        assert_eq!(held["held"], serde_json::json!([]), "{name}: a removal of our own was taken for a change");
+    });
+    let histogram = histogram.into_inner().unwrap();
+    for ((effect, point), kills) in &histogram {
+        println!("{effect:16} {point:10} {kills}");
+    }
+    assert_eq!(histogram.values().sum::<u64>(), PEOPLE * KILLS);
+    for (effect, ..) in EFFECTS {
+        let kills: u64 = histogram.iter().filter(|((of, _), _)| *of == effect).map(|(_, kills)| kills).sum();
+        assert!(kills >= 20, "{effect}: {kills}");
+    }
+    let side = |port: u16, name: &str| journeys::judge::Side::imap(port, name, PASSWORD);
+    let judge = names
+        .iter()
+        .fold(Judge::new(), |judge, name| judge.person(name, side(source.port(), name), side(target.port(), name)));
+    let verdict = judge.compare().unwrap();
+    assert!(verdict.is_equal(), "{verdict:?}");
+}
+
+/// What is done at the source after the first copy: each kind of effect follows from it.
+fn rearrange(talk: &mut conformance::talk::Talk) {
+    talk.ok("SELECT INBOX");
+    talk.ok("STORE 1:2 +FLAGS (\\Flagged New)");
+    talk.ok("STORE 3 -FLAGS (\\Seen Work)");
+    talk.ok("UID MOVE 4:6 Archive");
+    talk.ok("UID STORE 7:8 +FLAGS (\\Deleted)");
+    talk.ok("EXPUNGE");
+    talk.ok("RENAME Twins twins");
+    talk.ok("CREATE New");
+    talk.ok("SUBSCRIBE New");
+    talk.ok("UNSUBSCRIBE Archive");
+    talk.ok("DELETE Empty");
+    assert!(talk.append("INBOX", "(\\Draft)", b"Message-ID: <900@example.test>\r\n\r\nlater\r\n").is_ok());
+}
+
+#[test]
+fn stopped_at_every_effect_of_changes_and_resumed() {
+    let Some(pair) = Pair::start() else { return };
+    let prepare = |person: usize| {
+        let name = &pair.names[person];
+        let mut talk = pair.source.talk(name);
+        talk.ok("CREATE Archive");
+        talk.ok("SUBSCRIBE Archive");
+        let first = pair.command(person).run();
+        assert!(first.finished, "{name}: {}", first.stderr);
+        rearrange(&mut talk);
+    };
+    prepare(0);
+    let undisturbed = pair.command(0).run();
+    assert!(undisturbed.finished, "{}", undisturbed.stderr);
+    let moments = undisturbed.moments;
+    println!("{moments} moments, two an effect");
+    assert!((60..PEOPLE as u64).contains(&moments), "{moments}");
+    let stopped_at: Mutex<BTreeMap<String, u64>> = Mutex::default();
+    each(moments, |stop_at| {
+        prepare(stop_at as usize);
+        let mut command = pair.command(stop_at as usize);
+        command.orders.stop_at = stop_at;
+        let stopped = command.run();
+        let effect = stopped.stderr.lines().find_map(|line| line.strip_prefix("stopped at "));
+        let effect = effect.unwrap_or_else(|| panic!("{stop_at}: {}", stopped.stderr));
+        let effect = effect.rsplit(' ').next().unwrap_or_default().to_owned();
+        *stopped_at.lock().unwrap().entry(effect).or_default() += 1;
+        let resumed = command.undisturbed().run();
+        assert!(resumed.finished, "after {}: {}", stopped.stderr, resumed.stderr);
+        pair.is_at_rest(stop_at as usize);
+    });
+    let stopped_at = stopped_at.into_inner().unwrap();
+    println!("{stopped_at:?}");
+    for effect in ["append", "flags", "move", "remove", "create", "subscribe", "remove-folder", "commit"] {
+        assert!(stopped_at.contains_key(effect), "never stopped at {effect}: {stopped_at:?}");
+    }
+    let verdict = pair.judge(moments as usize + 1);
     assert!(verdict.is_equal(), "{verdict:?}");
 }
 

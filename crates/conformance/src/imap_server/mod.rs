@@ -33,7 +33,7 @@ mod fetch;
 mod folders;
 mod login;
 mod mime;
-mod names;
+pub(crate) mod names;
 mod odd;
 mod offer;
 mod parse;

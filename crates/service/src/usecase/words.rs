@@ -159,8 +159,8 @@ impl About {
     }
 
     /// Every reference given must be there.
-    fn require<'r>(&self, known: &(impl Iterator<Item = &'r str> + Clone), list: &str) -> Result<(), Error> {
-        match self.references.iter().find(|wanted| !known.clone().any(|reference| reference == *wanted)) {
+    fn require(&self, known: &[&str], list: &str) -> Result<(), Error> {
+        match self.references.iter().find(|wanted| !known.contains(&wanted.as_str())) {
             None => Ok(()),
             Some(wanted) => {
                 let what = format!("{wanted:?} is not in the list");
@@ -252,7 +252,7 @@ impl Project {
         self.may_migrate()?;
         about.check(selection)?;
         let listed = self.held(selection).await?.held;
-        about.require(&listed.iter().map(|line| line.reference.as_str()), "held")?;
+        about.require(&listed.iter().map(|line| line.reference.as_str()).collect::<Vec<_>>(), "held")?;
         let chosen: Vec<HeldLine> =
             listed.into_iter().filter(|line| about.wants(&line.reference, &line.rule)).collect();
         if !approve && let Some(line) = chosen.iter().find(|line| line.waits == Waits::Vanished) {
@@ -260,8 +260,8 @@ impl Project {
             return Err(Error::usage(what).advise("bring back what is gone from the target, or approve"));
         }
         let word = if approve { "approve" } else { "reject" };
-        let references = chosen.iter().map(|line| line.reference.as_str());
-        self.audit_word(&format!("held.{word}"), references, said).await?;
+        let references: Vec<&str> = chosen.iter().map(|line| line.reference.as_str()).collect();
+        self.audit_word(&format!("held.{word}"), &references, said).await?;
         let (mut removals, mut items) = (Vec::new(), Vec::new());
         let mut said_of = 0;
         for line in chosen {
@@ -314,8 +314,8 @@ impl Project {
     /// Has what failed tried again by the next sync, whatever its cause.
     pub async fn retry_failed(&self, selection: &Selection, about: &About) -> Result<WordReport, Error> {
         let chosen = self.chosen_failures(selection, about).await?;
-        let references = chosen.iter().map(|line| line.reference.as_str());
-        self.audit_word("failed.retry", references, &Said::default()).await?;
+        let references: Vec<&str> = chosen.iter().map(|line| line.reference.as_str()).collect();
+        self.audit_word("failed.retry", &references, &Said::default()).await?;
         let items: Vec<(i64, ItemId)> = chosen.into_iter().map(|line| line.place).collect();
         let said_of = self.store.retry_failures(self.key, &items).await?;
         Ok(WordReport { word: "retry", said_of })
@@ -330,8 +330,8 @@ impl Project {
             return Err(error.advise("give --by NAME and --reason TEXT; nothing was changed"));
         };
         let chosen = self.chosen_failures(selection, about).await?;
-        let references = chosen.iter().map(|line| line.reference.as_str());
-        self.audit_word("failed.accept", references, said).await?;
+        let references: Vec<&str> = chosen.iter().map(|line| line.reference.as_str()).collect();
+        self.audit_word("failed.accept", &references, said).await?;
         let items: Vec<(i64, ItemId)> = chosen.into_iter().map(|line| line.place).collect();
         let said_of = self.store.accept_failures(self.key, &items, &by, &reason).await?;
         Ok(WordReport { word: "accept", said_of })
@@ -341,21 +341,16 @@ impl Project {
         self.may_migrate()?;
         about.check(selection)?;
         let listed = self.failed(selection, about.class.as_deref()).await?.failed;
-        about.require(&listed.iter().map(|line| line.reference.as_str()), "failed")?;
+        about.require(&listed.iter().map(|line| line.reference.as_str()).collect::<Vec<_>>(), "failed")?;
         Ok(listed.into_iter().filter(|line| about.wants(&line.reference, line.cause.code())).collect())
     }
 
-    async fn audit_word<'r>(
-        &self,
-        action: &str,
-        references: impl Iterator<Item = &'r str> + Clone,
-        said: &Said,
-    ) -> Result<(), Error> {
-        let count = references.clone().count();
+    async fn audit_word(&self, action: &str, references: &[&str], said: &Said) -> Result<(), Error> {
+        let count = references.len();
         if count == 0 {
             return Ok(());
         }
-        let references: Vec<&str> = references.take(REFERENCES_AUDITED).collect();
+        let references = &references[..count.min(REFERENCES_AUDITED)];
         let detail = json!({ "count": count, "references": references, "by": said.by, "reason": said.reason });
         self.store.audit(self.key, &self.actor, action, &detail).await?;
         Ok(())

@@ -27,6 +27,9 @@ fn digest(bytes: Option<&[u8]>) -> Result<Option<Digest>, Error> {
     bytes.map(read).transpose()
 }
 
+/// In place of whether a folder is followed: that was begun.
+pub(super) const FOLLOWING_BEGUN: i64 = 2;
+
 /// How many items are read at a time where a folder is read whole.
 const PAGE_ITEMS: i64 = 2_000;
 
@@ -135,7 +138,8 @@ impl Store {
                     target_path: path_from(&row.text(9))?,
                     target: state_or_none(row, 10),
                     gone_at: row.int_or_null(14),
-                    subscribed: row.int_or_null(15).map(|is| is != 0),
+                    subscribed: row.int_or_null(15).filter(|is| *is != FOLLOWING_BEGUN).map(|is| is != 0),
+                    is_following_begun: row.int_or_null(15) == Some(FOLLOWING_BEGUN),
                     made: row.bool(16),
                     compared: (row.int(17) as u64, row.int(18) as u64),
                 })

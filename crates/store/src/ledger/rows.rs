@@ -27,6 +27,8 @@ pub struct FolderRow {
     pub gone_at: Option<i64>,
     /// Was it followed at the source when that was last read?
     pub subscribed: Option<bool>,
+    /// It was about to be followed on the target, and it is not known whether that was done.
+    pub is_following_begun: bool,
     /// Was the folder of the target made by us?
     pub made: bool,
     /// The next id and the number of items of the target folder when its ids were last compared with those known.

@@ -3,6 +3,7 @@
 use model::{Cause, Flags, FolderPath, FolderState, ItemId};
 
 use super::batch::{IntentItem, encode};
+use super::read::FOLLOWING_BEGUN;
 use super::rows::{Fact, FlagFact, FlagIntent, FolderRow, HeldItem, NewException, NewFailure, NewFolder, RemovalState};
 use crate::lease::set_state;
 use crate::sql::{Alone, Durability, Tx, Value, values};
@@ -374,6 +375,13 @@ impl LedgerTx<'_> {
         let (organisation, project) = self.key();
         let update = "UPDATE folder SET subscribed = $4 WHERE organisation = $1 AND project = $2 AND folder = $3";
         self.tx.execute(update, values![organisation, project, folder, subscribed]).await.map(|_| ())
+    }
+
+    /// The folder is about to be followed on the target.
+    pub async fn begin_following(&mut self, folder: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET subscribed = $4 WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder, FOLLOWING_BEGUN]).await.map(|_| ())
     }
 
     /// So many items more were removed from the target on this day (since 1970).

@@ -1,6 +1,6 @@
 -- Step 2: following the source.
 
--- Is the folder followed at the source, as last read; null: not known. Was the folder of the target made by us?
+-- Is the folder followed at the source, as last read; 2: the target is about to follow it; null: not known. Was the folder of the target made by us?
 ALTER TABLE folder ADD COLUMN subscribed INTEGER;
 ALTER TABLE folder ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
 -- How the folder of the target stood when the ids there were last compared with those known.

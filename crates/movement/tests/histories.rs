@@ -1,0 +1,107 @@
+//! Random histories of a person on both sides, judged: a test a kind of histories. `WHIMBREL_SEEDS`
+//! says how many of each.
+
+use conformance::history::family::{Family, count};
+use conformance::history::kept::KEPT;
+use conformance::history::step::steps;
+
+/// Plays histories of a kind: so many, unless asked for others.
+fn well(name: &str, usual: u64) {
+    Family::named(name).seeds(0..count(usual));
+}
+
+#[test]
+fn additions() {
+    well("additions", 150);
+}
+
+#[test]
+fn additions_without_being_told_what_is_gone() {
+    well("additions, no gone", 100);
+}
+
+#[test]
+fn additions_between_poor_platforms() {
+    well("additions, poor", 100);
+}
+
+#[test]
+fn additions_to_a_target_in_use() {
+    well("additions, in use", 100);
+}
+
+#[test]
+fn everything() {
+    well("all", 200);
+}
+
+#[test]
+fn everything_to_a_target_in_use() {
+    well("all, in use", 200);
+}
+
+#[test]
+fn everything_with_copies_changed_on_a_target_that_is_not_in_use() {
+    well("all, meddled with", 100);
+}
+
+#[test]
+fn everything_without_being_told_what_is_gone() {
+    well("all, no gone", 100);
+}
+
+#[test]
+fn everything_without_being_told_what_is_gone_to_a_target_in_use() {
+    well("all, no gone, in use", 100);
+}
+
+#[test]
+fn everything_from_a_poor_platform() {
+    well("all, from poor", 100);
+}
+
+#[test]
+fn everything_between_poor_platforms() {
+    well("all, poor", 100);
+}
+
+#[test]
+fn everything_between_poor_platforms_to_a_target_in_use() {
+    well("all, poor, in use", 100);
+}
+
+#[test]
+fn everything_while_ids_and_the_ledger_are_lost() {
+    well("events", 120);
+}
+
+#[test]
+fn everything_while_ids_and_the_ledger_are_lost_to_a_target_in_use() {
+    well("events, in use", 100);
+}
+
+#[test]
+fn everything_while_ids_and_the_ledger_are_lost_between_poor_platforms() {
+    well("events, poor", 100);
+}
+
+/// One history alone, in full: `WHIMBREL_HISTORY="all, in use:17"`.
+#[test]
+fn the_one_asked_for() {
+    let Ok(asked) = std::env::var("WHIMBREL_HISTORY") else { return };
+    let parts = asked.rsplit_once(':').and_then(|(name, seed)| Some((name, seed.parse::<u64>().ok()?)));
+    let Some((name, seed)) = parts else { panic!("WHIMBREL_HISTORY is KIND:SEED") };
+    Family::named(name).seeds(seed..=seed);
+}
+
+#[test]
+fn those_that_once_failed() {
+    let mut failed = Vec::new();
+    for kept in KEPT {
+        let wrong = Family::named(kept.family).play(&steps(kept.steps));
+        if wrong.is_empty() == kept.fails {
+            failed.push(format!("{}, fails: {}: {wrong:#?}", kept.name, kept.fails));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
