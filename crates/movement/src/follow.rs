@@ -18,6 +18,7 @@ use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::matching::Pool;
 use crate::pass::{Deferred, Pass};
+use crate::there::stands_lower;
 
 /// Items are moved or removed, and that is recorded, this many at a time.
 const AT_ONCE: usize = 500;
@@ -263,6 +264,20 @@ impl Pass<'_> {
         from: &FolderPath,
         part: Vec<(Deferred, DepartedItem)>,
     ) -> Result<(), Failure> {
+        let state = match self.target.state(from).await {
+            Ok(state) => Some(state),
+            Err(error) if error.cause == Cause::Missing => None,
+            Err(error) => return Err(error).on_target(),
+        };
+        // Ids from before the folder was made anew or brought back are those of other items: those are copied.
+        let (part, others): (Vec<_>, Vec<_>) = part.into_iter().partition(|(_, departed)| {
+            let known = self.row(departed.folder).and_then(|row| row.target).zip(state);
+            known.is_some_and(|(known, now)| known.validity == now.validity && !stands_lower(&known, &now))
+        });
+        self.folders[index].read_again.extend(others.into_iter().map(|(item, _)| item.id));
+        if part.is_empty() {
+            return Ok(());
+        }
         let row = self.folders[index].row.clone();
         let (mut moved, number) = (Vec::new(), self.next_number);
         if *from == row.target_path {

@@ -312,7 +312,7 @@ impl Pass<'_> {
 
 /// Does a folder stand lower than before, under the same validity? Then it was brought back from a backup, and ids were given
 /// out twice.
-fn stands_lower(before: &FolderState, now: &FolderState) -> bool {
+pub(crate) fn stands_lower(before: &FolderState, now: &FolderState) -> bool {
     let is_lower = |now: u64, before: u64| now != 0 && now < before;
     before.validity == now.validity && (is_lower(now.next, before.next) || is_lower(now.change, before.change))
 }
