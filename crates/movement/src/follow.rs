@@ -582,9 +582,26 @@ impl Pass<'_> {
         let flags = if state.is_some() { self.target.flags(path, &ids).await.on_target()? } else { Vec::new() };
         let there: HashMap<ItemId, Flags> =
             ids.into_iter().zip(flags).filter_map(|(id, flags)| Some((id, flags?))).collect();
+        // A word may be old, and overrides what flags tell: the item must be the one it was about.
+        let approved = part.iter().filter(|held| held.state == RemovalState::Approved);
+        let approved: Vec<ItemId> = approved.filter_map(|held| held.target_id.clone()).collect();
+        let approved = approved.into_iter().filter(|id| there.contains_key(id)).collect::<Vec<_>>();
+        let read: HashMap<ItemId, (Digest, Digest)> = self
+            .read_target(path, &approved)
+            .await?
+            .into_iter()
+            .map(|copy| (copy.id, (copy.found.exact, copy.found.canonical)))
+            .collect();
+        let is_it = |held: &HeldRemoval| {
+            let read = held.target_id.as_ref().and_then(|id| read.get(id));
+            held.state != RemovalState::Approved
+                || read
+                    .is_some_and(|(exact, canonical)| held.exact == Some(*exact) || held.canonical == Some(*canonical))
+        };
         let (mut gone, mut remove, mut hold) = (Vec::new(), Vec::new(), Vec::new());
         for held in &part {
-            let now = held.target_id.as_ref().and_then(|id| there.get(id)).filter(|_| is_valid(held));
+            let now = held.target_id.as_ref().and_then(|id| there.get(id));
+            let now = now.filter(|_| is_valid(held) && is_it(held));
             let is_doing = held.state == RemovalState::Doing;
             let about = AboutToGo {
                 is_approved: held.state == RemovalState::Approved,
