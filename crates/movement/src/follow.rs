@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use connector::{Moved, Removal, Source};
+use connector::{FlagChange, Moved, Removal, Source};
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId};
 use store::{Fact, FolderRow, HeldRemoval, IntentItem, LedgerItem, RemovalState};
 
@@ -613,6 +613,16 @@ impl Pass<'_> {
                 Going::Remove => remove.push(held),
                 Going::Hold(rule) => hold.push((held, rule)),
             }
+        }
+        // Our own mark does not stay on what stays: the next client that expunges would take it along.
+        let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
+        let is_marked =
+            |held: &HeldRemoval| held.state == RemovalState::Doing && !deleted.without(&held.target_flags).is_empty();
+        let marked = hold.iter().filter(|(held, _)| is_marked(held)).filter_map(|(held, _)| held.target_id.clone());
+        let unmark: Vec<FlagChange> =
+            marked.map(|id| FlagChange { id, add: Flags::NONE, take: deleted.clone() }).collect();
+        if !unmark.is_empty() {
+            self.target.change_flags(path, &unmark).await.on_target()?;
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
         for held in &gone {
