@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use connector::{Moved, Removal, Source};
+use connector::{FlagChange, Moved, Removal, Source};
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId};
 use store::{Fact, FolderRow, HeldRemoval, IntentItem, LedgerItem, RemovalState};
 
@@ -18,6 +18,7 @@ use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::matching::Pool;
 use crate::pass::{Deferred, Pass};
+use crate::there::stands_lower;
 
 /// Items are moved or removed, and that is recorded, this many at a time.
 const AT_ONCE: usize = 500;
@@ -263,6 +264,20 @@ impl Pass<'_> {
         from: &FolderPath,
         part: Vec<(Deferred, DepartedItem)>,
     ) -> Result<(), Failure> {
+        let state = match self.target.state(from).await {
+            Ok(state) => Some(state),
+            Err(error) if error.cause == Cause::Missing => None,
+            Err(error) => return Err(error).on_target(),
+        };
+        // Ids from before the folder was made anew or brought back are those of other items: those are copied.
+        let (part, others): (Vec<_>, Vec<_>) = part.into_iter().partition(|(_, departed)| {
+            let known = self.row(departed.folder).and_then(|row| row.target).zip(state);
+            known.is_some_and(|(known, now)| known.validity == now.validity && !stands_lower(&known, &now))
+        });
+        self.folders[index].read_again.extend(others.into_iter().map(|(item, _)| item.id));
+        if part.is_empty() {
+            return Ok(());
+        }
         let row = self.folders[index].row.clone();
         let (mut moved, number) = (Vec::new(), self.next_number);
         if *from == row.target_path {
@@ -567,9 +582,26 @@ impl Pass<'_> {
         let flags = if state.is_some() { self.target.flags(path, &ids).await.on_target()? } else { Vec::new() };
         let there: HashMap<ItemId, Flags> =
             ids.into_iter().zip(flags).filter_map(|(id, flags)| Some((id, flags?))).collect();
+        // A word may be old, and overrides what flags tell: the item must be the one it was about.
+        let approved = part.iter().filter(|held| held.state == RemovalState::Approved);
+        let approved: Vec<ItemId> = approved.filter_map(|held| held.target_id.clone()).collect();
+        let approved = approved.into_iter().filter(|id| there.contains_key(id)).collect::<Vec<_>>();
+        let read: HashMap<ItemId, (Digest, Digest)> = self
+            .read_target(path, &approved)
+            .await?
+            .into_iter()
+            .map(|copy| (copy.id, (copy.found.exact, copy.found.canonical)))
+            .collect();
+        let is_it = |held: &HeldRemoval| {
+            let read = held.target_id.as_ref().and_then(|id| read.get(id));
+            held.state != RemovalState::Approved
+                || read
+                    .is_some_and(|(exact, canonical)| held.exact == Some(*exact) || held.canonical == Some(*canonical))
+        };
         let (mut gone, mut remove, mut hold) = (Vec::new(), Vec::new(), Vec::new());
         for held in &part {
-            let now = held.target_id.as_ref().and_then(|id| there.get(id)).filter(|_| is_valid(held));
+            let now = held.target_id.as_ref().and_then(|id| there.get(id));
+            let now = now.filter(|_| is_valid(held) && is_it(held));
             let is_doing = held.state == RemovalState::Doing;
             let about = AboutToGo {
                 is_approved: held.state == RemovalState::Approved,
@@ -581,6 +613,16 @@ impl Pass<'_> {
                 Going::Remove => remove.push(held),
                 Going::Hold(rule) => hold.push((held, rule)),
             }
+        }
+        // Our own mark does not stay on what stays: the next client that expunges would take it along.
+        let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
+        let is_marked =
+            |held: &HeldRemoval| held.state == RemovalState::Doing && !deleted.without(&held.target_flags).is_empty();
+        let marked = hold.iter().filter(|(held, _)| is_marked(held)).filter_map(|(held, _)| held.target_id.clone());
+        let unmark: Vec<FlagChange> =
+            marked.map(|id| FlagChange { id, add: Flags::NONE, take: deleted.clone() }).collect();
+        if !unmark.is_empty() {
+            self.target.change_flags(path, &unmark).await.on_target()?;
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
         for held in &gone {

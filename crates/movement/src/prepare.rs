@@ -104,7 +104,12 @@ impl Pass<'_> {
                     && let Some(tx) = &mut tx
                 {
                     tx.set_gone(row.folder, false).await?;
+                    // While it was away its items may have been moved or parted with: it is counted anew.
+                    tx.forget_source_state(row.folder).await?;
                     changed = true;
+                }
+                if row.is_gone() {
+                    row.source = None;
                 }
                 row.gone_at = None;
                 row

@@ -102,7 +102,11 @@ impl Pass<'_> {
             },
         };
         let Some(state) = state else {
-            return Ok(Some(Found { vanished: self.all_there(&row).await?, ..Found::default() }));
+            // Nor is anything there that a removal or an item waits for: ids there will be given out again.
+            let removed = self.removals.keys().filter(|(folder, _)| *folder == row.folder).cloned().collect();
+            let released = self.held.keys().filter(|(folder, _)| *folder == row.folder).map(|(_, id)| id.clone());
+            let released = released.collect();
+            return Ok(Some(Found { vanished: self.all_there(&row).await?, released, removed, ..Found::default() }));
         };
         let is_restored = stands_lower(recorded, &state) && self.ids_are_numbers(&path, state.validity).await?;
         if state.validity != recorded.validity || is_restored {
@@ -232,7 +236,7 @@ impl Pass<'_> {
         }
         if in_use && found.state.is_none() {
             self.folders[index].is_withdrawn = true;
-            if found.vanished.is_empty() {
+            if found.vanished.is_empty() && found.removed.is_empty() && found.released.is_empty() {
                 return Ok(()); // That was so before.
             }
         }
@@ -308,7 +312,7 @@ impl Pass<'_> {
 
 /// Does a folder stand lower than before, under the same validity? Then it was brought back from a backup, and ids were given
 /// out twice.
-fn stands_lower(before: &FolderState, now: &FolderState) -> bool {
+pub(crate) fn stands_lower(before: &FolderState, now: &FolderState) -> bool {
     let is_lower = |now: u64, before: u64| now != 0 && now < before;
     before.validity == now.validity && (is_lower(now.next, before.next) || is_lower(now.change, before.change))
 }
