@@ -112,7 +112,7 @@ impl Pass<'_> {
             }
         }
         // A folder was renamed only if there is a new one.
-        if !self.folders.iter().any(|work| work.is_fresh) {
+        if !self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none()) {
             return Ok(());
         }
         for row in self.vanished_rows() {
@@ -364,11 +364,7 @@ impl Pass<'_> {
                     fact.target_id = id;
                     facts.push(fact);
                 }
-                // Its person removed it there before.
-                Moved::Gone if self.work.setting.in_use => {
-                    self.report.withdrawn += 1;
-                    facts.push(Fact { fate: Fate::Withdrawn, source_flags: item.flags, ..fact });
-                }
+                // Whoever took it, it is not there: it is copied.
                 Moved::Gone => gone.push(item.id),
             }
         }
@@ -527,13 +523,16 @@ impl Pass<'_> {
     pub(crate) async fn make_removals(&mut self) -> Result<(), Failure> {
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         let all = self.work.store.held_removals(key, mailbox).await?;
+        self.unmark_kept(&all).await?;
         let is_due = |held: &&HeldRemoval| matches!(held.state, RemovalState::Due | RemovalState::Doing);
         let due = all.iter().filter(is_due).count() as u64;
         let day = self.work.store.now().await? / 86_400_000;
         let following = self.work.policy.following;
-        let held_by = if following.is_mass(due, self.work.store.count_there(key, mailbox).await? + due) {
+        let held_by = if due == 0 {
+            None
+        } else if following.is_mass(due, self.work.store.count_there(key, mailbox).await? + due) {
             Some(rule::MASS)
-        } else if due > 0 && self.work.store.removed_on(key, mailbox, day).await? + due > following.removals_a_day_max {
+        } else if self.work.store.removed_on(key, mailbox, day).await? + due > following.removals_a_day_max {
             Some(rule::DAILY_MAXIMUM)
         } else {
             None
@@ -552,6 +551,27 @@ impl Pass<'_> {
             for part in removals.chunks(AT_ONCE) {
                 self.remove_part(&path, part, held_by, day).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Items that are to stay, as somebody has said, and that could only be marked: the mark comes off.
+    async fn unmark_kept(&mut self, all: &[HeldRemoval]) -> Result<(), Failure> {
+        for held in all.iter().filter(|held| held.state == RemovalState::Kept && held.rule == rule::CANNOT_REMOVE) {
+            let known = self.row(held.folder).and_then(|row| Some((row.target_path.clone(), row.target?)));
+            if let (Some((path, known)), Some(id)) = (known, held.target_id.clone())
+                && let Ok(state) = self.target.state(&path).await
+                && state.validity == known.validity
+                && !stands_lower(&known, &state)
+            {
+                let take = Flags::NONE.with(model::SystemFlag::Deleted).without(&held.target_flags);
+                let change = FlagChange { id, add: Flags::NONE, take };
+                self.target.change_flags(&path, &[change]).await.on_target()?;
+            }
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            let ids = std::slice::from_ref(&held.source_id);
+            tx.set_removals(held.folder, ids, RemovalState::Kept, rule::REMOVED_AT_SOURCE).await?;
+            tx.commit().await?;
         }
         Ok(())
     }
@@ -583,18 +603,21 @@ impl Pass<'_> {
         let there: HashMap<ItemId, Flags> =
             ids.into_iter().zip(flags).filter_map(|(id, flags)| Some((id, flags?))).collect();
         // A word may be old, and overrides what flags tell: the item must be the one it was about.
-        let approved = part.iter().filter(|held| held.state == RemovalState::Approved);
-        let approved: Vec<ItemId> = approved.filter_map(|held| held.target_id.clone()).collect();
-        let approved = approved.into_iter().filter(|id| there.contains_key(id)).collect::<Vec<_>>();
+        // And nobody compares what folders that are gone at the source hold on the target.
+        let gone_rows: HashSet<i64> = self.rows_gone.iter().map(|row| row.folder).collect();
+        let is_to_prove = |held: &HeldRemoval| held.state == RemovalState::Approved || gone_rows.contains(&held.folder);
+        let to_prove: Vec<ItemId> =
+            part.iter().filter(|held| is_to_prove(held)).filter_map(|held| held.target_id.clone()).collect();
+        let to_prove: Vec<ItemId> = to_prove.into_iter().filter(|id| there.contains_key(id)).collect();
         let read: HashMap<ItemId, (Digest, Digest)> = self
-            .read_target(path, &approved)
+            .read_target(path, &to_prove)
             .await?
             .into_iter()
             .map(|copy| (copy.id, (copy.found.exact, copy.found.canonical)))
             .collect();
         let is_it = |held: &HeldRemoval| {
             let read = held.target_id.as_ref().and_then(|id| read.get(id));
-            held.state != RemovalState::Approved
+            !is_to_prove(held)
                 || read
                     .is_some_and(|(exact, canonical)| held.exact == Some(*exact) || held.canonical == Some(*canonical))
         };

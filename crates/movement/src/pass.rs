@@ -248,7 +248,8 @@ impl Pass<'_> {
         }
         self.make_moves().await?;
         source = self.finish_folders(source).await?;
-        if !self.work.dry_run && self.is_all_read && self.report.in_the_way.is_none() {
+        // What changed while it was read may have moved to where it was not seen: then nothing is removed yet.
+        if !self.work.dry_run && self.is_all_read && !self.report.again && self.report.in_the_way.is_none() {
             self.follow_vanished_folders(source.as_mut(), began_at).await?;
             self.hold_what_renumbering_left().await?;
             self.make_removals().await?;

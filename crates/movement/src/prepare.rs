@@ -324,7 +324,11 @@ impl Pass<'_> {
                 continue;
             }
             if !used.subscribed && (work.row.subscribed == Some(true) || work.row.is_following_begun) {
-                let path = work.row.target_path.clone();
+                let (path, folder) = (work.row.target_path.clone(), work.row.folder);
+                // Should this be broken off, it is not known whether the target follows it.
+                let mut tx = self.work.store.write(&self.work.lease).await?;
+                tx.begin_following(folder).await?;
+                tx.commit().await?;
                 self.target.subscribe(&path, false).await.on_target()?;
             }
             changed.push((index, used.subscribed));
