@@ -79,6 +79,17 @@ pub const KEPT: &[Kept] = &[
         ",
         fails: false,
     },
+    Kept {
+        name: "a folder that was left on the target while nobody heard of it is followed again",
+        family: "all, in use",
+        steps: r"
+            source subscribe INBOX
+            pass
+            source unsubscribe INBOX
+            pass break-for-good target 6 ; at 30 target deliver o1 Mine/Private ; at 34 source subscribe INBOX
+        ",
+        fails: false,
+    },
 ];
 
 #[cfg(test)]
