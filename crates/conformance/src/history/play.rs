@@ -296,6 +296,8 @@ impl Play {
             let items: Vec<_> = held.into_iter().map(|held| (held.folder, held.source_id)).collect();
             let _ = engine.store.answer_removals(engine.key, &items, true).await;
         }
+        // A server ends a connection on which nothing is said for half an hour.
+        lock(&self.cast).client(Side::Target).view();
     }
 
     /// A pass of the engine, as the step says.
