@@ -583,6 +583,16 @@ pub async fn exceptions_are_written_once(url: &str) {
     let rows = w.store.exceptions(w.key).await.unwrap();
     assert_eq!((rows.len(), &rows[0].exception, rows[0].is_open), (1, &exception, true));
     let mut tx = w.store.write(&lease).await.unwrap();
+    // A server's words may hold a time or a counter; another item is another exception.
+    let newest = NewException { what: "two become one (0.002 secs)".to_owned(), ..exception.clone() };
+    let another = NewException { source_id: Some(ItemId::from_u32(5)), ..exception.clone() };
+    let mut tx = w.store.write(&lease).await.unwrap();
+    for exception in [&newest, &another, &newest, &another] {
+        tx.add_exception(exception).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let rows = w.store.exceptions(w.key).await.unwrap();
+    assert_eq!(rows.iter().map(|row| &row.exception).collect::<Vec<_>>(), [&newest, &another]);
     tx.close_exceptions(Cause::FolderCollision).await.unwrap();
     tx.commit().await.unwrap();
     assert!(!w.store.exceptions(w.key).await.unwrap()[0].is_open);

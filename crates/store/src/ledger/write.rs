@@ -497,14 +497,18 @@ impl LedgerTx<'_> {
         Ok(())
     }
 
-    /// Writes something that no one may overlook; once, however often it is found.
+    /// Writes something that no one may overlook; once, however often it is found, and in the newest words: what a server says
+    /// may hold a time or a counter.
     pub async fn add_exception(&mut self, exception: &NewException) -> Result<(), Error> {
         let (organisation, project) = self.key();
         let mailbox = self.lease.mailbox;
-        let known = "UPDATE exception SET open = 1 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
-            AND class = $4 AND path = $5 AND what = $6";
         let (class, path) = (exception.class.code(), path_text(&exception.path));
-        let values = values![organisation, project, mailbox, class, path.as_str(), exception.what.as_str()];
+        let id = |id: &Option<ItemId>| id.as_ref().map(|id| id.as_bytes().to_vec());
+        let (source_id, target_id) = (id(&exception.source_id), id(&exception.target_id));
+        let known = "UPDATE exception SET open = 1, what = $8 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND class = $4 AND path = $5 AND source_id IS NOT DISTINCT FROM $6 AND target_id IS NOT DISTINCT FROM $7";
+        let (what, is, to) = (exception.what.as_str(), source_id.clone(), target_id.clone());
+        let values = values![organisation, project, mailbox, class, path.as_str(), is, to, what];
         if self.tx.execute(known, values).await? > 0 {
             return Ok(());
         }
@@ -512,17 +516,8 @@ impl LedgerTx<'_> {
         let number = crate::project::next(&mut self.tx, max, values![organisation, project, mailbox]).await?;
         let insert = "INSERT INTO exception (organisation, project, mailbox, number, class, path, source_id, target_id, \
             what, at, open) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 1)";
-        let values: Vec<Value> = values![
-            organisation,
-            project,
-            mailbox,
-            number,
-            class,
-            path,
-            exception.source_id.as_ref().map(|id| id.as_bytes().to_vec()),
-            exception.target_id.as_ref().map(|id| id.as_bytes().to_vec()),
-            exception.what.as_str(),
-        ];
+        let values: Vec<Value> =
+            values![organisation, project, mailbox, number, class, path, source_id, target_id, what,];
         self.tx.execute(insert, values).await.map(|_| ())
     }
 
