@@ -4,7 +4,7 @@
 //! disagree nothing is assumed: the source is asked for the whole list, what lacks a fate is read, what is no longer
 //! there is dealt with, and they are compared again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use connector::Source;
 use model::{Cause, Fate, FolderState, ItemId, Side};
@@ -238,6 +238,10 @@ impl Pass<'_> {
         }
     }
 
+        let ids: Vec<ItemId> = later.iter().map(|(id, _)| id.clone()).collect();
+        let known = self.work.store.items_of(self.work.key, &row, &ids).await?;
+        let mut known: HashMap<ItemId, LedgerItem> =
+            known.into_iter().map(|item| (item.source_id.clone(), item)).collect();
     /// Flags of items whose ids on the target were not known when they were to be changed.
     async fn change_flags_later(&mut self, index: usize) -> Result<(), Failure> {
         let later = std::mem::take(&mut self.folders[index].flags_later);
@@ -246,8 +250,7 @@ impl Pass<'_> {
         }
         let row = self.folders[index].row.clone();
         for (id, flags) in later {
-            let known = self.work.store.items_between(self.work.key, &row, &id, &id).await?.pop();
-            let Some(known) = known else { continue };
+            let Some(known) = known.remove(&id) else { continue };
             let ledger = InLedger::Known { fate: known.fate, source_flags: &known.source_flags };
             let source = AtSource::Listed { flags: &flags };
             let Intent::ChangeFlags { add, take } = decide(&source, &ledger, OnTarget::Unknown, self.work.setting)

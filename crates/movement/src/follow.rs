@@ -22,8 +22,8 @@ use crate::there::stands_lower;
 
 /// Items are moved or removed, and that is recorded, this many at a time.
 const AT_ONCE: usize = 500;
-/// Fewer ids are looked up in the ledger one by one; more by reading it through.
-const LOOKED_UP_SINGLY: usize = 500;
+/// So many ids at most are looked up in the ledger by themselves; more by reading it through.
+const LOOKED_UP: usize = 500;
 
 /// The rules by which removals are made or wait.
 mod rule {
@@ -36,7 +36,7 @@ mod rule {
 }
 
 /// Where the ledger holds an item that the source has no more at its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     /// Among the removals.
     Removal,
@@ -180,10 +180,9 @@ impl Pass<'_> {
         }
         let (key, row) = (self.work.key, self.folders[index].row.clone());
         let mut known: Vec<LedgerItem> = Vec::new();
-        if gone.len() <= LOOKED_UP_SINGLY {
-            for id in &gone {
-                known.extend(self.work.store.items_between(key, &row, id, id).await?);
-            }
+        if gone.len() <= LOOKED_UP {
+            let gone: Vec<ItemId> = gone.into_iter().collect();
+            known = self.work.store.items_of(key, &row, &gone).await?;
         } else {
             let mut items = self.work.store.items(key, &row);
             loop {
@@ -374,13 +373,17 @@ impl Pass<'_> {
         let is_elsewhere = *from != row.target_path;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&row, &facts).await?;
-        for (place, folder, id) in &left {
-            let ids = std::slice::from_ref(id);
-            match (place, self.row(*folder)) {
-                (Place::Item, Some(row)) => tx.forget_items(row, ids).await?,
-                _ => tx.drop_removals(*folder, ids).await?,
+        let moved_away = left.len() as u64;
+        let mut by_place: BTreeMap<(Place, i64), Vec<ItemId>> = BTreeMap::new();
+        for (place, folder, id) in left {
+            self.removals.remove(&(folder, id.clone()));
+            by_place.entry((place, folder)).or_default().push(id);
+        }
+        for ((place, folder), ids) in by_place {
+            match (place, self.row(folder)) {
+                (Place::Item, Some(row)) => tx.forget_items(row, &ids).await?,
+                _ => tx.drop_removals(folder, &ids).await?,
             }
-            self.removals.remove(&(*folder, id.clone()));
         }
         if is_elsewhere {
             tx.close_intent(self.work.lease.fence, number).await?;
@@ -389,7 +392,7 @@ impl Pass<'_> {
         if is_elsewhere {
             self.folders[index].added(None, &new_ids);
         }
-        self.know_state_after(from, left.len() as u64).await
+        self.know_state_after(from, moved_away).await
     }
 
     /// So many items were taken out of a folder of the target: how it stands now, if nobody else touched it between.
@@ -508,9 +511,8 @@ impl Pass<'_> {
                 let ids: Vec<ItemId> = hold.iter().map(|(id, _)| id.clone()).collect();
                 let mut tx = self.work.store.write(&self.work.lease).await?;
                 tx.part_with(&row, &ids, RemovalState::Held, rule::RENUMBERED).await?;
-                for (id, target_id) in hold.iter().filter(|(_, target_id)| target_id.is_some()) {
-                    tx.set_removal_target(row.folder, id, target_id.as_ref()).await?;
-                }
+                let learnt = hold.into_iter().filter_map(|(id, target_id)| Some((id, target_id?)));
+                tx.set_removal_targets(row.folder, &learnt.collect::<Vec<_>>()).await?;
                 tx.forget_items(&row, &forget).await?;
                 tx.commit().await?;
             }
@@ -648,12 +650,11 @@ impl Pass<'_> {
             self.target.change_flags(path, &unmark).await.on_target()?;
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
-        for held in &gone {
-            tx.drop_removals(held.folder, std::slice::from_ref(&held.source_id)).await?;
+        for ((folder, ()), ids) in alike(gone.iter().map(|held| (*held, ()))) {
+            tx.drop_removals(folder, &ids).await?;
         }
-        for (held, rule) in &hold {
-            let ids = std::slice::from_ref(&held.source_id);
-            tx.set_removals(held.folder, ids, RemovalState::Held, rule).await?;
+        for ((folder, rule), ids) in alike(hold.iter().copied()) {
+            tx.set_removals(folder, &ids, RemovalState::Held, rule).await?;
         }
         for held in remove.iter().filter(|held| held.state == RemovalState::Due) {
             let ids = std::slice::from_ref(&held.source_id);
@@ -669,21 +670,18 @@ impl Pass<'_> {
         let results = self.target.remove(path, &ids, unchanged_since).await.on_target()?;
         let mut removed = 0;
         let mut tx = self.work.store.write(&self.work.lease).await?;
-        for (held, result) in remove.iter().zip(results) {
-            let ids = std::slice::from_ref(&held.source_id);
-            match result {
-                Removal::Gone => {
-                    removed += 1;
-                    tx.drop_removals(held.folder, ids).await?;
-                }
-                Removal::Changed => {
-                    self.report.held_removals += 1;
-                    tx.set_removals(held.folder, ids, RemovalState::Held, CHANGED_ON_TARGET).await?;
-                }
-                Removal::Unsupported => {
-                    self.report.held_removals += 1;
-                    tx.set_removals(held.folder, ids, RemovalState::Held, rule::CANNOT_REMOVE).await?;
-                }
+        let held_by = |result| match result {
+            Removal::Gone => None,
+            Removal::Changed => Some(CHANGED_ON_TARGET),
+            Removal::Unsupported => Some(rule::CANNOT_REMOVE),
+        };
+        for ((folder, held_by), ids) in alike(remove.iter().copied().zip(results.into_iter().map(held_by))) {
+            if let Some(rule) = held_by {
+                self.report.held_removals += ids.len() as u64;
+                tx.set_removals(folder, &ids, RemovalState::Held, rule).await?;
+            } else {
+                removed += ids.len() as u64;
+                tx.drop_removals(folder, &ids).await?;
             }
         }
         tx.add_removed(day, removed).await?;
@@ -765,6 +763,15 @@ pub(crate) fn bases(held: &HeldRemoval) -> (Flags, Flags) {
 
 /// Is an item on the target as we left it? The mark of our own removal, begun and broken off, is no change.
 fn is_as_left(base: &Flags, now: &Flags, is_doing: bool) -> bool {
+/// Ids of removals by folder and by what is to become of them.
+fn alike<'h, T: Ord>(removals: impl Iterator<Item = (&'h HeldRemoval, T)>) -> BTreeMap<(i64, T), Vec<ItemId>> {
+    let mut alike: BTreeMap<(i64, T), Vec<ItemId>> = BTreeMap::new();
+    for (held, what) in removals {
+        alike.entry((held.folder, what)).or_default().push(held.source_id.clone());
+    }
+    alike
+}
+
     let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
     base == now || (is_doing && base.union(&deleted) == *now)
 }

@@ -167,6 +167,18 @@ impl Store {
         rows.iter().map(ledger_item).collect()
     }
 
+    /// These items of a folder, as far as they have a fate.
+    pub async fn items_of(
+        &self,
+        key: ProjectKey,
+        folder: &FolderRow,
+        ids: &[ItemId],
+    ) -> Result<Vec<LedgerItem>, Error> {
+        let select = item_select!("AND source_id IN ({ids}) ORDER BY source_id");
+        let rows = self.database.query_for(select, &folder_values(key, folder), ids).await?;
+        rows.iter().map(ledger_item).collect()
+    }
+
     /// The items of a folder that are on the target under an id that is not known.
     pub async fn items_without_target_id(&self, key: ProjectKey, folder: &FolderRow) -> Result<Vec<LedgerItem>, Error> {
         let select = item_select!("AND target_id IS NULL AND fate IN (1, 2) ORDER BY source_id");
