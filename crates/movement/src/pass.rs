@@ -171,6 +171,8 @@ pub(crate) struct Pass<'w> {
     /// Removals, by folder and item.
     pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
     /// Items that wait for a word, by folder and item.
+    /// Items that failed and are to be tried again in this pass, by folder.
+    pub(crate) to_retry: HashMap<i64, Vec<ItemId>>,
     pub(crate) held: HashMap<(i64, ItemId), HeldItem>,
     /// Changes of flags of which it is not known whether they were made.
     pub(crate) flag_intents: Vec<FlagIntent>,
@@ -205,9 +207,12 @@ pub(crate) async fn pass(
         store.intents(key, mailbox),
         store.held_removals(key, mailbox),
         store.held_items(key, mailbox),
-        store.flag_intents(key, mailbox)
+        store.flag_intents(key, mailbox),
+        async {
+            if work.setting.retry_failed { store.failed_ids(key, mailbox, &LASTING).await } else { Ok(HashMap::new()) }
+        },
     );
-    let (intents, removals, held, flag_intents) = match read {
+    let (intents, removals, held, flag_intents, to_retry) = match read {
         Ok(read) => read,
         Err(error) => return (Report::default(), Err(error.into())),
     };
@@ -226,6 +231,7 @@ pub(crate) async fn pass(
         held: held.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         flag_intents,
         departed: Departed::default(),
+        to_retry,
         is_all_read: true,
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,

@@ -10,7 +10,7 @@ use store::{Fact, FolderRow, LedgerItem};
 use crate::failure::{Failure, OnSide};
 use crate::folders::{moved_below, other_path};
 use crate::matching::Pool;
-use crate::pass::{FolderWork, LASTING, Pass, exception};
+use crate::pass::{FolderWork, Pass, exception};
 use crate::report::WouldDo;
 
 /// How often refused folders are tried under other names: once for a refused parent, once for the folders below it that
@@ -55,7 +55,7 @@ impl Pass<'_> {
         self.follow_subscriptions(&uses).await?;
         self.take_words().await?;
         self.know_departed().await?;
-        let to_read = self.folders_to_read().await?;
+        let to_read = self.folders_to_read();
         // Batches to folders that the source has no more: nothing is read there, but their outcome is looked for.
         for row in std::mem::take(&mut self.left_behind) {
             let mut work = folder_work(row, false, FolderState::default());
@@ -411,7 +411,7 @@ impl Pass<'_> {
     }
 
     /// The folders that may hold anything new: all but those that are proved to stand as they were last read.
-    async fn folders_to_read(&mut self) -> Result<Vec<usize>, Failure> {
+    fn folders_to_read(&mut self) -> Vec<usize> {
         let mut to_read = Vec::new();
         for index in 0..self.folders.len() {
             let work = &self.folders[index];
@@ -420,10 +420,8 @@ impl Pass<'_> {
             if unchanged && !has_intents {
                 let count = work.state.count;
                 self.work.progress.with(self.work.mailbox.mailbox, |progress| progress.items_done += count);
-                if self.work.setting.retry_failed {
-                    let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &LASTING).await?;
-                    self.folders[index].read_again.extend(failed);
-                }
+                let failed = self.to_retry.remove(&work.row.folder);
+                self.folders[index].read_again.extend(failed.unwrap_or_default());
                 self.folders[index].is_done = true;
             } else {
                 to_read.push(index);
@@ -434,7 +432,7 @@ impl Pass<'_> {
             let work = &self.folders[*index];
             !work.row.source.is_some_and(|read| has_lost(&read, &work.state))
         });
-        Ok(to_read)
+        to_read
     }
 }
 

@@ -492,10 +492,10 @@ pub async fn words_reach_what_they_are_said_of(url: &str) {
         tx.commit().await.unwrap();
         assert_eq!(accepted_by().await.is_some(), stays, "the word was about another cause");
     }
-    let tried = async || w.store.failed_ids(key, number, &[Cause::BareCr]).await.unwrap();
+    let tried = async || w.store.failed_ids(key, mailbox, &[Cause::BareCr]).await.unwrap();
     assert!(tried().await.is_empty());
     assert_eq!(w.store.retry_failures(key, &failed).await.unwrap(), 1);
-    assert_eq!(tried().await, [id(4)]);
+    assert_eq!(tried().await, [(number, vec![id(4)])].into());
     let mut tx = w.store.write(&lease).await.unwrap();
     tx.release_items(number, &[id(3)]).await.unwrap();
     tx.drop_removals(number, &[id(1), id(2)]).await.unwrap();
@@ -583,7 +583,6 @@ pub async fn exceptions_are_written_once(url: &str) {
     }
     let rows = w.store.exceptions(w.key).await.unwrap();
     assert_eq!((rows.len(), &rows[0].exception, rows[0].is_open), (1, &exception, true));
-    let mut tx = w.store.write(&lease).await.unwrap();
     // A server's words may hold a time or a counter; another item is another exception.
     let newest = NewException { what: "two become one (0.002 secs)".to_owned(), ..exception.clone() };
     let another = NewException { source_id: Some(ItemId::from_u32(5)), ..exception.clone() };
@@ -594,6 +593,7 @@ pub async fn exceptions_are_written_once(url: &str) {
     tx.commit().await.unwrap();
     let rows = w.store.exceptions(w.key).await.unwrap();
     assert_eq!(rows.iter().map(|row| &row.exception).collect::<Vec<_>>(), [&newest, &another]);
+    let mut tx = w.store.write(&lease).await.unwrap();
     tx.close_exceptions(Cause::FolderCollision).await.unwrap();
     tx.commit().await.unwrap();
     assert!(!w.store.exceptions(w.key).await.unwrap()[0].is_open);
