@@ -739,8 +739,18 @@ impl Pass<'_> {
             }
             let is_used = self.folders.iter().any(|work| work.row.target_path == row.target_path);
             if row.made && !is_used && !self.work.setting.in_use {
+                let is_below =
+                    |path: &FolderPath| *path != row.target_path && path.names().starts_with(row.target_path.names());
+                if self.on_target.iter().any(is_below) {
+                    continue; // It goes once those below it are gone.
+                }
                 match self.target.remove_folder(&row.target_path).await {
-                    Ok(removed) => self.report.folders_removed += u64::from(removed),
+                    Ok(removed) => {
+                        self.report.folders_removed += u64::from(removed);
+                        if removed {
+                            self.on_target.remove(&row.target_path);
+                        }
+                    }
                     Err(error) if error.ends_session() => return Err(error).on_target(),
                     Err(error) => tracing::info!(mailbox, %error, "a folder stays on the target"),
                 }
@@ -753,6 +763,15 @@ impl Pass<'_> {
     }
 }
 
+/// Ids of removals by folder and by what is to become of them.
+fn alike<'h, T: Ord>(removals: impl Iterator<Item = (&'h HeldRemoval, T)>) -> BTreeMap<(i64, T), Vec<ItemId>> {
+    let mut alike: BTreeMap<(i64, T), Vec<ItemId>> = BTreeMap::new();
+    for (held, what) in removals {
+        alike.entry((held.folder, what)).or_default().push(held.source_id.clone());
+    }
+    alike
+}
+
 /// The flags of an item that was to be removed, as both sides were left: a mark that we may have put on it is ours to take
 /// off, should it stay after all.
 pub(crate) fn bases(held: &HeldRemoval) -> (Flags, Flags) {
@@ -763,15 +782,6 @@ pub(crate) fn bases(held: &HeldRemoval) -> (Flags, Flags) {
 
 /// Is an item on the target as we left it? The mark of our own removal, begun and broken off, is no change.
 fn is_as_left(base: &Flags, now: &Flags, is_doing: bool) -> bool {
-/// Ids of removals by folder and by what is to become of them.
-fn alike<'h, T: Ord>(removals: impl Iterator<Item = (&'h HeldRemoval, T)>) -> BTreeMap<(i64, T), Vec<ItemId>> {
-    let mut alike: BTreeMap<(i64, T), Vec<ItemId>> = BTreeMap::new();
-    for (held, what) in removals {
-        alike.entry((held.folder, what)).or_default().push(held.source_id.clone());
-    }
-    alike
-}
-
     let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
     base == now || (is_doing && base.union(&deleted) == *now)
 }

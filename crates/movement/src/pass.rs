@@ -5,12 +5,13 @@
 //! [`crate::batch`] (nothing is sent before its intent is durable) and here (a cursor moves only past items that have a
 //! fate).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use connector::{Body, Event, Holds, ReadFolder, Source, Target};
 use model::{
-    Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side, Verdict,
+    Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope,
+    Side, Verdict,
 };
 use store::{
     Fact, FlagIntent, FolderRow, HeldItem, HeldRemoval, Intent as BatchIntent, ItemThere, Lease, LedgerItem,
@@ -166,13 +167,15 @@ pub(crate) struct Pass<'w> {
     pub(crate) left_behind: Vec<FolderRow>,
     /// Folders of the ledger that the source has no more, or has numbered anew.
     pub(crate) rows_gone: Vec<FolderRow>,
-    /// Of these: what is left of them was dealt with in this pass.
+    /// The folders of the target.
+    pub(crate) on_target: BTreeSet<FolderPath>,
+    /// Of the rows that are gone: what is left of them was dealt with in this pass.
     pub(crate) settled_rows: Vec<FolderRow>,
+    /// Items that failed and are to be tried again in this pass, by folder.
+    pub(crate) to_retry: HashMap<i64, Vec<ItemId>>,
     /// Removals, by folder and item.
     pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
     /// Items that wait for a word, by folder and item.
-    /// Items that failed and are to be tried again in this pass, by folder.
-    pub(crate) to_retry: HashMap<i64, Vec<ItemId>>,
     pub(crate) held: HashMap<(i64, ItemId), HeldItem>,
     /// Changes of flags of which it is not known whether they were made.
     pub(crate) flag_intents: Vec<FlagIntent>,
@@ -226,12 +229,13 @@ pub(crate) async fn pass(
         intents,
         left_behind: Vec::new(),
         rows_gone: Vec::new(),
+        on_target: BTreeSet::new(),
         settled_rows: Vec::new(),
+        to_retry,
         removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         held: held.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         flag_intents,
         departed: Departed::default(),
-        to_retry,
         is_all_read: true,
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,

@@ -310,6 +310,7 @@ impl Pass<'_> {
         self.folders[index].row.target = None;
         self.report.folders_made += 1;
         Ok(())
+        self.on_target = there.into_keys().collect();
     }
 
     /// Follows what the person followed or left at the source since that was last read.
