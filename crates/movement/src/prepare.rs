@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use connector::{Folder, NewFolder, Source};
 use model::{Cause, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, Side};
-use store::{Fact, FolderRow, LedgerItem};
+use store::{Fact, FolderRow, LedgerItem, NewException};
 
 use crate::failure::{Failure, OnSide};
 use crate::folders::{moved_below, other_path};
@@ -23,7 +23,7 @@ impl Pass<'_> {
         let (listed, there) = tokio::try_join!(async { source.folders().await.on_source() }, async {
             self.target.folders().await.on_target()
         })?;
-        let mut held = Vec::new();
+        let (mut held, mut missing) = (Vec::new(), Vec::new());
         for folder in listed.into_iter().filter(|folder| folder.holds_items) {
             let state = match folder.state {
                 Some(state) => Ok(state),
@@ -32,13 +32,12 @@ impl Pass<'_> {
             match state {
                 Ok(state) => held.push((folder, state)),
                 Err(error) if error.ends_session() => return Err(error).on_source(),
-                Err(error) => {
-                    self.is_all_read = false;
-                    let what = format!("the folder {:?} could not be opened: {error}", folder.path.to_string());
-                    self.report.again |= error.cause == Cause::Missing;
-                    self.report.blocked(error.cause, Some(Side::Source), what);
-                }
+                Err(error) if error.cause == Cause::Missing => missing.push((folder, error)),
+                Err(error) => self.cannot_open(&folder, &error),
             }
+        }
+        if !missing.is_empty() {
+            held.extend(self.look_for_missing(source, missing).await?);
         }
         let items = held.iter().map(|(_, state)| state.count).sum();
         self.work.progress.with(self.work.mailbox.mailbox, |progress| {
@@ -63,6 +62,60 @@ impl Pass<'_> {
             self.folders.push(work);
         }
         Ok(to_read)
+    }
+
+    fn cannot_open(&mut self, folder: &Folder, error: &connector::Error) {
+        self.is_all_read = false;
+        let what = format!("the folder {:?} could not be opened: {error}", folder.path.to_string());
+        self.report.blocked(error.cause, Some(Side::Source), what);
+    }
+
+    /// Folders that were listed and then not there. One that is no longer listed went, or has another name, since: the next
+    /// pass knows more. Some servers list, for good, what does not exist: such a name counts as not listed. Returns those that
+    /// are there after all.
+    async fn look_for_missing(
+        &mut self,
+        source: &mut dyn Source,
+        missing: Vec<(Folder, connector::Error)>,
+    ) -> Result<Vec<(Folder, FolderState)>, Failure> {
+        let listed = source.folders().await.on_source()?;
+        let (mut found, mut names) = (Vec::new(), Vec::new());
+        for (folder, error) in missing {
+            let is_it = |now: &&Folder| now.holds_items && (&now.path, now.kind) == (&folder.path, folder.kind);
+            let Some(now) = listed.iter().find(is_it) else {
+                self.report.again = true;
+                self.cannot_open(&folder, &error);
+                continue;
+            };
+            let state = match now.state {
+                Some(state) => Ok(state),
+                None => source.state(&folder.path).await,
+            };
+            match state {
+                Ok(state) => found.push((folder, state)),
+                Err(error) if error.ends_session() => return Err(error).on_source(),
+                Err(error) if error.cause == Cause::Missing => {
+                    let what =
+                        format!("the source lists the folder {:?} and has none: {error}", folder.path.to_string());
+                    names.push(NewException {
+                        class: Cause::Missing,
+                        path: folder.path,
+                        source_id: None,
+                        target_id: None,
+                        what,
+                    });
+                }
+                Err(error) => self.cannot_open(&folder, &error),
+            }
+        }
+        if !names.is_empty() && !self.work.dry_run {
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            for name in &names {
+                tx.add_exception(name).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(found)
     }
 
     /// Finds or makes the ledger's row of each folder. Returns what each folder is for and whether it is followed.
@@ -257,6 +310,7 @@ impl Pass<'_> {
         for work in &mut self.folders {
             work.listed = there.get(&work.row.target_path).and_then(|folder| folder.state);
         }
+        self.on_target = there.into_keys().collect();
         Ok(())
     }
 
@@ -310,7 +364,6 @@ impl Pass<'_> {
         self.folders[index].row.target = None;
         self.report.folders_made += 1;
         Ok(())
-        self.on_target = there.into_keys().collect();
     }
 
     /// Follows what the person followed or left at the source since that was last read.
