@@ -49,7 +49,8 @@ impl Verifier<'_> {
             state => state.on_target()?,
         };
         // Else the ledger's ids may be those of other items.
-        let is_known = here.validity == row.validity
+        let is_known = row.target_path == pair.target_path
+            && here.validity == row.validity
             && row.source.is_none_or(|known| !stands_lower(&known, &here))
             && row.target.is_some_and(|known| known.validity == there.validity);
         if !is_known {

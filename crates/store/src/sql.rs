@@ -434,10 +434,10 @@ impl Tx<'_> {
     }
 }
 
-/// The parameters of ids after these values, and the values of both. The last id is repeated up to a power of two, so that few
+/// The parameters of ids after these values, and the values of both. The last id is repeated up to a power of four, so that few
 /// statements are ever prepared.
 fn with_ids(values: &[Value], ids: &[ItemId]) -> (String, Vec<Value>) {
-    let (first, count) = (values.len() + 1, ids.len().next_power_of_two());
+    let (first, count) = (values.len() + 1, 1 << ids.len().next_power_of_two().ilog2().next_multiple_of(2));
     let parameters: Vec<String> = (first..first + count).map(|parameter| format!("${parameter}")).collect();
     let ids = ids.iter().chain(std::iter::repeat_n(&ids[ids.len() - 1], count - ids.len()));
     let values = values.iter().cloned().chain(ids.map(|id| id.as_bytes().into())).collect();
