@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use connector::{Body, Event, Holds, ReadFolder, Source, Target};
 use model::{
-    Cause, Fate, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope, Side, Verdict,
+    Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope,
+    Side, Verdict,
 };
 use store::{
     Fact, FlagIntent, FolderRow, HeldItem, HeldRemoval, Intent as BatchIntent, ItemThere, Lease, LedgerItem,
@@ -166,6 +167,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) left_behind: Vec<FolderRow>,
     /// Folders of the ledger that the source has no more, or has numbered anew.
     pub(crate) rows_gone: Vec<FolderRow>,
+    /// Of these: folders of which the source does not say that they do not exist.
+    pub(crate) may_be_there: HashSet<FolderPath>,
     /// Of these: what is left of them was dealt with in this pass.
     pub(crate) settled_rows: Vec<FolderRow>,
     /// Removals, by folder and item.
@@ -221,6 +224,7 @@ pub(crate) async fn pass(
         intents,
         left_behind: Vec::new(),
         rows_gone: Vec::new(),
+        may_be_there: HashSet::new(),
         settled_rows: Vec::new(),
         removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         held: held.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
