@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use connector::{
-    Account, Batch, Door, Effect, Error, FlagChange, Folder, FolderState, Holds, Moved, NewFolder, Offers, Outcome,
-    ReadFolder, Reading, Removal, Source, StoreProof, Target,
+    Account, Batch, Door, Effect, Error, FlagChange, Folder, FolderState, Holds, Known, Moved, NewFolder, Offers,
+    Outcome, ReadFolder, Reading, Removal, Source, StoreProof, Target,
 };
 use model::{Cause, Flags, FolderPath, ItemId};
 
@@ -240,15 +240,15 @@ impl Target for Session {
         self.list_since(folder, mark).await
     }
 
-    async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
+    async fn change_flags(&mut self, folder: Known<'_>, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
         self.store_flags(folder, changes).await
     }
 
-    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+    async fn flags(&mut self, folder: Known<'_>, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
         self.read_flags(folder, ids).await
     }
 
-    async fn move_items(&mut self, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error> {
+    async fn move_items(&mut self, from: Known<'_>, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error> {
         self.move_messages(from, to, ids).await
     }
 
@@ -262,7 +262,7 @@ impl Target for Session {
 
     async fn remove(
         &mut self,
-        folder: &FolderPath,
+        folder: Known<'_>,
         ids: &[ItemId],
         unchanged_since: Option<u64>,
     ) -> Result<Vec<Removal>, Error> {

@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{NotingDoor, RICH, Server, Talk, alice};
+use common::{NotingDoor, RICH, Server, Talk, alice, inbox};
 use connector::{Connector, Effect, Error, Moved, Target};
 use model::{Cause, Flags, FolderPath, ItemId, Scope};
 
@@ -49,7 +49,7 @@ async fn moved(answers: &'static [&'static str], left: &'static [u32]) -> (Resul
     .await;
     let mut target = server.target().await;
     assert!(target.offers().moves);
-    let moved = target.move_items(&FolderPath::inbox(), &path("new home"), &ids(&[3, 1, 2, 4])).await;
+    let moved = target.move_items(inbox(), &path("new home"), &ids(&[3, 1, 2, 4])).await;
     let heard = server.heard().into_iter().filter(|line| line.contains("MOVE") || line.contains("EXPUNGE")).collect();
     (moved, heard)
 }
@@ -115,7 +115,7 @@ async fn a_server_that_can_not_move_or_not_say_where_to_is_not_asked_to() {
         })
         .await;
         let mut target = server.target().await;
-        let error = target.move_items(&FolderPath::inbox(), &path("x"), &ids(&[1])).await.unwrap_err();
+        let error = target.move_items(inbox(), &path("x"), &ids(&[1])).await.unwrap_err();
         assert_eq!((error.cause, error.scope), (Cause::Unsupported, Scope::Folder));
         assert!(!target.offers().moves && !server.has_heard("UID MOVE"));
     }
@@ -145,7 +145,7 @@ async fn thousands_of_messages_are_moved_by_commands_of_a_length_that_servers_ta
     })
     .await;
     let all: Vec<u32> = (1..=3000).map(|n| n * 2).collect();
-    let moved = server.target().await.move_items(&FolderPath::inbox(), &path("x"), &ids(&all)).await.unwrap();
+    let moved = server.target().await.move_items(inbox(), &path("x"), &ids(&all)).await.unwrap();
     assert!(moved == (1..=3000).map(there).collect::<Vec<_>>());
     let lengths: Vec<usize> =
         server.heard().iter().filter(|line| line.starts_with("UID MOVE")).map(String::len).collect();
@@ -162,7 +162,7 @@ async fn flags_are_read_from_a_folder_that_is_only_opened_to_read() {
         }
     })
     .await;
-    let flags = server.target().await.flags(&FolderPath::inbox(), &ids(&[7, 3])).await.unwrap();
+    let flags = server.target().await.flags(inbox(), &ids(&[7, 3])).await.unwrap();
     assert_eq!(flags, [Some(Flags::of(["\\Seen"])), None]);
     assert!(server.has_heard("EXAMINE") && !server.has_heard("SELECT"), "{:?}", server.heard());
 }
@@ -310,9 +310,9 @@ async fn moves_subscriptions_and_removed_folders_pass_the_door() {
 
 async fn act(target: &mut dyn Target, effect: Effect) -> Result<(), Error> {
     match effect {
-        Effect::Move => target.move_items(&FolderPath::inbox(), &path("a"), &ids(&[1])).await.map(|_| ()),
+        Effect::Move => target.move_items(inbox(), &path("a"), &ids(&[1])).await.map(|_| ()),
         Effect::Subscribe => target.subscribe(&path("a"), false).await,
         Effect::RemoveFolder => target.remove_folder(&path("a")).await.map(|_| ()),
-        _ => target.remove(&FolderPath::inbox(), &ids(&[1]), None).await.map(|_| ()),
+        _ => target.remove(inbox(), &ids(&[1]), None).await.map(|_| ()),
     }
 }

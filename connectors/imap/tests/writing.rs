@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{NotingDoor, POOR, RICH, Server, alice, body};
+use common::{NotingDoor, POOR, RICH, Server, alice, body, inbox};
 use connector::{
     Batch, BatchItem, Connector, Effect, Error, FlagChange, FolderState, ItemOutcome, NewFolder, Removal, Retry, ready,
 };
@@ -271,7 +271,7 @@ async fn every_effect_passes_the_door() {
     target.submit(batch(&["one", "two"]).await).await.unwrap();
     target.outcome().await.unwrap();
     let change = FlagChange { id: ItemId::from_u32(1), add: Flags::of(["\\Seen"]), take: Flags::of(["$x"]) };
-    target.change_flags(&FolderPath::inbox(), &[change]).await.unwrap();
+    target.change_flags(inbox(), &[change]).await.unwrap();
     target.close().await;
     let expected = ["create", "subscribe", "literal", "append", "flags", "flags"];
     let expected: Vec<String> =
@@ -316,7 +316,7 @@ async fn an_effect_that_may_not_pass_is_not_sent_at_all() {
             NewFolder { path: FolderPath::new(["new"]), kind: ItemKind::Message, special_use: None, subscribe: true };
         let change = FlagChange { id: ItemId::from_u32(1), add: Flags::of(["\\Seen"]), take: Flags::NONE };
         let error = if effect == Effect::Flags {
-            target.change_flags(&FolderPath::inbox(), &[change]).await.unwrap_err()
+            target.change_flags(inbox(), &[change]).await.unwrap_err()
         } else {
             target.create(&[new]).await.unwrap_err()
         };
@@ -342,7 +342,7 @@ async fn a_lost_answer_to_another_effect_is_in_doubt() {
     let new = NewFolder { path: FolderPath::new(["new"]), kind: ItemKind::Message, special_use: None, subscribe: true };
     assert_eq!(server.target().await.create(&[new]).await.unwrap_err().cause, Cause::InDoubt);
     let change = FlagChange { id: ItemId::from_u32(1), add: Flags::of(["\\Seen"]), take: Flags::NONE };
-    let error = server.target().await.change_flags(&FolderPath::inbox(), &[change]).await.unwrap_err();
+    let error = server.target().await.change_flags(inbox(), &[change]).await.unwrap_err();
     assert_eq!(error.cause, Cause::InDoubt);
 }
 
@@ -513,7 +513,7 @@ async fn flags_are_changed_in_groups_and_read_back() {
     };
     let changes =
         [change(2, &["\\Seen", "$Work"], &[]), change(1, &["\\Seen"], &["\\Flagged"]), change(3, &["\\Seen"], &[])];
-    let flags = server.target().await.change_flags(&FolderPath::inbox(), &changes).await.unwrap();
+    let flags = server.target().await.change_flags(inbox(), &changes).await.unwrap();
     assert_eq!(flags, [Some(Flags::of(["\\Seen", "$Work"])), Some(Flags::of(["\\Seen"])), None]);
     let stores: Vec<String> = server.heard().into_iter().filter(|line| line.starts_with("UID STORE")).collect();
     assert_eq!(
@@ -558,7 +558,7 @@ async fn remove(capabilities: &'static str, expunge: &'static str) -> (Result<Ve
     })
     .await;
     let ids: Vec<ItemId> = [1, 2, 3, 4].map(ItemId::from_u32).to_vec();
-    let removals = server.target().await.remove(&FolderPath::inbox(), &ids, Some(5)).await;
+    let removals = server.target().await.remove(inbox(), &ids, Some(5)).await;
     let heard = server.heard().into_iter().filter(|line| line.contains("STORE") || line.contains("EXPUNGE")).collect();
     (removals, heard)
 }
@@ -600,7 +600,7 @@ async fn a_folder_that_can_only_be_read_is_not_written() {
     })
     .await;
     let change = FlagChange { id: ItemId::from_u32(1), add: Flags::of(["\\Seen"]), take: Flags::NONE };
-    let error = server.target().await.change_flags(&FolderPath::inbox(), &[change]).await.unwrap_err();
+    let error = server.target().await.change_flags(inbox(), &[change]).await.unwrap_err();
     assert_eq!((error.cause, error.scope), (Cause::Permission, Scope::Folder));
 }
 

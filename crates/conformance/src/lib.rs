@@ -7,6 +7,7 @@
 //! * [`servers`]: real servers (Dovecot, Cyrus, PostgreSQL), each in a temporary folder of its own on loopback.
 //! * [`imap_server`]: an IMAP server that answers from memory, written from the RFCs alone, with every extension that can
 //!   be switched off and every oddity that can be switched on.
+//! * [`meddling`]: a line to the in-memory platform on which a test meddles.
 //! * [`proxy`]: what stands between a client and a server and delays, cuts or withholds what passes.
 //! * [`certificates`]: certificates of an authority of the tests' own.
 //! * [`talk`]: IMAP spoken by hand.
@@ -17,6 +18,7 @@ mod base64;
 pub mod certificates;
 pub mod history;
 pub mod imap_server;
+pub mod meddling;
 pub mod proxy;
 pub mod remote;
 pub mod servers;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use connector::{
     Account, Batch, BatchItem, Body, Connector, Cursor, Door, Effect, Error, Event, FlagChange, Folder, Holds,
-    HoldsLimits, Item, ItemOutcome, NewFolder, OpenDoor, ReadFolder, Reading, Removal, Source, Target, ready,
+    HoldsLimits, Item, ItemOutcome, Known, NewFolder, OpenDoor, ReadFolder, Reading, Removal, Source, Target, ready,
 };
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, ItemKind, Loss, ReceivedAt, Scope, SpecialUse};
 
@@ -79,6 +79,7 @@ macro_rules! connector_suite {
             moved_items_keep_bytes_dates_and_flags,
             a_move_of_what_is_not_there_moves_the_rest,
             a_move_that_is_refused_moves_nothing,
+            ids_of_a_folder_made_anew_since_mean_nothing,
             a_move_that_breaks_off_leaves_each_item_in_one_folder,
             a_folder_is_followed_and_no_longer,
             a_folder_that_holds_something_is_not_removed,
@@ -98,6 +99,11 @@ macro_rules! connector_tests {
             $crate::suite::$name(&fixture).await;
         })+
     };
+}
+
+/// A folder under the validity that it has now; under any, where it is not there.
+async fn known<'p>(source: &mut dyn Source, path: &'p FolderPath) -> Known<'p> {
+    Known::at(path, &source.state(path).await.unwrap_or_default())
 }
 
 fn holds() -> Holds {
@@ -434,7 +440,13 @@ pub async fn an_unchanged_folder_shows_it_and_a_changed_one_too(fixture: &dyn Fi
     let listed = folder_of(source.as_mut(), &folder).await.unwrap().state;
     assert!(listed.is_none_or(|listed| listed == one), "and that of the listing, where it tells one");
     let id = read.items[0].id.clone();
-    target.change_flags(&folder, &[FlagChange { id, add: Flags::of(["\\Flagged"]), take: Flags::NONE }]).await.unwrap();
+    target
+        .change_flags(
+            known(source.as_mut(), &folder).await,
+            &[FlagChange { id, add: Flags::of(["\\Flagged"]), take: Flags::NONE }],
+        )
+        .await
+        .unwrap();
     let flagged = source.state(&folder).await.unwrap();
     assert!(flagged.has_same_items(&one));
     assert!(!flagged.proves_unchanged(&one), "a changed flag is never proved to be none");
@@ -486,8 +498,8 @@ pub async fn changed_flags_and_removed_items_are_told(fixture: &dyn Fixture) {
         FlagChange { id: ids[1].clone(), add: Flags::of(["\\Flagged", "Work"]), take: Flags::NONE },
         FlagChange { id: ids[2].clone(), add: Flags::NONE, take: Flags::of(["\\Seen"]) },
     ];
-    target.change_flags(&folder, &changes).await.unwrap();
-    let removed = match target.remove(&folder, &ids[3..4], None).await.unwrap()[0] {
+    target.change_flags(known(source.as_mut(), &folder).await, &changes).await.unwrap();
+    let removed = match target.remove(known(source.as_mut(), &folder).await, &ids[3..4], None).await.unwrap()[0] {
         Removal::Gone => BTreeSet::from([ids[3].clone()]),
         Removal::Changed => panic!("nobody else was there"),
         Removal::Unsupported => {
@@ -610,7 +622,7 @@ pub async fn only_the_flags_named_change(fixture: &dyn Fixture) {
         FlagChange { id: ids[0].clone(), add: Flags::of(["\\Flagged"]), take: Flags::of(["drop", "\\Seen"]) },
         FlagChange { id: missing, add: Flags::of(["\\Flagged"]), take: Flags::NONE },
     ];
-    let now = target.change_flags(&folder, &changes).await.unwrap();
+    let now = target.change_flags(known(source.as_mut(), &folder).await, &changes).await.unwrap();
     assert_eq!(now.len(), 2);
     assert!(now[0].as_ref().is_none_or(|flags| *flags == Flags::of(["\\Flagged", "Keep"])), "{now:?}");
     assert_eq!(now[1], None);
@@ -625,7 +637,7 @@ pub async fn only_the_item_named_is_removed(fixture: &dyn Fixture) {
     make(target.as_mut(), &folder).await;
     append(target.as_mut(), &folder, &[put("a: 1\r\n\r\n", &["\\Deleted"], 5), plain(2), plain(3)]).await;
     let ids = read(source.as_mut(), &folder, None).await.ids();
-    let removed = target.remove(&folder, &ids[1..2], None).await.unwrap();
+    let removed = target.remove(known(source.as_mut(), &folder).await, &ids[1..2], None).await.unwrap();
     let left: Vec<ItemId> = source.list(&folder).await.unwrap().into_iter().map(|(id, _)| id).collect();
     if target.offers().removes_exactly {
         assert_eq!(removed, [Removal::Gone]);

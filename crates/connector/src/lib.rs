@@ -33,7 +33,9 @@ pub use door::{Door, Effect, OpenDoor};
 pub use error::{Error, Retry};
 pub use model::FolderState;
 pub use source::{Cursor, Event, Folder, Item, ReadFolder, Reading, Source};
-pub use target::{Batch, BatchItem, FlagChange, ItemOutcome, Moved, NewFolder, Outcome, Ready, Removal, Target, ready};
+pub use target::{
+    Batch, BatchItem, FlagChange, ItemOutcome, Known, Moved, NewFolder, Outcome, Ready, Removal, Target, ready,
+};
 
 use std::sync::Arc;
 

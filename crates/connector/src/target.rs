@@ -5,7 +5,7 @@ use model::{Cause, Flags, FolderPath, ItemId, ItemKind, ReceivedAt, Scope, Speci
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::{Body, Error, FolderState, Source};
+use crate::{Body, Error, FolderState, Retry, Source};
 
 /// A folder to make if it is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,36 @@ pub enum Moved {
     Gone,
 }
 
+/// A folder whose ids are known under this validity. Where it has another by the time something is asked or done, it was made
+/// anew and its ids are those of other items: then nothing is done, and the error says so ([`Cause::TargetRenumbered`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known<'p> {
+    /// Where.
+    pub path: &'p FolderPath,
+    /// Under which validity.
+    pub validity: u64,
+}
+
+impl<'p> Known<'p> {
+    /// The folder at this place, as it stands there.
+    pub fn at(path: &'p FolderPath, state: &FolderState) -> Self {
+        Self { path, validity: state.validity }
+    }
+
+    /// Nothing, where the folder still has that validity.
+    pub fn require(&self, now: u64) -> Result<(), Error> {
+        if self.validity == now {
+            return Ok(());
+        }
+        let what = format!(
+            "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
+            self.path.to_string()
+        );
+        // The next pass finds out which item is which.
+        Err(Error::new(Cause::TargetRenumbered, Scope::Mailbox, what).retry(Retry::Now))
+    }
+}
+
 /// A person's mailbox, to write.
 #[async_trait]
 pub trait Target: Source {
@@ -142,15 +172,15 @@ pub trait Target: Source {
 
     /// Changes flags, and reads them back where the target tells: the flags of each item as they are now, none where it
     /// is gone or not told.
-    async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error>;
+    async fn change_flags(&mut self, folder: Known<'_>, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error>;
 
     /// The flags of these items as they are now; none where one is gone.
-    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error>;
+    async fn flags(&mut self, folder: Known<'_>, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error>;
 
     /// Moves items to another folder, each as it is: bytes, date and flags. Only where [`crate::Offers::moves`] says so. An
     /// answer that did not come is an error of the cause [`Cause::InDoubt`]: each item then lies in the one folder or in the
     /// other.
-    async fn move_items(&mut self, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error>;
+    async fn move_items(&mut self, from: Known<'_>, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error>;
 
     /// Follows a folder, or no longer. Repeatable.
     async fn subscribe(&mut self, folder: &FolderPath, subscribed: bool) -> Result<(), Error>;
@@ -163,7 +193,7 @@ pub trait Target: Source {
     /// if that is given and the target can tell.
     async fn remove(
         &mut self,
-        folder: &FolderPath,
+        folder: Known<'_>,
         ids: &[ItemId],
         unchanged_since: Option<u64>,
     ) -> Result<Vec<Removal>, Error>;

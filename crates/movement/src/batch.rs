@@ -401,7 +401,11 @@ impl Pass<'_> {
         for (planned, id) in &changed {
             let removed = match id {
                 Some(id) if may_remove => {
-                    let removed = self.target.remove(&path, std::slice::from_ref(id), None).await.on_target()?;
+                    let removed = self
+                        .target
+                        .remove(self.known(index, &path), std::slice::from_ref(id), None)
+                        .await
+                        .on_target()?;
                     matches!(removed.first(), Some(Removal::Gone))
                 }
                 _ => false,

@@ -7,13 +7,13 @@
 use std::collections::{HashMap, HashSet};
 
 use connector::Source;
-use model::{Cause, Fate, FolderState, ItemId, Side};
+use model::{Cause, Digest, Fate, FolderState, ItemId, Side};
 use store::{Fact, FolderRow, HeldItem, LedgerItem};
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
-use crate::matching::{Candidate, Pool, Wanted};
+use crate::matching::{Alike, Candidate, Pool, Wanted};
 use crate::pass::{Pass, exception};
 use crate::reading::Task;
 
@@ -286,9 +286,11 @@ impl Pass<'_> {
             let candidates = self.read_target(&path, &unknown).await?;
             let mut pool = Pool::new(candidates);
             let mut missing = Vec::new();
-            for item in self.work.store.items_without_target_id(self.work.key, &row).await? {
+            let stored = self.work.store.items_without_target_id(self.work.key, &row).await?;
+            let alike = pool.alike(without_ids(&stored));
+            for item in stored {
                 match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                    Some(candidate) => facts.push(known_as(item, candidate)),
+                    Some(candidate) => facts.push(known_as(item, candidate, &alike)),
                     None => missing.push(item),
                 }
             }
@@ -328,9 +330,10 @@ impl Pass<'_> {
         let taken: HashSet<ItemId> = facts.iter().filter_map(|fact| fact.target_id.clone()).collect();
         let mut pool = Pool::new(candidates.into_iter().filter(|candidate| !taken.contains(&candidate.id)).collect());
         let mut vanished = Vec::new();
+        let alike = pool.alike(without_ids(&missing));
         for item in missing {
             match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                Some(candidate) => facts.push(known_as(item, candidate)),
+                Some(candidate) => facts.push(known_as(item, candidate, &alike)),
                 None => vanished.push(item.source_id),
             }
         }
@@ -394,11 +397,16 @@ impl Pass<'_> {
     }
 }
 
-/// The fact that an item lies on the target as this candidate.
-pub(crate) fn known_as(item: LedgerItem, candidate: Candidate) -> Fact {
+/// Items that lie on the target, nobody knows where in the folder.
+pub(crate) fn without_ids(items: &[LedgerItem]) -> impl Iterator<Item = (FolderState, Digest, Option<i64>)> + '_ {
+    items.iter().filter_map(|item| Some((FolderState::default(), item.exact?, item.received)))
+}
+
+/// The fact that an item lies on the target as this candidate: as ours, unless there are more alike than we put there.
+pub(crate) fn known_as(item: LedgerItem, candidate: Candidate, alike: &Alike) -> Fact {
     Fact {
+        fate: alike.fate(item.exact, item.received, item.fate),
         source_id: item.source_id,
-        fate: item.fate,
         size_bytes: item.size_bytes,
         received: item.received,
         exact: item.exact,

@@ -9,9 +9,9 @@
 
 use std::collections::HashMap;
 
-use connector::FlagChange;
-use model::{Flags, ItemId};
-use store::{FlagFact, FlagIntent, LedgerItem};
+use connector::{FlagChange, Known};
+use model::{Cause, Flags, ItemId};
+use store::{FlagFact, FlagIntent, FolderRow, LedgerItem};
 
 use crate::decide::three_way;
 use crate::failure::{Failure, OnSide};
@@ -44,9 +44,10 @@ impl Pass<'_> {
         let (path, row) = (self.folders[index].row.target_path.clone(), self.folders[index].row.clone());
         let validity = self.target.state(&path).await.on_target()?.validity;
         self.require_same_target(index, validity)?;
+        let folder = Known { path: &path, validity };
         for changes in changes.chunks(FLAG_CHANGES) {
             let ids: Vec<ItemId> = changes.iter().map(|change| change.target_id.clone()).collect();
-            let now = self.target.flags(&path, &ids).await.on_target()?;
+            let now = self.target.flags(folder, &ids).await.on_target()?;
             let mut to_make: Vec<(&FlagWork, FlagChange)> = Vec::new();
             let mut facts = Vec::new();
             for (work, now) in changes.iter().zip(&now) {
@@ -75,7 +76,7 @@ impl Pass<'_> {
                 tx.open_flag_intents(&intents).await?;
                 tx.commit().await?;
                 let made: Vec<FlagChange> = to_make.iter().map(|(_, change)| change.clone()).collect();
-                let then = self.target.change_flags(&path, &made).await.on_target()?;
+                let then = self.target.change_flags(folder, &made).await.on_target()?;
                 self.report.flags_changed += made.len() as u64;
                 for ((work, change), then) in to_make.into_iter().zip(then) {
                     // Not read back: as if it had been done.
@@ -98,14 +99,16 @@ impl Pass<'_> {
             by_folder.entry(intent.folder).or_default().push(intent);
         }
         for (folder, intents) in by_folder {
-            let index = self.folders.iter().position(|work| work.row.folder == folder && work.unusable.is_none());
+            // Also of a folder that the source does not list any more: it may be the one that has another name now, and its
+            // items go on from these flags.
+            let row = self.row(folder).cloned();
             let mut facts = Vec::new();
-            if let Some(index) = index {
-                facts = self.flags_made(index, &intents).await?;
+            if let Some(row) = &row {
+                facts = self.flags_made(row, &intents).await?;
             }
             let mut tx = self.work.store.write(&self.work.lease).await?;
-            if let Some(index) = index {
-                tx.set_flags(&self.folders[index].row, &facts).await?;
+            if let Some(row) = &row {
+                tx.set_flags(row, &facts).await?;
             }
             tx.close_flag_intents(folder).await?;
             tx.commit().await?;
@@ -113,12 +116,13 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn flags_made(&mut self, index: usize, intents: &[FlagIntent]) -> Result<Vec<FlagFact>, Failure> {
-        let (key, row) = (self.work.key, self.folders[index].row.clone());
+    async fn flags_made(&mut self, row: &FolderRow, intents: &[FlagIntent]) -> Result<Vec<FlagFact>, Failure> {
+        let key = self.work.key;
+        let Some(target) = row.target else { return Ok(Vec::new()) };
         let ids: Vec<ItemId> = intents.iter().map(|intent| intent.source_id.clone()).collect();
         let intents: HashMap<&ItemId, &FlagIntent> = intents.iter().map(|intent| (&intent.source_id, intent)).collect();
         let mut known: Vec<(LedgerItem, &FlagIntent, ItemId)> = Vec::new();
-        for item in self.work.store.items_of(key, &row, &ids).await? {
+        for item in self.work.store.items_of(key, row, &ids).await? {
             if let Some(id) = item.target_id.clone()
                 && let Some(intent) = intents.get(&item.source_id)
             {
@@ -126,7 +130,11 @@ impl Pass<'_> {
             }
         }
         let ids: Vec<ItemId> = known.iter().map(|(_, _, id)| id.clone()).collect();
-        let now = self.target.flags(&row.target_path, &ids).await.on_target()?;
+        let now = match self.target.flags(Known::at(&row.target_path, &target), &ids).await {
+            // The copies are there no more, or can't be told from others.
+            Err(error) if matches!(error.cause, Cause::Missing | Cause::TargetRenumbered) => return Ok(Vec::new()),
+            now => now.on_target()?,
+        };
         let made = known.into_iter().zip(now).filter_map(|((item, intent, _), now)| {
             let now = now?;
             Some(FlagFact {

@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use connector::{FlagChange, Moved, Removal, Source};
-use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId};
+use connector::{FlagChange, Known, Moved, Removal, Source};
+use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, Side};
 use store::{Fact, FolderRow, HeldRemoval, IntentItem, LedgerItem, RemovalState};
 
 use crate::decide::{
@@ -33,6 +33,7 @@ mod rule {
     pub(super) const DAILY_MAXIMUM: &str = "daily-maximum";
     pub(super) const RENUMBERED: &str = "renumbered-at-source";
     pub(super) const CANNOT_REMOVE: &str = "cannot-remove-singly";
+    pub(super) const ALIKE: &str = "alike-on-target";
 }
 
 /// Where the ledger holds an item that the source has no more at its place.
@@ -54,6 +55,8 @@ struct DepartedItem {
     target_id: ItemId,
     source_flags: Flags,
     target_flags: Flags,
+    /// It stays in its folder on the target: what turns up elsewhere is not it.
+    stays: bool,
 }
 
 /// Items that may have moved, by their bytes.
@@ -78,12 +81,12 @@ impl Departed {
     }
 
     /// The item that it came from: one with the same flags first.
-    fn take(&mut self, wanted: &Deferred) -> Option<DepartedItem> {
+    fn take(&mut self, wanted: &Deferred, is_at_home: impl Fn(i64) -> bool) -> Option<DepartedItem> {
         let items = self.by_exact.get_mut(&wanted.found.exact)?;
         let received = wanted.received.map(|at| at.unix_seconds);
-        let same = |item: &&DepartedItem| item.received == received && item.source_flags == wanted.flags;
-        let position = items.iter().position(|item| same(&item));
-        let position = position.or_else(|| items.iter().position(|item| item.received == received))?;
+        let may_be = |item: &DepartedItem| item.received == received && (!item.stays || is_at_home(item.folder));
+        let position = items.iter().position(|item| may_be(item) && item.source_flags == wanted.flags);
+        let position = position.or_else(|| items.iter().position(may_be))?;
         items.remove(position)
     }
 }
@@ -91,13 +94,15 @@ impl Departed {
 impl Pass<'_> {
     /// What earlier passes knew to be gone, and what lies in folders that are no longer listed.
     pub(crate) async fn know_departed(&mut self) -> Result<(), Failure> {
-        if !self.target.offers().moves || self.work.dry_run {
+        if self.work.dry_run {
             return Ok(());
         }
+        let moves = self.target.offers().moves;
         for held in self.removals.values() {
-            // What waits for a word, too: found elsewhere, it was not removed.
-            let may_move = !matches!(held.state, RemovalState::Approved | RemovalState::Kept);
-            if let Some(target_id) = held.target_id.clone().filter(|_| may_move) {
+            // What waits for a word, too: found elsewhere, it was not removed. What is to stay, as somebody has said, stays
+            // where it is; where the source has it in that folder again it is its copy.
+            let may_come_back = !held.state.is_approved();
+            if let Some(target_id) = held.target_id.clone().filter(|_| may_come_back) {
                 let (source_flags, target_flags) = bases(held);
                 let item = DepartedItem {
                     place: Place::Removal,
@@ -107,15 +112,18 @@ impl Pass<'_> {
                     target_id,
                     source_flags,
                     target_flags,
+                    stays: !moves || held.state == RemovalState::Kept,
                 };
                 self.departed.add(held.exact, item);
             }
         }
         // A folder was renamed only if there is a new one.
-        if !self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none()) {
+        if !moves || !self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none()) {
             return Ok(());
         }
-        for row in self.vanished_rows() {
+        for row in
+            self.vanished_rows().into_iter().filter(|row| !self.may_be_there.contains(&row.path)).collect::<Vec<_>>()
+        {
             let mut items = self.work.store.items(self.work.key, &row);
             loop {
                 let page = items.next().await?;
@@ -140,6 +148,7 @@ impl Pass<'_> {
             target_id,
             source_flags: item.source_flags,
             target_flags: item.target_flags,
+            stays: false,
         };
         self.departed.add(item.exact, departed);
     }
@@ -227,9 +236,12 @@ impl Pass<'_> {
                 continue;
             }
             self.look(index).await?;
+            let here = &self.folders[index].row.target_path;
+            let at_home: HashSet<i64> =
+                self.rows().filter(|row| row.target_path == *here).map(|row| row.folder).collect();
             let mut groups: BTreeMap<FolderPath, Vec<(Deferred, DepartedItem)>> = BTreeMap::new();
             for item in arrived {
-                let from = self.departed.take(&item);
+                let from = self.departed.take(&item, |folder| at_home.contains(&folder));
                 let row = from.as_ref().and_then(|from| self.row(from.folder));
                 match (from, row) {
                     (Some(from), Some(row)) => groups.entry(row.target_path.clone()).or_default().push((item, from)),
@@ -252,9 +264,12 @@ impl Pass<'_> {
     }
 
     /// The row of a folder, whether the source still has it or not.
-    fn row(&self, folder: i64) -> Option<&FolderRow> {
-        let listed = self.folders.iter().map(|work| &work.row);
-        listed.chain(&self.rows_gone).find(|row| row.folder == folder)
+    pub(crate) fn row(&self, folder: i64) -> Option<&FolderRow> {
+        self.rows().find(|row| row.folder == folder)
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &FolderRow> {
+        self.folders.iter().map(|work| &work.row).chain(&self.rows_gone)
     }
 
     async fn move_part(
@@ -279,10 +294,11 @@ impl Pass<'_> {
         }
         let row = self.folders[index].row.clone();
         let (mut moved, number) = (Vec::new(), self.next_number);
+        let known = Known::at(from, &state.unwrap_or_default());
         if *from == row.target_path {
             // Put back, or into a folder made anew under the same name: its copy lies where it should.
             let ids: Vec<ItemId> = part.iter().map(|(_, departed)| departed.target_id.clone()).collect();
-            let there = self.target.flags(from, &ids).await.on_target()?;
+            let there = self.target.flags(known, &ids).await.on_target()?;
             moved.extend(ids.into_iter().zip(there).map(|(id, there)| match there {
                 Some(_) => Moved::There(Some(id)),
                 None => Moved::Gone,
@@ -306,7 +322,7 @@ impl Pass<'_> {
             tx.open_intent(number, row.folder, &self.mark(index), &intents).await?;
             tx.commit().await?;
             let ids: Vec<ItemId> = part.iter().map(|(_, departed)| departed.target_id.clone()).collect();
-            moved.extend(self.target.move_items(from, &row.target_path, &ids).await.on_target()?);
+            moved.extend(self.target.move_items(known, &row.target_path, &ids).await.on_target()?);
         }
         self.record_moves(index, from, number, part, moved).await
     }
@@ -541,7 +557,7 @@ impl Pass<'_> {
         };
         let mut by_path: BTreeMap<FolderPath, Vec<HeldRemoval>> = BTreeMap::new();
         for held in all {
-            if !matches!(held.state, RemovalState::Due | RemovalState::Doing | RemovalState::Approved) {
+            if !held.state.may_be_made() {
                 continue;
             }
             match self.row(held.folder) {
@@ -568,7 +584,7 @@ impl Pass<'_> {
             {
                 let take = Flags::NONE.with(model::SystemFlag::Deleted).without(&held.target_flags);
                 let change = FlagChange { id, add: Flags::NONE, take };
-                self.target.change_flags(&path, &[change]).await.on_target()?;
+                self.target.change_flags(Known::at(&path, &known), &[change]).await.on_target()?;
             }
             let mut tx = self.work.store.write(&self.work.lease).await?;
             let ids = std::slice::from_ref(&held.source_id);
@@ -601,13 +617,14 @@ impl Pass<'_> {
             state.is_some_and(|state| known.get(&held.folder).is_none_or(|known| *known == state.validity))
         };
         let ids: Vec<ItemId> = part.iter().filter_map(|held| held.target_id.clone()).collect();
-        let flags = if state.is_some() { self.target.flags(path, &ids).await.on_target()? } else { Vec::new() };
+        let folder = Known::at(path, &state.unwrap_or_default());
+        let flags = if state.is_some() { self.target.flags(folder, &ids).await.on_target()? } else { Vec::new() };
         let there: HashMap<ItemId, Flags> =
             ids.into_iter().zip(flags).filter_map(|(id, flags)| Some((id, flags?))).collect();
         // A word may be old, and overrides what flags tell: the item must be the one it was about.
         // And nobody compares what folders that are gone at the source hold on the target.
         let gone_rows: HashSet<i64> = self.rows_gone.iter().map(|row| row.folder).collect();
-        let is_to_prove = |held: &HeldRemoval| held.state == RemovalState::Approved || gone_rows.contains(&held.folder);
+        let is_to_prove = |held: &HeldRemoval| held.state.is_approved() || gone_rows.contains(&held.folder);
         let to_prove: Vec<ItemId> =
             part.iter().filter(|held| is_to_prove(held)).filter_map(|held| held.target_id.clone()).collect();
         let to_prove: Vec<ItemId> = to_prove.into_iter().filter(|id| there.contains_key(id)).collect();
@@ -627,11 +644,11 @@ impl Pass<'_> {
         for held in &part {
             let now = held.target_id.as_ref().and_then(|id| there.get(id));
             let now = now.filter(|_| is_valid(held) && is_it(held));
-            let is_doing = held.state == RemovalState::Doing;
+            let is_doing = held.state.is_begun();
             let about = AboutToGo {
-                is_approved: held.state == RemovalState::Approved,
+                is_approved: held.state.is_approved(),
                 is_as_left: now.map(|now| is_as_left(&held.target_flags, now, is_doing)),
-                held_by,
+                held_by: if held.state == RemovalState::Held { Some(rule::ALIKE) } else { held_by },
             };
             match decide_removal(&about) {
                 Going::IsGone => gone.push(held),
@@ -641,13 +658,12 @@ impl Pass<'_> {
         }
         // Our own mark does not stay on what stays: the next client that expunges would take it along.
         let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
-        let is_marked =
-            |held: &HeldRemoval| held.state == RemovalState::Doing && !deleted.without(&held.target_flags).is_empty();
+        let is_marked = |held: &HeldRemoval| held.state.is_begun() && !deleted.without(&held.target_flags).is_empty();
         let marked = hold.iter().filter(|(held, _)| is_marked(held)).filter_map(|(held, _)| held.target_id.clone());
         let unmark: Vec<FlagChange> =
             marked.map(|id| FlagChange { id, add: Flags::NONE, take: deleted.clone() }).collect();
         if !unmark.is_empty() {
-            self.target.change_flags(path, &unmark).await.on_target()?;
+            self.target.change_flags(folder, &unmark).await.on_target()?;
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
         for ((folder, ()), ids) in alike(gone.iter().map(|held| (*held, ()))) {
@@ -656,18 +672,22 @@ impl Pass<'_> {
         for ((folder, rule), ids) in alike(hold.iter().copied()) {
             tx.set_removals(folder, &ids, RemovalState::Held, rule).await?;
         }
-        for held in remove.iter().filter(|held| held.state == RemovalState::Due) {
-            let ids = std::slice::from_ref(&held.source_id);
-            tx.set_removals(held.folder, ids, RemovalState::Doing, &held.rule).await?;
-        }
+        // Somebody may have said meanwhile that one of them is to stay.
+        let begun = tx.begin_removals(&remove).await?;
         tx.commit().await?;
+        remove.retain(|held| begun.contains(&(held.folder, held.source_id.clone())));
         self.report.held_removals += hold.len() as u64;
         if remove.is_empty() {
             return Ok(());
         }
         let ids: Vec<ItemId> = remove.iter().filter_map(|held| held.target_id.clone()).collect();
         let unchanged_since = state.map(|state| state.change).filter(|change| *change != 0);
-        let results = self.target.remove(path, &ids, unchanged_since).await.on_target()?;
+        let results = match self.target.remove(folder, &ids, unchanged_since).await {
+            Err(error) if !error.ends_session() && error.cause != Cause::InDoubt => {
+                return self.removals_refused(path, &remove, &error).await;
+            }
+            results => results.on_target()?,
+        };
         let mut removed = 0;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let held_by = |result| match result {
@@ -691,6 +711,24 @@ impl Pass<'_> {
         self.record_target_states(path).await
     }
 
+    /// The target keeps what was to go: its person may say otherwise by now, and the rest of the mailbox goes on.
+    async fn removals_refused(
+        &mut self,
+        path: &FolderPath,
+        refused: &[&HeldRemoval],
+        error: &connector::Error,
+    ) -> Result<(), Failure> {
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for held in refused.iter().filter(|held| held.state.is_approved()) {
+            let ids = std::slice::from_ref(&held.source_id);
+            tx.set_removals(held.folder, ids, RemovalState::Approved, &held.rule).await?;
+        }
+        tx.commit().await?;
+        let what = format!("what the source removed stays in {:?} on the target: {error}", path.to_string());
+        self.report.blocked(error.cause, Some(Side::Target), what);
+        Ok(())
+    }
+
     /// Removals of items whose id on the target was never told: they are found by their bytes and date.
     async fn learn_removal_ids(&mut self, path: &FolderPath, part: &mut [HeldRemoval]) -> Result<(), Failure> {
         if part.iter().all(|held| held.target_id.is_some()) {
@@ -698,8 +736,16 @@ impl Pass<'_> {
         }
         let Ok(state) = self.target.state(path).await else { return Ok(()) };
         let mut pool = Pool::new(self.unknown_at(path, &FolderState::beginning(state.validity), &[]).await?);
+        let unknown = part.iter().filter(|held| held.target_id.is_none());
+        let unknown = unknown.filter_map(|held| Some((FolderState::default(), held.exact?, held.received)));
+        let alike = pool.alike(unknown);
         let mut tx = self.work.store.write(&self.work.lease).await?;
         for held in part.iter_mut().filter(|held| held.target_id.is_none()) {
+            // Which of several is ours can't be told: that is for a person to say.
+            let is_alike = held.exact.is_some_and(|exact| alike.holds(exact, held.received));
+            if is_alike && !held.state.is_approved() {
+                held.state = RemovalState::Held;
+            }
             if let Some(candidate) = held.exact.and_then(|exact| pool.find_digest(exact, held.received)) {
                 tx.set_removal_target(held.folder, &held.source_id, Some(&candidate.id)).await?;
                 held.target_id = Some(candidate.id);
@@ -775,7 +821,7 @@ fn alike<'h, T: Ord>(removals: impl Iterator<Item = (&'h HeldRemoval, T)>) -> BT
 /// The flags of an item that was to be removed, as both sides were left: a mark that we may have put on it is ours to take
 /// off, should it stay after all.
 pub(crate) fn bases(held: &HeldRemoval) -> (Flags, Flags) {
-    let is_marked = held.state == RemovalState::Doing || held.rule == rule::CANNOT_REMOVE;
+    let is_marked = held.state.is_begun() || held.rule == rule::CANNOT_REMOVE;
     let mark = if is_marked { Flags::NONE.with(model::SystemFlag::Deleted) } else { Flags::NONE };
     (held.source_flags.union(&mark), held.target_flags.union(&mark))
 }

@@ -9,12 +9,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use connector::Removal;
-use model::{Cause, Fate, Findings, FolderPath, FolderState, ItemId, Scope, Side};
-use store::{Fact, IntentItem, IntentState, ItemThere};
+use connector::{Known, Removal};
+use model::{Cause, Fate, Findings, FolderPath, FolderState, ItemId};
+use store::{Fact, IntentItem, IntentState, ItemThere, LedgerItem};
 
 use crate::failure::{Failure, OnSide};
-use crate::finish::known_as;
+use crate::finish::{known_as, without_ids};
 use crate::follow::bases;
 use crate::matching::{Candidate, Pool};
 use crate::pass::{Pass, exception};
@@ -165,17 +165,14 @@ impl Pass<'_> {
     /// The target folder must be the one whose ids the ledger holds: in another one they are those of other items.
     pub(crate) fn require_same_target(&self, index: usize, validity: u64) -> Result<(), Failure> {
         let work = &self.folders[index];
-        if work.row.target.or(work.now).is_none_or(|known| known.validity == validity) {
-            return Ok(());
-        }
-        let what = format!(
-            "the folder {:?} of the target was made anew since Whimbrel last wrote to it; nothing more was written",
-            work.row.target_path.to_string()
-        );
-        // The next pass finds out which item is which.
-        let error = connector::Error::new(Cause::TargetRenumbered, Scope::Mailbox, what);
-        let error = connector::Error { retry: connector::Retry::Now, ..error };
-        Err(Failure { side: Some(Side::Target), error })
+        let Some(known) = work.row.target.or(work.now) else { return Ok(()) };
+        Known::at(&work.row.target_path, &known).require(validity).on_target()
+    }
+
+    /// The target folder at this place, under the validity that its ids in the ledger have.
+    pub(crate) fn known<'p>(&self, index: usize, path: &'p FolderPath) -> Known<'p> {
+        let work = &self.folders[index];
+        Known::at(path, &work.row.target.or(work.now).unwrap_or_default())
     }
 
     /// Items that the target stored without telling their ids: what lies there of them is not there for others.
@@ -188,15 +185,21 @@ impl Pass<'_> {
         let facts = &mut self.folders[index].facts;
         // What is about to be written to the ledger replaces what is there.
         let pending: HashSet<ItemId> = facts.iter().map(|fact| fact.source_id.clone()).collect();
-        for fact in facts.iter_mut().filter(|fact| fact.fate == Fate::Copied && fact.target_id.is_none()) {
+        let stored: Vec<LedgerItem> = stored.into_iter().filter(|item| !pending.contains(&item.source_id)).collect();
+        let is_to_learn = |fact: &Fact| fact.fate == Fate::Copied && fact.target_id.is_none();
+        let new = facts.iter().filter(|fact| is_to_learn(fact));
+        let new = new.filter_map(|fact| Some((FolderState::default(), fact.exact?, fact.received)));
+        let alike = pool.alike(new.chain(without_ids(&stored)));
+        for fact in facts.iter_mut().filter(|fact| is_to_learn(fact)) {
             if let Some(candidate) = fact.exact.and_then(|exact| pool.find_digest(exact, fact.received)) {
+                fact.fate = alike.fate(fact.exact, fact.received, fact.fate);
                 fact.target_id = Some(candidate.id);
                 fact.target_flags = Some(candidate.flags);
             }
         }
-        for item in stored.into_iter().filter(|item| !pending.contains(&item.source_id)) {
+        for item in stored {
             if let Some(candidate) = item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                facts.push(known_as(item, candidate));
+                facts.push(known_as(item, candidate, &alike));
             }
         }
         Ok(())
@@ -211,6 +214,10 @@ impl Pass<'_> {
             .filter(|intent| intent.folder == folder && intent.state == IntentState::Open)
             .flat_map(|intent| intent.items.iter().map(|item| (mark_in(&intent.mark, now), item.clone())))
             .collect();
+        // A late writer may have made second copies of what was sent again: those are ours, too.
+        let sent = self.intents.iter().filter(|intent| intent.folder == folder);
+        let sent = sent.flat_map(|intent| intent.items.iter().map(|item| (mark_in(&intent.mark, now), item)));
+        let alike = pool.alike(sent.map(|(mark, item)| (mark, item.exact, item.received)));
         for (mark, item) in open {
             let has_fate = self.has_copy(index, &item).await?;
             if has_fate {
@@ -218,12 +225,14 @@ impl Pass<'_> {
             }
             let Some(candidate) = pool.find_since(&mark, item.exact, item.received) else { continue };
             let work = &mut self.folders[index];
-            self.report.copied += 1;
+            let fate = alike.fate(Some(item.exact), item.received, Fate::Copied);
+            self.report.copied += u64::from(fate == Fate::Copied);
+            self.report.adopted += u64::from(fate == Fate::Adopted);
             self.report.bytes += item.size_bytes;
             work.cleared.push(item.source_id.clone());
             work.facts.push(Fact {
                 source_id: item.source_id,
-                fate: Fate::Copied,
+                fate,
                 size_bytes: item.size_bytes,
                 received: item.received,
                 exact: Some(item.exact),
@@ -287,7 +296,7 @@ impl Pass<'_> {
         }
         let removed = if may_remove && self.is_whole(index, item, other).await? {
             let ids = [candidate.id.clone()];
-            let removed = self.target.remove(&path, &ids, None).await.on_target()?;
+            let removed = self.target.remove(self.known(index, &path), &ids, None).await.on_target()?;
             matches!(removed.first(), Some(Removal::Gone))
         } else {
             false

@@ -5,9 +5,9 @@
 //! canonical form without what tools add. Within a tier, those with the same date first, then the same flags, then in
 //! the order of ids. Message-ID is never a key; it only tells what *may* be the same.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use model::{Digest, Findings, Flags, FolderState, ItemId};
+use model::{Digest, Fate, Findings, Flags, FolderState, ItemId};
 
 /// An item of the target that may be one of ours.
 #[derive(Clone, Debug)]
@@ -57,6 +57,23 @@ pub(crate) enum Found {
     Later,
     /// Nothing.
     Nothing,
+}
+
+/// Bytes and dates of which there are more on the target than we put there.
+#[derive(Debug, Default)]
+pub(crate) struct Alike(HashSet<(Digest, Option<i64>)>);
+
+impl Alike {
+    /// The fate of an item with a copy there: ours, unless that may as well be somebody else's.
+    pub(crate) fn fate(&self, exact: Option<Digest>, received: Option<i64>, fate: Fate) -> Fate {
+        let is_alike = exact.is_some_and(|exact| self.0.contains(&(exact, received)));
+        if is_alike && fate == Fate::Copied { Fate::Adopted } else { fate }
+    }
+
+    /// May what lies there with these bytes and this date be somebody else's?
+    pub(crate) fn holds(&self, exact: Digest, received: Option<i64>) -> bool {
+        self.0.contains(&(exact, received))
+    }
 }
 
 impl Pool {
@@ -145,6 +162,26 @@ impl Pool {
         };
         let index = *self.by_exact.get(&exact)?.iter().find(at)?;
         self.take(index)
+    }
+
+    /// Bytes and dates that more of what is left has than these items that lie there under ids nobody told, each with the mark
+    /// since when: whose is which can't be told.
+    pub(crate) fn alike(&self, ours: impl Iterator<Item = (FolderState, Digest, Option<i64>)>) -> Alike {
+        let mut of_ours: HashMap<(Digest, Option<i64>), (usize, u64)> = HashMap::new();
+        for (mark, exact, received) in ours {
+            let (count, since) = of_ours.entry((exact, received)).or_insert((0, mark.next));
+            (*count, *since) = (*count + 1, mark.next.min(*since));
+        }
+        let is_more = |exact: &Digest, received: Option<i64>, count: usize, since: u64| {
+            let candidates =
+                self.by_exact.get(exact).into_iter().flatten().filter_map(|at| self.candidates[*at].as_ref());
+            let is_it =
+                |one: &&Candidate| one.received == received && one.id.as_u32().is_none_or(|id| u64::from(id) >= since);
+            candidates.filter(is_it).nth(count).is_some()
+        };
+        let alike =
+            of_ours.into_iter().filter(|((exact, received), (count, since))| is_more(exact, *received, *count, *since));
+        Alike(alike.map(|(key, _)| key).collect())
     }
 
     /// An item left with the same date and the same Message-ID (or From and Date), but other bytes: it may be this item

@@ -167,10 +167,12 @@ pub(crate) struct Pass<'w> {
     pub(crate) left_behind: Vec<FolderRow>,
     /// Folders of the ledger that the source has no more, or has numbered anew.
     pub(crate) rows_gone: Vec<FolderRow>,
-    /// The folders of the target.
-    pub(crate) on_target: BTreeSet<FolderPath>,
+    /// Of these: folders of which the source does not say that they do not exist.
+    pub(crate) may_be_there: HashSet<FolderPath>,
     /// Of the rows that are gone: what is left of them was dealt with in this pass.
     pub(crate) settled_rows: Vec<FolderRow>,
+    /// The folders of the target.
+    pub(crate) on_target: BTreeSet<FolderPath>,
     /// Items that failed and are to be tried again in this pass, by folder.
     pub(crate) to_retry: HashMap<i64, Vec<ItemId>>,
     /// Removals, by folder and item.
@@ -229,8 +231,9 @@ pub(crate) async fn pass(
         intents,
         left_behind: Vec::new(),
         rows_gone: Vec::new(),
-        on_target: BTreeSet::new(),
+        may_be_there: HashSet::new(),
         settled_rows: Vec::new(),
+        on_target: BTreeSet::new(),
         to_retry,
         removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         held: held.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),

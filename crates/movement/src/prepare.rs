@@ -17,6 +17,11 @@ use crate::report::WouldDo;
 /// were refused with it, once more for a name that both halves of a pair took.
 const ROUNDS: usize = 3;
 
+/// The names of a path without regard to case: a server that does not tell cases apart answers for a folder under any.
+fn without_case(path: &FolderPath) -> Vec<String> {
+    path.names().iter().map(|name| name.to_lowercase()).collect()
+}
+
 impl Pass<'_> {
     /// Lists both sides, makes missing folders, and says which folders have to be read (by their place in `folders`).
     pub(crate) async fn prepare(&mut self, source: &mut dyn Source) -> Result<Vec<usize>, Failure> {
@@ -24,6 +29,7 @@ impl Pass<'_> {
             self.target.folders().await.on_target()
         })?;
         let (mut held, mut missing) = (Vec::new(), Vec::new());
+        let names: HashSet<Vec<String>> = listed.iter().map(|folder| without_case(&folder.path)).collect();
         for folder in listed.into_iter().filter(|folder| folder.holds_items) {
             let state = match folder.state {
                 Some(state) => Ok(state),
@@ -39,12 +45,14 @@ impl Pass<'_> {
         if !missing.is_empty() {
             held.extend(self.look_for_missing(source, missing).await?);
         }
+        let rows = self.work.store.folders(self.work.key, self.work.mailbox.mailbox).await?;
+        self.find_not_listed(source, &rows, names, &mut held).await?;
         let items = held.iter().map(|(_, state)| state.count).sum();
         self.work.progress.with(self.work.mailbox.mailbox, |progress| {
             progress.items_listed = items;
             progress.items_done = 0;
         });
-        let uses = self.know_folders(held, source.offers().numbers_rise).await?;
+        let uses = self.know_folders(held, rows, source.offers().numbers_rise).await?;
         let there: BTreeMap<FolderPath, Folder> = there.into_iter().map(|f| (f.path.clone(), f)).collect();
         self.follow_target(&there).await?;
         if !self.work.dry_run {
@@ -118,14 +126,53 @@ impl Pass<'_> {
         Ok(found)
     }
 
+    /// Folders that were read before and that the source leaves out of its list, but has: they are read all the same. Else their
+    /// items would seem to be gone, or to have moved.
+    async fn find_not_listed(
+        &mut self,
+        source: &mut dyn Source,
+        rows: &[FolderRow],
+        mut listed: HashSet<Vec<String>>,
+        held: &mut Vec<(Folder, FolderState)>,
+    ) -> Result<(), Failure> {
+        let endpoint = self.work.mailbox.roster.source_endpoint;
+        for row in rows.iter().rev().filter(|row| row.endpoint == endpoint) {
+            if !listed.insert(without_case(&row.path)) {
+                continue;
+            }
+            let state = match source.state(&row.path).await {
+                Ok(state) => state,
+                Err(error) if error.ends_session() => return Err(error).on_source(),
+                Err(error) if error.cause == Cause::Missing => continue,
+                Err(error) => {
+                    tracing::warn!(mailbox = self.work.mailbox.mailbox, %error, "a folder is not listed, and may be there");
+                    self.is_all_read = false;
+                    self.may_be_there.insert(row.path.clone());
+                    continue;
+                }
+            };
+            tracing::warn!(mailbox = self.work.mailbox.mailbox, "a folder is not listed by the source, and is there");
+            let folder = Folder {
+                path: row.path.clone(),
+                kind: row.kind,
+                holds_items: true,
+                special_use: None,
+                subscribed: row.subscribed.unwrap_or(false),
+                state: Some(state),
+                size_bytes: None,
+            };
+            held.push((folder, state));
+        }
+        Ok(())
+    }
+
     /// Finds or makes the ledger's row of each folder. Returns what each folder is for and whether it is followed.
     async fn know_folders(
         &mut self,
         held: Vec<(Folder, FolderState)>,
+        rows: Vec<FolderRow>,
         numbers_rise: bool,
     ) -> Result<Vec<Folder>, Failure> {
-        let key = self.work.key;
-        let rows = self.work.store.folders(key, self.work.mailbox.mailbox).await?;
         let endpoint = self.work.mailbox.roster.source_endpoint;
         let mut known: BTreeMap<(FolderPath, ItemKind, u64), FolderRow> = rows
             .into_iter()
@@ -415,7 +462,11 @@ impl Pass<'_> {
             let (id, row) = (&held.source_id, self.folders[index].row.clone());
             let known = self.work.store.items_between(self.work.key, &row, id, id).await?.pop();
             let Some((known, target_id)) = known.zip(held.target_id) else { continue };
-            let there = self.target.flags(&row.target_path, std::slice::from_ref(&target_id)).await.on_target()?;
+            let there = self
+                .target
+                .flags(self.known(index, &row.target_path), std::slice::from_ref(&target_id))
+                .await
+                .on_target()?;
             let Some(Some(there)) = there.into_iter().next() else { continue };
             let fact = known_adopted(known, target_id, there);
             let mut tx = self.work.store.write(&self.work.lease).await?;

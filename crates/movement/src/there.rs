@@ -12,7 +12,7 @@ use store::{Fact, FolderRow, LedgerItem};
 
 use crate::failure::{Failure, OnSide};
 use crate::finish::known_as;
-use crate::matching::Pool;
+use crate::matching::{Alike, Pool};
 use crate::pass::Pass;
 use crate::state::counted;
 
@@ -200,7 +200,7 @@ impl Pass<'_> {
                         let is_others =
                             there.get(&(candidate.found.exact, item.received)).is_some_and(|left| *left > 0);
                         let (base, fate) = (item.target_flags.clone(), item.fate);
-                        let fact = known_as(item, candidate);
+                        let fact = known_as(item, candidate, &Alike::default());
                         let fate = if is_others { Fate::Adopted } else { fate };
                         found.again.push(Fact { fate, target_flags: Some(base), ..fact });
                     }

@@ -150,6 +150,7 @@ mod on_cyrus {
         moved_items_keep_bytes_dates_and_flags,
         a_move_of_what_is_not_there_moves_the_rest,
         a_move_that_is_refused_moves_nothing,
+        ids_of_a_folder_made_anew_since_mean_nothing,
         a_move_that_breaks_off_leaves_each_item_in_one_folder,
         a_folder_is_followed_and_no_longer,
         a_folder_that_holds_something_is_not_removed,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use connector::{Effect, Error, Removal};
+use connector::{Effect, Error, Known, Removal};
 use model::{FolderPath, ItemId, SystemFlag};
 
 use super::select::Mode;
@@ -18,12 +18,12 @@ impl Session {
     /// Removes messages.
     pub(crate) async fn expunge(
         &mut self,
-        path: &FolderPath,
+        folder: Known<'_>,
         ids: &[ItemId],
         unchanged_since: Option<u64>,
     ) -> Result<Vec<Removal>, Error> {
-        let uids = uids_of(ids);
-        let opened = self.select(path, Mode::Write).await?;
+        let (uids, path) = (uids_of(ids), folder.path);
+        let opened = self.select_known(folder, Mode::Write).await?;
         // Marks that were there already are not ours to take off, should the removal be refused.
         let before = self.flags_of(&uids).await?;
         let unmarked: Vec<u32> =

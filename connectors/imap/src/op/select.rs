@@ -1,6 +1,6 @@
 //! Opening a folder (SELECT, EXAMINE) and asking where one stands (STATUS).
 
-use connector::{Error, FolderState};
+use connector::{Error, FolderState, Known};
 use model::{Cause, FolderPath, Scope};
 
 use crate::map::refusal::{self, Doing};
@@ -98,6 +98,13 @@ impl Session {
         let mut opened = Opened::default();
         let completion = self.run(&command(mode, &name), |response| opened.take(response)).await?;
         self.selected_or_refused(path, mode, &opened, &completion)?;
+        Ok(opened)
+    }
+
+    /// Opens a folder of which ids are known; refuses where it was made anew since.
+    pub(crate) async fn select_known(&mut self, folder: Known<'_>, mode: Mode) -> Result<Opened, Error> {
+        let opened = self.select(folder.path, mode).await?;
+        folder.require(u64::from(opened.validity))?;
         Ok(opened)
     }
 

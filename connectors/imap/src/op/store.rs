@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use connector::{Effect, Error, FlagChange};
-use model::{Flags, FolderPath, ItemId};
+use connector::{Effect, Error, FlagChange, Known};
+use model::{Flags, ItemId};
 
 use super::select::Mode;
 use crate::map::flag_list;
@@ -19,13 +19,13 @@ impl Session {
     /// Changes flags; the flags of each item as they are now, none where it is gone.
     pub(crate) async fn store_flags(
         &mut self,
-        path: &FolderPath,
+        folder: Known<'_>,
         changes: &[FlagChange],
     ) -> Result<Vec<Option<Flags>>, Error> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        self.select(path, Mode::Write).await?;
+        self.select_known(folder, Mode::Write).await?;
         // One command for all items with the same change.
         let mut groups: BTreeMap<(char, String), Vec<u32>> = BTreeMap::new();
         for change in changes {
@@ -47,7 +47,7 @@ impl Session {
         }
         let completions = self.run_effects(&commands, |_, _| {}).await?;
         if let Some(refused) = completions.iter().find(|completion| !completion.is_ok()) {
-            let what = format!("cannot change flags in {}", self.place(path));
+            let what = format!("cannot change flags in {}", self.place(folder.path));
             return Err(refusal::refused(what, refused, Doing::Change));
         }
         // Servers differ in what they tell after a STORE: only changed ones, only MODSEQ, or before a later STORE of the
@@ -59,11 +59,11 @@ impl Session {
 
     /// The flags of messages as they are now, none where one is gone. The folder is opened anew, so that nothing is said
     /// from memory.
-    pub(crate) async fn read_flags(&mut self, path: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+    pub(crate) async fn read_flags(&mut self, folder: Known<'_>, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        self.select(path, Mode::Read).await?;
+        self.select_known(folder, Mode::Read).await?;
         let flags = self.flags_of(&uids_of(ids)).await?;
         Ok(ids.iter().map(|id| id.as_u32().and_then(|uid| flags.get(&uid).cloned())).collect())
     }

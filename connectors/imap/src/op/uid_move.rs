@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connector::{Effect, Error, Moved};
+use connector::{Effect, Error, Known, Moved};
 use model::{Cause, Flags, FolderPath, ItemId, Scope};
 
 use super::select::Mode;
@@ -22,16 +22,16 @@ impl Session {
     /// Moves messages; those that are not there are none the worse.
     pub(crate) async fn move_messages(
         &mut self,
-        from: &FolderPath,
+        from: Known<'_>,
         to: &FolderPath,
         ids: &[ItemId],
     ) -> Result<Vec<Moved>, Error> {
         if !self.offers.moves {
-            let what = format!("the server can't move messages from {}", self.place(from));
+            let what = format!("the server can't move messages from {}", self.place(from.path));
             return Err(Error::new(Cause::Unsupported, Scope::Folder, what));
         }
         let name = self.wire_name(to).await?;
-        self.select(from, Mode::Write).await?;
+        self.select_known(from, Mode::Write).await?;
         let there: Vec<u32> = self.flags_of(&uids_of(ids)).await?.into_keys().collect();
         let sets = write_sets(&there);
         let command = |set: &String| (Command::new("UID MOVE").words(set).quoted(&name), Effect::Move);
@@ -49,7 +49,7 @@ impl Session {
                 answer.take(completion.arguments.as_bytes());
             }
         }
-        let what = format!("cannot move messages from {} to {:?}", self.place(from), to.to_string());
+        let what = format!("cannot move messages from {} to {:?}", self.place(from.path), to.to_string());
         let left = self.flags_of(&there).await.map_err(|error| Error { cause: Cause::InDoubt, ..error })?;
         settled(&what, &completions, &answers, &there, &left)?;
         let outcome = |id: &ItemId| {

@@ -10,12 +10,12 @@
     reason = "a test's helper, not the product"
 )]
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use connector::{
-    Account, Body, Connector, Cursor, Door, Effect, Error, Event, Holds, HoldsLimits, OpenDoor, ReadFolder, Reading,
-    Secret, Source, Target,
+    Account, Body, Connector, Cursor, Door, Effect, Error, Event, Holds, HoldsLimits, Known, OpenDoor, ReadFolder,
+    Reading, Secret, Source, Target,
 };
 use imap::{Config, ImapConnector, Impersonate, Login, Tls};
 use model::{Cause, FolderPath, ItemId, Scope};
@@ -28,6 +28,12 @@ pub const RICH: &str = "IMAP4rev1 SASL-IR ID ENABLE LITERAL+ UIDPLUS MULTIAPPEND
 
 /// What a server that offers nothing announces.
 pub const POOR: &str = "IMAP4rev1";
+
+/// INBOX as [`Talk::opened`] opens it.
+pub fn inbox() -> Known<'static> {
+    static INBOX: LazyLock<FolderPath> = LazyLock::new(FolderPath::inbox);
+    Known { path: &INBOX, validity: 7 }
+}
 
 /// A command as it came.
 #[derive(Clone, Debug)]

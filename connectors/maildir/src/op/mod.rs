@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use connector::{
-    Batch, Clock, Door, Error, FlagChange, Folder, Holds, Moved, NewFolder, Offers, Outcome, ReadFolder, Reading,
-    Removal, Source, StoreProof, Target,
+    Batch, Clock, Door, Error, FlagChange, Folder, Holds, Known, Moved, NewFolder, Offers, Outcome, ReadFolder,
+    Reading, Removal, Source, StoreProof, Target,
 };
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, Scope};
 
@@ -178,18 +178,20 @@ impl Target for Maildir {
         Ok(listed.into_iter().map(|item| (item.id, item.flags)).collect())
     }
 
-    async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
-        self.write_flags(folder, changes).await
+    // Ids of a maildir mean the same items for ever, also in a folder made anew.
+    async fn change_flags(&mut self, folder: Known<'_>, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
+        self.write_flags(folder.path, changes).await
     }
 
-    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
-        let listed = if ids.is_empty() { Vec::new() } else { self.scan(folder).await? };
+    async fn flags(&mut self, folder: Known<'_>, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+        let listed = if ids.is_empty() { Vec::new() } else { self.scan(folder.path).await? };
         let place = |id: &ItemId| listed.binary_search_by(|item| item.id.cmp(id)).ok();
         Ok(ids.iter().map(|id| place(id).map(|place| listed[place].flags.clone())).collect())
     }
 
-    async fn move_items(&mut self, from: &FolderPath, _: &FolderPath, _: &[ItemId]) -> Result<Vec<Moved>, Error> {
-        let what = format!("items of the folder {:?} can't be moved: a maildir does not do that", from.to_string());
+    async fn move_items(&mut self, from: Known<'_>, _: &FolderPath, _: &[ItemId]) -> Result<Vec<Moved>, Error> {
+        let what =
+            format!("items of the folder {:?} can't be moved: a maildir does not do that", from.path.to_string());
         Err(Error::new(Cause::Unsupported, Scope::Folder, what))
     }
 
@@ -203,10 +205,10 @@ impl Target for Maildir {
 
     async fn remove(
         &mut self,
-        folder: &FolderPath,
+        folder: Known<'_>,
         ids: &[ItemId],
         _unchanged_since: Option<u64>,
     ) -> Result<Vec<Removal>, Error> {
-        self.unlink(folder, ids).await
+        self.unlink(folder.path, ids).await
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use connector::{FlagChange, Moved, OpenDoor, Removal, Source, Target};
+use connector::{FlagChange, Known, Moved, OpenDoor, Removal, Retry, Source, Target};
 use model::{Cause, Flags, FolderPath, ItemId, Scope};
 
-use super::{Break, Fixture, Put, append, assert_there, folder_of, make, path, plain, put, source_and_target};
+use super::{Break, Fixture, Put, append, assert_there, folder_of, known, make, path, plain, put, source_and_target};
 
 /// An id that no item of a folder has, of the same kind as theirs.
 fn no_item(ids: &[ItemId]) -> ItemId {
@@ -43,16 +43,16 @@ pub async fn flags_are_read_back_but_not_of_what_is_gone(fixture: &dyn Fixture) 
     let ids = ids_in(source.as_mut(), &folder).await;
     let missing = no_item(&ids);
     let change = FlagChange { id: ids[1].clone(), add: Flags::of(["\\Flagged"]), take: Flags::NONE };
-    target.change_flags(&folder, &[change]).await.unwrap();
+    target.change_flags(known(source.as_mut(), &folder).await, &[change]).await.unwrap();
     let asked = [ids[1].clone(), missing, ids[0].clone(), ids[1].clone()];
     let flagged = Some(Flags::of(["\\Flagged"]));
     let expected = [flagged.clone(), None, Some(Flags::of(["\\Seen", "Work"])), flagged];
-    assert_eq!(target.flags(&folder, &asked).await.unwrap(), expected);
-    assert_eq!(target.flags(&folder, &[]).await.unwrap(), []);
-    let removed = target.remove(&folder, &ids[2..], None).await.unwrap();
-    let left = target.flags(&folder, &ids[2..]).await.unwrap();
+    assert_eq!(target.flags(known(source.as_mut(), &folder).await, &asked).await.unwrap(), expected);
+    assert_eq!(target.flags(known(source.as_mut(), &folder).await, &[]).await.unwrap(), []);
+    let removed = target.remove(known(source.as_mut(), &folder).await, &ids[2..], None).await.unwrap();
+    let left = target.flags(known(source.as_mut(), &folder).await, &ids[2..]).await.unwrap();
     assert_eq!(left == [None], removed == [Removal::Gone], "{left:?}");
-    let error = target.flags(&path(&["Not there"]), &ids).await.unwrap_err();
+    let error = target.flags(Known { path: &path(&["Not there"]), validity: 1 }, &ids).await.unwrap_err();
     assert_eq!((error.cause, error.scope), (Cause::Missing, Scope::Folder), "{error}");
 }
 
@@ -69,7 +69,7 @@ pub async fn moved_items_keep_bytes_dates_and_flags(fixture: &dyn Fixture) {
     let (from, to, ids) = two_folders(source.as_mut(), target.as_mut(), &items).await;
     append(target.as_mut(), &to, &[plain(9)]).await;
     let moving = [ids[2].clone(), ids[0].clone()];
-    let moved = target.move_items(&from, &to, &moving).await;
+    let moved = target.move_items(known(source.as_mut(), &from).await, &to, &moving).await;
     if !target.offers().moves {
         let error = moved.unwrap_err();
         assert_eq!((error.cause, error.scope), (Cause::Unsupported, Scope::Folder), "{error}");
@@ -101,11 +101,14 @@ pub async fn a_move_of_what_is_not_there_moves_the_rest(fixture: &dyn Fixture) {
     }
     let (from, to, ids) = two_folders(source.as_mut(), target.as_mut(), &[plain(1), plain(2)]).await;
     let missing = no_item(&ids);
-    assert_eq!(target.move_items(&from, &to, &[]).await.unwrap(), []);
-    assert_eq!(target.move_items(&from, &to, std::slice::from_ref(&missing)).await.unwrap(), [Moved::Gone]);
-    let moved = target.move_items(&from, &to, &[missing, ids[1].clone()]).await.unwrap();
+    assert_eq!(target.move_items(known(source.as_mut(), &from).await, &to, &[]).await.unwrap(), []);
+    assert_eq!(
+        target.move_items(known(source.as_mut(), &from).await, &to, std::slice::from_ref(&missing)).await.unwrap(),
+        [Moved::Gone]
+    );
+    let moved = target.move_items(known(source.as_mut(), &from).await, &to, &[missing, ids[1].clone()]).await.unwrap();
     assert!(matches!(&moved[..], [Moved::Gone, Moved::There(_)]), "{moved:?}");
-    let again = target.move_items(&from, &to, &ids[1..]).await.unwrap();
+    let again = target.move_items(known(source.as_mut(), &from).await, &to, &ids[1..]).await.unwrap();
     assert_eq!(again, [Moved::Gone], "moved once, it is not there any more");
     assert_there(source.as_mut(), &from, &[plain(1)]).await;
     assert_there(source.as_mut(), &to, &[plain(2)]).await;
@@ -119,13 +122,45 @@ pub async fn a_move_that_is_refused_moves_nothing(fixture: &dyn Fixture) {
     }
     let (from, to, ids) = two_folders(source.as_mut(), target.as_mut(), &[plain(1), plain(2)]).await;
     for (from, to) in [(&from, &path(&["Not there"])), (&path(&["Not there"]), &to)] {
-        let error = target.move_items(from, to, &ids).await.unwrap_err();
+        let error = target.move_items(known(source.as_mut(), from).await, to, &ids).await.unwrap_err();
         assert_eq!((error.cause, error.scope), (Cause::Missing, Scope::Folder), "{error}");
     }
     assert_there(source.as_mut(), &from, &[plain(1), plain(2)]).await;
     assert_there(source.as_mut(), &to, &[]).await;
-    let moved = target.move_items(&from, &to, &ids).await.unwrap();
+    let moved = target.move_items(known(source.as_mut(), &from).await, &to, &ids).await.unwrap();
     assert!(matches!(&moved[..], [Moved::There(_), Moved::There(_)]), "{moved:?}");
+}
+
+/// Ids are those of a folder under one validity. Where it has another by now they are those of other items: nothing is asked of
+/// them and nothing done to them. A platform whose ids never come again may take them for what they are.
+pub async fn ids_of_a_folder_made_anew_since_mean_nothing(fixture: &dyn Fixture) {
+    let (_, mut source, mut target) = source_and_target(fixture).await;
+    if !target.offers().numbers_rise {
+        return;
+    }
+    let items = [plain(1), put("a: 2\r\n\r\n", &["\\Seen"], 5)];
+    let (from, to, ids) = two_folders(source.as_mut(), target.as_mut(), &items).await;
+    let now = known(source.as_mut(), &from).await;
+    let before = Known { validity: now.validity - 1, ..now };
+    let change = FlagChange { id: ids[0].clone(), add: Flags::of(["\\Flagged"]), take: Flags::of(["\\Seen"]) };
+    let mut errors = vec![
+        target.flags(before, &ids).await.unwrap_err(),
+        target.change_flags(before, &[change]).await.unwrap_err(),
+        target.remove(before, &ids, None).await.unwrap_err(),
+    ];
+    if target.offers().moves {
+        errors.push(target.move_items(before, &to, &ids).await.unwrap_err());
+    }
+    for error in errors {
+        assert_eq!((error.cause, error.retry), (Cause::TargetRenumbered, Retry::Now), "{error}");
+    }
+    assert_there(source.as_mut(), &from, &items).await;
+    assert_there(source.as_mut(), &to, &[]).await;
+    assert_eq!(
+        target.flags(now, &ids).await.unwrap(),
+        [Some(Flags::NONE), Some(Flags::of(["\\Seen"]))],
+        "and it goes on"
+    );
 }
 
 /// The connection breaks before the move or before its answer: it is in doubt, and every item lies in one of the two
@@ -139,7 +174,7 @@ pub async fn a_move_that_breaks_off_leaves_each_item_in_one_folder(fixture: &dyn
         let items: Vec<Put> = (0..5).map(plain).collect();
         let (from, to, ids) = two_folders(source.as_mut(), target.as_mut(), &items).await;
         let mut breaking = fixture.breaking_at_a_move(when).target(&account, Arc::new(OpenDoor)).await.unwrap();
-        let error = breaking.move_items(&from, &to, &ids[1..4]).await.unwrap_err();
+        let error = breaking.move_items(known(source.as_mut(), &from).await, &to, &ids[1..4]).await.unwrap_err();
         // What never left may be known to be harmless.
         let is_harmless = when == Break::BeforeEffect && error.cause == Cause::Connection;
         assert!(error.cause == Cause::InDoubt || is_harmless, "{when:?}: {error}");
@@ -181,7 +216,7 @@ pub async fn a_folder_that_holds_something_is_not_removed(fixture: &dyn Fixture)
     for folder in [&full, &above] {
         assert!(!target.remove_folder(folder).await.unwrap(), "{folder}");
         // And while it is open to be written.
-        target.change_flags(folder, &[]).await.unwrap();
+        target.change_flags(known(source.as_mut(), folder).await, &[]).await.unwrap();
         target.list(folder).await.unwrap();
         assert!(!target.remove_folder(folder).await.unwrap(), "{folder}");
     }
@@ -205,7 +240,8 @@ pub async fn an_empty_folder_is_removed_with_its_subscription(fixture: &dyn Fixt
     // Something was in it once.
     append(target.as_mut(), &folder, &[plain(1)]).await;
     let ids = ids_in(target.as_mut(), &folder).await;
-    let was_emptied = target.remove(&folder, &ids, None).await.unwrap() == [Removal::Gone];
+    let was_emptied =
+        target.remove(known(source.as_mut(), &folder).await, &ids, None).await.unwrap() == [Removal::Gone];
     for (folder, is_empty) in [(&below, true), (&folder, was_emptied)] {
         assert_eq!(target.remove_folder(folder).await.unwrap(), is_empty, "{folder}");
         assert_eq!(target.remove_folder(folder).await.unwrap(), is_empty, "{folder}, once more");
@@ -229,14 +265,20 @@ pub async fn what_is_not_removed_alone_stays_marked(fixture: &dyn Fixture) {
     let ids = ids_in(source.as_mut(), &folder).await;
     let seen = target.state(&folder).await.unwrap().change;
     for _ in 0..2 {
-        assert_eq!(target.remove(&folder, &ids[1..2], None).await.unwrap(), [Removal::Unsupported]);
+        assert_eq!(
+            target.remove(known(source.as_mut(), &folder).await, &ids[1..2], None).await.unwrap(),
+            [Removal::Unsupported]
+        );
         let flags: Vec<Flags> = source.list(&folder).await.unwrap().into_iter().map(|(_, flags)| flags).collect();
         assert_eq!(flags, [Flags::NONE, Flags::of(["\\Seen", "\\Deleted"]), Flags::NONE]);
     }
     if target.offers().tells_changes {
         let change = FlagChange { id: ids[0].clone(), add: Flags::of(["\\Flagged"]), take: Flags::NONE };
-        target.change_flags(&folder, &[change]).await.unwrap();
-        let removed = target.remove(&folder, &[ids[0].clone(), ids[2].clone()], Some(seen)).await.unwrap();
+        target.change_flags(known(source.as_mut(), &folder).await, &[change]).await.unwrap();
+        let removed = target
+            .remove(known(source.as_mut(), &folder).await, &[ids[0].clone(), ids[2].clone()], Some(seen))
+            .await
+            .unwrap();
         assert_eq!(removed, [Removal::Changed, Removal::Unsupported]);
         let flags: Vec<Flags> = source.list(&folder).await.unwrap().into_iter().map(|(_, flags)| flags).collect();
         assert_eq!((&flags[0], &flags[2]), (&Flags::of(["\\Flagged"]), &Flags::of(["\\Deleted"])));

@@ -10,8 +10,8 @@ use super::platform::{MemoryItem, Platform, Traits};
 use super::wire::{Dial, PutItem, Request, Response, Wire};
 use crate::{
     Account, Batch, Connector, Cursor, Declaration, Door, Effect, Error, Event, Finding, FlagChange, Folder,
-    FolderState, Holds, Item, ItemOutcome, Moved, NewFolder, Offers, OpenDoor, Outcome, ReadFolder, Reading, Removal,
-    Source, StoreProof, Target, Topic,
+    FolderState, Holds, Item, ItemOutcome, Known, Moved, NewFolder, Offers, OpenDoor, Outcome, ReadFolder, Reading,
+    Removal, Source, StoreProof, Target, Topic,
 };
 
 /// Items are fetched in windows of this many.
@@ -404,18 +404,19 @@ impl Target for Opened {
         Ok(list.into_iter().filter(|(id, _)| may_be_new(id)).collect())
     }
 
-    async fn change_flags(&mut self, folder: &FolderPath, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
-        let request = Request::ChangeFlags(folder.clone(), changes.to_vec());
+    async fn change_flags(&mut self, folder: Known<'_>, changes: &[FlagChange]) -> Result<Vec<Option<Flags>>, Error> {
+        let request = Request::ChangeFlags(folder.path.clone(), folder.validity, changes.to_vec());
         expect!(self.effect(Effect::Flags, request).await?, Response::Flags(flags) => flags)
     }
 
-    async fn flags(&mut self, folder: &FolderPath, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
-        let list: HashMap<ItemId, Flags> = self.list(folder).await?.into_iter().collect();
+    async fn flags(&mut self, folder: Known<'_>, ids: &[ItemId]) -> Result<Vec<Option<Flags>>, Error> {
+        let list: HashMap<ItemId, Flags> = self.list(folder.path).await?.into_iter().collect();
+        folder.require(self.state(folder.path).await?.validity)?;
         Ok(ids.iter().map(|id| list.get(id).cloned()).collect())
     }
 
-    async fn move_items(&mut self, from: &FolderPath, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error> {
-        let request = Request::Move(from.clone(), to.clone(), ids.to_vec());
+    async fn move_items(&mut self, from: Known<'_>, to: &FolderPath, ids: &[ItemId]) -> Result<Vec<Moved>, Error> {
+        let request = Request::Move(from.path.clone(), from.validity, to.clone(), ids.to_vec());
         let moved = expect!(self.effect(Effect::Move, request).await?, Response::Moved(moved) => moved)?;
         let told = self.offers.ids_on_append;
         let one = |id: Option<u32>| id.map_or(Moved::Gone, |id| Moved::There(told.then(|| ItemId::from_u32(id))));
@@ -434,11 +435,11 @@ impl Target for Opened {
 
     async fn remove(
         &mut self,
-        folder: &FolderPath,
+        folder: Known<'_>,
         ids: &[ItemId],
         unchanged_since: Option<u64>,
     ) -> Result<Vec<Removal>, Error> {
-        let request = Request::Remove(folder.clone(), ids.to_vec(), unchanged_since);
+        let request = Request::Remove(folder.path.clone(), folder.validity, ids.to_vec(), unchanged_since);
         expect!(self.effect(Effect::Remove, request).await?, Response::Removed(removals) => removals)
     }
 }

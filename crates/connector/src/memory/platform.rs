@@ -7,7 +7,7 @@ use model::{Cause, Flags, FolderPath, ItemId, ItemKind, Loss, LossTable, Receive
 use serde::{Deserialize, Serialize};
 
 use super::wire::{PutItem, Response};
-use crate::{Error, FlagChange, Folder, FolderState, NewFolder, Offers, Removal};
+use crate::{Error, FlagChange, Folder, FolderState, Known, NewFolder, Offers, Removal};
 
 /// What a platform offers and refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -536,6 +536,11 @@ impl Platform {
         }
         *used += size;
         None
+    }
+
+    /// The folder must be the one whose ids are meant.
+    pub(super) fn require(&self, name: &str, folder: Known<'_>) -> Result<(), Error> {
+        folder.require(self.state(name, folder.path)?.validity)
     }
 
     pub(super) fn change_flags(

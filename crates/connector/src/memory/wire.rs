@@ -8,7 +8,7 @@ use model::{Cause, Flags, FolderPath, ItemId, ItemKind, ReceivedAt, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::platform::{MemoryItem, Platform};
-use crate::{Error, FlagChange, Folder, FolderState, NewFolder, Offers, Removal};
+use crate::{Error, FlagChange, Folder, FolderState, Known, NewFolder, Offers, Removal};
 
 /// What the connector asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,15 +32,15 @@ pub enum Request {
     /// Adds what was staged to this folder.
     Append(FolderPath),
     /// Changes flags.
-    ChangeFlags(FolderPath, Vec<FlagChange>),
+    ChangeFlags(FolderPath, u64, Vec<FlagChange>),
     /// Moves items from one folder to another.
-    Move(FolderPath, FolderPath, Vec<ItemId>),
+    Move(FolderPath, u64, FolderPath, Vec<ItemId>),
     /// Follows a folder, or no longer.
     Subscribe(FolderPath, bool),
     /// Removes a folder that is empty.
     RemoveFolder(FolderPath),
     /// Removes items.
-    Remove(FolderPath, Vec<ItemId>, Option<u64>),
+    Remove(FolderPath, u64, Vec<ItemId>, Option<u64>),
 }
 
 /// An item on its way in.
@@ -135,13 +135,20 @@ impl Session {
                 let (validity, results) = platform.put(name, &path, std::mem::take(&mut self.staged))?;
                 Response::Appended(validity, results)
             }
-            Request::ChangeFlags(path, changes) => Response::Flags(platform.change_flags(name, &path, &changes)?),
-            Request::Move(from, to, ids) => Response::Moved(platform.move_items(name, &from, &to, &ids)?),
+            Request::ChangeFlags(path, validity, changes) => {
+                platform.require(name, Known { path: &path, validity })?;
+                Response::Flags(platform.change_flags(name, &path, &changes)?)
+            }
+            Request::Move(from, validity, to, ids) => {
+                platform.require(name, Known { path: &from, validity })?;
+                Response::Moved(platform.move_items(name, &from, &to, &ids)?)
+            }
             Request::Subscribe(path, subscribed) => {
                 platform.subscribe(name, &path, subscribed).map(|()| Response::Done)?
             }
             Request::RemoveFolder(path) => Response::FolderRemoved(platform.remove_if_empty(name, &path)?),
-            Request::Remove(path, ids, unchanged_since) => {
+            Request::Remove(path, validity, ids, unchanged_since) => {
+                platform.require(name, Known { path: &path, validity })?;
                 Response::Removed(platform.remove(name, &path, &ids, unchanged_since)?)
             }
         })

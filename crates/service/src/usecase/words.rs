@@ -120,6 +120,8 @@ pub struct WordReport {
     pub word: &'static str,
     /// How many things it was said about.
     pub said_of: u64,
+    /// How many more it came too late for: a worker had begun to do what was said before, or it waits no more.
+    pub too_late: u64,
 }
 
 /// About what a word is said: references, or all of a class, of the mailboxes chosen.
@@ -221,9 +223,12 @@ impl Project {
             });
         }
         for removal in self.store.held_removals(self.key, row.mailbox).await? {
-            if !matches!(removal.state, RemovalState::Held | RemovalState::Approved) {
-                continue;
-            }
+            let word = match removal.state {
+                RemovalState::Held => None,
+                RemovalState::Approved => Some("approved"),
+                RemovalState::Obeying => Some("under way"),
+                RemovalState::Due | RemovalState::Doing | RemovalState::Kept => continue,
+            };
             held.push(HeldLine {
                 reference: reference(removal.folder, &removal.source_id),
                 mailbox: mailbox.clone(),
@@ -234,7 +239,7 @@ impl Project {
                 size_bytes: Some(removal.size_bytes),
                 received: removal.received,
                 what: None,
-                word: (removal.state == RemovalState::Approved).then_some("approved"),
+                word,
                 place: Place::Item(removal.folder, removal.source_id),
             });
         }
@@ -274,9 +279,10 @@ impl Project {
                 }
             }
         }
-        said_of += self.store.answer_removals(self.key, &removals, approve).await?;
-        said_of += self.store.answer_items(self.key, &items, approve).await?;
-        Ok(WordReport { word, said_of })
+        let asked = (removals.len() + items.len()) as u64;
+        let answered = self.store.answer_removals(self.key, &removals, approve).await?
+            + self.store.answer_items(self.key, &items, approve).await?;
+        Ok(WordReport { word, said_of: said_of + answered, too_late: asked - answered })
     }
 
     /// What failed in the mailboxes chosen.
@@ -318,7 +324,7 @@ impl Project {
         self.audit_word("failed.retry", &references, &Said::default()).await?;
         let items: Vec<(i64, ItemId)> = chosen.into_iter().map(|line| line.place).collect();
         let said_of = self.store.retry_failures(self.key, &items).await?;
-        Ok(WordReport { word: "retry", said_of })
+        Ok(WordReport { word: "retry", said_of, too_late: items.len() as u64 - said_of })
     }
 
     /// Accepts the loss of what failed, in somebody's name and for a reason.
@@ -334,7 +340,7 @@ impl Project {
         self.audit_word("failed.accept", &references, said).await?;
         let items: Vec<(i64, ItemId)> = chosen.into_iter().map(|line| line.place).collect();
         let said_of = self.store.accept_failures(self.key, &items, &by, &reason).await?;
-        Ok(WordReport { word: "accept", said_of })
+        Ok(WordReport { word: "accept", said_of, too_late: items.len() as u64 - said_of })
     }
 
     async fn chosen_failures(&self, selection: &Selection, about: &About) -> Result<Vec<FailedLine>, Error> {

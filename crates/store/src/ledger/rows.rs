@@ -169,12 +169,14 @@ pub enum RemovalState {
     Held,
     /// A person has said yes.
     Approved,
+    /// A person has said yes, and it is under way.
+    Obeying,
     /// A person has said no: the item stays on the target.
     Kept,
 }
 
 impl RemovalState {
-    const EVERY: [Self; 5] = [Self::Due, Self::Doing, Self::Held, Self::Approved, Self::Kept];
+    const EVERY: [Self; 6] = [Self::Due, Self::Doing, Self::Held, Self::Approved, Self::Obeying, Self::Kept];
 
     /// Its name, as the ledger has it.
     pub fn name(self) -> &'static str {
@@ -183,8 +185,33 @@ impl RemovalState {
             Self::Doing => "doing",
             Self::Held => "held",
             Self::Approved => "approved",
+            Self::Obeying => "obeying",
             Self::Kept => "kept",
         }
+    }
+
+    /// Where it stands once it is begun.
+    pub fn begun(self) -> Self {
+        match self {
+            Self::Due | Self::Doing => Self::Doing,
+            Self::Approved | Self::Obeying => Self::Obeying,
+            waiting @ (Self::Held | Self::Kept) => waiting,
+        }
+    }
+
+    /// May it be made, as far as it stands?
+    pub fn may_be_made(self) -> bool {
+        self.begun() != self || matches!(self, Self::Doing | Self::Obeying)
+    }
+
+    /// Has a person said yes?
+    pub fn is_approved(self) -> bool {
+        matches!(self, Self::Approved | Self::Obeying)
+    }
+
+    /// Is it under way, or was it when its worker was stopped?
+    pub fn is_begun(self) -> bool {
+        matches!(self, Self::Doing | Self::Obeying)
     }
 
     pub(super) fn from_name(name: &str) -> Option<Self> {

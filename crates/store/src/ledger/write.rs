@@ -1,13 +1,15 @@
 //! Changes of the ledger: each is one transaction that first proves the worker's fence and locks the mailbox's row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use model::{Cause, Flags, FolderPath, FolderState, ItemId};
 
 use super::batch::{IntentItem, encode};
 use super::read::FOLLOWING_BEGUN;
-use super::rows::{Fact, FlagFact, FlagIntent, FolderRow, HeldItem, NewException, NewFailure, NewFolder, RemovalState};
+use super::rows::{
+    Fact, FlagFact, FlagIntent, FolderRow, HeldItem, HeldRemoval, NewException, NewFailure, NewFolder, RemovalState,
+};
 use crate::lease::set_state;
 use crate::sql::{Alone, Durability, Tx, Value, values};
 use crate::{Error, Lease, MailboxState, Store, path_text};
@@ -227,6 +229,24 @@ impl LedgerTx<'_> {
             AND folder = $3 AND source_id IN ({ids})";
         let values = values![organisation, project, folder, state.name(), rule];
         self.tx.execute_for(update, &values, ids).await
+    }
+
+    /// These removals are begun, each unless a person's word has changed where it stands: those that are. From then on a word
+    /// is too late.
+    pub async fn begin_removals(&mut self, removals: &[&HeldRemoval]) -> Result<HashSet<(i64, ItemId)>, Error> {
+        let (organisation, project) = self.key();
+        let mut begun = HashSet::new();
+        for removal in removals {
+            let (state, id) = (removal.state, &removal.source_id);
+            let update = "UPDATE removal SET state = $6 WHERE organisation = $1 AND project = $2 AND folder = $3 \
+                AND source_id = $4 AND state = $5";
+            let values =
+                values![organisation, project, removal.folder, id.as_bytes(), state.name(), state.begun().name()];
+            if self.tx.execute(update, values).await? > 0 {
+                begun.insert((removal.folder, id.clone()));
+            }
+        }
+        Ok(begun)
     }
 
     /// What the target calls an item now whose removal waits; none: it can't be found any more.
