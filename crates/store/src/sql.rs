@@ -335,6 +335,22 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// The same, where the statement returns rows.
+    pub(crate) async fn query_for(
+        &mut self,
+        statement: &'static str,
+        values: &[Value],
+        ids: &[ItemId],
+    ) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        for ids in ids.chunks(IDS) {
+            let (ids, all) = with_ids(values, ids);
+            let statement = self.database.in_dialect(statement).replace("{ids}", &ids);
+            rows.extend(self.query_text(AssertSqlSafe(statement), all).await?);
+        }
+        Ok(rows)
+    }
+
     pub(crate) async fn execute_text(&mut self, statement: String, values: Vec<Value>) -> Result<u64, Error> {
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => {
@@ -356,7 +372,10 @@ impl Tx<'_> {
 
     /// Reads rows.
     pub(crate) async fn query(&mut self, statement: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
-        let statement = AssertSqlSafe(self.database.in_dialect(statement));
+        self.query_text(AssertSqlSafe(self.database.in_dialect(statement)), values).await
+    }
+
+    async fn query_text(&mut self, statement: AssertSqlSafe<String>, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let mut query = sqlx::query::<Sqlite>(statement);

@@ -725,7 +725,12 @@ pub async fn many_items_are_changed_at_once_and_no_others(url: &str) {
     assert!(removals[1..].iter().all(|held| held.target_id.as_ref() == Some(&target(&held.source_id).1)));
     let held = removals.iter().filter(|held| held.state == RemovalState::Held && held.rule == "another");
     assert_eq!(held.map(|held| &held.source_id).collect::<Vec<_>>(), ids[..500].iter().collect::<Vec<_>>());
+    // A word comes for some of them before they are begun.
     let mut tx = w.store.write(&lease).await.unwrap();
+    tx.set_removals(number, &ids[600..610], RemovalState::Kept, "a word").await.unwrap();
+    let begun = tx.begin_removals(&removals[500..].iter().collect::<Vec<_>>()).await.unwrap();
+    let expected = ids[500..600].iter().chain(&ids[610..]).map(|id| (number, id.clone()));
+    assert_eq!(begun, expected.collect());
     tx.drop_removals(number, &ids[1..]).await.unwrap();
     let rest: Vec<ItemId> = (0..COUNT).filter(|n| n % 11 == 0).map(ItemId::from_u32).collect();
     tx.withdraw(&folder, &rest[1..]).await.unwrap();

@@ -235,16 +235,17 @@ impl LedgerTx<'_> {
     /// is too late.
     pub async fn begin_removals(&mut self, removals: &[&HeldRemoval]) -> Result<HashSet<(i64, ItemId)>, Error> {
         let (organisation, project) = self.key();
-        let mut begun = HashSet::new();
+        let mut alike = BTreeMap::<_, Vec<ItemId>>::new();
         for removal in removals {
-            let (state, id) = (removal.state, &removal.source_id);
-            let update = "UPDATE removal SET state = $6 WHERE organisation = $1 AND project = $2 AND folder = $3 \
-                AND source_id = $4 AND state = $5";
-            let values =
-                values![organisation, project, removal.folder, id.as_bytes(), state.name(), state.begun().name()];
-            if self.tx.execute(update, values).await? > 0 {
-                begun.insert((removal.folder, id.clone()));
-            }
+            let states = (removal.state.name(), removal.state.begun().name());
+            alike.entry((removal.folder, states)).or_default().push(removal.source_id.clone());
+        }
+        let update = "UPDATE removal SET state = $5 WHERE organisation = $1 AND project = $2 AND folder = $3 \
+            AND state = $4 AND source_id IN ({ids}) RETURNING source_id";
+        let mut begun = HashSet::new();
+        for ((folder, (is, to)), ids) in alike {
+            let rows = self.tx.query_for(update, &values![organisation, project, folder, is, to], &ids).await?;
+            begun.extend(rows.iter().map(|row| (folder, ItemId::new(row.blob(0)))));
         }
         Ok(begun)
     }
