@@ -72,7 +72,8 @@ pub(crate) enum Command {
     Verify {
         #[command(flatten)]
         selection: Chosen,
-        /// Compare only this many items of each mailbox
+        /// Compare only this many items of each mailbox, spread over its folders and ages; in full a folder where one of
+        /// them is not as it should be
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         sample: Option<u64>,
     },

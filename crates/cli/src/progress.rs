@@ -91,8 +91,8 @@ struct Lines {
 
 impl Lines {
     fn finished(&mut self) -> Vec<Finished> {
-        let finished = self.progress.finished_since(self.told);
-        self.told += finished.len();
+        let (finished, told) = self.progress.finished_since(self.told);
+        self.told = told;
         finished
     }
 

@@ -67,6 +67,24 @@ fn a_bare_server_does_rfc_3501_and_refuses_the_rest() {
 }
 
 #[test]
+fn a_name_without_a_folder_is_listed_and_is_not_there() {
+    let odd = Oddities { names_alone: vec!["Ghost".to_owned()], ..Oddities::default() };
+    let server = ImapServer::builder().odd(odd).user("alice", "secret").start();
+    let mut talk = talk(&server);
+    for list in ["LIST \"\" \"*\"", "LIST \"\" \"*\" RETURN (STATUS (MESSAGES))"] {
+        let listed = talk.ok(list);
+        assert!(
+            listed.untagged.iter().any(|said| said.starts_with("LIST (") && said.ends_with("\"Ghost\"")),
+            "{listed:?}"
+        );
+        assert!(!listed.text().contains("NonExistent") && !listed.text().contains("Noselect"), "{listed:?}");
+    }
+    for asked in ["STATUS Ghost (MESSAGES)", "SELECT Ghost"] {
+        assert!(talk.command(asked).tagged.starts_with("NO [NONEXISTENT]"), "{asked}");
+    }
+}
+
+#[test]
 fn one_line_too_many_spaces_is_a_violation() {
     let server = server(Offers::everything());
     let mut talk = talk(&server);

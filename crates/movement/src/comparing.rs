@@ -187,23 +187,26 @@ pub(crate) async fn read_folders(
     }
 }
 
-/// Reads one item.
-pub(crate) async fn read_one(
+/// Reads these items of a folder. One that is not there, or can't be read, is not among them.
+pub(crate) async fn read_items(
     source: &mut dyn Source,
     path: &FolderPath,
-    id: &ItemId,
+    ids: &[ItemId],
     holds: &Holds,
-) -> Result<Option<Entry>, connector::Error> {
-    let mut reading = source.items(path, std::slice::from_ref(id), holds).await?;
-    let mut one = None;
+) -> Result<HashMap<ItemId, Entry>, connector::Error> {
+    let mut entries = HashMap::new();
+    if ids.is_empty() {
+        return Ok(entries);
+    }
+    let mut reading = source.items(path, ids, holds).await?;
     loop {
         let arrivals = next(reading.as_mut()).await?;
         if arrivals.is_empty() {
-            return Ok(one);
+            return Ok(entries);
         }
         for arrival in arrivals {
             if let Arrival::Item(examined) = arrival {
-                one = Some(entry(examined.item, &examined.found, None));
+                entries.insert(examined.item.id.clone(), entry(examined.item, &examined.found, None));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! disagree nothing is assumed: the source is asked for the whole list, what lacks a fate is read, what is no longer
 //! there is dealt with, and they are compared again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use connector::Source;
 use model::{Cause, Fate, FolderState, ItemId, Side};
@@ -14,7 +14,7 @@ use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::matching::{Alike, Candidate, Pool, Wanted};
-use crate::pass::{LASTING, Pass, exception};
+use crate::pass::{Pass, exception};
 use crate::reading::Task;
 
 impl Pass<'_> {
@@ -34,6 +34,7 @@ impl Pass<'_> {
             && work.without_id == 0
             && !work.is_unsure
             && work.unusable.is_none()
+            && !self.to_retry.contains_key(&work.row.folder)
             && !end.listed_all;
         let state = end.state;
         if is_simple && self.fates(index).await? == state.count {
@@ -94,7 +95,7 @@ impl Pass<'_> {
         if self.folders[index].is_done && self.folders[index].read_again.is_empty() {
             return Ok(source);
         }
-        self.retry_failed(index).await?;
+        self.retry_failed(index);
         source = self.read_put_off(index, source).await?;
         self.send_flag_changes(index).await?;
         self.commit(index, &[]).await?;
@@ -198,21 +199,13 @@ impl Pass<'_> {
     }
 
     /// What failed before is tried once more in the first pass of a run, unless it would fail the same way.
-    async fn retry_failed(&mut self, index: usize) -> Result<(), Failure> {
-        let work = &self.folders[index];
-        if !self.work.setting.retry_failed || work.unusable.is_some() || work.is_fresh {
-            return Ok(());
-        }
-        let work = &self.folders[index];
-        let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &LASTING).await?;
+    fn retry_failed(&mut self, index: usize) {
         let work = &mut self.folders[index];
-        for id in failed {
-            // One that is there twice is read once.
-            if !work.read_ids.contains(&id) {
-                work.read_again.push(id);
-            }
+        let failed = self.to_retry.remove(&work.row.folder).unwrap_or_default();
+        if work.unusable.is_none() && work.end.is_some() {
+            // One that was read in this pass was tried.
+            work.read_again.extend(failed.into_iter().filter(|id| !work.read_ids.contains(id)));
         }
-        Ok(())
     }
 
     /// Reads items whose bytes are wanted after all, settles those that waited for better uses of what is on the target,
@@ -245,9 +238,12 @@ impl Pass<'_> {
             return Ok(());
         }
         let row = self.folders[index].row.clone();
+        let ids: Vec<ItemId> = later.iter().map(|(id, _)| id.clone()).collect();
+        let known = self.work.store.items_of(self.work.key, &row, &ids).await?;
+        let mut known: HashMap<ItemId, LedgerItem> =
+            known.into_iter().map(|item| (item.source_id.clone(), item)).collect();
         for (id, flags) in later {
-            let known = self.work.store.items_between(self.work.key, &row, &id, &id).await?.pop();
-            let Some(known) = known else { continue };
+            let Some(known) = known.remove(&id) else { continue };
             let ledger = InLedger::Known { fate: known.fate, source_flags: &known.source_flags };
             let source = AtSource::Listed { flags: &flags };
             let Intent::ChangeFlags { add, take } = decide(&source, &ledger, OnTarget::Unknown, self.work.setting)

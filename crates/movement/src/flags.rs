@@ -119,11 +119,12 @@ impl Pass<'_> {
     async fn flags_made(&mut self, row: &FolderRow, intents: &[FlagIntent]) -> Result<Vec<FlagFact>, Failure> {
         let key = self.work.key;
         let Some(target) = row.target else { return Ok(Vec::new()) };
+        let ids: Vec<ItemId> = intents.iter().map(|intent| intent.source_id.clone()).collect();
+        let intents: HashMap<&ItemId, &FlagIntent> = intents.iter().map(|intent| (&intent.source_id, intent)).collect();
         let mut known: Vec<(LedgerItem, &FlagIntent, ItemId)> = Vec::new();
-        for intent in intents {
-            let item = self.work.store.items_between(key, row, &intent.source_id, &intent.source_id).await?.pop();
-            if let Some(item) = item
-                && let Some(id) = item.target_id.clone()
+        for item in self.work.store.items_of(key, row, &ids).await? {
+            if let Some(id) = item.target_id.clone()
+                && let Some(intent) = intents.get(&item.source_id)
             {
                 known.push((item, intent, id));
             }

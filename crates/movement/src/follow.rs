@@ -22,8 +22,8 @@ use crate::there::stands_lower;
 
 /// Items are moved or removed, and that is recorded, this many at a time.
 const AT_ONCE: usize = 500;
-/// Fewer ids are looked up in the ledger one by one; more by reading it through.
-const LOOKED_UP_SINGLY: usize = 500;
+/// So many ids at most are looked up in the ledger by themselves; more by reading it through.
+const LOOKED_UP: usize = 500;
 
 /// The rules by which removals are made or wait.
 mod rule {
@@ -37,7 +37,7 @@ mod rule {
 }
 
 /// Where the ledger holds an item that the source has no more at its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     /// Among the removals.
     Removal,
@@ -189,10 +189,9 @@ impl Pass<'_> {
         }
         let (key, row) = (self.work.key, self.folders[index].row.clone());
         let mut known: Vec<LedgerItem> = Vec::new();
-        if gone.len() <= LOOKED_UP_SINGLY {
-            for id in &gone {
-                known.extend(self.work.store.items_between(key, &row, id, id).await?);
-            }
+        if gone.len() <= LOOKED_UP {
+            let gone: Vec<ItemId> = gone.into_iter().collect();
+            known = self.work.store.items_of(key, &row, &gone).await?;
         } else {
             let mut items = self.work.store.items(key, &row);
             loop {
@@ -390,13 +389,17 @@ impl Pass<'_> {
         let is_elsewhere = *from != row.target_path;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&row, &facts).await?;
-        for (place, folder, id) in &left {
-            let ids = std::slice::from_ref(id);
-            match (place, self.row(*folder)) {
-                (Place::Item, Some(row)) => tx.forget_items(row, ids).await?,
-                _ => tx.drop_removals(*folder, ids).await?,
+        let moved_away = left.len() as u64;
+        let mut by_place: BTreeMap<(Place, i64), Vec<ItemId>> = BTreeMap::new();
+        for (place, folder, id) in left {
+            self.removals.remove(&(folder, id.clone()));
+            by_place.entry((place, folder)).or_default().push(id);
+        }
+        for ((place, folder), ids) in by_place {
+            match (place, self.row(folder)) {
+                (Place::Item, Some(row)) => tx.forget_items(row, &ids).await?,
+                _ => tx.drop_removals(folder, &ids).await?,
             }
-            self.removals.remove(&(*folder, id.clone()));
         }
         if is_elsewhere {
             tx.close_intent(self.work.lease.fence, number).await?;
@@ -405,7 +408,7 @@ impl Pass<'_> {
         if is_elsewhere {
             self.folders[index].added(None, &new_ids);
         }
-        self.know_state_after(from, left.len() as u64).await
+        self.know_state_after(from, moved_away).await
     }
 
     /// So many items were taken out of a folder of the target: how it stands now, if nobody else touched it between.
@@ -524,9 +527,8 @@ impl Pass<'_> {
                 let ids: Vec<ItemId> = hold.iter().map(|(id, _)| id.clone()).collect();
                 let mut tx = self.work.store.write(&self.work.lease).await?;
                 tx.part_with(&row, &ids, RemovalState::Held, rule::RENUMBERED).await?;
-                for (id, target_id) in hold.iter().filter(|(_, target_id)| target_id.is_some()) {
-                    tx.set_removal_target(row.folder, id, target_id.as_ref()).await?;
-                }
+                let learnt = hold.into_iter().filter_map(|(id, target_id)| Some((id, target_id?)));
+                tx.set_removal_targets(row.folder, &learnt.collect::<Vec<_>>()).await?;
                 tx.forget_items(&row, &forget).await?;
                 tx.commit().await?;
             }
@@ -664,12 +666,11 @@ impl Pass<'_> {
             self.target.change_flags(folder, &unmark).await.on_target()?;
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
-        for held in &gone {
-            tx.drop_removals(held.folder, std::slice::from_ref(&held.source_id)).await?;
+        for ((folder, ()), ids) in alike(gone.iter().map(|held| (*held, ()))) {
+            tx.drop_removals(folder, &ids).await?;
         }
-        for (held, rule) in &hold {
-            let ids = std::slice::from_ref(&held.source_id);
-            tx.set_removals(held.folder, ids, RemovalState::Held, rule).await?;
+        for ((folder, rule), ids) in alike(hold.iter().copied()) {
+            tx.set_removals(folder, &ids, RemovalState::Held, rule).await?;
         }
         // Somebody may have said meanwhile that one of them is to stay.
         let begun = tx.begin_removals(&remove).await?;
@@ -689,21 +690,18 @@ impl Pass<'_> {
         };
         let mut removed = 0;
         let mut tx = self.work.store.write(&self.work.lease).await?;
-        for (held, result) in remove.iter().zip(results) {
-            let ids = std::slice::from_ref(&held.source_id);
-            match result {
-                Removal::Gone => {
-                    removed += 1;
-                    tx.drop_removals(held.folder, ids).await?;
-                }
-                Removal::Changed => {
-                    self.report.held_removals += 1;
-                    tx.set_removals(held.folder, ids, RemovalState::Held, CHANGED_ON_TARGET).await?;
-                }
-                Removal::Unsupported => {
-                    self.report.held_removals += 1;
-                    tx.set_removals(held.folder, ids, RemovalState::Held, rule::CANNOT_REMOVE).await?;
-                }
+        let held_by = |result| match result {
+            Removal::Gone => None,
+            Removal::Changed => Some(CHANGED_ON_TARGET),
+            Removal::Unsupported => Some(rule::CANNOT_REMOVE),
+        };
+        for ((folder, held_by), ids) in alike(remove.iter().copied().zip(results.into_iter().map(held_by))) {
+            if let Some(rule) = held_by {
+                self.report.held_removals += ids.len() as u64;
+                tx.set_removals(folder, &ids, RemovalState::Held, rule).await?;
+            } else {
+                removed += ids.len() as u64;
+                tx.drop_removals(folder, &ids).await?;
             }
         }
         tx.add_removed(day, removed).await?;
@@ -787,8 +785,18 @@ impl Pass<'_> {
             }
             let is_used = self.folders.iter().any(|work| work.row.target_path == row.target_path);
             if row.made && !is_used && !self.work.setting.in_use {
+                let is_below =
+                    |path: &FolderPath| *path != row.target_path && path.names().starts_with(row.target_path.names());
+                if self.on_target.iter().any(is_below) {
+                    continue; // It goes once those below it are gone.
+                }
                 match self.target.remove_folder(&row.target_path).await {
-                    Ok(removed) => self.report.folders_removed += u64::from(removed),
+                    Ok(removed) => {
+                        self.report.folders_removed += u64::from(removed);
+                        if removed {
+                            self.on_target.remove(&row.target_path);
+                        }
+                    }
                     Err(error) if error.ends_session() => return Err(error).on_target(),
                     Err(error) => tracing::info!(mailbox, %error, "a folder stays on the target"),
                 }
@@ -799,6 +807,15 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// Ids of removals by folder and by what is to become of them.
+fn alike<'h, T: Ord>(removals: impl Iterator<Item = (&'h HeldRemoval, T)>) -> BTreeMap<(i64, T), Vec<ItemId>> {
+    let mut alike: BTreeMap<(i64, T), Vec<ItemId>> = BTreeMap::new();
+    for (held, what) in removals {
+        alike.entry((held.folder, what)).or_default().push(held.source_id.clone());
+    }
+    alike
 }
 
 /// The flags of an item that was to be removed, as both sides were left: a mark that we may have put on it is ours to take

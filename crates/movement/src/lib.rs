@@ -27,6 +27,7 @@ mod reach;
 mod reading;
 mod report;
 mod run;
+mod sample;
 mod sides;
 pub mod state;
 mod there;

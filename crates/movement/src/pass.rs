@@ -5,7 +5,7 @@
 //! [`crate::batch`] (nothing is sent before its intent is durable) and here (a cursor moves only past items that have a
 //! fate).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use connector::{Body, Event, Holds, ReadFolder, Source, Target};
@@ -169,8 +169,12 @@ pub(crate) struct Pass<'w> {
     pub(crate) rows_gone: Vec<FolderRow>,
     /// Of these: folders of which the source does not say that they do not exist.
     pub(crate) may_be_there: HashSet<FolderPath>,
-    /// Of these: what is left of them was dealt with in this pass.
+    /// Of the rows that are gone: what is left of them was dealt with in this pass.
     pub(crate) settled_rows: Vec<FolderRow>,
+    /// The folders of the target.
+    pub(crate) on_target: BTreeSet<FolderPath>,
+    /// Items that failed and are to be tried again in this pass, by folder.
+    pub(crate) to_retry: HashMap<i64, Vec<ItemId>>,
     /// Removals, by folder and item.
     pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
     /// Items that wait for a word, by folder and item.
@@ -208,9 +212,12 @@ pub(crate) async fn pass(
         store.intents(key, mailbox),
         store.held_removals(key, mailbox),
         store.held_items(key, mailbox),
-        store.flag_intents(key, mailbox)
+        store.flag_intents(key, mailbox),
+        async {
+            if work.setting.retry_failed { store.failed_ids(key, mailbox, &LASTING).await } else { Ok(HashMap::new()) }
+        },
     );
-    let (intents, removals, held, flag_intents) = match read {
+    let (intents, removals, held, flag_intents, to_retry) = match read {
         Ok(read) => read,
         Err(error) => return (Report::default(), Err(error.into())),
     };
@@ -226,6 +233,8 @@ pub(crate) async fn pass(
         rows_gone: Vec::new(),
         may_be_there: HashSet::new(),
         settled_rows: Vec::new(),
+        on_target: BTreeSet::new(),
+        to_retry,
         removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         held: held.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         flag_intents,

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use connector::{Folder, NewFolder, Source};
 use model::{Cause, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, Side};
-use store::{Fact, FolderRow, LedgerItem};
+use store::{Fact, FolderRow, LedgerItem, NewException};
 
 use crate::failure::{Failure, OnSide};
 use crate::folders::{moved_below, other_path};
 use crate::matching::Pool;
-use crate::pass::{FolderWork, LASTING, Pass, exception};
+use crate::pass::{FolderWork, Pass, exception};
 use crate::report::WouldDo;
 
 /// How often refused folders are tried under other names: once for a refused parent, once for the folders below it that
@@ -28,7 +28,7 @@ impl Pass<'_> {
         let (listed, there) = tokio::try_join!(async { source.folders().await.on_source() }, async {
             self.target.folders().await.on_target()
         })?;
-        let mut held = Vec::new();
+        let (mut held, mut missing) = (Vec::new(), Vec::new());
         let names: HashSet<Vec<String>> = listed.iter().map(|folder| without_case(&folder.path)).collect();
         for folder in listed.into_iter().filter(|folder| folder.holds_items) {
             let state = match folder.state {
@@ -38,13 +38,12 @@ impl Pass<'_> {
             match state {
                 Ok(state) => held.push((folder, state)),
                 Err(error) if error.ends_session() => return Err(error).on_source(),
-                Err(error) => {
-                    self.is_all_read = false;
-                    let what = format!("the folder {:?} could not be opened: {error}", folder.path.to_string());
-                    self.report.again |= error.cause == Cause::Missing;
-                    self.report.blocked(error.cause, Some(Side::Source), what);
-                }
+                Err(error) if error.cause == Cause::Missing => missing.push((folder, error)),
+                Err(error) => self.cannot_open(&folder, &error),
             }
+        }
+        if !missing.is_empty() {
+            held.extend(self.look_for_missing(source, missing).await?);
         }
         let rows = self.work.store.folders(self.work.key, self.work.mailbox.mailbox).await?;
         self.find_not_listed(source, &rows, names, &mut held).await?;
@@ -63,7 +62,7 @@ impl Pass<'_> {
         self.follow_subscriptions(&uses).await?;
         self.take_words().await?;
         self.know_departed().await?;
-        let to_read = self.folders_to_read().await?;
+        let to_read = self.folders_to_read();
         // Batches to folders that the source has no more: nothing is read there, but their outcome is looked for.
         for row in std::mem::take(&mut self.left_behind) {
             let mut work = folder_work(row, false, FolderState::default());
@@ -71,6 +70,60 @@ impl Pass<'_> {
             self.folders.push(work);
         }
         Ok(to_read)
+    }
+
+    fn cannot_open(&mut self, folder: &Folder, error: &connector::Error) {
+        self.is_all_read = false;
+        let what = format!("the folder {:?} could not be opened: {error}", folder.path.to_string());
+        self.report.blocked(error.cause, Some(Side::Source), what);
+    }
+
+    /// Folders that were listed and then not there. One that is no longer listed went, or has another name, since: the next
+    /// pass knows more. Some servers list, for good, what does not exist: such a name counts as not listed. Returns those that
+    /// are there after all.
+    async fn look_for_missing(
+        &mut self,
+        source: &mut dyn Source,
+        missing: Vec<(Folder, connector::Error)>,
+    ) -> Result<Vec<(Folder, FolderState)>, Failure> {
+        let listed = source.folders().await.on_source()?;
+        let (mut found, mut names) = (Vec::new(), Vec::new());
+        for (folder, error) in missing {
+            let is_it = |now: &&Folder| now.holds_items && (&now.path, now.kind) == (&folder.path, folder.kind);
+            let Some(now) = listed.iter().find(is_it) else {
+                self.report.again = true;
+                self.cannot_open(&folder, &error);
+                continue;
+            };
+            let state = match now.state {
+                Some(state) => Ok(state),
+                None => source.state(&folder.path).await,
+            };
+            match state {
+                Ok(state) => found.push((folder, state)),
+                Err(error) if error.ends_session() => return Err(error).on_source(),
+                Err(error) if error.cause == Cause::Missing => {
+                    let what =
+                        format!("the source lists the folder {:?} and has none: {error}", folder.path.to_string());
+                    names.push(NewException {
+                        class: Cause::Missing,
+                        path: folder.path,
+                        source_id: None,
+                        target_id: None,
+                        what,
+                    });
+                }
+                Err(error) => self.cannot_open(&folder, &error),
+            }
+        }
+        if !names.is_empty() && !self.work.dry_run {
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            for name in &names {
+                tx.add_exception(name).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(found)
     }
 
     /// Folders that were read before and that the source leaves out of its list, but has: they are read all the same. Else their
@@ -304,6 +357,7 @@ impl Pass<'_> {
         for work in &mut self.folders {
             work.listed = there.get(&work.row.target_path).and_then(|folder| folder.state);
         }
+        self.on_target = there.into_keys().collect();
         Ok(())
     }
 
@@ -462,7 +516,7 @@ impl Pass<'_> {
     }
 
     /// The folders that may hold anything new: all but those that are proved to stand as they were last read.
-    async fn folders_to_read(&mut self) -> Result<Vec<usize>, Failure> {
+    fn folders_to_read(&mut self) -> Vec<usize> {
         let mut to_read = Vec::new();
         for index in 0..self.folders.len() {
             let work = &self.folders[index];
@@ -471,10 +525,8 @@ impl Pass<'_> {
             if unchanged && !has_intents {
                 let count = work.state.count;
                 self.work.progress.with(self.work.mailbox.mailbox, |progress| progress.items_done += count);
-                if self.work.setting.retry_failed {
-                    let failed = self.work.store.failed_ids(self.work.key, work.row.folder, &LASTING).await?;
-                    self.folders[index].read_again.extend(failed);
-                }
+                let failed = self.to_retry.remove(&work.row.folder);
+                self.folders[index].read_again.extend(failed.unwrap_or_default());
                 self.folders[index].is_done = true;
             } else {
                 to_read.push(index);
@@ -485,7 +537,7 @@ impl Pass<'_> {
             let work = &self.folders[*index];
             !work.row.source.is_some_and(|read| has_lost(&read, &work.state))
         });
-        Ok(to_read)
+        to_read
     }
 }
 

@@ -1,8 +1,12 @@
 //! Progress: numbers that grow while the work goes on, for whoever shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// Of the mailboxes whose work has ended, so many are kept: whoever follows along looks several times a second, and a service
+/// goes on for weeks.
+const FINISHED_KEPT: usize = 1_000;
 
 /// Numbers of one mailbox that is being worked on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +39,14 @@ pub struct Progress {
     bytes: AtomicU64,
     failed: AtomicU64,
     mailboxes: Mutex<BTreeMap<i64, MailboxProgress>>,
-    finished: Mutex<Vec<Finished>>,
+    finished: Mutex<Ended>,
+}
+
+/// Mailboxes whose work has ended: the latest, and how many there were before them.
+#[derive(Debug, Default)]
+struct Ended {
+    before: usize,
+    latest: VecDeque<Finished>,
 }
 
 impl Progress {
@@ -71,14 +82,46 @@ impl Progress {
         change(mailboxes.entry(mailbox).or_default());
     }
 
-    /// Mailboxes whose work has ended, in that order, from this place in it on.
-    pub fn finished_since(&self, place: usize) -> Vec<Finished> {
+    /// Mailboxes whose work has ended, in that order, from this place in it on, as far back as they are kept; and the place
+    /// to go on from.
+    pub fn finished_since(&self, place: usize) -> (Vec<Finished>, usize) {
         let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        finished.get(place..).unwrap_or_default().to_vec()
+        let latest = finished.latest.iter().skip(place.saturating_sub(finished.before)).cloned().collect();
+        (latest, finished.before + finished.latest.len())
     }
 
     pub(crate) fn end(&self, finished: Finished) {
         self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner).remove(&finished.mailbox);
-        self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(finished);
+        let mut ended = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.latest.push_back(finished);
+        if ended.latest.len() > FINISHED_KEPT {
+            ended.latest.pop_front();
+            ended.before += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_follows_along_sees_each_end_once_and_the_latest_are_kept() {
+        let progress = Progress::default();
+        let (mut place, mut seen) = (0, Vec::new());
+        for mailbox in 0..3_500 {
+            progress.end(Finished { mailbox, items: 1, bytes: 1, in_the_way: None });
+            if mailbox % 700 == 0 {
+                let (finished, next) = progress.finished_since(place);
+                seen.extend(finished.into_iter().map(|finished| finished.mailbox));
+                place = next;
+            }
+        }
+        let (rest, next) = progress.finished_since(place);
+        seen.extend(rest.into_iter().map(|finished| finished.mailbox));
+        assert_eq!(seen, (0..3_500).collect::<Vec<i64>>());
+        assert_eq!((next, progress.finished_since(next).0.len()), (3_500, 0));
+        let (kept, _) = progress.finished_since(0);
+        assert_eq!((kept.len(), kept[0].mailbox), (FINISHED_KEPT, 2_500));
     }
 }

@@ -24,11 +24,11 @@ struct Found {
     /// Items that waited for a word because of one that is there no more.
     released: Vec<ItemId>,
     /// Removals of what is there no more.
-    removed: Vec<(i64, ItemId)>,
+    removed: Vec<ItemId>,
     /// Items found again under other ids.
     again: Vec<Fact>,
     /// Removals found again under other ids.
-    removals: Vec<(i64, ItemId, ItemId)>,
+    removals: Vec<(ItemId, ItemId)>,
     /// How the target folder stands; none: it is not there.
     state: Option<FolderState>,
     /// Its ids are others than those that were known, or may be.
@@ -103,7 +103,8 @@ impl Pass<'_> {
         };
         let Some(state) = state else {
             // Nor is anything there that a removal or an item waits for: ids there will be given out again.
-            let removed = self.removals.keys().filter(|(folder, _)| *folder == row.folder).cloned().collect();
+            let removed = self.removals.keys().filter(|(folder, _)| *folder == row.folder).map(|(_, id)| id.clone());
+            let removed = removed.collect();
             let released = self.held.keys().filter(|(folder, _)| *folder == row.folder).map(|(_, id)| id.clone());
             let released = released.collect();
             return Ok(Some(Found { vanished: self.all_there(&row).await?, released, removed, ..Found::default() }));
@@ -127,7 +128,7 @@ impl Pass<'_> {
         Ok(Some(Found {
             vanished: vanished.map(|item| item.source_id).collect(),
             released: released.map(|held| held.source_id.clone()).collect(),
-            removed: removed.map(|held| (held.folder, held.source_id.clone())).collect(),
+            removed: removed.map(|held| held.source_id.clone()).collect(),
             state: Some(state),
             ..Found::default()
         }))
@@ -209,9 +210,9 @@ impl Pass<'_> {
             }
         }
         for held in self.removals.values().filter(|held| held.folder == row.folder) {
-            let id = (held.folder, held.source_id.clone());
+            let id = held.source_id.clone();
             match held.exact.and_then(|exact| pool.find_digest(exact, held.received)) {
-                Some(candidate) => found.removals.push((id.0, id.1, candidate.id)),
+                Some(candidate) => found.removals.push((id, candidate.id)),
                 None => found.removed.push(id),
             }
         }
@@ -243,12 +244,8 @@ impl Pass<'_> {
         let row = self.folders[index].row.clone();
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&row, &found.again).await?;
-        for (folder, id, target_id) in &found.removals {
-            tx.set_removal_target(*folder, id, Some(target_id)).await?;
-        }
-        for (folder, id) in &found.removed {
-            tx.drop_removals(*folder, std::slice::from_ref(id)).await?;
-        }
+        tx.set_removal_targets(row.folder, &found.removals).await?;
+        tx.drop_removals(row.folder, &found.removed).await?;
         let mut again = found.released;
         if in_use {
             tx.withdraw(&row, &found.vanished).await?;
@@ -278,11 +275,11 @@ impl Pass<'_> {
             tx.set_compared(row.folder, &FolderState::default()).await?;
         }
         tx.commit().await?;
-        for removed in found.removed {
-            self.removals.remove(&removed);
+        for id in found.removed {
+            self.removals.remove(&(row.folder, id));
         }
-        for (folder, id, target_id) in found.removals {
-            if let Some(held) = self.removals.get_mut(&(folder, id)) {
+        for (id, target_id) in found.removals {
+            if let Some(held) = self.removals.get_mut(&(row.folder, id)) {
                 held.target_id = Some(target_id);
             }
         }

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::{Holds, Source, losses_between};
-use model::{Cause, Digest, Fate, Findings, Flags, FolderPath, ItemId, Verdict};
+use model::{Cause, Fate, Findings, Flags, FolderPath, ItemId, Verdict};
 use serde::Serialize;
 use store::{FailureRow, FolderRow, HeldRemoval, MailboxRow};
 
-use crate::comparing::{Entry, Held, compare, difference, read_folders, read_one, rewritten};
+use crate::comparing::{Entry, Held, compare, read_folders, rewritten};
 use crate::failure::{Failure, OnSide};
 use crate::run::Engine;
 use crate::state::counted;
@@ -178,7 +178,7 @@ impl Verification {
         };
     }
 
-    fn differ(&mut self, difference: Difference) {
+    pub(crate) fn differ(&mut self, difference: Difference) {
         self.unexplained += 1;
         if self.differences.len() < DIFFERENCES_MAX {
             self.differences.push(difference);
@@ -191,15 +191,15 @@ fn plain(number: u64) -> String {
 }
 
 /// What is compared of a folder.
-struct Pair {
-    path: FolderPath,
-    target_path: FolderPath,
-    row: Option<FolderRow>,
-    count: u64,
+pub(crate) struct Pair {
+    pub(crate) path: FolderPath,
+    pub(crate) target_path: FolderPath,
+    pub(crate) row: Option<FolderRow>,
+    pub(crate) count: u64,
 }
 
 impl Engine {
-    /// Compares a mailbox on both sides in full; with `sample`, only so many items of it, found by the ledger.
+    /// Compares a mailbox on both sides in full; with `sample`, about so many items of it: see [`crate::sample`].
     pub async fn verify(&self, mailbox: &MailboxRow, sample: Option<u64>) -> Result<Verification, Failure> {
         let sides = self.sides(mailbox)?;
         let (source_is, target_is) = sides.declarations();
@@ -213,40 +213,29 @@ impl Engine {
         let mut verifier = Verifier { engine: self, mailbox, source, target, failures, removals, target_paths, result };
         let pairs = verifier.pairs(&kinds).await?;
         verifier.result.folders += pairs.len() as u64;
-        if let Some(sample) = sample {
-            verifier.compare_sample(pairs, sample).await?;
-        } else {
-            let mut group: Vec<Pair> = Vec::new();
-            let mut items = 0;
-            for pair in pairs {
-                if *self.stop.borrow() {
-                    return Err(Failure::stopped());
-                }
-                items += pair.count;
-                group.push(pair);
-                if items >= GROUP_ITEMS || group.len() >= GROUP_FOLDERS {
-                    verifier.compare_group(std::mem::take(&mut group), &losses).await?;
-                    items = 0;
-                }
-            }
-            verifier.compare_group(group, &losses).await?;
-        }
+        let already = verifier.result.items;
+        let in_full = match sample {
+            Some(sample) => verifier.compare_sample(pairs, sample).await?,
+            None => pairs,
+        };
+        verifier.compare_all(in_full, &losses).await?;
+        verifier.result.sampled = sample.map(|_| verifier.result.items - already);
         verifier.source.close().await;
         verifier.target.close().await;
         Ok(verifier.result)
     }
 }
 
-struct Verifier<'e> {
-    engine: &'e Engine,
-    mailbox: &'e MailboxRow,
-    source: Box<dyn Source>,
-    target: Box<dyn Source>,
+pub(crate) struct Verifier<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) mailbox: &'e MailboxRow,
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) target: Box<dyn Source>,
     failures: Vec<FailureRow>,
     removals: Vec<HeldRemoval>,
     /// Where the items of each folder of the ledger go.
     target_paths: HashMap<i64, FolderPath>,
-    result: Verification,
+    pub(crate) result: Verification,
 }
 
 impl Verifier<'_> {
@@ -261,11 +250,15 @@ impl Verifier<'_> {
         let mut pairs = Vec::new();
         for folder in here.into_iter().filter(|folder| folder.holds_items) {
             let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone());
+            let state = match folder.state {
+                Some(state) => state,
+                None => match self.source.state(&folder.path).await {
+                    Ok(state) => state,
+                    Err(error) if error.cause == Cause::Missing => continue, // a name without a folder
+                    Err(error) => return Err(error).on_source(),
+                },
+            };
             if !kinds.contains(&folder.kind) {
-                let state = match folder.state {
-                    Some(state) => state,
-                    None => self.source.state(&folder.path).await.on_source()?,
-                };
                 self.result.folders += 1;
                 self.result.items += state.count;
                 if state.count > 0 {
@@ -288,8 +281,7 @@ impl Verifier<'_> {
                 }
                 Some(_) => {}
             }
-            let count = folder.state.map_or(1, |state| state.count);
-            pairs.push(Pair { path: folder.path, target_path, row: row.cloned(), count });
+            pairs.push(Pair { path: folder.path, target_path, row: row.cloned(), count: state.count });
         }
         Ok(pairs)
     }
@@ -300,6 +292,25 @@ impl Verifier<'_> {
         if self.result.differences.len() < DIFFERENCES_MAX {
             self.result.differences.push(difference);
         }
+    }
+
+    /// Compares folders in full.
+    async fn compare_all(&mut self, pairs: Vec<Pair>, losses: &model::LossTable) -> Result<(), Failure> {
+        let (mut group, mut items): (Vec<Pair>, u64) = (Vec::new(), 0);
+        for pair in pairs {
+            self.go_on()?;
+            items += pair.count;
+            group.push(pair);
+            if items >= GROUP_ITEMS || group.len() >= GROUP_FOLDERS {
+                self.compare_group(std::mem::take(&mut group), losses).await?;
+                items = 0;
+            }
+        }
+        self.compare_group(group, losses).await
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), Failure> {
+        if *self.engine.stop.borrow() { Err(Failure::stopped()) } else { Ok(()) }
     }
 
     async fn compare_group(&mut self, group: Vec<Pair>, losses: &model::LossTable) -> Result<(), Failure> {
@@ -327,12 +338,7 @@ impl Verifier<'_> {
 
     async fn compare(&mut self, pair: &Pair, here: Held, there: Held) -> Result<(), Failure> {
         let fates = self.fates_but_copied(pair).await?;
-        let failures: HashMap<ItemId, (Cause, bool)> = self
-            .failures
-            .iter()
-            .filter(|failure| pair.row.as_ref().is_some_and(|row| row.folder == failure.folder))
-            .map(|failure| (failure.source_id.clone(), (failure.cause, failure.accepted_by.is_some())))
-            .collect();
+        let failures = self.failures_of(pair);
         let withdrawn = self.withdrawn_since(pair, &there).await?;
         let mut found = compare(&here.entries, &there.entries);
         let mut unexplained = Vec::new();
@@ -420,6 +426,13 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Why items of a folder failed, and whether somebody has accepted that.
+    pub(crate) fn failures_of(&self, pair: &Pair) -> HashMap<ItemId, (Cause, bool)> {
+        let of_it = |failure: &&FailureRow| pair.row.as_ref().is_some_and(|row| row.folder == failure.folder);
+        let why = |failure: &FailureRow| (failure.cause, failure.accepted_by.is_some());
+        self.failures.iter().filter(of_it).map(|failure| (failure.source_id.clone(), why(failure))).collect()
+    }
+
     /// What the ledger says became of a folder's items, of those that were not copied.
     async fn fates_but_copied(&mut self, pair: &Pair) -> Result<HashMap<ItemId, Fate>, Failure> {
         let mut fates = HashMap::new();
@@ -469,67 +482,9 @@ impl Verifier<'_> {
         }
         Ok(moved)
     }
-
-    /// Compares some items, which are found on the target by the ledger's ids.
-    async fn compare_sample(&mut self, pairs: Vec<Pair>, sample: u64) -> Result<(), Failure> {
-        let mut candidates = Vec::new();
-        for (index, pair) in pairs.iter().enumerate() {
-            let Some(row) = &pair.row else { continue };
-            let mut items = self.engine.store.items(self.engine.key, row);
-            loop {
-                let page = items.next().await?;
-                if page.is_empty() {
-                    break;
-                }
-                for item in page {
-                    if let (Fate::Copied | Fate::Adopted, Some(target_id)) = (item.fate, item.target_id) {
-                        // A fixed order that has nothing to do with dates or folders: the same sample every time.
-                        let order = Digest::of(&[item.source_id.as_bytes(), &index.to_be_bytes()].concat());
-                        candidates.push((order, index, item.source_id, target_id));
-                    }
-                }
-                candidates.sort_unstable();
-                candidates.truncate(sample as usize);
-            }
-        }
-        self.result.sampled = Some(candidates.len() as u64);
-        for (_, index, source_id, target_id) in candidates {
-            let pair = &pairs[index];
-            let holds = holds(self.engine);
-            let here = read_one(self.source.as_mut(), &pair.path, &source_id, &holds).await.on_source()?;
-            let there = read_one(self.target.as_mut(), &pair.target_path, &target_id, &holds).await.on_target()?;
-            self.result.items += 1;
-            let folder = pair.path.to_string();
-            match (here, there) {
-                (None, _) => self.result.moving += 1,
-                (Some(here), Some(there)) => {
-                    self.result.on_target += 1;
-                    if let Some(kind) = difference(&here, &there) {
-                        if kind == Kind::ChangedFlags && self.mailbox.roster.target_in_use {
-                            self.result.own_flags += 1;
-                        } else {
-                            self.result.differ(changed(kind, &folder, &here, &there));
-                        }
-                    }
-                }
-                (Some(here), None) => {
-                    let what = format!("item {} of the source is not on the target", here.id);
-                    self.result.differ(Difference {
-                        kind: Kind::Missing,
-                        folder,
-                        source_item: Some(here.id.to_string()),
-                        target_item: Some(target_id.to_string()),
-                        sha256: Some(here.exact.to_string()),
-                        what,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-fn holds(engine: &Engine) -> Holds {
+pub(crate) fn holds(engine: &Engine) -> Holds {
     Holds::new(engine.holds.clone())
 }
 
@@ -554,7 +509,7 @@ impl Moved {
     }
 }
 
-fn changed(kind: Kind, folder: &str, source: &Entry, target: &Entry) -> Difference {
+pub(crate) fn changed(kind: Kind, folder: &str, source: &Entry, target: &Entry) -> Difference {
     let time = |received: Option<i64>| received.map_or_else(|| "none".to_owned(), |seconds| seconds.to_string());
     let (was, is) = match kind {
         Kind::ChangedFlags => (format!("flags ({})", source.flags), format!("({})", target.flags)),

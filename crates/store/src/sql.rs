@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::ItemId;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -25,6 +26,9 @@ const SQLITE_READERS_MAX: u32 = 4;
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
 /// How long to wait for a connection before the database counts as unavailable.
 const CONNECTION_WAIT: Duration = Duration::from_secs(30);
+
+/// Ids in one statement: enough that round trips cost little, few enough that its text and plan stay small.
+const IDS: usize = 256;
 
 /// Begins a transaction that will write: nobody else can come between its first read and its first write.
 const IMMEDIATE: &str = "BEGIN IMMEDIATE";
@@ -215,7 +219,10 @@ impl Database {
 
     /// Reads rows, outside any transaction of ours.
     pub(crate) async fn query(&self, statement: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
-        let statement = AssertSqlSafe(self.in_dialect(statement));
+        self.query_text(AssertSqlSafe(self.in_dialect(statement)), values).await
+    }
+
+    async fn query_text(&self, statement: AssertSqlSafe<String>, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Self::Sqlite { read, .. } => {
                 let mut query = sqlx::query::<Sqlite>(statement);
@@ -232,6 +239,22 @@ impl Database {
                 query.fetch_all(relaxed).await?.iter().map(postgres_row).collect()
             }
         }
+    }
+
+    /// Reads rows by many ids: see [`Tx::execute_for`].
+    pub(crate) async fn query_for(
+        &self,
+        statement: &'static str,
+        values: &[Value],
+        ids: &[ItemId],
+    ) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        for ids in ids.chunks(IDS) {
+            let (ids, all) = with_ids(values, ids);
+            let statement = AssertSqlSafe(self.in_dialect(statement).replace("{ids}", &ids));
+            rows.extend(self.query_text(statement, all).await?);
+        }
+        Ok(rows)
     }
 
     /// Ends every connection.
@@ -297,7 +320,22 @@ impl Tx<'_> {
         self.execute_text(statement, values).await
     }
 
-    async fn execute_text(&mut self, statement: String, values: Vec<Value>) -> Result<u64, Error> {
+    /// Runs a statement for many ids, in few round trips: `{ids}` in it becomes their parameters, after those of the values.
+    pub(crate) async fn execute_for(
+        &mut self,
+        statement: &'static str,
+        values: &[Value],
+        ids: &[ItemId],
+    ) -> Result<(), Error> {
+        for ids in ids.chunks(IDS) {
+            let (ids, all) = with_ids(values, ids);
+            let statement = self.database.in_dialect(statement).replace("{ids}", &ids);
+            self.execute_text(statement, all).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn execute_text(&mut self, statement: String, values: Vec<Value>) -> Result<u64, Error> {
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let mut query = sqlx::query::<Sqlite>(AssertSqlSafe(statement));
@@ -394,6 +432,16 @@ impl Tx<'_> {
         self.watch.after_commit();
         Ok(())
     }
+}
+
+/// The parameters of ids after these values, and the values of both. The last id is repeated up to a power of four, so that few
+/// statements are ever prepared.
+fn with_ids(values: &[Value], ids: &[ItemId]) -> (String, Vec<Value>) {
+    let (first, count) = (values.len() + 1, 1 << ids.len().next_power_of_two().ilog2().next_multiple_of(2));
+    let parameters: Vec<String> = (first..first + count).map(|parameter| format!("${parameter}")).collect();
+    let ids = ids.iter().chain(std::iter::repeat_n(&ids[ids.len() - 1], count - ids.len()));
+    let values = values.iter().cloned().chain(ids.map(|id| id.as_bytes().into())).collect();
+    (parameters.join(", "), values)
 }
 
 type Query<D> = sqlx::query::Query<'static, D, <D as sqlx::Database>::Arguments>;

@@ -263,6 +263,22 @@ fn changes_follow_from_servers_that_tell_little() {
     }
 }
 
+/// Dovecot may list, for good, a folder that does not exist.
+#[test]
+fn a_name_without_a_folder_stops_nothing() {
+    let odd = Oddities { names_alone: vec!["Ghost".to_owned()], ..Oddities::default() };
+    for offers in [Offers::everything(), Offers::bare()] {
+        let server = ImapServer::builder().offers(offers).odd(odd.clone());
+        let source = Store::memory(server, &["alice"]);
+        let Some(target) = Store::dovecot(Format::Sdbox, &["alice"]) else { return };
+        let pair = Pair::in_step(source, target, "Work");
+        remove(&pair.source, "INBOX", &[5]);
+        pair.does([0, 0, 1, 0]);
+        pair.does([0, 0, 0, 0]);
+        assert_eq!(pair.project.run(&["verify"]).code, 0);
+    }
+}
+
 /// NOMODSEQ: a server that counts changes, but not in this folder.
 #[test]
 fn changes_follow_from_a_folder_without_modseq() {

@@ -141,6 +141,8 @@ impl Session {
         if options.only_subscribed {
             all.extend(store.subscriptions.iter().map(|name| (name.as_str(), None)));
         }
+        let names_alone = self.world.config.odd.names_alone.clone();
+        all.extend(names_alone.iter().map(|name| (name.as_str(), None)));
         all.extend(store.folders.iter().map(|(name, folder)| (name.as_str(), Some(folder))));
         let below = |name: &str| store.separator.map(|separator| format!("{name}{separator}"));
         let mut lines = Vec::new();
@@ -174,7 +176,7 @@ impl Session {
         options: &ListOptions,
     ) -> Vec<String> {
         let mut attributes = Vec::new();
-        if folder.is_none() {
+        if folder.is_none() && !self.world.config.odd.names_alone.iter().any(|alone| alone == name) {
             if self.offers(Offer::ListExtended) {
                 attributes.push("\\NonExistent".to_owned());
             }

@@ -71,6 +71,8 @@ pub struct Oddities {
     pub forgets_removals: bool,
     /// LIST leaves out parents that are no folders themselves.
     pub hides_parents: bool,
+    /// LIST names these as folders, which don't exist, as Dovecot may for good.
+    pub names_alone: Vec<String>,
     /// Called after each message that FETCH sends, with its UID, so that a test can change the mailbox while it is read.
     pub meanwhile: Option<Meanwhile>,
 }

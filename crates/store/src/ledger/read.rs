@@ -1,6 +1,6 @@
 //! What the ledger is asked. Nothing here changes it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, Tally};
 
@@ -167,6 +167,18 @@ impl Store {
         rows.iter().map(ledger_item).collect()
     }
 
+    /// These items of a folder, as far as they have a fate.
+    pub async fn items_of(
+        &self,
+        key: ProjectKey,
+        folder: &FolderRow,
+        ids: &[ItemId],
+    ) -> Result<Vec<LedgerItem>, Error> {
+        let select = item_select!("AND source_id IN ({ids}) ORDER BY source_id");
+        let rows = self.database.query_for(select, &folder_values(key, folder), ids).await?;
+        rows.iter().map(ledger_item).collect()
+    }
+
     /// The items of a folder that are on the target under an id that is not known.
     pub async fn items_without_target_id(&self, key: ProjectKey, folder: &FolderRow) -> Result<Vec<LedgerItem>, Error> {
         let select = item_select!("AND target_id IS NULL AND fate IN (1, 2) ORDER BY source_id");
@@ -181,14 +193,23 @@ impl Store {
         Ok(self.database.query(select, folder_values(key, folder)).await?[0].int(0) as u64)
     }
 
-    /// The items of a folder that failed for a cause other than these, or that a person wants tried again.
-    pub async fn failed_ids(&self, key: ProjectKey, folder: i64, but: &[Cause]) -> Result<Vec<ItemId>, Error> {
-        let select = "SELECT source_id, cause, retry FROM failure WHERE organisation = $1 AND project = $2 \
-            AND folder = $3 ORDER BY source_id";
-        let rows = self.database.query(select, values![key.organisation, key.project, folder]).await?;
+    /// The items of a mailbox, by folder, that failed for a cause other than these, or that a person wants tried again.
+    pub async fn failed_ids(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        but: &[Cause],
+    ) -> Result<HashMap<i64, Vec<ItemId>>, Error> {
+        let select = "SELECT x.source_id, x.cause, x.retry, x.folder FROM failure x \
+            JOIN folder f ON f.organisation = x.organisation AND f.project = x.project AND f.folder = x.folder \
+            WHERE x.organisation = $1 AND x.project = $2 AND f.mailbox = $3 ORDER BY x.folder, x.source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         let is_lasting = |row: &Row| but.iter().any(|cause| cause.code() == row.text(1));
-        let others = rows.iter().filter(|row| row.bool(2) || !is_lasting(row));
-        Ok(others.map(|row| ItemId::new(row.blob(0))).collect())
+        let mut failed: HashMap<i64, Vec<ItemId>> = HashMap::new();
+        for row in rows.iter().filter(|row| row.bool(2) || !is_lasting(row)) {
+            failed.entry(row.int(3)).or_default().push(ItemId::new(row.blob(0)));
+        }
+        Ok(failed)
     }
 
     /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included. Of folders

@@ -1,6 +1,7 @@
 //! Changes of the ledger: each is one transaction that first proves the worker's fence and locks the mailbox's row.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 
 use model::{Cause, Flags, FolderPath, FolderState, ItemId};
 
@@ -163,33 +164,28 @@ impl LedgerTx<'_> {
     /// Forgets the failures of items that did not fail this time.
     pub async fn clear_failures(&mut self, folder: i64, ids: &[ItemId]) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for id in ids {
-            let delete =
-                "DELETE FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id = $4";
-            self.tx.execute(delete, values![organisation, project, folder, id.as_bytes()]).await?;
-        }
-        Ok(())
+        let delete =
+            "DELETE FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id IN ({ids})";
+        let values = values![organisation, project, folder];
+        self.tx.execute_for(delete, &values, ids).await
     }
 
-    /// Writes flags as last read.
+    /// Writes flags as last read; those of items that are alike together.
     pub async fn set_flags(&mut self, folder: &FolderRow, facts: &[FlagFact]) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for fact in facts {
+        let latest: BTreeMap<&ItemId, &FlagFact> = facts.iter().map(|fact| (&fact.source_id, fact)).collect();
+        let mut alike = BTreeMap::<_, Vec<ItemId>>::new();
+        for fact in latest.into_values() {
             let source_flags = fact.source_flags.to_bytes();
             let target_flags = fact.target_flags.as_ref().map(Flags::to_bytes).filter(|flags| *flags != source_flags);
-            let update = "UPDATE item SET source_flags = $7, target_flags = $8 WHERE organisation = $1 AND project = $2 \
-                AND endpoint = $3 AND kind = $4 AND folder = $5 AND source_id = $6";
-            let values = values![
-                organisation,
-                project,
-                folder.endpoint,
-                folder.kind.number(),
-                folder.folder,
-                fact.source_id.as_bytes(),
-                source_flags,
-                target_flags,
-            ];
-            self.tx.execute(update, values).await?;
+            alike.entry((source_flags, target_flags)).or_default().push(fact.source_id.clone());
+        }
+        let update = "UPDATE item SET source_flags = $6, target_flags = $7 WHERE organisation = $1 AND project = $2 \
+            AND endpoint = $3 AND kind = $4 AND folder = $5 AND source_id IN ({ids})";
+        for ((source_flags, target_flags), ids) in alike {
+            let (endpoint, kind, folder) = (folder.endpoint, folder.kind.number(), folder.folder);
+            let values = values![organisation, project, endpoint, kind, folder, source_flags, target_flags];
+            self.tx.execute_for(update, &values, &ids).await?;
         }
         Ok(())
     }
@@ -204,29 +200,19 @@ impl LedgerTx<'_> {
         rule: &str,
     ) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for id in ids {
-            let insert = "INSERT INTO removal (organisation, project, folder, source_id, fate, exact, canonical, size, \
-                received, source_flags, target_id, target_flags, why, rule, state, at) \
-                SELECT organisation, project, folder, source_id, fate, exact, canonical, size, received, source_flags, \
-                target_id, target_flags, $7, $7, $8, {now} FROM item \
-                WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 \
-                AND source_id = $6 AND fate IN (1, 2) \
-                ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET fate = excluded.fate, \
-                exact = excluded.exact, canonical = excluded.canonical, size = excluded.size, \
-                received = excluded.received, source_flags = excluded.source_flags, target_id = excluded.target_id, \
-                target_flags = excluded.target_flags, rule = excluded.rule, state = excluded.state, at = excluded.at";
-            let values = values![
-                organisation,
-                project,
-                folder.endpoint,
-                folder.kind.number(),
-                folder.folder,
-                id.as_bytes(),
-                rule,
-                state.name()
-            ];
-            self.tx.execute(insert, values).await?;
-        }
+        let insert = "INSERT INTO removal (organisation, project, folder, source_id, fate, exact, canonical, size, \
+            received, source_flags, target_id, target_flags, why, rule, state, at) \
+            SELECT organisation, project, folder, source_id, fate, exact, canonical, size, received, source_flags, \
+            target_id, target_flags, $6, $6, $7, {now} FROM item \
+            WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 \
+            AND source_id IN ({ids}) AND fate IN (1, 2) \
+            ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET fate = excluded.fate, \
+            exact = excluded.exact, canonical = excluded.canonical, size = excluded.size, \
+            received = excluded.received, source_flags = excluded.source_flags, target_id = excluded.target_id, \
+            target_flags = excluded.target_flags, rule = excluded.rule, state = excluded.state, at = excluded.at";
+        let (endpoint, kind, number) = (folder.endpoint, folder.kind.number(), folder.folder);
+        let values = values![organisation, project, endpoint, kind, number, rule, state.name()];
+        self.tx.execute_for(insert, &values, ids).await?;
         self.forget_items(folder, ids).await
     }
 
@@ -239,12 +225,10 @@ impl LedgerTx<'_> {
         rule: &str,
     ) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for id in ids {
-            let update = "UPDATE removal SET state = $5, rule = $6 WHERE organisation = $1 AND project = $2 \
-                AND folder = $3 AND source_id = $4";
-            self.tx.execute(update, values![organisation, project, folder, id.as_bytes(), state.name(), rule]).await?;
-        }
-        Ok(())
+        let update = "UPDATE removal SET state = $4, rule = $5 WHERE organisation = $1 AND project = $2 \
+            AND folder = $3 AND source_id IN ({ids})";
+        let values = values![organisation, project, folder, state.name(), rule];
+        self.tx.execute_for(update, &values, ids).await
     }
 
     /// These removals are begun, each unless a person's word has changed where it stands: those that are. From then on a word
@@ -279,6 +263,30 @@ impl LedgerTx<'_> {
         self.tx.execute(update, values![organisation, project, folder, id.as_bytes(), target_id]).await.map(|_| ())
     }
 
+    /// What the target calls items of a folder now whose removals wait.
+    pub async fn set_removal_targets(&mut self, folder: i64, targets: &[(ItemId, ItemId)]) -> Result<(), Error> {
+        /// Of one statement: its text is long, as each has a value of its own.
+        const AT_ONCE: usize = 64;
+        let (organisation, project) = self.key();
+        for targets in targets.chunks(AT_ONCE) {
+            let mut values = values![organisation, project, folder];
+            let (mut cases, mut ids) = (String::new(), Vec::new());
+            for (id, target_id) in targets {
+                let next = values.len() + 1;
+                values.extend(values![id.as_bytes(), target_id.as_bytes()]);
+                let _ = write!(cases, " WHEN ${next} THEN ${}", next + 1);
+                ids.push(format!("${next}"));
+            }
+            let update = format!(
+                "UPDATE removal SET target_id = CASE source_id{cases} ELSE target_id END WHERE organisation = $1 \
+                AND project = $2 AND folder = $3 AND source_id IN ({})",
+                ids.join(", ")
+            );
+            self.tx.execute_text(update, values).await?;
+        }
+        Ok(())
+    }
+
     /// Items that wait for a word, each with the item of the target that may be the same and a sentence about it.
     pub async fn hold_items(&mut self, folder: i64, held: &[HeldItem]) -> Result<(), Error> {
         let (organisation, project) = self.key();
@@ -298,25 +306,26 @@ impl LedgerTx<'_> {
     /// These items do not wait for a word any more.
     pub async fn release_items(&mut self, folder: i64, ids: &[ItemId]) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for id in ids {
-            let delete = "DELETE FROM held WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id = $4";
-            self.tx.execute(delete, values![organisation, project, folder, id.as_bytes()]).await?;
-        }
-        Ok(())
+        let delete =
+            "DELETE FROM held WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id IN ({ids})";
+        let values = values![organisation, project, folder];
+        self.tx.execute_for(delete, &values, ids).await
     }
 
     /// Writes changes of flags that are about to be made.
     pub async fn open_flag_intents(&mut self, intents: &[FlagIntent]) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for intent in intents {
-            let insert = "INSERT INTO flag_intent (organisation, project, folder, source_id, added, taken) \
-                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (organisation, project, folder, source_id) \
-                DO UPDATE SET added = excluded.added, taken = excluded.taken";
+        let insert = "INSERT INTO flag_intent (organisation, project, folder, source_id, added, taken) VALUES";
+        let conflict = "ON CONFLICT (organisation, project, folder, source_id) \
+            DO UPDATE SET added = excluded.added, taken = excluded.taken";
+        let row = |intent: &FlagIntent| {
             let (add, take) = (intent.add.to_bytes(), intent.take.to_bytes());
-            let values = values![organisation, project, intent.folder, intent.source_id.as_bytes(), add, take];
-            self.tx.execute(insert, values).await?;
-        }
-        Ok(())
+            values![organisation, project, intent.folder, intent.source_id.as_bytes(), add, take]
+        };
+        // No row twice in one statement.
+        let latest: BTreeMap<(i64, &ItemId), &FlagIntent> =
+            intents.iter().map(|intent| ((intent.folder, &intent.source_id), intent)).collect();
+        self.tx.insert_many(insert, conflict, latest.into_values().map(row).collect()).await
     }
 
     /// What came of all changes of flags in a folder is recorded.
@@ -368,21 +377,11 @@ impl LedgerTx<'_> {
     /// Items that their person has removed on the target.
     pub async fn withdraw(&mut self, folder: &FolderRow, ids: &[ItemId]) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for id in ids {
-            let update = "UPDATE item SET fate = $7, target_id = NULL WHERE organisation = $1 AND project = $2 \
-                AND endpoint = $3 AND kind = $4 AND folder = $5 AND source_id = $6";
-            let values = values![
-                organisation,
-                project,
-                folder.endpoint,
-                folder.kind.number(),
-                folder.folder,
-                id.as_bytes(),
-                model::Fate::Withdrawn.number()
-            ];
-            self.tx.execute(update, values).await?;
-        }
-        Ok(())
+        let update = "UPDATE item SET fate = $6, target_id = NULL WHERE organisation = $1 AND project = $2 \
+            AND endpoint = $3 AND kind = $4 AND folder = $5 AND source_id IN ({ids})";
+        let (endpoint, kind, folder) = (folder.endpoint, folder.kind.number(), folder.folder);
+        let values = values![organisation, project, endpoint, kind, folder, model::Fate::Withdrawn.number()];
+        self.tx.execute_for(update, &values, ids).await
     }
 
     /// The folder of the target was made by us.
@@ -426,24 +425,19 @@ impl LedgerTx<'_> {
     /// The source has these items again: their removal does not wait any more.
     pub async fn drop_removals(&mut self, folder: i64, ids: &[ItemId]) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for id in ids {
-            let delete =
-                "DELETE FROM removal WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id = $4";
-            self.tx.execute(delete, values![organisation, project, folder, id.as_bytes()]).await?;
-        }
-        Ok(())
+        let delete =
+            "DELETE FROM removal WHERE organisation = $1 AND project = $2 AND folder = $3 AND source_id IN ({ids})";
+        let values = values![organisation, project, folder];
+        self.tx.execute_for(delete, &values, ids).await
     }
 
     /// Forgets items that the source has no more.
     pub async fn forget_items(&mut self, folder: &FolderRow, ids: &[ItemId]) -> Result<(), Error> {
         let (organisation, project) = self.key();
-        for id in ids {
-            let delete = "DELETE FROM item WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 \
-                AND folder = $5 AND source_id = $6";
-            let values =
-                values![organisation, project, folder.endpoint, folder.kind.number(), folder.folder, id.as_bytes()];
-            self.tx.execute(delete, values).await?;
-        }
+        let delete = "DELETE FROM item WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 \
+            AND folder = $5 AND source_id IN ({ids})";
+        let values = values![organisation, project, folder.endpoint, folder.kind.number(), folder.folder];
+        self.tx.execute_for(delete, &values, ids).await?;
         self.release_items(folder.folder, ids).await?;
         self.clear_failures(folder.folder, ids).await
     }
@@ -519,14 +513,18 @@ impl LedgerTx<'_> {
         Ok(())
     }
 
-    /// Writes something that no one may overlook; once, however often it is found.
+    /// Writes something that no one may overlook; once, however often it is found, and in the newest words: what a server says
+    /// may hold a time or a counter.
     pub async fn add_exception(&mut self, exception: &NewException) -> Result<(), Error> {
         let (organisation, project) = self.key();
         let mailbox = self.lease.mailbox;
-        let known = "UPDATE exception SET open = 1 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
-            AND class = $4 AND path = $5 AND what = $6";
         let (class, path) = (exception.class.code(), path_text(&exception.path));
-        let values = values![organisation, project, mailbox, class, path.as_str(), exception.what.as_str()];
+        let id = |id: &Option<ItemId>| id.as_ref().map(|id| id.as_bytes().to_vec());
+        let (source_id, target_id) = (id(&exception.source_id), id(&exception.target_id));
+        let known = "UPDATE exception SET open = 1, what = $8 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND class = $4 AND path = $5 AND source_id IS NOT DISTINCT FROM $6 AND target_id IS NOT DISTINCT FROM $7";
+        let (what, is, to) = (exception.what.as_str(), source_id.clone(), target_id.clone());
+        let values = values![organisation, project, mailbox, class, path.as_str(), is, to, what];
         if self.tx.execute(known, values).await? > 0 {
             return Ok(());
         }
@@ -534,17 +532,8 @@ impl LedgerTx<'_> {
         let number = crate::project::next(&mut self.tx, max, values![organisation, project, mailbox]).await?;
         let insert = "INSERT INTO exception (organisation, project, mailbox, number, class, path, source_id, target_id, \
             what, at, open) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 1)";
-        let values: Vec<Value> = values![
-            organisation,
-            project,
-            mailbox,
-            number,
-            class,
-            path,
-            exception.source_id.as_ref().map(|id| id.as_bytes().to_vec()),
-            exception.target_id.as_ref().map(|id| id.as_bytes().to_vec()),
-            exception.what.as_str(),
-        ];
+        let values: Vec<Value> =
+            values![organisation, project, mailbox, number, class, path, source_id, target_id, what,];
         self.tx.execute(insert, values).await.map(|_| ())
     }
 
