@@ -183,7 +183,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             let (selection, about, said) = word.split();
             let report = using(project, async |p| p.answer_held(&selection, &about, &said, approve).await).await?;
             give("word", &|| show::word(&report), &report);
-            Ok(if report.too_late == 0 { Exit::Done } else { Exit::Incomplete })
+            Ok(if report.too_late == 0 { Exit::Done } else { Exit::WithFailures })
         }
         Command::Failed(failed) => {
             let project = Project::open(folder, &environment).await;
@@ -204,7 +204,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
                 }
             };
             give("word", &|| show::word(&report), &report);
-            Ok(if report.too_late == 0 { Exit::Done } else { Exit::Incomplete })
+            Ok(if report.too_late == 0 { Exit::Done } else { Exit::WithFailures })
         }
     }
 }

@@ -354,7 +354,9 @@ impl Pass<'_> {
             return Ok(refused);
         }
         let mut pool = Pool::new(self.unknown_items(index, &before).await?);
-        self.match_stored_without_id(index, &mut pool).await?;
+        let may_be: Vec<_> =
+            refused.iter().map(|(planned, _)| (planned.found.exact, planned.received_seconds())).collect();
+        self.match_stored_without_id(index, &state, may_be, &mut pool).await?;
         let mut rest = Vec::new();
         for (planned, error) in refused {
             match pool.find_same(&wanted(&planned)) {

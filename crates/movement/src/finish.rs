@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use connector::Source;
-use model::{Cause, Digest, Fate, FolderState, ItemId, Side};
+use model::{Cause, Fate, FolderState, ItemId, Side};
 use store::{Fact, FolderRow, HeldItem, LedgerItem};
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
@@ -287,7 +287,7 @@ impl Pass<'_> {
             let mut pool = Pool::new(candidates);
             let mut missing = Vec::new();
             let stored = self.work.store.items_without_target_id(self.work.key, &row).await?;
-            let alike = pool.alike(without_ids(&stored));
+            let alike = self.alike(index, &stored, Vec::new(), &state, &pool);
             for item in stored {
                 match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
                     Some(candidate) => facts.push(known_as(item, candidate, &alike)),
@@ -330,7 +330,7 @@ impl Pass<'_> {
         let taken: HashSet<ItemId> = facts.iter().filter_map(|fact| fact.target_id.clone()).collect();
         let mut pool = Pool::new(candidates.into_iter().filter(|candidate| !taken.contains(&candidate.id)).collect());
         let mut vanished = Vec::new();
-        let alike = pool.alike(without_ids(&missing));
+        let alike = self.alike(index, &missing, Vec::new(), &state, &pool);
         for item in missing {
             match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
                 Some(candidate) => facts.push(known_as(item, candidate, &alike)),
@@ -395,11 +395,6 @@ impl Pass<'_> {
         let end = self.folders[index].end.as_ref().map(|end| end.state).unwrap_or_default();
         Ok((source, FolderState { count: state.count, ..end }))
     }
-}
-
-/// Items that lie on the target, nobody knows where in the folder.
-pub(crate) fn without_ids(items: &[LedgerItem]) -> impl Iterator<Item = (FolderState, Digest, Option<i64>)> + '_ {
-    items.iter().filter_map(|item| Some((FolderState::default(), item.exact?, item.received)))
 }
 
 /// The fact that an item lies on the target as this candidate: as ours, unless there are more alike than we put there.

@@ -10,13 +10,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use connector::{Known, Removal};
-use model::{Cause, Fate, Findings, FolderPath, FolderState, ItemId};
+use model::{Cause, Digest, Fate, Findings, FolderPath, FolderState, ItemId};
 use store::{Fact, IntentItem, IntentState, ItemThere, LedgerItem};
 
 use crate::failure::{Failure, OnSide};
-use crate::finish::{known_as, without_ids};
+use crate::finish::known_as;
 use crate::follow::bases;
-use crate::matching::{Candidate, Pool};
+use crate::matching::{Alike, Candidate, Pool};
 use crate::pass::{Pass, exception};
 
 impl Pass<'_> {
@@ -150,8 +150,8 @@ impl Pass<'_> {
             self.folders[index].ours = former.into_iter().map(|copy| (copy.target_id.clone(), copy)).collect();
         }
         let mut pool = Pool::new(candidates);
-        self.match_stored_without_id(index, &mut pool).await?;
-        self.match_open_intents(index, &now, &mut pool).await?;
+        let alike = self.match_stored_without_id(index, &now, Vec::new(), &mut pool).await?;
+        self.match_open_intents(index, &now, &alike, &mut pool).await?;
         self.match_late_copies(index, &now, &mut pool).await?;
         let work = &mut self.folders[index];
         work.now = Some(now);
@@ -175,21 +175,24 @@ impl Pass<'_> {
         Known::at(path, &work.row.target.or(work.now).unwrap_or_default())
     }
 
-    /// Items that the target stored without telling their ids: what lies there of them is not there for others.
-    pub(crate) async fn match_stored_without_id(&mut self, index: usize, pool: &mut Pool) -> Result<(), Failure> {
+    /// Items that the target stored without telling their ids: what lies there of them is not there for others. `refused` may be
+    /// there, too. Returns what there is more of than all of these.
+    pub(crate) async fn match_stored_without_id(
+        &mut self,
+        index: usize,
+        now: &FolderState,
+        refused: Vec<(Digest, Option<i64>)>,
+        pool: &mut Pool,
+    ) -> Result<Alike, Failure> {
         if pool.is_empty() {
-            return Ok(());
+            return Ok(Alike::default());
         }
-        let row = self.folders[index].row.clone();
-        let stored = self.work.store.items_without_target_id(self.work.key, &row).await?;
-        let facts = &mut self.folders[index].facts;
+        let mut stored = self.work.store.items_without_target_id(self.work.key, &self.folders[index].row).await?;
         // What is about to be written to the ledger replaces what is there.
-        let pending: HashSet<ItemId> = facts.iter().map(|fact| fact.source_id.clone()).collect();
-        let stored: Vec<LedgerItem> = stored.into_iter().filter(|item| !pending.contains(&item.source_id)).collect();
-        let is_to_learn = |fact: &Fact| fact.fate == Fate::Copied && fact.target_id.is_none();
-        let new = facts.iter().filter(|fact| is_to_learn(fact));
-        let new = new.filter_map(|fact| Some((FolderState::default(), fact.exact?, fact.received)));
-        let alike = pool.alike(new.chain(without_ids(&stored)));
+        let pending: HashSet<&ItemId> = self.folders[index].facts.iter().map(|fact| &fact.source_id).collect();
+        stored.retain(|item| !pending.contains(&item.source_id));
+        let alike = self.alike(index, &stored, refused, now, pool);
+        let facts = &mut self.folders[index].facts;
         for fact in facts.iter_mut().filter(|fact| is_to_learn(fact)) {
             if let Some(candidate) = fact.exact.and_then(|exact| pool.find_digest(exact, fact.received)) {
                 fact.fate = alike.fate(fact.exact, fact.received, fact.fate);
@@ -202,11 +205,38 @@ impl Pass<'_> {
                 facts.push(known_as(item, candidate, &alike));
             }
         }
-        Ok(())
+        Ok(alike)
+    }
+
+    /// What there is more of on the target than we put there: known to be stored, by whatever ids, or perhaps stored by batches
+    /// whose outcome is not known, some of it perhaps twice by a late writer.
+    pub(crate) fn alike(
+        &self,
+        index: usize,
+        stored: &[LedgerItem],
+        refused: Vec<(Digest, Option<i64>)>,
+        now: &FolderState,
+        pool: &Pool,
+    ) -> Alike {
+        let work = &self.folders[index];
+        let anywhere = FolderState::default();
+        let new = work.facts.iter().filter(|fact| is_to_learn(fact));
+        let new = new.filter_map(|fact| Some((anywhere, fact.exact?, fact.received)));
+        let refused = refused.into_iter().map(|(exact, received)| (anywhere, exact, received));
+        let stored = stored.iter().filter_map(|item| Some((anywhere, item.exact?, item.received)));
+        let sent = self.intents.iter().filter(|intent| intent.folder == work.row.folder);
+        let sent = sent.flat_map(|intent| intent.items.iter().map(|item| (mark_in(&intent.mark, now), item)));
+        pool.alike(new.chain(stored).chain(refused).chain(sent.map(|(mark, item)| (mark, item.exact, item.received))))
     }
 
     /// Items of batches whose outcome is not known.
-    async fn match_open_intents(&mut self, index: usize, now: &FolderState, pool: &mut Pool) -> Result<(), Failure> {
+    async fn match_open_intents(
+        &mut self,
+        index: usize,
+        now: &FolderState,
+        alike: &Alike,
+        pool: &mut Pool,
+    ) -> Result<(), Failure> {
         let folder = self.folders[index].row.folder;
         let open: Vec<(FolderState, IntentItem)> = self
             .intents
@@ -214,10 +244,6 @@ impl Pass<'_> {
             .filter(|intent| intent.folder == folder && intent.state == IntentState::Open)
             .flat_map(|intent| intent.items.iter().map(|item| (mark_in(&intent.mark, now), item.clone())))
             .collect();
-        // A late writer may have made second copies of what was sent again: those are ours, too.
-        let sent = self.intents.iter().filter(|intent| intent.folder == folder);
-        let sent = sent.flat_map(|intent| intent.items.iter().map(|item| (mark_in(&intent.mark, now), item)));
-        let alike = pool.alike(sent.map(|(mark, item)| (mark, item.exact, item.received)));
         for (mark, item) in open {
             let has_fate = self.has_copy(index, &item).await?;
             if has_fate {
@@ -409,6 +435,11 @@ impl Pass<'_> {
         tracing::debug!(mailbox = self.work.mailbox.mailbox, found = facts.len(), "looked at a folder");
         Ok(())
     }
+}
+
+/// Was this item stored under an id that nobody told?
+fn is_to_learn(fact: &Fact) -> bool {
+    fact.fate == Fate::Copied && fact.target_id.is_none()
 }
 
 /// Where a mark stands in a folder as it is now: at its beginning if the folder was numbered anew since.
