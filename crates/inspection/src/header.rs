@@ -12,6 +12,8 @@ use crate::rules::Seal;
 
 /// Pieces that a parameter may be cut into.
 const PIECES_MAX: usize = 1_000;
+/// Names of one part, in all readings, at most.
+const NAMES_MAX: usize = 60;
 /// A boundary longer than this is none; RFC 2046 allows 70 bytes.
 pub(crate) const BOUNDARY_BYTES_MAX: usize = 900;
 
@@ -69,7 +71,7 @@ impl Content {
         };
         let boundaries: Vec<(usize, Vec<u8>)> =
             kinds.iter().enumerate().filter_map(|(index, field)| Some((index, boundary_of(field)?))).collect();
-        let is_ambiguous = mimes.iter().any(|mime| *mime != mimes[0])
+        let mut is_ambiguous = mimes.iter().any(|mime| *mime != mimes[0])
             || boundaries.windows(2).any(|pair| pair[0].1 != pair[1].1)
             || fields.encodings.windows(2).any(|pair| encoding_name(&pair[0]) != encoding_name(&pair[1]))
             || fields.is_broken;
@@ -84,6 +86,10 @@ impl Content {
         let crossed = kinds.iter().flat_map(|field| field.texts("filename"));
         let crossed = crossed.chain(dispositions.iter().flat_map(|field| field.texts("name")));
         for name in of_dispositions.chain(of_kinds).chain(crossed) {
+            if names.len() == NAMES_MAX {
+                is_ambiguous = true;
+                break;
+            }
             if !name.is_empty() && !names.contains(&name) {
                 names.push(name);
             }

@@ -50,6 +50,7 @@ pub(crate) struct Slice<'a> {
 
 impl<'a> Slice<'a> {
     pub(crate) fn new(of: &'a dyn ReadAt, range: Range<u64>) -> Self {
+        assert!(range.start <= range.end, "a range that ends before it begins");
         Self { of, range }
     }
 }

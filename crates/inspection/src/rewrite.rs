@@ -146,12 +146,15 @@ fn top(message: &dyn ReadAt, place: &Place, note: &Note<'_>, edits: &mut Vec<Edi
     let new = format!("{version}{}", fields(end));
     let body_gone = place.header.end..place.body.end;
     let mut text = String::new();
-    match gone.first().cloned() {
-        Some(first) => edits.push(Edit { bytes: first, with: new.into_bytes() }),
+    // Where the last one stood: so a line that is no header field stays before them, and is read as it was.
+    match gone.pop() {
+        Some(last) => {
+            edits.extend(gone.into_iter().map(|bytes| Edit { bytes, with: Vec::new() }));
+            edits.push(Edit { bytes: last, with: new.into_bytes() });
+        }
         None if ends => text.push_str(&new),
         None => text.push_str(&format!("{end}{new}")),
     }
-    edits.extend(gone.into_iter().skip(1).map(|bytes| Edit { bytes, with: Vec::new() }));
     text.push_str(end);
     text.push_str(&body(message, &body_gone, note, end)?);
     edits.push(Edit { bytes: body_gone, with: text.into_bytes() });

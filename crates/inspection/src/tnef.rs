@@ -16,6 +16,9 @@ const VALUES_MAX: u32 = 2_000;
 /// Where attributes begin: behind the signature and a key.
 const FIRST_AT: u64 = 6;
 
+/// Before an attribute's data stand its level, its id and its size.
+const HEADER_BYTES: u64 = 9;
+
 const LEVEL_ATTACHMENT: u8 = 2;
 const ATTACHMENT_TITLE: u16 = 0x8010;
 const ATTACHMENT_DATA: u16 = 0x800f;
@@ -60,15 +63,16 @@ pub(crate) fn read(file: &dyn ReadAt, attachments_max: u32) -> io::Result<Winmai
     let size = file.size_bytes()?;
     let mut winmail = Winmail::default();
     let mut at = FIRST_AT;
-    while at < size {
-        let head = bytes(file, at, 9)?;
+    // A line end or two may follow the last attribute.
+    while at + HEADER_BYTES < size {
+        let head = bytes(file, at, HEADER_BYTES as usize)?;
         let &[level, id_0, id_1, _, _, size_0, size_1, size_2, size_3] = head.as_slice() else {
             winmail.is_damaged = true;
             break;
         };
         let id = u16::from_le_bytes([id_0, id_1]);
         let length = u64::from(u32::from_le_bytes([size_0, size_1, size_2, size_3]));
-        let data = at + 9..at + 9 + length;
+        let data = at + HEADER_BYTES..at + HEADER_BYTES + length;
         // Behind it stands a checksum of two bytes.
         at = data.end + 2;
         if data.end > size || level == 0 || level > LEVEL_ATTACHMENT {
@@ -127,7 +131,9 @@ fn properties(file: &dyn ReadAt, range: Range<u64>, attachment: &mut Attachment)
         let Some(values) = reader.values(kind)? else { return Ok(false) };
         let Some(value) = values else { continue };
         match (id, kind & !MANY) {
-            (FILE_NAME | LONG_FILE_NAME | DISPLAY_NAME, TEXT_8 | TEXT_16) => {
+            // Before the short name, which may be a stand-in: it is what a person sees.
+            (LONG_FILE_NAME, TEXT_8 | TEXT_16) => attachment.names.insert(0, text(file, &value, kind)?),
+            (FILE_NAME | DISPLAY_NAME, TEXT_8 | TEXT_16) => {
                 let name = text(file, &value, kind)?;
                 attachment.add(name);
             }

@@ -104,6 +104,7 @@ pub(crate) fn directory(file: &dyn ReadAt, entries_max: u32) -> io::Result<Direc
         };
         let mut names = record.names.clone();
         names.extend(local.names.into_iter().filter(|name| !record.names.contains(name)));
+        let data_at = data_at.min(size);
         let packed = data_at..data_at.saturating_add(record.size).min(size);
         from = from.max(packed.end);
         directory.is_damaged |= local.method != record.method;

@@ -151,8 +151,9 @@ fn a_message_that_is_the_attachment_keeps_its_other_fields() {
     let (found, rewritten) = check(message.as_bytes(), &rules());
     assert_eq!(places(&found), ["1"]);
     let text = String::from_utf8(rewritten).unwrap();
-    let fields = "Received: one\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\
-        Content-Disposition: inline\nSubject: s\nMIME-Version: 1.0\nX-Last: 1\n\nThis attachment was not copied.\n\nName: a.exe\n";
+    let fields = "Received: one\nSubject: s\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\
+        Content-Transfer-Encoding: quoted-printable\nContent-Disposition: inline\nX-Last: 1\n\n\
+        This attachment was not copied.\n\nName: a.exe\n";
     assert!(text.starts_with(fields) && text.ends_with("accepted\n") && !text.contains('\r'), "{text}");
 }
 
