@@ -100,7 +100,7 @@ fn word(text: &[u8]) -> Option<Word> {
     let inner = text.strip_prefix(b"=?")?;
     let charset_size = memchr::memchr(b'?', inner)?;
     let charset = &inner[..charset_size];
-    if charset.is_empty() || charset.iter().any(|byte| byte.is_ascii_whitespace()) {
+    if charset.is_empty() || charset.iter().any(u8::is_ascii_whitespace) {
         return None;
     }
     let (way, inner) = inner[charset_size + 1..].split_first()?;

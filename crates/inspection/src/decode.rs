@@ -70,7 +70,7 @@ impl Decoder {
     }
 
     /// Does nothing wait for more?
-    fn is_between(&self) -> bool {
+    fn is_between(self) -> bool {
         self.count == 0
     }
 

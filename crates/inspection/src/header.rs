@@ -143,20 +143,18 @@ impl Field {
         let mut segments = segments(field).into_iter();
         let first = segments.next().unwrap_or_default();
         let value = String::from_utf8_lossy(without_comments(first).trim_ascii()).to_ascii_lowercase();
-        let mut value: String = value.chars().filter(|c| !c.is_control() && *c != '"').collect();
+        let value: String = value.chars().filter(|c| !c.is_control() && *c != '"').collect();
         let mut parameters = Vec::new();
+        let (word, rest) = value.split_once(char::is_whitespace).unwrap_or((&value, ""));
         // A careless sender leaves out the first semicolon.
-        if let Some((word, rest)) = value.clone().split_once(char::is_whitespace) {
-            if rest.contains('=')
-                && let Some(at) = first.iter().position(|byte| *byte == b'=')
-            {
-                let begin = first[..at].trim_ascii_end().iter().rposition(u8::is_ascii_whitespace).unwrap_or(0);
-                parameters.extend(parameter(&first[begin..]));
-            }
-            value = word.to_owned();
+        if rest.contains('=')
+            && let Some(at) = first.iter().position(|byte| *byte == b'=')
+        {
+            let begin = first[..at].trim_ascii_end().iter().rposition(u8::is_ascii_whitespace).unwrap_or(0);
+            parameters.extend(parameter(&first[begin..]));
         }
         parameters.extend(segments.filter_map(parameter));
-        Self { value, parameters }
+        Self { value: word.to_owned(), parameters }
     }
 
     /// What a parameter that is written out may mean, as bytes; the likeliest first.

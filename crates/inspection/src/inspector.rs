@@ -88,16 +88,16 @@ fn is_of_archive(error: &io::Error) -> bool {
 
 /// Size and SHA-256 of a content.
 fn measure(content: &dyn ReadAt) -> io::Result<(u64, Digest)> {
-    let (mut context, mut size, mut piece) = (Context::new(&SHA256), 0, vec![0; PIECE_BYTES]);
+    let (mut hash, mut size, mut piece) = (Context::new(&SHA256), 0, vec![0; PIECE_BYTES]);
     loop {
         let count = content.read_at(size, &mut piece)?;
         if count == 0 {
             break;
         }
-        context.update(&piece[..count]);
+        hash.update(&piece[..count]);
         size += count as u64;
     }
-    let digest = Digest::from_bytes(context.finish().as_ref()).ok_or(ErrorKind::Other)?;
+    let digest = Digest::from_bytes(hash.finish().as_ref()).ok_or(ErrorKind::Other)?;
     Ok((size, digest))
 }
 
@@ -118,7 +118,10 @@ impl<'a> Inspector<'a> {
     pub(crate) fn run(mut self) -> io::Result<Inspection> {
         let (message, limits) = (self.message, self.limits);
         walk(message, limits, &mut self)?;
-        let mut found = self.found;
+        let (mut found, size) = (self.found, message.size_bytes()?);
+        for finding in &mut found.findings {
+            finding.bytes.end = finding.bytes.end.min(size);
+        }
         found.findings.sort_by_key(|finding| (finding.bytes.start, std::cmp::Reverse(finding.bytes.end)));
         Ok(found)
     }
@@ -244,7 +247,7 @@ impl<'a> Inspector<'a> {
         if kind.is_some_and(Kind::is_other_archive) && thing.is_attachment {
             let file = thing.file(content)?;
             self.push_unseen(Unseen::UnknownArchive, file, at, thing.seal);
-        } else if kind == Some(Kind::Zip) || is_winmail || self.says_zip(thing) {
+        } else if kind == Some(Kind::Zip) || is_winmail || says_zip(thing) {
             if depth >= self.limits.archive_depth_max {
                 let file = thing.file(content)?;
                 self.push_unseen(Unseen::DeepArchive, file, at, thing.seal);
@@ -274,13 +277,6 @@ impl<'a> Inspector<'a> {
         Ok(())
     }
 
-    /// Something that calls itself an archive may have something before it.
-    fn says_zip(&self, thing: &Thing) -> bool {
-        let zip = ["zip".to_owned(), "zipx".to_owned(), "jar".to_owned()].into();
-        thing.mimes.iter().any(|mime| mime.ends_with("/zip") || mime.ends_with("/x-zip-compressed"))
-            || thing.names.iter().any(|name| name::banned_extension(name, &zip).is_some())
-    }
-
     fn look_into_zip(&mut self, thing: &Thing, file: &dyn ReadAt, at: &Spot, depth: u32) -> io::Result<()> {
         let directory = zip::directory(file, self.entries)?;
         self.entries = self.entries.saturating_sub(directory.entries.len() as u32);
@@ -288,7 +284,7 @@ impl<'a> Inspector<'a> {
         let mut unseen = Vec::new();
         let mut add = |what: Unseen| {
             if !unseen.contains(&what) {
-                unseen.push(what)
+                unseen.push(what);
             }
         };
         if directory.is_damaged {
@@ -452,6 +448,13 @@ impl<'a> Inspector<'a> {
 /// What can be said of something without reading it.
 fn named(thing: &Thing) -> File {
     File { name: thing.name(), mime: thing.mimes.first().cloned().unwrap_or_default(), ..File::default() }
+}
+
+/// Something that calls itself an archive may have something before it.
+fn says_zip(thing: &Thing) -> bool {
+    let zip = ["zip".to_owned(), "zipx".to_owned(), "jar".to_owned()].into();
+    thing.mimes.iter().any(|mime| mime.ends_with("/zip") || mime.ends_with("/x-zip-compressed"))
+        || thing.names.iter().any(|name| name::banned_extension(name, &zip).is_some())
 }
 
 fn asks_for_discs(rules: &Rules) -> bool {

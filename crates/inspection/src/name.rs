@@ -4,6 +4,7 @@
 //! direction make `exe` look like `txt`. All of that is undone before a name is compared.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -77,7 +78,7 @@ pub(crate) fn shown(name: &str) -> String {
         if c == '\n' || c == '\r' || c == '\t' {
             shown.push(' ');
         } else if c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}') {
-            shown.push_str(&format!("<U+{:04X}>", u32::from(c)));
+            let _ = write!(shown, "<U+{:04X}>", u32::from(c));
         } else {
             shown.push(c);
         }

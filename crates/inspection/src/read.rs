@@ -94,26 +94,29 @@ pub(crate) fn bytes(from: &dyn ReadAt, at: u64, count: usize) -> io::Result<Vec<
 pub(crate) struct Stream<'a> {
     from: &'a dyn ReadAt,
     at: u64,
+    /// Empty until something is read.
     piece: Vec<u8>,
+    filled: usize,
     taken: usize,
 }
 
 impl<'a> Stream<'a> {
     pub(crate) fn new(from: &'a dyn ReadAt, at: u64) -> Self {
-        Self { from, at, piece: Vec::new(), taken: 0 }
+        Self { from, at, piece: Vec::new(), filled: 0, taken: 0 }
     }
 }
 
 impl BufRead for Stream<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.taken == self.piece.len() {
-            self.piece.resize(PIECE_BYTES, 0);
-            self.taken = 0;
-            let count = self.from.read_at(self.at, &mut self.piece).inspect_err(|_| self.piece.clear())?;
-            self.piece.truncate(count);
-            self.at += count as u64;
+        if self.taken == self.filled {
+            if self.piece.is_empty() {
+                self.piece = vec![0; PIECE_BYTES];
+            }
+            (self.taken, self.filled) = (0, 0);
+            self.filled = self.from.read_at(self.at, &mut self.piece)?;
+            self.at += self.filled as u64;
         }
-        Ok(&self.piece[self.taken..])
+        Ok(&self.piece[self.taken..self.filled])
     }
 
     fn consume(&mut self, count: usize) {

@@ -152,8 +152,10 @@ fn top(message: &dyn ReadAt, place: &Place, note: &Note<'_>, edits: &mut Vec<Edi
             edits.extend(gone.into_iter().map(|bytes| Edit { bytes, with: Vec::new() }));
             edits.push(Edit { bytes: last, with: new.into_bytes() });
         }
-        None if ends => text.push_str(&new),
-        None => text.push_str(&format!("{end}{new}")),
+        None => {
+            text.push_str(if ends { "" } else { end });
+            text.push_str(&new);
+        }
     }
     text.push_str(end);
     text.push_str(&body(message, &body_gone, note, end)?);

@@ -128,8 +128,11 @@ fn properties(file: &dyn ReadAt, range: Range<u64>, attachment: &mut Attachment)
         if id >= 0x8000 && !reader.skip_name()? {
             return Ok(false);
         }
-        let Some(values) = reader.values(kind)? else { return Ok(false) };
-        let Some(value) = values else { continue };
+        let value = match reader.values(kind)? {
+            Values::First(value) => value,
+            Values::Skipped => continue,
+            Values::Damaged => return Ok(false),
+        };
         match (id, kind & !MANY) {
             // Before the short name, which may be a stand-in: it is what a person sees.
             (LONG_FILE_NAME, TEXT_8 | TEXT_16) => attachment.names.insert(0, text(file, &value, kind)?),
@@ -147,6 +150,16 @@ fn properties(file: &dyn ReadAt, range: Range<u64>, attachment: &mut Attachment)
         }
     }
     Ok(count <= PROPERTIES_MAX)
+}
+
+/// The values of a property.
+enum Values {
+    /// Where the first one is, of those whose size varies.
+    First(Range<u64>),
+    /// None that is of use here.
+    Skipped,
+    /// They don't fit together.
+    Damaged,
 }
 
 /// Reads numbers one after another, up to an end.
@@ -188,14 +201,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips a property's values; the first one's place where its size varies. None where they don't fit together.
-    fn values(&mut self, kind: u16) -> io::Result<Option<Option<Range<u64>>>> {
+    /// Skips a property's values.
+    fn values(&mut self, kind: u16) -> io::Result<Values> {
         let single = kind & !MANY;
         let varies = matches!(single, TEXT_8 | TEXT_16 | BINARY | OBJECT);
         let count = if varies || kind & MANY != 0 {
             match self.u32()? {
                 Some(count) if count <= VALUES_MAX => count,
-                _ => return Ok(None),
+                _ => return Ok(Values::Damaged),
             }
         } else {
             1
@@ -209,15 +222,15 @@ impl Reader<'_> {
                 0x48 => 16,
                 _ if varies => match self.u32()? {
                     Some(size) => u64::from(size),
-                    None => return Ok(None),
+                    None => return Ok(Values::Damaged),
                 },
-                _ => return Ok(None),
+                _ => return Ok(Values::Damaged),
             };
-            let Some(value) = self.take(size) else { return Ok(None) };
+            let Some(value) = self.take(size) else { return Ok(Values::Damaged) };
             if varies && first.is_none() {
                 first = Some(value);
             }
         }
-        Ok(Some(first))
+        Ok(first.map_or(Values::Skipped, Values::First))
     }
 }

@@ -126,7 +126,7 @@ impl Header {
             }
             let Some(colon) = memchr::memchr(b':', text) else { return false };
             let name = text[..colon].trim_ascii_end();
-            if name.iter().any(|byte| byte.is_ascii_whitespace()) {
+            if name.iter().any(u8::is_ascii_whitespace) {
                 return false;
             }
             let named = match name.to_ascii_lowercase().as_slice() {
@@ -184,14 +184,14 @@ impl Walk<'_> {
                 is_first = false;
             }
             if self.boundary().is_none() {
-                self.take_header_line(line)?;
+                self.take_header_line(line);
             }
             // A header may have ended with this line, and then it may be the first boundary.
             if let Some((index, is_close)) = self.boundary() {
                 // The line end before a boundary belongs to it.
                 self.close(index + 1, line.start - self.last_ending, line.start)?;
                 self.is_crlf = line.ending == 2 || (line.ending == 0 && self.is_crlf);
-                if !self.open_part(index, is_close, line)? {
+                if !self.open_part(index, is_close, line) {
                     return Ok(());
                 }
             }
@@ -201,23 +201,21 @@ impl Walk<'_> {
     }
 
     /// Takes a line that is no boundary of what is open.
-    fn take_header_line(&mut self, line: Line) -> io::Result<()> {
+    fn take_header_line(&mut self, line: Line) {
         let (text, max) = (self.lines.text(), self.limits.header_bytes_max);
-        let State::Header(header) = &mut self.state else { return Ok(()) };
+        let State::Header(header) = &mut self.state else { return };
         if text.is_empty() {
-            return self.end_of_header(line.start, line.end);
-        }
-        if text.len() > max {
+            self.end_of_header(line.start, line.end);
+        } else if text.len() > max {
             // So long a line is none of a header that can be read; where it is continued is not known.
             header.fields.is_cut = true;
         } else if !header.take(text, max) && header.junk_at.is_none() {
             header.junk_at = Some(line.start);
             if Content::read(&header.fields, header.default_type()).boundary.is_some() {
                 // Its parts begin without an empty line before them.
-                return self.end_of_header(line.start, line.start);
+                self.end_of_header(line.start, line.start);
             }
         }
-        Ok(())
     }
 
     /// The multipart whose boundary the last line is, and whether it closes it.
@@ -240,28 +238,28 @@ impl Walk<'_> {
     }
 
     /// A boundary of this frame: the next part begins, or its parts are over. False where too many parts have come.
-    fn open_part(&mut self, index: usize, is_close: bool, line: Line) -> io::Result<bool> {
+    fn open_part(&mut self, index: usize, is_close: bool, line: Line) -> bool {
         let frame = &mut self.frames[index];
-        let Some(multipart) = &mut frame.multipart else { return Ok(true) };
+        let Some(multipart) = &mut frame.multipart else { return true };
         if is_close {
             multipart.is_closed = true;
             self.state = State::Between;
-            return Ok(true);
+            return true;
         }
         multipart.parts += 1;
         self.parts += 1;
         if self.parts > self.limits.parts_max {
             self.visitor.unseen(None, Unseen::TooManyParts);
-            return Ok(false);
+            return false;
         }
         let number = join(&frame.part.number, multipart.parts);
         self.state = State::Header(Header::new(line.end, false, number, multipart.is_digest));
-        Ok(true)
+        true
     }
 
     /// A header has ended: what follows is parts, a message, or a content.
-    fn end_of_header(&mut self, end: u64, body_at: u64) -> io::Result<()> {
-        let State::Header(header) = std::mem::replace(&mut self.state, State::Between) else { return Ok(()) };
+    fn end_of_header(&mut self, end: u64, body_at: u64) {
+        let State::Header(header) = std::mem::replace(&mut self.state, State::Between) else { return };
         let mut content = Content::read(&header.fields, header.default_type());
         let seal = self.frames.last().and_then(|frame| frame.part.seal).or(content.seal);
         // A line that is no header field begins the content, unless more of the header follows it.
@@ -308,13 +306,12 @@ impl Walk<'_> {
         } else {
             self.state = State::Body(part);
         }
-        Ok(())
     }
 
     /// Closes what is open down to so many frames; `end` is where their content ends, `at` the place that is read.
     fn close(&mut self, frames: usize, end: u64, at: u64) -> io::Result<()> {
         while let State::Header(_) = &self.state {
-            self.end_of_header(at, at)?;
+            self.end_of_header(at, at);
         }
         if let State::Body(part) = std::mem::replace(&mut self.state, State::Between) {
             self.visit(part, end)?;

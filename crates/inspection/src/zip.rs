@@ -364,14 +364,14 @@ impl Unpacking {
     /// Unpacks the next piece.
     fn advance(&mut self, packed: &dyn ReadAt) -> io::Result<()> {
         if self.taken == self.input.len() {
-            self.input.resize(PIECE_BYTES, 0);
+            self.input = vec![0; PIECE_BYTES];
             let count = packed.read_at(self.packed_at, &mut self.input)?;
             self.input.truncate(count);
             self.taken = 0;
             self.packed_at += count as u64;
         }
         self.piece_at = self.end();
-        self.piece.resize(PIECE_BYTES, 0);
+        self.piece = vec![0; PIECE_BYTES];
         let (before_in, before_out) = (self.decompress.total_in(), self.decompress.total_out());
         let status = self.decompress.decompress(&self.input[self.taken..], &mut self.piece, FlushDecompress::None);
         let taken = (self.decompress.total_in() - before_in) as usize;

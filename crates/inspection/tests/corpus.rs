@@ -1,4 +1,5 @@
 //! Real mail: what Python's `email` finds is found, nothing else is, and all other parts stay byte for byte.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, helpers included")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Random messages, nested at random: what is banned in them is found where it is, and all else stays.
+#![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
 mod common;
 
@@ -94,8 +95,6 @@ fn others(message: &[u8]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn what_is_banned_is_found_where_it_is(node in nodes(), is_crlf in any::<bool>()) {
         let mut writer = Writer { text: "Subject: outer\nMIME-Version: 1.0\n".to_owned(), boundaries: 0, banned: Vec::new() };

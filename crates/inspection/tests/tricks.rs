@@ -82,7 +82,7 @@ fn types_and_contents_are_found_whatever_the_name() {
         ("Content-Type: text/plain", program().as_slice(), "content"),
         ("Content-Type: application/octet-stream", b"#!/bin/sh\n", "content"),
         ("Content-Type: application/octet-stream", b"\x7fELF\x02\x01", "content"),
-        ("Content-Type: image/png; name=a.png", &[b'x'; 1_000_001], "size"),
+        ("Content-Type: image/png; name=a.png", &vec![b'x'; 1_000_001], "size"),
     ] {
         let (found, _) = check(&with_part(header, content), &rules());
         let cited: Vec<_> = found.findings.iter().filter_map(|finding| finding.rule.as_deref()).collect();
@@ -91,8 +91,8 @@ fn types_and_contents_are_found_whatever_the_name() {
     // A text is no script, and exactly the limit passes.
     for (header, content) in [
         ("Content-Type: text/plain", b"#!/bin/sh\n".as_slice()),
-        ("Content-Type: image/png; name=a.png", &[b'x'; 1_000_000]),
-        ("Content-Type: text/plain", &[b'x'; 1_000_001]),
+        ("Content-Type: image/png; name=a.png", &vec![b'x'; 1_000_000]),
+        ("Content-Type: text/plain", &vec![b'x'; 1_000_001]),
     ] {
         assert!(check(&with_part(header, content), &rules()).0.findings.is_empty(), "{header}");
     }

@@ -1,5 +1,5 @@
 //! Rules, messages, archives and winmail.dats for the tests.
-#![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses some of it; tests may fail by panicking")]
 
 use std::io::Write;
 
@@ -41,8 +41,7 @@ pub(crate) fn strict() -> Rules {
 pub(crate) fn check(message: &[u8], rules: &Rules) -> (Inspection, Vec<u8>) {
     let found = inspect(&message, rules, &Limits::default()).unwrap();
     for finding in &found.findings {
-        let end = finding.bytes.end.min(message.len() as u64);
-        assert!(finding.bytes.start <= end, "{finding:?}");
+        assert!(finding.bytes.start <= finding.bytes.end && finding.bytes.end <= message.len() as u64, "{finding:?}");
     }
     match found.verdict(rules) {
         Verdict::Replace => {}
@@ -101,7 +100,7 @@ pub(crate) fn with_file(name: &str, content: &[u8]) -> Vec<u8> {
 
 /// A zip archive of stored or deflated files.
 pub(crate) fn zip(files: &[(&str, &[u8])], is_deflated: bool) -> Vec<u8> {
-    zip_with(files, is_deflated, 0, |name| name.to_owned())
+    zip_with(files, is_deflated, 0, str::to_owned)
 }
 
 /// The same with these flags, and with other names in the headers before the files.
@@ -190,7 +189,12 @@ pub(crate) fn winmail(files: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
 
 /// Uuencode in lines.
 pub(crate) fn uuencode(name: &str, content: &[u8]) -> String {
-    let letter = |bits: u8| char::from(if bits & 63 == 0 { b'`' } else { (bits & 63) + b' ' });
+    let letter = |bits: u8| {
+        char::from(match bits & 63 {
+            0 => b'`',
+            bits => bits + b' ',
+        })
+    };
     let mut text = format!("begin 644 {name}\r\n");
     for line in content.chunks(45) {
         text.push(letter(line.len() as u8));
@@ -213,12 +217,16 @@ pub(crate) struct Endless {
 impl ReadAt for Endless {
     fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<usize> {
         let count = into.len().min((self.size_bytes - at.min(self.size_bytes)) as usize);
-        for (index, byte) in into[..count].iter_mut().enumerate() {
-            let at = at as usize + index;
-            *byte = match self.begin.get(at) {
-                Some(byte) => *byte,
-                None => self.filler[(at - self.begin.len()) % self.filler.len()],
+        let mut done = 0;
+        while done < count {
+            let at = at as usize + done;
+            let rest = match self.begin.get(at..) {
+                Some(rest) if !rest.is_empty() => rest,
+                _ => &self.filler[(at - self.begin.len()) % self.filler.len()..],
             };
+            let size = rest.len().min(count - done);
+            into[done..done + size].copy_from_slice(&rest[..size]);
+            done += size;
         }
         Ok(count)
     }
