@@ -50,7 +50,13 @@ fn a_thousand_deep() {
     let mut multiparts = String::new();
     let mut messages = String::new();
     for depth in 0..1_000 {
-        multiparts += &format!("Content-Type: multipart/mixed; boundary=b{depth}\r\n\r\n--b{depth}\r\n");
+        multiparts.extend([
+            "Content-Type: multipart/mixed; boundary=b",
+            &depth.to_string(),
+            "\r\n\r\n--b",
+            &depth.to_string(),
+            "\r\n",
+        ]);
         messages.push_str("Content-Type: message/rfc822\r\n\r\n");
     }
     let end = "Content-Type: a/b; name=a.exe\r\n\r\nx\r\n";
