@@ -15,6 +15,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { sqlite: include_str!("schema/1.sqlite.sql"), postgres: include_str!("schema/1.postgres.sql") },
     Step { sqlite: include_str!("schema/2.sqlite.sql"), postgres: include_str!("schema/2.postgres.sql") },
+    Step { sqlite: include_str!("schema/3.sqlite.sql"), postgres: include_str!("schema/3.postgres.sql") },
 ];
 
 /// Makes the schema the one this program knows.

@@ -6,8 +6,8 @@ use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKin
 
 use super::batch::{Intent, IntentState, decode};
 use super::rows::{
-    ExceptionRow, FailureRow, FlagIntent, FolderRow, HeldItem, HeldRemoval, ItemThere, LedgerItem, NewException,
-    RemovalState,
+    ExceptionRow, FailureRow, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How, ItemThere, LedgerItem,
+    NewException, RemovalState, Treatment, TreatmentRow,
 };
 use crate::sql::{Row, Value, values};
 use crate::{Error, ProjectKey, Store, path_from, path_text};
@@ -68,6 +68,18 @@ macro_rules! item_select {
 
 fn folder_values(key: ProjectKey, folder: &FolderRow) -> Vec<Value> {
     values![key.organisation, key.project, folder.endpoint, folder.kind.number(), folder.folder]
+}
+
+fn treatment(row: &Row) -> Result<Treatment, Error> {
+    Ok(Treatment {
+        source_id: ItemId::new(row.blob(0)),
+        how: How::from_name(&row.text(1)).ok_or_else(|| Error::damaged("what was made of an item"))?,
+        rule: row.text(2),
+        policy: row.text(3),
+        original: digest(row.blob_or_null(4))?,
+        original_size_bytes: row.int(5) as u64,
+        detail: row.text(6),
+    })
 }
 
 fn ledger_item(row: &Row) -> Result<LedgerItem, Error> {
@@ -210,6 +222,70 @@ impl Store {
             failed.entry(row.int(3)).or_default().push(ItemId::new(row.blob(0)));
         }
         Ok(failed)
+    }
+
+    /// What the policy made of a mailbox's items that are on the target or were left behind.
+    pub async fn treatments(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<TreatmentRow>, Error> {
+        let select = "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, f.folder, f.path, \
+            i.fate, i.received FROM treatment t \
+            JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
+            JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
+            AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL AND i.fate IN (1, 2, 3) \
+            ORDER BY f.folder, t.source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(TreatmentRow {
+                    treatment: treatment(row)?,
+                    folder: row.int(7),
+                    path: path_from(&row.text(8))?,
+                    fate: Fate::from_number(row.int(9)).ok_or_else(|| Error::damaged("an item's fate"))?,
+                    received: row.int_or_null(10),
+                })
+            })
+            .collect()
+    }
+
+    /// Items of a mailbox, by folder, that were left behind by another policy than this one.
+    pub async fn left_by_others(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        policy: &str,
+    ) -> Result<HashMap<i64, Vec<ItemId>>, Error> {
+        let mut left: HashMap<i64, Vec<ItemId>> = HashMap::new();
+        let rows = self.treatments(key, mailbox).await?;
+        for row in rows.into_iter().filter(|row| row.fate == Fate::Excluded && row.treatment.policy != policy) {
+            left.entry(row.folder).or_default().push(row.treatment.source_id);
+        }
+        Ok(left)
+    }
+
+    /// The copies of [`Self::former_copies`] that are not what the source holds.
+    pub async fn former_replaced(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+        validity: u64,
+    ) -> Result<Vec<FormerReplaced>, Error> {
+        let select = "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, i.target_id, \
+            i.received FROM treatment t \
+            JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
+            JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
+            AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
+            AND f.target_validity IN (0, $5) AND f.gone_at IS NOT NULL AND i.fate = 1 AND i.target_id IS NOT NULL \
+            AND t.how = 'replaced'";
+        let values = values![key.organisation, key.project, mailbox, path_text(target_path), validity as i64];
+        let rows = self.database.query(select, values).await?;
+        rows.iter()
+            .map(|row| {
+                let (target_id, received) = (ItemId::new(row.blob(7)), row.int_or_null(8));
+                Ok(FormerReplaced { target_id, received, treatment: treatment(row)? })
+            })
+            .collect()
     }
 
     /// The ids under which a folder of the target holds items that the ledger knows, removals that wait included. Of folders

@@ -42,6 +42,79 @@ impl FolderRow {
     }
 }
 
+/// What the policy made of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum How {
+    /// It travels with notes in place of what is banned.
+    Replaced,
+    /// It does not travel.
+    Left,
+    /// It travels as it is, and something could not be looked into, or is let through.
+    Noted,
+}
+
+impl How {
+    const EVERY: [Self; 3] = [Self::Replaced, Self::Left, Self::Noted];
+
+    /// Its name, as the ledger and reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replaced => "replaced",
+            Self::Left => "left",
+            Self::Noted => "noted",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::EVERY.into_iter().find(|how| how.name() == name)
+    }
+}
+
+/// What the policy made of an item, by which rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Treatment {
+    /// What the source folder calls the item.
+    pub source_id: ItemId,
+    /// What was made of it.
+    pub how: How,
+    /// The rule that decided it.
+    pub rule: String,
+    /// The policy that the rule is of.
+    pub policy: String,
+    /// Digest of the bytes that the source holds, where they were read.
+    pub original: Option<Digest>,
+    /// How many those are.
+    pub original_size_bytes: u64,
+    /// The files that it is about, as JSON.
+    pub detail: String,
+}
+
+/// A treatment with its place and what became of the item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreatmentRow {
+    /// The folder, by number.
+    pub folder: i64,
+    /// Where that is on the source.
+    pub path: FolderPath,
+    /// What became of the item.
+    pub fate: Fate,
+    /// When it was received (seconds since 1970).
+    pub received: Option<i64>,
+    /// The treatment.
+    pub treatment: Treatment,
+}
+
+/// A copy of ours on the target that is not what the source holds, of a folder that the source has numbered anew or has no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerReplaced {
+    /// What the target calls it.
+    pub target_id: ItemId,
+    /// When it was received (seconds since 1970).
+    pub received: Option<i64>,
+    /// Its treatment, with the digest of what the source holds.
+    pub treatment: Treatment,
+}
+
 /// A folder to be known from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFolder {

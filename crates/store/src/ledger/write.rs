@@ -9,6 +9,7 @@ use super::batch::{IntentItem, encode};
 use super::read::FOLLOWING_BEGUN;
 use super::rows::{
     Fact, FlagFact, FlagIntent, FolderRow, HeldItem, HeldRemoval, NewException, NewFailure, NewFolder, RemovalState,
+    Treatment,
 };
 use crate::lease::set_state;
 use crate::sql::{Alone, Durability, Tx, Value, values};
@@ -359,6 +360,7 @@ impl LedgerTx<'_> {
             "DELETE FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3",
             "DELETE FROM held WHERE organisation = $1 AND project = $2 AND folder = $3",
             "DELETE FROM flag_intent WHERE organisation = $1 AND project = $2 AND folder = $3",
+            "DELETE FROM treatment WHERE organisation = $1 AND project = $2 AND folder = $3",
             "DELETE FROM folder WHERE organisation = $1 AND project = $2 AND folder = $3",
         ] {
             self.tx.execute(delete, values![organisation, project, folder]).await?;
@@ -440,7 +442,42 @@ impl LedgerTx<'_> {
         let values = values![organisation, project, folder.endpoint, folder.kind.number(), folder.folder];
         self.tx.execute_for(delete, &values, ids).await?;
         self.release_items(folder.folder, ids).await?;
+        self.drop_treatments(folder.folder, ids).await?;
         self.clear_failures(folder.folder, ids).await
+    }
+
+    /// Writes what the policy made of items; a later one replaces an earlier one.
+    pub async fn add_treatments(&mut self, folder: i64, treatments: &[Treatment]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        for treatment in treatments {
+            let insert = "INSERT INTO treatment (organisation, project, folder, source_id, how, rule, policy, original, \
+                original_size, detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {now}) \
+                ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET how = excluded.how, \
+                rule = excluded.rule, policy = excluded.policy, original = excluded.original, \
+                original_size = excluded.original_size, detail = excluded.detail, at = excluded.at";
+            let values = values![
+                organisation,
+                project,
+                folder,
+                treatment.source_id.as_bytes(),
+                treatment.how.name(),
+                treatment.rule.as_str(),
+                treatment.policy.as_str(),
+                treatment.original.map(|digest| digest.as_bytes().to_vec()),
+                treatment.original_size_bytes as i64,
+                treatment.detail.as_str(),
+            ];
+            self.tx.execute(insert, values).await?;
+        }
+        Ok(())
+    }
+
+    /// The policy makes nothing special of these items any more.
+    pub async fn drop_treatments(&mut self, folder: i64, ids: &[ItemId]) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let delete = "DELETE FROM treatment WHERE organisation = $1 AND project = $2 AND folder = $3 \
+            AND source_id IN ({ids})";
+        self.tx.execute_for(delete, &values![organisation, project, folder], ids).await
     }
 
     /// Writes a batch that is about to be sent.
