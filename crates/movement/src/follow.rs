@@ -32,6 +32,7 @@ pub(crate) mod rule {
     pub(crate) const MASS: &str = "mass-disappearance";
     pub(crate) const DAILY_MAXIMUM: &str = "daily-maximum";
     pub(crate) const RENUMBERED: &str = "renumbered-at-source";
+    pub(crate) const NAMED_ONLY: &str = "listed-but-not-there";
     pub(crate) const CANNOT_REMOVE: &str = "cannot-remove-singly";
     pub(crate) const ALIKE: &str = "alike-on-target";
 }
@@ -80,6 +81,13 @@ impl Departed {
         items.is_some_and(|items| items.iter().any(|item| item.received == received))
     }
 
+    /// This copy is where it belongs: nothing has come from there.
+    pub(crate) fn forget(&mut self, exact: Digest, folder: i64, source_id: &ItemId) {
+        if let Some(items) = self.by_exact.get_mut(&exact) {
+            items.retain(|item| (item.folder, &item.source_id) != (folder, source_id));
+        }
+    }
+
     /// The item that it came from: one with the same flags first.
     fn take(&mut self, wanted: &Deferred, is_at_home: impl Fn(i64) -> bool) -> Option<DepartedItem> {
         let items = self.by_exact.get_mut(&wanted.found.exact)?;
@@ -121,9 +129,7 @@ impl Pass<'_> {
         if !moves || !self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none()) {
             return Ok(());
         }
-        for row in
-            self.vanished_rows().into_iter().filter(|row| !self.may_be_there.contains(&row.path)).collect::<Vec<_>>()
-        {
+        for row in self.vanished_rows().into_iter().filter(|row| self.may_have_a_new_name(row)).collect::<Vec<_>>() {
             let mut items = self.work.store.items(self.work.key, &row);
             loop {
                 let page = items.next().await?;
@@ -151,6 +157,14 @@ impl Pass<'_> {
             stays: false,
         };
         self.departed.add(item.exact, departed);
+    }
+
+    /// May a folder that is not listed, or not there, have another name now?
+    fn may_have_a_new_name(&self, row: &FolderRow) -> bool {
+        // A folder keeps its validity under a new name; one that is named still would have two.
+        let is_new = |work: &crate::pass::FolderWork| work.is_fresh && work.row.validity == row.validity;
+        !self.may_be_there.contains(&row.path)
+            && (!self.named_only.contains(&row.path) || self.folders.iter().any(is_new))
     }
 
     /// Folders that the source does not list any more, under any validity.
@@ -571,7 +585,7 @@ impl Pass<'_> {
         let unchanged_since = state.map(|state| state.change).filter(|change| *change != 0);
         let results = match self.target.remove(folder, &ids, unchanged_since).await {
             Err(error) if !error.ends_session() && error.cause != Cause::InDoubt => {
-                return self.removals_refused(path, &remove, &error).await;
+                return self.removals_refused(folder, &remove, &error).await;
             }
             results => results.on_target()?,
         };
@@ -601,10 +615,28 @@ impl Pass<'_> {
     /// The target keeps what was to go: its person may say otherwise by now, and the rest of the mailbox goes on.
     async fn removals_refused(
         &mut self,
-        path: &FolderPath,
+        folder: Known<'_>,
         refused: &[&HeldRemoval],
         error: &connector::Error,
     ) -> Result<(), Failure> {
+        // A word may still keep them: our mark does not stay on what stays.
+        let ids: Vec<ItemId> = refused.iter().filter_map(|held| held.target_id.clone()).collect();
+        let there: HashMap<ItemId, Flags> = match self.target.flags(folder, &ids).await {
+            Ok(flags) => ids.into_iter().zip(flags).filter_map(|(id, flags)| Some((id, flags?))).collect(),
+            Err(error) if error.ends_session() => return Err(error).on_target(),
+            Err(_) => HashMap::new(),
+        };
+        let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
+        let is_ours =
+            |held: &HeldRemoval, now: &Flags| !deleted.intersection(now).without(&held.target_flags).is_empty();
+        let marked = refused.iter().filter_map(|held| Some((held, held.target_id.clone()?)));
+        let marked = marked.filter(|(held, id)| there.get(id).is_some_and(|now| is_ours(held, now)));
+        let unmark: Vec<FlagChange> =
+            marked.map(|(_, id)| FlagChange { id, add: Flags::NONE, take: deleted.clone() }).collect();
+        if !unmark.is_empty() {
+            self.target.change_flags(folder, &unmark).await.on_target()?;
+        }
+        let path = folder.path;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         for held in refused.iter().filter(|held| held.state.is_approved()) {
             let ids = std::slice::from_ref(&held.source_id);

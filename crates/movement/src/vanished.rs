@@ -53,11 +53,16 @@ impl Pass<'_> {
             }
             let (remove, forget) = ids;
             let there = self.work.store.count_there(key, mailbox).await?;
-            let is_mass = following.is_mass(remove.len() as u64, there);
-            let (state, rule) =
-                if is_mass { (RemovalState::Held, rule::MASS) } else { (RemovalState::Due, rule::FOLDER_REMOVED) };
+            let (state, rule) = if following.is_mass(remove.len() as u64, there) {
+                (RemovalState::Held, rule::MASS)
+            } else if self.named_only.contains(&row.path) {
+                // Its list and its answer disagree: the source may have lost what it still names.
+                (RemovalState::Held, rule::NAMED_ONLY)
+            } else {
+                (RemovalState::Due, rule::FOLDER_REMOVED)
+            };
             self.report.gone += (remove.len() + forget.len()) as u64;
-            self.report.held_removals += if is_mass { remove.len() as u64 } else { 0 };
+            self.report.held_removals += if state == RemovalState::Held { remove.len() as u64 } else { 0 };
             let mut tx = self.work.store.write(&self.work.lease).await?;
             tx.part_with(&row, &remove, state, rule).await?;
             tx.forget_items(&row, &forget).await?;
