@@ -334,7 +334,7 @@ pub(crate) fn word(report: &WordReport) -> String {
     let mut text = format!("Said of {}: {}. The next sync does it.", counted(report.said_of, "thing"), report.word);
     if report.too_late > 0 {
         let late = counted(report.too_late, "thing");
-        text.push_str(&format!("\nToo late for {late}: what was said before is being done, or it waits no more."));
+        let _ = write!(text, "\nToo late for {late}: what was said before is being done, or it waits no more.");
     }
     text
 }

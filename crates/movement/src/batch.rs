@@ -356,11 +356,17 @@ impl Pass<'_> {
         let mut pool = Pool::new(self.unknown_items(index, &before).await?);
         let may_be: Vec<_> =
             refused.iter().map(|(planned, _)| (planned.found.exact, planned.received_seconds())).collect();
-        self.match_stored_without_id(index, &state, may_be, &mut pool).await?;
+        let alike = self.match_stored_without_id(index, &state, may_be, &mut pool).await?;
         let mut rest = Vec::new();
         for (planned, error) in refused {
             match pool.find_same(&wanted(&planned)) {
-                Some(candidate) => self.copied(index, &planned, Some(candidate.id)),
+                Some(candidate) => {
+                    self.copied(index, &planned, Some(candidate.id));
+                    // It may as well be its person's own, put there at the same time.
+                    if let Some(fact) = self.folders[index].facts.last_mut() {
+                        fact.fate = alike.fate(fact.exact, fact.received, fact.fate);
+                    }
+                }
                 None => rest.push((planned, error)),
             }
         }

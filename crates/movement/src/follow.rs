@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use connector::{FlagChange, Known, Moved, Removal, Source};
+use connector::{FlagChange, Known, Moved, Removal};
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, Side};
 use store::{Fact, FolderRow, HeldRemoval, IntentItem, LedgerItem, RemovalState};
 
@@ -26,14 +26,15 @@ const AT_ONCE: usize = 500;
 const LOOKED_UP: usize = 500;
 
 /// The rules by which removals are made or wait.
-mod rule {
-    pub(super) const REMOVED_AT_SOURCE: &str = "removed-at-source";
-    pub(super) const FOLDER_REMOVED: &str = "folder-removed-at-source";
-    pub(super) const MASS: &str = "mass-disappearance";
-    pub(super) const DAILY_MAXIMUM: &str = "daily-maximum";
-    pub(super) const RENUMBERED: &str = "renumbered-at-source";
-    pub(super) const CANNOT_REMOVE: &str = "cannot-remove-singly";
-    pub(super) const ALIKE: &str = "alike-on-target";
+pub(crate) mod rule {
+    pub(crate) const REMOVED_AT_SOURCE: &str = "removed-at-source";
+    pub(crate) const FOLDER_REMOVED: &str = "folder-removed-at-source";
+    pub(crate) const MASS: &str = "mass-disappearance";
+    pub(crate) const DAILY_MAXIMUM: &str = "daily-maximum";
+    pub(crate) const RENUMBERED: &str = "renumbered-at-source";
+    pub(crate) const NAMED_ONLY: &str = "listed-but-not-there";
+    pub(crate) const CANNOT_REMOVE: &str = "cannot-remove-singly";
+    pub(crate) const ALIKE: &str = "alike-on-target";
 }
 
 /// Where the ledger holds an item that the source has no more at its place.
@@ -80,6 +81,13 @@ impl Departed {
         items.is_some_and(|items| items.iter().any(|item| item.received == received))
     }
 
+    /// This copy is where it belongs: nothing has come from there.
+    pub(crate) fn forget(&mut self, exact: Digest, folder: i64, source_id: &ItemId) {
+        if let Some(items) = self.by_exact.get_mut(&exact) {
+            items.retain(|item| (item.folder, &item.source_id) != (folder, source_id));
+        }
+    }
+
     /// The item that it came from: one with the same flags first.
     fn take(&mut self, wanted: &Deferred, is_at_home: impl Fn(i64) -> bool) -> Option<DepartedItem> {
         let items = self.by_exact.get_mut(&wanted.found.exact)?;
@@ -121,9 +129,7 @@ impl Pass<'_> {
         if !moves || !self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none()) {
             return Ok(());
         }
-        for row in
-            self.vanished_rows().into_iter().filter(|row| !self.may_be_there.contains(&row.path)).collect::<Vec<_>>()
-        {
+        for row in self.vanished_rows().into_iter().filter(|row| self.may_have_a_new_name(row)).collect::<Vec<_>>() {
             let mut items = self.work.store.items(self.work.key, &row);
             loop {
                 let page = items.next().await?;
@@ -153,8 +159,16 @@ impl Pass<'_> {
         self.departed.add(item.exact, departed);
     }
 
+    /// May a folder that is not listed, or not there, have another name now?
+    fn may_have_a_new_name(&self, row: &FolderRow) -> bool {
+        // A folder keeps its validity under a new name; one that is named still would have two.
+        let is_new = |work: &crate::pass::FolderWork| work.is_fresh && work.row.validity == row.validity;
+        !self.may_be_there.contains(&row.path)
+            && (!self.named_only.contains(&row.path) || self.folders.iter().any(is_new))
+    }
+
     /// Folders that the source does not list any more, under any validity.
-    fn vanished_rows(&self) -> Vec<FolderRow> {
+    pub(crate) fn vanished_rows(&self) -> Vec<FolderRow> {
         let is_listed =
             |row: &FolderRow| self.folders.iter().any(|work| work.row.path == row.path && !work.row.is_gone());
         self.rows_gone.iter().filter(|row| !is_listed(row)).cloned().collect()
@@ -424,119 +438,6 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Folders that the source does not have any more are followed when two passes, far enough apart, have found them gone,
-    /// and nothing else is.
-    pub(crate) async fn follow_vanished_folders(
-        &mut self,
-        source: &mut dyn Source,
-        began_at: i64,
-    ) -> Result<(), Failure> {
-        let following = self.work.policy.following;
-        let settle = i64::from(following.deletion_settle_hours) * 3_600_000;
-        let rest_lists = self.folders.iter().any(|work| !work.is_fresh);
-        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
-        let mut settled = Vec::new();
-        for row in self.vanished_rows() {
-            match source.state(&row.path).await {
-                Err(error) if error.cause == Cause::Missing => {}
-                Err(error) if error.ends_session() => return Err(error).on_source(),
-                _ => continue, // It is there, only not listed.
-            }
-            let since = row.gone_at.unwrap_or(i64::MAX);
-            if !rest_lists || since >= began_at || began_at - since < settle {
-                self.report.again |= rest_lists && since >= began_at && settle == 0;
-                continue;
-            }
-            let mut ids: (Vec<ItemId>, Vec<ItemId>) = (Vec::new(), Vec::new());
-            let mut items = self.work.store.items(key, &row);
-            loop {
-                let page = items.next().await?;
-                if page.is_empty() {
-                    break;
-                }
-                for item in page {
-                    let ledger = InLedger::Known { fate: item.fate, source_flags: &item.source_flags };
-                    match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
-                        Intent::Remove => ids.0.push(item.source_id),
-                        _ => ids.1.push(item.source_id),
-                    }
-                }
-            }
-            let (remove, forget) = ids;
-            let there = self.work.store.count_there(key, mailbox).await?;
-            let is_mass = following.is_mass(remove.len() as u64, there);
-            let (state, rule) =
-                if is_mass { (RemovalState::Held, rule::MASS) } else { (RemovalState::Due, rule::FOLDER_REMOVED) };
-            self.report.gone += (remove.len() + forget.len()) as u64;
-            self.report.held_removals += if is_mass { remove.len() as u64 } else { 0 };
-            let mut tx = self.work.store.write(&self.work.lease).await?;
-            tx.part_with(&row, &remove, state, rule).await?;
-            tx.forget_items(&row, &forget).await?;
-            tx.commit().await?;
-            settled.push(row);
-        }
-        self.settled_rows = settled;
-        Ok(())
-    }
-
-    /// What is left of folders that were numbered anew, once every item of the new ones has a fate: the source has it no
-    /// more, or not as it was.
-    pub(crate) async fn hold_what_renumbering_left(&mut self) -> Result<(), Failure> {
-        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
-        for row in self.rows_gone.clone() {
-            let is_new = |work: &&crate::pass::FolderWork| work.row.path == row.path && work.row.kind == row.kind;
-            let Some(new) = self.folders.iter().find(is_new).filter(|work| work.is_done && !work.row.is_gone()) else {
-                continue;
-            };
-            let mut known: Option<HashSet<ItemId>> = None;
-            let (mut hold, mut forget, mut unlearnt) = (Vec::new(), Vec::new(), Vec::new());
-            let target_path = new.row.target_path.clone();
-            let validity = new.now.or(new.row.target).or(new.listed).map_or(0, |target| target.validity);
-            // Ids from before the target was numbered anew, too, say nothing.
-            let is_valid = row.target.is_some_and(|target| target.validity == validity);
-            let mut items = self.work.store.items(key, &row);
-            loop {
-                let page = items.next().await?;
-                if page.is_empty() {
-                    break;
-                }
-                if known.is_none() {
-                    known = Some(self.work.store.target_ids(key, mailbox, &target_path, validity).await?);
-                }
-                for item in page {
-                    let is_taken = |id: &ItemId| known.as_ref().is_some_and(|known| known.contains(id));
-                    let is_ours = item.fate == Fate::Copied && is_valid;
-                    match &item.target_id {
-                        Some(id) if is_ours && !is_taken(id) => hold.push((item.source_id, None)),
-                        None if item.fate == Fate::Copied => unlearnt.push(item),
-                        _ => forget.push(item.source_id),
-                    }
-                }
-            }
-            if !unlearnt.is_empty() {
-                let mut pool = Pool::new(self.unknown_at(&target_path, &FolderState::beginning(validity), &[]).await?);
-                for item in unlearnt {
-                    match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                        Some(candidate) => hold.push((item.source_id, Some(candidate.id))),
-                        None => forget.push(item.source_id),
-                    }
-                }
-            }
-            if !hold.is_empty() || !forget.is_empty() {
-                self.report.held_removals += hold.len() as u64;
-                let ids: Vec<ItemId> = hold.iter().map(|(id, _)| id.clone()).collect();
-                let mut tx = self.work.store.write(&self.work.lease).await?;
-                tx.part_with(&row, &ids, RemovalState::Held, rule::RENUMBERED).await?;
-                let learnt = hold.into_iter().filter_map(|(id, target_id)| Some((id, target_id?)));
-                tx.set_removal_targets(row.folder, &learnt.collect::<Vec<_>>()).await?;
-                tx.forget_items(&row, &forget).await?;
-                tx.commit().await?;
-            }
-            self.settled_rows.push(row);
-        }
-        Ok(())
-    }
-
     /// Removes from the target what is due.
     pub(crate) async fn make_removals(&mut self) -> Result<(), Failure> {
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
@@ -684,7 +585,7 @@ impl Pass<'_> {
         let unchanged_since = state.map(|state| state.change).filter(|change| *change != 0);
         let results = match self.target.remove(folder, &ids, unchanged_since).await {
             Err(error) if !error.ends_session() && error.cause != Cause::InDoubt => {
-                return self.removals_refused(path, &remove, &error).await;
+                return self.removals_refused(folder, &remove, &error).await;
             }
             results => results.on_target()?,
         };
@@ -714,10 +615,28 @@ impl Pass<'_> {
     /// The target keeps what was to go: its person may say otherwise by now, and the rest of the mailbox goes on.
     async fn removals_refused(
         &mut self,
-        path: &FolderPath,
+        folder: Known<'_>,
         refused: &[&HeldRemoval],
         error: &connector::Error,
     ) -> Result<(), Failure> {
+        // A word may still keep them: our mark does not stay on what stays.
+        let ids: Vec<ItemId> = refused.iter().filter_map(|held| held.target_id.clone()).collect();
+        let there: HashMap<ItemId, Flags> = match self.target.flags(folder, &ids).await {
+            Ok(flags) => ids.into_iter().zip(flags).filter_map(|(id, flags)| Some((id, flags?))).collect(),
+            Err(error) if error.ends_session() => return Err(error).on_target(),
+            Err(_) => HashMap::new(),
+        };
+        let deleted = Flags::NONE.with(model::SystemFlag::Deleted);
+        let is_ours =
+            |held: &HeldRemoval, now: &Flags| !deleted.intersection(now).without(&held.target_flags).is_empty();
+        let marked = refused.iter().filter_map(|held| Some((held, held.target_id.clone()?)));
+        let marked = marked.filter(|(held, id)| there.get(id).is_some_and(|now| is_ours(held, now)));
+        let unmark: Vec<FlagChange> =
+            marked.map(|(_, id)| FlagChange { id, add: Flags::NONE, take: deleted.clone() }).collect();
+        if !unmark.is_empty() {
+            self.target.change_flags(folder, &unmark).await.on_target()?;
+        }
+        let path = folder.path;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         for held in refused.iter().filter(|held| held.state.is_approved()) {
             let ids = std::slice::from_ref(&held.source_id);
@@ -764,47 +683,6 @@ impl Pass<'_> {
             }
         }
         tx.commit().await?;
-        Ok(())
-    }
-
-    /// Folders of which nothing is left: removed from the target where they were ours alone, and forgotten.
-    pub(crate) async fn clean_up(&mut self) -> Result<(), Failure> {
-        let mut rows = std::mem::take(&mut self.settled_rows);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        // Those below first.
-        rows.sort_by_key(|row| std::cmp::Reverse(row.target_path.names().len()));
-        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
-        let removals = self.work.store.held_removals(key, mailbox).await?;
-        for row in rows {
-            let has_removals = removals.iter().any(|held| held.folder == row.folder);
-            let has_intents = self.intents.iter().any(|intent| intent.folder == row.folder);
-            if has_removals || has_intents || self.work.store.count_items(key, &row).await? > 0 {
-                continue;
-            }
-            let is_used = self.folders.iter().any(|work| work.row.target_path == row.target_path);
-            if row.made && !is_used && !self.work.setting.in_use {
-                let is_below =
-                    |path: &FolderPath| *path != row.target_path && path.names().starts_with(row.target_path.names());
-                if self.on_target.iter().any(is_below) {
-                    continue; // It goes once those below it are gone.
-                }
-                match self.target.remove_folder(&row.target_path).await {
-                    Ok(removed) => {
-                        self.report.folders_removed += u64::from(removed);
-                        if removed {
-                            self.on_target.remove(&row.target_path);
-                        }
-                    }
-                    Err(error) if error.ends_session() => return Err(error).on_target(),
-                    Err(error) => tracing::info!(mailbox, %error, "a folder stays on the target"),
-                }
-            }
-            let mut tx = self.work.store.write(&self.work.lease).await?;
-            tx.drop_folder(row.folder).await?;
-            tx.commit().await?;
-        }
         Ok(())
     }
 }

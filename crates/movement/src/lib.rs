@@ -32,6 +32,7 @@ mod sides;
 pub mod state;
 mod there;
 mod traits;
+mod vanished;
 mod verify;
 
 pub use failure::Failure;

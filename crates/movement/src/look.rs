@@ -364,6 +364,7 @@ impl Pass<'_> {
             let ours = ItemThere { target_id, folder, source_id, source_flags, target_flags };
             work.ours.insert(copy.id.clone(), ours);
             work.taken_back.push(id.clone());
+            self.departed.forget(found.exact, folder, id);
         }
         Ok(there)
     }

@@ -169,6 +169,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) rows_gone: Vec<FolderRow>,
     /// Of these: folders of which the source does not say that they do not exist.
     pub(crate) may_be_there: HashSet<FolderPath>,
+    /// Of these: folders that the source lists, and says that they do not exist.
+    pub(crate) named_only: HashSet<FolderPath>,
     /// Of the rows that are gone: what is left of them was dealt with in this pass.
     pub(crate) settled_rows: Vec<FolderRow>,
     /// The folders of the target.
@@ -232,6 +234,7 @@ pub(crate) async fn pass(
         left_behind: Vec::new(),
         rows_gone: Vec::new(),
         may_be_there: HashSet::new(),
+        named_only: HashSet::new(),
         settled_rows: Vec::new(),
         on_target: BTreeSet::new(),
         to_retry,

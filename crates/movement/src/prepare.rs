@@ -18,8 +18,21 @@ use crate::report::WouldDo;
 const ROUNDS: usize = 3;
 
 /// The names of a path without regard to case: a server that does not tell cases apart answers for a folder under any.
-fn without_case(path: &FolderPath) -> Vec<String> {
+pub(crate) fn without_case(path: &FolderPath) -> Vec<String> {
     path.names().iter().map(|name| name.to_lowercase()).collect()
+}
+
+/// A folder as the source would list it, as far as the ledger knows.
+pub(crate) fn listed_as(row: &FolderRow, state: FolderState) -> Folder {
+    Folder {
+        path: row.path.clone(),
+        kind: row.kind,
+        holds_items: true,
+        special_use: None,
+        subscribed: row.subscribed.unwrap_or(row.is_following_begun),
+        state: Some(state),
+        size_bytes: None,
+    }
 }
 
 impl Pass<'_> {
@@ -74,6 +87,9 @@ impl Pass<'_> {
 
     fn cannot_open(&mut self, folder: &Folder, error: &connector::Error) {
         self.is_all_read = false;
+        if error.cause != Cause::Missing {
+            self.may_be_there.insert(folder.path.clone());
+        }
         let what = format!("the folder {:?} could not be opened: {error}", folder.path.to_string());
         self.report.blocked(error.cause, Some(Side::Source), what);
     }
@@ -116,6 +132,7 @@ impl Pass<'_> {
                 Err(error) => self.cannot_open(&folder, &error),
             }
         }
+        self.named_only.extend(names.iter().map(|name| name.path.clone()));
         if !names.is_empty() && !self.work.dry_run {
             let mut tx = self.work.store.write(&self.work.lease).await?;
             for name in &names {
@@ -136,6 +153,9 @@ impl Pass<'_> {
         held: &mut Vec<(Folder, FolderState)>,
     ) -> Result<(), Failure> {
         let endpoint = self.work.mailbox.roster.source_endpoint;
+        let mut unclear = Vec::new();
+        let now = self.work.store.now().await?;
+        let settle = i64::from(self.work.policy.following.deletion_settle_hours) * 3_600_000;
         for row in rows.iter().rev().filter(|row| row.endpoint == endpoint) {
             if !listed.insert(without_case(&row.path)) {
                 continue;
@@ -145,23 +165,37 @@ impl Pass<'_> {
                 Err(error) if error.ends_session() => return Err(error).on_source(),
                 Err(error) if error.cause == Cause::Missing => continue,
                 Err(error) => {
-                    tracing::warn!(mailbox = self.work.mailbox.mailbox, %error, "a folder is not listed, and may be there");
-                    self.is_all_read = false;
                     self.may_be_there.insert(row.path.clone());
+                    let what = format!(
+                        "the folder {:?} is not listed any more, and the source does not say that it is not there: {error}",
+                        row.path.to_string()
+                    );
+                    if row.gone_at.is_none_or(|since| now - since < settle) {
+                        // It may be so only now: nothing is removed that may lie there.
+                        self.is_all_read = false;
+                        self.report.blocked(error.cause, Some(Side::Source), what);
+                    } else {
+                        // The server has no other words, or the folder is out of reach for good: only what is in it waits.
+                        unclear.push(exception(error.cause, row, None, None, what));
+                    }
                     continue;
                 }
             };
+            // Another name of a folder that has a new one: its items have moved there.
+            let is_it = |(_, other): &(Folder, FolderState)| *other == state;
+            let has_row = |folder: &Folder| rows.iter().any(|row| row.path == folder.path && !row.is_gone());
+            if state.count > 0 && state.change != 0 && held.iter().any(|new| is_it(new) && !has_row(&new.0)) {
+                continue;
+            }
             tracing::warn!(mailbox = self.work.mailbox.mailbox, "a folder is not listed by the source, and is there");
-            let folder = Folder {
-                path: row.path.clone(),
-                kind: row.kind,
-                holds_items: true,
-                special_use: None,
-                subscribed: row.subscribed.unwrap_or(false),
-                state: Some(state),
-                size_bytes: None,
-            };
-            held.push((folder, state));
+            held.push((listed_as(row, state), state));
+        }
+        if !unclear.is_empty() && !self.work.dry_run {
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            for exception in &unclear {
+                tx.add_exception(exception).await?;
+            }
+            tx.commit().await?;
         }
         Ok(())
     }

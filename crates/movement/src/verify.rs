@@ -13,6 +13,7 @@ use store::{FailureRow, FolderRow, HeldRemoval, MailboxRow};
 
 use crate::comparing::{Entry, Held, compare, read_folders, rewritten};
 use crate::failure::{Failure, OnSide};
+use crate::prepare::{listed_as, without_case};
 use crate::run::Engine;
 use crate::state::counted;
 
@@ -248,13 +249,18 @@ impl Verifier<'_> {
             there.into_iter().filter(|folder| folder.holds_items).map(|f| (f.path.clone(), f)).collect();
         let rows = self.engine.store.folders(self.engine.key, self.mailbox.mailbox).await?;
         let mut pairs = Vec::new();
+        let mut here = here;
+        here.extend(self.not_listed(&here, &rows).await?);
         for folder in here.into_iter().filter(|folder| folder.holds_items) {
             let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone());
             let state = match folder.state {
                 Some(state) => state,
                 None => match self.source.state(&folder.path).await {
                     Ok(state) => state,
-                    Err(error) if error.cause == Cause::Missing => continue, // a name without a folder
+                    Err(error) if error.cause == Cause::Missing => {
+                        self.named_only(&folder.path, &rows).await?;
+                        continue;
+                    }
                     Err(error) => return Err(error).on_source(),
                 },
             };
@@ -284,6 +290,42 @@ impl Verifier<'_> {
             pairs.push(Pair { path: folder.path, target_path, row: row.cloned(), count: state.count });
         }
         Ok(pairs)
+    }
+
+    /// Folders that were read before and that the source leaves out of its list, but has.
+    async fn not_listed(
+        &mut self,
+        listed: &[connector::Folder],
+        rows: &[FolderRow],
+    ) -> Result<Vec<connector::Folder>, Failure> {
+        let names: HashSet<Vec<String>> = listed.iter().map(|folder| without_case(&folder.path)).collect();
+        let endpoint = self.mailbox.roster.source_endpoint;
+        let mut folders = Vec::new();
+        for row in rows.iter().filter(|row| row.endpoint == endpoint && !row.is_gone()) {
+            if names.contains(&without_case(&row.path)) {
+                continue;
+            }
+            match self.source.state(&row.path).await {
+                Ok(state) => folders.push(listed_as(row, state)),
+                Err(error) if error.ends_session() => return Err(error).on_source(),
+                Err(_) => {}
+            }
+        }
+        Ok(folders)
+    }
+
+    /// A name without a folder: a difference where items of it are on the target, as the source may have lost them.
+    async fn named_only(&mut self, path: &FolderPath, rows: &[FolderRow]) -> Result<(), Failure> {
+        let mut items = 0;
+        for row in rows.iter().filter(|row| row.path == *path) {
+            items += self.engine.store.count_items(self.engine.key, row).await?;
+        }
+        if items > 0 {
+            let what =
+                format!("the source lists the folder and says that it is not there; {items} of its items were read");
+            self.folder_differs(Kind::MissingFolder, &path.to_string(), what);
+        }
+        Ok(())
     }
 
     fn folder_differs(&mut self, kind: Kind, folder: &str, what: String) {

@@ -368,3 +368,177 @@ async fn a_twin_that_its_person_put_beside_a_copy_without_an_id_is_not_taken_for
     world.sync_well().await;
     assert_eq!(there(&world, &work).len(), 7, "whose is which can't be told, so both stay");
 }
+
+/// What the source answers when it is asked where Work stands, while it does: Work is listed without its state.
+fn answering_for_work(world: &mut World, is_listed: bool, answer: Error) -> Arc<AtomicBool> {
+    let is_on = Arc::new(AtomicBool::new(true));
+    let (on, work) = (is_on.clone(), path(&["Work"]));
+    world.source_dial = MeddlingDial::new(Arc::new(world.source.clone()), move |at| {
+        if !on.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        match at {
+            At::Answer(Request::Folders, Response::Folders(folders)) => {
+                folders.retain(|folder| is_listed || folder.path != work);
+                folders.iter_mut().filter(|folder| folder.path == work).for_each(|folder| folder.state = None);
+            }
+            At::Answer(Request::State(path), response) if *path == work => *response = Response::Failed(answer.clone()),
+            _ => {}
+        }
+        Ok(())
+    });
+    is_on
+}
+
+#[tokio::test]
+async fn nothing_has_moved_out_of_a_folder_that_cannot_be_opened_now() {
+    let mut world = world_in_step(Traits::default(), true).await;
+    let (work, copies) = (path(&["Work"]), path(&["Copies"]));
+    for n in 0..5 {
+        world.source.deliver("ann", &copies, item(n));
+    }
+    let is_away = answering_for_work(&mut world, true, Error::new(Cause::Unavailable, Scope::Folder, "in use"));
+    let end = world.sync_well().await;
+    assert!(end.outcomes[0].report.in_the_way.is_some());
+    assert_eq!((there(&world, &work).len(), there(&world, &copies).len()), (5, 5));
+    is_away.store(false, Ordering::SeqCst);
+    world.sync_well().await;
+    world.assert_same("ann");
+}
+
+#[tokio::test]
+async fn a_source_without_words_for_what_is_not_there_is_told_of_and_holds_up_only_that_folder() {
+    let mut world = world_in_step(Traits::default(), true).await;
+    let (work, play, inbox) = (path(&["Work"]), path(&["Play"]), FolderPath::inbox());
+    world.source.deliver("ann", &inbox, item(50));
+    world.sync_well().await;
+    assert!(world.source.rename_folder("ann", &work, &play));
+    world.source.expunge("ann", &inbox, &ItemId::from_u32(1));
+    world.policy.following.deletion_settle_hours = 1;
+    answering_for_work(&mut world, false, Error::new(Cause::Unavailable, Scope::Folder, "STATUS failed"));
+    let end = world.sync_well().await;
+    let (.., what) = end.outcomes[0].report.in_the_way.clone().expect("somebody is told");
+    assert!(what.contains("\"Work\""), "{what}");
+    assert_eq!(there(&world, &inbox).len(), 1, "nothing is removed as long as it may be there");
+    world.policy.following.deletion_settle_hours = 0;
+    let end = world.sync_well().await;
+    assert!(end.outcomes[0].report.in_the_way.is_none());
+    assert_eq!(there(&world, &inbox).len(), 0, "what the source removed elsewhere goes");
+    assert_eq!((there(&world, &play).len(), there(&world, &work).len()), (5, 5), "what may be there stays");
+    let (engine, _) = world.engine().await;
+    let told = engine.store.exceptions(engine.key).await.unwrap();
+    assert!(told.iter().any(|row| row.exception.path == work), "and it is listed");
+}
+
+#[tokio::test]
+async fn a_folder_that_the_source_does_not_list_is_verified() {
+    let mut world = world_in_step(Traits::default(), true).await;
+    let work = path(&["Work"]);
+    let hides = hiding(&mut world, &work);
+    hides.store(true, Ordering::SeqCst);
+    world.sync_well().await;
+    world.target.set_flags("ann", &work, &ItemId::from_u32(1), &Flags::of(["\\Seen"]));
+    let (engine, _) = world.engine().await;
+    let row = engine.store.mailboxes(engine.key).await.unwrap().remove(0);
+    let found = engine.verify(&row, None).await.unwrap();
+    assert_eq!((found.items, found.own_flags), (5, 1));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_listed_and_lost_is_no_exact_copy() {
+    let mut world = world_in_step(Traits::default(), true).await;
+    answering_for_work(&mut world, true, Error::new(Cause::Missing, Scope::Folder, "no such mailbox"));
+    world.policy.following.deletion_settle_hours = 1;
+    world.sync_well().await;
+    let (engine, _) = world.engine().await;
+    let row = engine.store.mailboxes(engine.key).await.unwrap().remove(0);
+    assert!(!engine.verify(&row, None).await.unwrap().is_exact(), "the source may have lost it");
+    assert_eq!(there(&world, &path(&["Work"])).len(), 5);
+}
+
+#[tokio::test]
+async fn a_twin_beside_a_copy_that_was_refused_and_stored_all_the_same_is_not_taken_for_it() {
+    let mut world = world_in_step(Traits::default(), true).await;
+    let work = path(&["Work"]);
+    let (target, is_done) = (world.target.clone(), Arc::new(AtomicBool::new(false)));
+    world.target_dial = MeddlingDial::new(Arc::new(world.target.clone()), move |at| {
+        match at {
+            At::Request(Request::Append(_)) if !is_done.load(Ordering::SeqCst) => {
+                target.deliver("ann", &path(&["Work"]), item(7));
+            }
+            At::Answer(Request::Append(_), response) if !is_done.swap(true, Ordering::SeqCst) => {
+                *response = Response::Failed(Error::new(Cause::Refused, Scope::Item, "no"));
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    world.source.deliver("ann", &work, item(7));
+    world.sync_well().await;
+    assert_eq!(there(&world, &work).len(), 7, "theirs and ours");
+    world.source.expunge("ann", &work, &ItemId::from_u32(6));
+    world.sync_well().await;
+    assert_eq!(there(&world, &work).len(), 7, "whose is which can't be told, so both stay");
+}
+
+#[tokio::test]
+async fn our_mark_does_not_stay_on_what_the_target_refused_to_remove() {
+    let mut world = world_in_step(Traits::default(), true).await;
+    world.policy.following.removals_free = 0;
+    world.policy.following.removals_max = 0;
+    let work = path(&["Work"]);
+    world.source.expunge("ann", &work, &ItemId::from_u32(2));
+    world.sync_well().await;
+    assert_eq!(answer(&world, true).await, 1);
+    let (usual, target) = (world.target_dial.clone(), world.target.clone());
+    let copy = removals(&world).await[0].target_id.clone().unwrap();
+    let marked = copy.clone();
+    // It marks the message, and then may not remove it.
+    world.target_dial = Arc::new(RefusingRemoval { target: target.clone(), marked });
+    world.sync_well().await;
+    assert_eq!(answer(&world, false).await, 1);
+    world.target_dial = usual;
+    world.sync_well().await;
+    let flags = there(&world, &work)[&copy.as_u32().unwrap()].flags.clone();
+    assert_eq!(flags, Flags::NONE, "the next client that expunges would take it along");
+}
+
+/// A target that marks what is to be removed, and then refuses.
+struct RefusingRemoval {
+    target: Platform,
+    marked: ItemId,
+}
+
+#[async_trait::async_trait]
+impl connector::memory::Dial for RefusingRemoval {
+    async fn dial(&self) -> Result<Box<dyn connector::memory::Wire>, Error> {
+        let wire = self.target.dial().await?;
+        Ok(Box::new(RefusingWire { wire, target: self.target.clone(), marked: self.marked.clone(), refuses: false }))
+    }
+}
+
+struct RefusingWire {
+    wire: Box<dyn connector::memory::Wire>,
+    target: Platform,
+    marked: ItemId,
+    refuses: bool,
+}
+
+#[async_trait::async_trait]
+impl connector::memory::Wire for RefusingWire {
+    async fn send(&mut self, request: Request) -> Result<(), Error> {
+        self.refuses = matches!(request, Request::Remove(..));
+        if self.refuses {
+            self.target.set_flags("ann", &path(&["Work"]), &self.marked, &Flags::of(["\\Deleted"]));
+            return Ok(());
+        }
+        self.wire.send(request).await
+    }
+
+    async fn receive(&mut self) -> Result<Response, Error> {
+        if std::mem::take(&mut self.refuses) {
+            return Ok(Response::Failed(Error::new(Cause::Permission, Scope::Folder, "it may not be removed")));
+        }
+        self.wire.receive().await
+    }
+}

@@ -113,7 +113,7 @@ async fn a_name_without_a_folder_keeps_nothing_from_being_in_step() {
 }
 
 #[tokio::test]
-async fn a_removed_folder_that_is_named_all_the_same_is_followed() {
+async fn a_removed_folder_that_is_named_all_the_same_waits_for_a_word() {
     let mut world = world_in_step().await;
     let work = path(&["Work"]);
     naming(&mut world, &work, 1);
@@ -122,6 +122,13 @@ async fn a_removed_folder_that_is_named_all_the_same_is_followed() {
     world.sync_well().await;
     assert_eq!(world.target.dump("ann")[&work].len(), 10, "it may come back");
     world.policy.following.deletion_settle_hours = 0;
+    world.sync_well().await;
+    assert_eq!(world.target.dump("ann")[&work].len(), 10, "the source may have lost what it still names");
+    let (engine, mailboxes) = world.engine().await;
+    let held = engine.store.held_removals(engine.key, mailboxes[0]).await.unwrap();
+    assert!(held.iter().all(|held| held.rule == "listed-but-not-there"), "{held:?}");
+    let held: Vec<(i64, ItemId)> = held.into_iter().map(|held| (held.folder, held.source_id)).collect();
+    assert_eq!(engine.store.answer_removals(engine.key, &held, true).await.unwrap(), 10);
     world.sync_well().await;
     world.assert_same("ann");
     is_at_rest(&world).await;

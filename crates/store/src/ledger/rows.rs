@@ -264,6 +264,7 @@ impl RemovalState {
     }
 
     /// Where it stands once it is begun.
+    #[must_use]
     pub fn begun(self) -> Self {
         match self {
             Self::Due | Self::Doing => Self::Doing,

@@ -245,7 +245,8 @@ impl LedgerTx<'_> {
             AND state = $4 AND source_id IN ({ids}) RETURNING source_id";
         let mut begun = HashSet::new();
         for ((folder, (is, to)), ids) in alike {
-            let rows = self.tx.query_for(update, &values![organisation, project, folder, is, to], &ids).await?;
+            let values = values![organisation, project, folder, is, to];
+            let rows = self.tx.query_for(update, &values, &ids).await?;
             begun.extend(rows.iter().map(|row| (folder, ItemId::new(row.blob(0)))));
         }
         Ok(begun)
