@@ -20,6 +20,8 @@ use crate::{inline, name, tnef, zip};
 const PIECE_BYTES: usize = 64 * 1024;
 /// More findings of one attachment are not listed: it is replaced as a whole.
 const FINDINGS_OF_ATTACHMENT_MAX: usize = 25;
+/// A message begins with the name of a field, which is not longer than this.
+const FIELD_BYTES_MAX: usize = 80;
 /// Types that winmail.dat comes with.
 const WINMAIL_TYPES: [&str; 2] = ["application/ms-tnef", "application/vnd.ms-tnef"];
 
@@ -60,6 +62,9 @@ struct Thing {
     mimes: Vec<String>,
     /// It is a file to whoever reads the message, not its text.
     is_attachment: bool,
+    /// Its name says nothing of what it is: an attached message is often named after its subject, such as `Our visit to
+    /// example.com`.
+    is_message: bool,
     /// Its size is not more than this, if anyone knows.
     size_max: Option<u64>,
     seal: Option<Seal>,
@@ -205,7 +210,8 @@ impl<'a> Inspector<'a> {
         for ban in &self.rules.bans {
             let why = match &ban.what {
                 Banned::Extensions(list) => {
-                    let found = thing.names.iter().find_map(|name| name::banned_extension(name, list));
+                    let names = if thing.is_message { &[] } else { thing.names.as_slice() };
+                    let found = names.iter().find_map(|name| name::banned_extension(name, list));
                     found.map(|extension| Why::Extension(extension.to_owned()))
                 }
                 Banned::Types(list) => {
@@ -305,6 +311,7 @@ impl<'a> Inspector<'a> {
                 names: entry.names.clone(),
                 mimes: Vec::new(),
                 is_attachment: true,
+                is_message: false,
                 size_max: None,
                 seal: thing.seal,
             };
@@ -365,6 +372,7 @@ impl<'a> Inspector<'a> {
                 names: attachment.names.clone(),
                 mimes: attachment.mime.iter().cloned().collect(),
                 is_attachment: true,
+                is_message: false,
                 size_max: Some(range.end - range.start),
                 seal: thing.seal,
             };
@@ -400,6 +408,7 @@ impl<'a> Inspector<'a> {
                 names: vec![file.name],
                 mimes: vec!["application/octet-stream".to_owned()],
                 is_attachment: true,
+                is_message: false,
                 size_max: Some(size),
                 seal: self.seal_of(part).or(file.is_signed.then_some(Seal::PgpInlineSigned)),
             };
@@ -448,6 +457,13 @@ impl<'a> Inspector<'a> {
 /// What can be said of something without reading it.
 fn named(thing: &Thing) -> File {
     File { name: thing.name(), mime: thing.mimes.first().cloned().unwrap_or_default(), ..File::default() }
+}
+
+/// Does this begin with a header field? Then a part that says it is a message is one.
+fn begins_like_a_message(content: &dyn ReadAt) -> io::Result<bool> {
+    let head = bytes(content, 0, FIELD_BYTES_MAX)?;
+    let name = head.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count();
+    Ok((name > 0 && head.get(name) == Some(&b':')) || head.starts_with(b"From "))
 }
 
 /// Something that calls itself an archive may have something before it.
@@ -501,6 +517,7 @@ impl Visitor for Inspector<'_> {
             names: part.content.names.clone(),
             mimes: if part.content.mimes.is_empty() { vec![mime.to_owned()] } else { part.content.mimes.clone() },
             is_attachment: part.content.is_attachment || !part.content.names.is_empty() || !is_text,
+            is_message: holds_message(mime) && begins_like_a_message(&content)?,
             size_max: Some(encoded.size_bytes()?),
             seal: self.seal_of(part),
         };

@@ -141,15 +141,17 @@ def leaves(message):
 
 def banned(part):
     kind = part.get_content_type()
-    types = {kind, kind.split("/")[0] + "/*"}
-    is_bad = bool(types & TYPES) or any(is_banned_name(name) for name in names(part))
+    is_bad = bool({kind, kind.split("/")[0] + "/*"} & TYPES)
+    has_bad_name = any(is_banned_name(name) for name in names(part))
     if part.is_multipart():
-        encoding = (part.get("content-transfer-encoding") or "").strip().lower()
-        if not is_bad and encoding == "base64":
+        inner = part.get_payload(0)
+        if (part.get("content-transfer-encoding") or "").strip().lower() == "base64":
             # Nobody should encode a message, but some do.
-            inner = email.message_from_bytes(binascii.a2b_base64(part.get_payload(0).get_payload()))
-            is_bad = any(keys for _, _, keys in leaves(inner))
-        return ["message"] if is_bad else []
+            inner = email.message_from_bytes(binascii.a2b_base64(inner.get_payload()))
+            is_bad = is_bad or any(keys for _, _, keys in leaves(inner))
+        # An attached message is often named after its subject, which may end in anything.
+        return ["message"] if is_bad or (has_bad_name and not inner.items()) else []
+    is_bad = is_bad or has_bad_name
     content = decoded(part)
     if is_bad or is_program(content) or (content[:4] == b"PK\3\4" and in_zip(content)):
         return [digest(content)]

@@ -73,6 +73,13 @@ fn other_names_are_let_through() {
 }
 
 #[test]
+fn an_attached_message_is_not_judged_by_its_subject() {
+    let message = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822;\n name=\"Re: our page at x.js\"\n\n\
+        Subject: our page at x.js\n\nHello\n--b--\n";
+    assert!(check(message.as_bytes(), &rules()).0.findings.is_empty());
+}
+
+#[test]
 fn types_and_contents_are_found_whatever_the_name() {
     for (header, content, rule) in [
         ("Content-Type: Application/X-MSDownload; name=a.txt", PLAIN, "type"),
