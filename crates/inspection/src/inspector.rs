@@ -63,8 +63,8 @@ struct Thing {
     /// It is a file to whoever reads the message, not its text.
     is_attachment: bool,
     /// Its name says nothing of what it is: an attached message is often named after its subject, such as `Our visit to
-    /// example.com`.
-    is_message: bool,
+    /// example.com`, and what makes up a document is no file to its reader.
+    is_name_idle: bool,
     /// Its size is not more than this, if anyone knows.
     size_max: Option<u64>,
     seal: Option<Seal>,
@@ -210,7 +210,7 @@ impl<'a> Inspector<'a> {
         for ban in &self.rules.bans {
             let why = match &ban.what {
                 Banned::Extensions(list) => {
-                    let names = if thing.is_message { &[] } else { thing.names.as_slice() };
+                    let names = if thing.is_name_idle { &[] } else { thing.names.as_slice() };
                     let found = names.iter().find_map(|name| name::banned_extension(name, list));
                     found.map(|extension| Why::Extension(extension.to_owned()))
                 }
@@ -237,6 +237,21 @@ impl<'a> Inspector<'a> {
         Ok(None)
     }
 
+    /// Takes the reading of a whole file of an archive from what may be unpacked: an archive may list one file a thousand
+    /// times, and what is only stored in it costs nothing to write.
+    fn may_read(&self, content: &dyn ReadAt, depth: u32) -> io::Result<bool> {
+        if depth == 0 {
+            return Ok(true);
+        }
+        let size = match content.size_bytes() {
+            Err(error) if is_of_archive(&error) => return Ok(true), // said by whoever reads it next
+            size => size?,
+        };
+        let left = self.unpacked.get().checked_sub(size);
+        self.unpacked.set(left.unwrap_or(0));
+        Ok(left.is_some())
+    }
+
     /// Looks at something and at what is packed into it.
     fn look(&mut self, thing: &Thing, content: &dyn ReadAt, at: &Spot, depth: u32) -> io::Result<()> {
         let head = bytes(content, 0, HEAD_BYTES)?;
@@ -245,18 +260,18 @@ impl<'a> Inspector<'a> {
             kind = is_disc(&bytes(content, DISC_AT, 5)?).then_some(Kind::DiscImage);
         }
         if let Some((rule, why)) = self.banned(thing, kind, content)? {
-            let file = thing.file(content)?;
+            let file = if self.may_read(content, depth)? { thing.file(content)? } else { named(thing) };
             self.push_at(Some(rule), why, file, at, thing.seal);
             return Ok(());
         }
         let is_winmail = kind == Some(Kind::Winmail);
         if kind.is_some_and(Kind::is_other_archive) && thing.is_attachment {
-            let file = thing.file(content)?;
-            self.push_unseen(Unseen::UnknownArchive, file, at, thing.seal);
+            self.push_unseen(Unseen::UnknownArchive, named(thing), at, thing.seal);
         } else if kind == Some(Kind::Zip) || is_winmail || says_zip(thing) {
             if depth >= self.limits.archive_depth_max {
-                let file = thing.file(content)?;
-                self.push_unseen(Unseen::DeepArchive, file, at, thing.seal);
+                self.push_unseen(Unseen::DeepArchive, named(thing), at, thing.seal);
+            } else if !self.may_read(content, depth)? {
+                self.push_unseen(Unseen::LargeArchive, named(thing), at, thing.seal);
             } else {
                 let mut within = at.clone();
                 within.inside.push(thing.name());
@@ -299,6 +314,7 @@ impl<'a> Inspector<'a> {
         if directory.has_more {
             add(Unseen::LargeArchive);
         }
+        let is_document = is_document(thing, &directory);
         let budget = self.unpacked.clone();
         for entry in &directory.entries {
             if entry.is_folder() {
@@ -311,7 +327,7 @@ impl<'a> Inspector<'a> {
                 names: entry.names.clone(),
                 mimes: Vec::new(),
                 is_attachment: true,
-                is_message: false,
+                is_name_idle: is_document,
                 size_max: None,
                 seal: thing.seal,
             };
@@ -372,7 +388,7 @@ impl<'a> Inspector<'a> {
                 names: attachment.names.clone(),
                 mimes: attachment.mime.iter().cloned().collect(),
                 is_attachment: true,
-                is_message: false,
+                is_name_idle: false,
                 size_max: Some(range.end - range.start),
                 seal: thing.seal,
             };
@@ -408,7 +424,7 @@ impl<'a> Inspector<'a> {
                 names: vec![file.name],
                 mimes: vec!["application/octet-stream".to_owned()],
                 is_attachment: true,
-                is_message: false,
+                is_name_idle: false,
                 size_max: Some(size),
                 seal: self.seal_of(part).or(file.is_signed.then_some(Seal::PgpInlineSigned)),
             };
@@ -428,13 +444,21 @@ impl<'a> Inspector<'a> {
         Ok(())
     }
 
-    /// Whatever is found within an attachment tells which attachment that is.
+    /// Whatever is found within an attachment tells which attachment that is; and what is replaced tells its digest.
     fn tell_attachment(&mut self, from: usize, thing: &Thing, content: &dyn ReadAt) -> io::Result<()> {
         let is_within = |finding: &Finding| !finding.inside.is_empty() && finding.attachment.is_none();
-        if self.found.findings.iter().skip(from).any(is_within) {
+        let is_bare = |finding: &Finding| {
+            let is_own = finding.inside.is_empty() && finding.extent != Extent::Message;
+            is_own && finding.rule.is_some() && finding.file.sha256.is_none()
+        };
+        if self.found.findings.iter().skip(from).any(|finding| is_within(finding) || is_bare(finding)) {
             let file = thing.file(content)?;
-            for finding in self.found.findings.iter_mut().skip(from).filter(|finding| is_within(finding)) {
-                finding.attachment = Some(file.clone());
+            for finding in self.found.findings.iter_mut().skip(from) {
+                if is_within(finding) {
+                    finding.attachment = Some(file.clone());
+                } else if is_bare(finding) {
+                    finding.file = file.clone();
+                }
             }
         }
         Ok(())
@@ -481,6 +505,12 @@ fn asks_for_discs(rules: &Rules) -> bool {
     })
 }
 
+/// Is this archive a document (of Office, OpenDocument or EPUB) that nobody calls an archive?
+fn is_document(thing: &Thing, directory: &zip::Directory) -> bool {
+    let has = |wanted: &str| directory.entries.iter().any(|entry| entry.names.iter().all(|name| name == wanted));
+    !says_zip(thing) && (has("[Content_Types].xml") || has("mimetype"))
+}
+
 /// Does an Office document keep its macros in this file?
 fn is_macro(names: &[String]) -> bool {
     names.iter().any(|name| {
@@ -517,7 +547,7 @@ impl Visitor for Inspector<'_> {
             names: part.content.names.clone(),
             mimes: if part.content.mimes.is_empty() { vec![mime.to_owned()] } else { part.content.mimes.clone() },
             is_attachment: part.content.is_attachment || !part.content.names.is_empty() || !is_text,
-            is_message: holds_message(mime) && begins_like_a_message(&content)?,
+            is_name_idle: holds_message(mime) && begins_like_a_message(&content)?,
             size_max: Some(encoded.size_bytes()?),
             seal: self.seal_of(part),
         };

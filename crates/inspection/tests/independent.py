@@ -60,17 +60,18 @@ def is_banned_name(name):
     return extension(name) in EXTENSIONS
 
 
-def in_zip(content, depth=0):
+def in_zip(content, depth=0, name=""):
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            is_document = {"mimetype", "[Content_Types].xml"} & set(archive.namelist()) and extension(name) != "zip"
             for info in archive.infolist():
-                if not info.is_dir() and is_banned_name(info.filename):
+                if not info.is_dir() and not is_document and is_banned_name(info.filename):
                     return True
                 try:
                     inner = archive.read(info)
                 except (RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib_error):
                     continue
-                if is_program(inner) or (depth < 3 and inner[:4] == b"PK\3\4" and in_zip(inner, depth + 1)):
+                if is_program(inner) or (depth < 3 and inner[:4] == b"PK\3\4" and in_zip(inner, depth + 1, info.filename)):
                     return True
     except (zipfile.BadZipFile, ValueError, OSError):
         # Damaged: go by the headers before the files.
@@ -153,7 +154,7 @@ def banned(part):
         return ["message"] if is_bad or (has_bad_name and not inner.items()) else []
     is_bad = is_bad or has_bad_name
     content = decoded(part)
-    if is_bad or is_program(content) or (content[:4] == b"PK\3\4" and in_zip(content)):
+    if is_bad or is_program(content) or (content[:4] == b"PK\3\4" and in_zip(content, 0, "".join(names(part)[:1]))):
         return [digest(content)]
     if kind == "text/plain":
         return [digest(data) for name, data in uuencoded(content) if is_banned_name(name)]

@@ -204,6 +204,9 @@ fn archives_are_looked_into() {
         ("a.zip", zip(&[("c.dat", &deeper)], false), vec!["2 > a.zip > c.dat > c.zip"]),
         ("a.docx", zip(&[("word/vbaProject.bin", PLAIN)], true), vec!["2 > a.docx"]),
         ("a.zip", zip(&[("dir.exe/", b""), ("x.txt", PLAIN)], false), vec![]),
+        ("a.epub", zip(&[("mimetype", b"application/epub+zip"), ("OPS/book.js", PLAIN)], false), vec![]),
+        ("a.docx", zip(&[("[Content_Types].xml", PLAIN), ("word/a.dat", &program())], true), vec!["2 > a.docx"]),
+        ("a.zip", zip(&[("mimetype", PLAIN), ("a.js", PLAIN)], false), vec!["2 > a.zip"]),
         ("a.zip", zip_with(&[("a.txt", PLAIN)], true, 0, |_| "a.exe".to_owned()), vec!["2 > a.zip"]),
         ("a.zip", zip_with(&[("a.exe", PLAIN)], true, 0, |_| "a.txt".to_owned()), vec!["2 > a.zip"]),
         ("a.zip", [b"before".as_slice(), &zip(&[("a.exe", PLAIN)], true)].concat(), vec!["2 > a.zip"]),
@@ -250,6 +253,10 @@ fn what_can_not_be_seen_is_said_and_may_be_banned() {
         assert!(unseen(&found).contains(&expected), "{expected:?}: {found:?}");
         let (found, _) = check(&message, &strict());
         assert_eq!(found.verdict(&strict()), Verdict::Replace, "{expected:?}");
+        let rules = strict();
+        let finding = found.binding(&rules).next().unwrap();
+        let attachment = finding.attachment.as_ref().unwrap_or(&finding.file);
+        assert_eq!(attachment.sha256, Some(model::Digest::of(&content)), "{expected:?}");
     }
 }
 
