@@ -26,7 +26,7 @@ impl Encoding {
     /// The encoding of this name; none for one that is not known.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "" | "7bit" | "8bit" | "binary" | "7-bit" | "8-bit" => Self::Identity,
+            "" | "7bit" | "8bit" | "binary" | "7-bit" | "8-bit" | "7bits" | "8bits" | "7" | "8" => Self::Identity,
             "base64" => Self::Base64,
             "quoted-printable" => Self::QuotedPrintable,
             "x-uuencode" | "x-uue" | "uuencode" | "uue" => Self::Uu,

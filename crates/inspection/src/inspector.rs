@@ -11,7 +11,7 @@ use ring::digest::{Context, SHA256};
 use crate::decode::{Decoded, Encoding};
 use crate::finding::{Extent, File, Finding, Inspection};
 use crate::kind::{DISC_AT, HEAD_BYTES, Kind, is_disc};
-use crate::read::{ReadAt, Slice, bytes};
+use crate::read::{Lines, ReadAt, Slice, bytes};
 use crate::rules::{Banned, Limits, Rules, Seal, Unseen, Why};
 use crate::walk::{Part, Visitor, holds_message, walk};
 use crate::{inline, name, tnef, zip};
@@ -20,6 +20,8 @@ use crate::{inline, name, tnef, zip};
 const PIECE_BYTES: usize = 64 * 1024;
 /// More findings of one attachment are not listed: it is replaced as a whole.
 const FINDINGS_OF_ATTACHMENT_MAX: usize = 25;
+/// A field's name is not longer than this.
+const FIELD_BYTES_MAX: usize = 80;
 /// Types that winmail.dat comes with.
 const WINMAIL_TYPES: [&str; 2] = ["application/ms-tnef", "application/vnd.ms-tnef"];
 
@@ -60,6 +62,9 @@ struct Thing {
     mimes: Vec<String>,
     /// It is a file to whoever reads the message, not its text.
     is_attachment: bool,
+    /// Its name says nothing of what it is: an attached message is often named after its subject, such as `Our visit to
+    /// example.com`, and what makes up a document is no file to its reader.
+    is_name_idle: bool,
     /// Its size is not more than this, if anyone knows.
     size_max: Option<u64>,
     seal: Option<Seal>,
@@ -205,7 +210,8 @@ impl<'a> Inspector<'a> {
         for ban in &self.rules.bans {
             let why = match &ban.what {
                 Banned::Extensions(list) => {
-                    let found = thing.names.iter().find_map(|name| name::banned_extension(name, list));
+                    let names = if thing.is_name_idle { &[] } else { thing.names.as_slice() };
+                    let found = names.iter().find_map(|name| name::banned_extension(name, list));
                     found.map(|extension| Why::Extension(extension.to_owned()))
                 }
                 Banned::Types(list) => {
@@ -231,6 +237,21 @@ impl<'a> Inspector<'a> {
         Ok(None)
     }
 
+    /// Takes the reading of a whole file of an archive from what may be unpacked: an archive may list one file a thousand
+    /// times, and what is only stored in it costs nothing to write.
+    fn may_read(&self, content: &dyn ReadAt, depth: u32) -> io::Result<bool> {
+        if depth == 0 {
+            return Ok(true);
+        }
+        let size = match content.size_bytes() {
+            Err(error) if is_of_archive(&error) => return Ok(true), // said by whoever reads it next
+            size => size?,
+        };
+        let left = self.unpacked.get().checked_sub(size);
+        self.unpacked.set(left.unwrap_or(0));
+        Ok(left.is_some())
+    }
+
     /// Looks at something and at what is packed into it.
     fn look(&mut self, thing: &Thing, content: &dyn ReadAt, at: &Spot, depth: u32) -> io::Result<()> {
         let head = bytes(content, 0, HEAD_BYTES)?;
@@ -239,18 +260,18 @@ impl<'a> Inspector<'a> {
             kind = is_disc(&bytes(content, DISC_AT, 5)?).then_some(Kind::DiscImage);
         }
         if let Some((rule, why)) = self.banned(thing, kind, content)? {
-            let file = thing.file(content)?;
+            let file = if self.may_read(content, depth)? { thing.file(content)? } else { named(thing) };
             self.push_at(Some(rule), why, file, at, thing.seal);
             return Ok(());
         }
         let is_winmail = kind == Some(Kind::Winmail);
         if kind.is_some_and(Kind::is_other_archive) && thing.is_attachment {
-            let file = thing.file(content)?;
-            self.push_unseen(Unseen::UnknownArchive, file, at, thing.seal);
+            self.push_unseen(Unseen::UnknownArchive, named(thing), at, thing.seal);
         } else if kind == Some(Kind::Zip) || is_winmail || says_zip(thing) {
             if depth >= self.limits.archive_depth_max {
-                let file = thing.file(content)?;
-                self.push_unseen(Unseen::DeepArchive, file, at, thing.seal);
+                self.push_unseen(Unseen::DeepArchive, named(thing), at, thing.seal);
+            } else if !self.may_read(content, depth)? {
+                self.push_unseen(Unseen::LargeArchive, named(thing), at, thing.seal);
             } else {
                 let mut within = at.clone();
                 within.inside.push(thing.name());
@@ -293,6 +314,7 @@ impl<'a> Inspector<'a> {
         if directory.has_more {
             add(Unseen::LargeArchive);
         }
+        let is_document = is_document(thing, &directory);
         let budget = self.unpacked.clone();
         for entry in &directory.entries {
             if entry.is_folder() {
@@ -305,6 +327,7 @@ impl<'a> Inspector<'a> {
                 names: entry.names.clone(),
                 mimes: Vec::new(),
                 is_attachment: true,
+                is_name_idle: is_document,
                 size_max: None,
                 seal: thing.seal,
             };
@@ -365,6 +388,7 @@ impl<'a> Inspector<'a> {
                 names: attachment.names.clone(),
                 mimes: attachment.mime.iter().cloned().collect(),
                 is_attachment: true,
+                is_name_idle: false,
                 size_max: Some(range.end - range.start),
                 seal: thing.seal,
             };
@@ -400,6 +424,7 @@ impl<'a> Inspector<'a> {
                 names: vec![file.name],
                 mimes: vec!["application/octet-stream".to_owned()],
                 is_attachment: true,
+                is_name_idle: false,
                 size_max: Some(size),
                 seal: self.seal_of(part).or(file.is_signed.then_some(Seal::PgpInlineSigned)),
             };
@@ -419,13 +444,21 @@ impl<'a> Inspector<'a> {
         Ok(())
     }
 
-    /// Whatever is found within an attachment tells which attachment that is.
+    /// Whatever is found within an attachment tells which attachment that is; and what is replaced tells its digest.
     fn tell_attachment(&mut self, from: usize, thing: &Thing, content: &dyn ReadAt) -> io::Result<()> {
         let is_within = |finding: &Finding| !finding.inside.is_empty() && finding.attachment.is_none();
-        if self.found.findings.iter().skip(from).any(is_within) {
+        let is_bare = |finding: &Finding| {
+            let is_own = finding.inside.is_empty() && finding.extent != Extent::Message;
+            is_own && finding.rule.is_some() && finding.file.sha256.is_none()
+        };
+        if self.found.findings.iter().skip(from).any(|finding| is_within(finding) || is_bare(finding)) {
             let file = thing.file(content)?;
-            for finding in self.found.findings.iter_mut().skip(from).filter(|finding| is_within(finding)) {
-                finding.attachment = Some(file.clone());
+            for finding in self.found.findings.iter_mut().skip(from) {
+                if is_within(finding) {
+                    finding.attachment = Some(file.clone());
+                } else if is_bare(finding) {
+                    finding.file = file.clone();
+                }
             }
         }
         Ok(())
@@ -450,6 +483,24 @@ fn named(thing: &Thing) -> File {
     File { name: thing.name(), mime: thing.mimes.first().cloned().unwrap_or_default(), ..File::default() }
 }
 
+/// Is there a header field before the first empty line? Then a part that says it is a message is one.
+fn begins_like_a_message(content: &dyn ReadAt) -> io::Result<bool> {
+    let is_field = |line: &[u8]| {
+        let name = line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count();
+        name > 0 && line.get(name) == Some(&b':')
+    };
+    let mut lines = Lines::new(content, 0);
+    while let Some(line) = lines.next(FIELD_BYTES_MAX)? {
+        if lines.text().is_empty() || line.start > HEAD_BYTES as u64 {
+            break;
+        }
+        if is_field(lines.text()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Something that calls itself an archive may have something before it.
 fn says_zip(thing: &Thing) -> bool {
     let zip = ["zip".to_owned(), "zipx".to_owned(), "jar".to_owned()].into();
@@ -463,6 +514,12 @@ fn asks_for_discs(rules: &Rules) -> bool {
         Banned::Unseen(unseen) => unseen.contains(&Unseen::UnknownArchive),
         _ => false,
     })
+}
+
+/// Is this archive a document (of Office, OpenDocument or EPUB) that nobody calls an archive?
+fn is_document(thing: &Thing, directory: &zip::Directory) -> bool {
+    let has = |wanted: &str| directory.entries.iter().any(|entry| entry.names.iter().all(|name| name == wanted));
+    !says_zip(thing) && (has("[Content_Types].xml") || has("mimetype"))
 }
 
 /// Does an Office document keep its macros in this file?
@@ -501,6 +558,7 @@ impl Visitor for Inspector<'_> {
             names: part.content.names.clone(),
             mimes: if part.content.mimes.is_empty() { vec![mime.to_owned()] } else { part.content.mimes.clone() },
             is_attachment: part.content.is_attachment || !part.content.names.is_empty() || !is_text,
+            is_name_idle: holds_message(mime) && begins_like_a_message(&content)?,
             size_max: Some(encoded.size_bytes()?),
             seal: self.seal_of(part),
         };

@@ -153,6 +153,34 @@ fn hundreds_of_replacements_leave_all_else_as_it_was() {
 }
 
 #[test]
+fn real_mail_with_random_damage_is_dealt_with() {
+    let Some(corpus) = corpus() else { return };
+    let rules = rules_of(&["png", "gif", "jpg", "pdf", "ics", "html", "doc", "eml", "txt"], &["image/*"]);
+    let mut chance = 20_261_125u64;
+    let mut below = |max: usize| {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) as usize % max.max(1)
+    };
+    for path in files(&corpus.join("mail")) {
+        let mut message = fs::read(path).unwrap();
+        message.truncate(20_000);
+        for _ in 0..4 {
+            let (at, other) = (below(message.len()), below(message.len()));
+            match below(4) {
+                0 => message.truncate(at),
+                1 => message.iter_mut().skip(at).take(1).for_each(|byte| *byte = b"\r\n;\"=-:\0("[other % 9]),
+                2 => {
+                    let lines = message[at.min(other)..at.max(other)].to_vec();
+                    message.extend_from_slice(&lines[..lines.len().min(2_000)]);
+                }
+                _ => drop(message.drain(at.min(other)..at.max(other).min(at.min(other) + 40))),
+            }
+        }
+        check(&message, &rules);
+    }
+}
+
+#[test]
 fn real_winmail_is_looked_into() {
     let Some(corpus) = corpus() else { return };
     let folder = corpus.join("tnef/poi/hmef");

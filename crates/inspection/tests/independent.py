@@ -60,17 +60,18 @@ def is_banned_name(name):
     return extension(name) in EXTENSIONS
 
 
-def in_zip(content, depth=0):
+def in_zip(content, depth=0, name=""):
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            is_document = {"mimetype", "[Content_Types].xml"} & set(archive.namelist()) and extension(name) != "zip"
             for info in archive.infolist():
-                if not info.is_dir() and is_banned_name(info.filename):
+                if not info.is_dir() and not is_document and is_banned_name(info.filename):
                     return True
                 try:
                     inner = archive.read(info)
                 except (RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib_error):
                     continue
-                if is_program(inner) or (depth < 3 and inner[:4] == b"PK\3\4" and in_zip(inner, depth + 1)):
+                if is_program(inner) or (depth < 3 and inner[:4] == b"PK\3\4" and in_zip(inner, depth + 1, info.filename)):
                     return True
     except (zipfile.BadZipFile, ValueError, OSError):
         # Damaged: go by the headers before the files.
@@ -141,17 +142,19 @@ def leaves(message):
 
 def banned(part):
     kind = part.get_content_type()
-    types = {kind, kind.split("/")[0] + "/*"}
-    is_bad = bool(types & TYPES) or any(is_banned_name(name) for name in names(part))
+    is_bad = bool({kind, kind.split("/")[0] + "/*"} & TYPES)
+    has_bad_name = any(is_banned_name(name) for name in names(part))
     if part.is_multipart():
-        encoding = (part.get("content-transfer-encoding") or "").strip().lower()
-        if not is_bad and encoding == "base64":
+        inner = part.get_payload(0)
+        if (part.get("content-transfer-encoding") or "").strip().lower() == "base64":
             # Nobody should encode a message, but some do.
-            inner = email.message_from_bytes(binascii.a2b_base64(part.get_payload(0).get_payload()))
-            is_bad = any(keys for _, _, keys in leaves(inner))
-        return ["message"] if is_bad else []
+            inner = email.message_from_bytes(binascii.a2b_base64(inner.get_payload()))
+            is_bad = is_bad or any(keys for _, _, keys in leaves(inner))
+        # An attached message is often named after its subject, which may end in anything.
+        return ["message"] if is_bad or (has_bad_name and not inner.items()) else []
+    is_bad = is_bad or has_bad_name
     content = decoded(part)
-    if is_bad or is_program(content) or (content[:4] == b"PK\3\4" and in_zip(content)):
+    if is_bad or is_program(content) or (content[:4] == b"PK\3\4" and in_zip(content, 0, "".join(names(part)[:1]))):
         return [digest(content)]
     if kind == "text/plain":
         return [digest(data) for name, data in uuencoded(content) if is_banned_name(name)]

@@ -73,6 +73,20 @@ fn other_names_are_let_through() {
 }
 
 #[test]
+fn an_attached_message_is_not_judged_by_its_subject() {
+    let message = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822;\n name=\"Re: our page at x.js\"\n\n\
+        Subject: our page at x.js\n\nHello\n--b--\n";
+    assert!(check(message.as_bytes(), &rules()).0.findings.is_empty());
+}
+
+#[test]
+fn a_message_stays_one_when_its_first_line_is_replaced() {
+    let message = "Content-Type: message/rfc822\nContent-Type: application/octet-stream; name=a.exe\n\n\
+        Content-Type: application/octet-stream; name=a.exe\nYS5leGU=\nContent-Type: multipart/mixed; boundary=a\n";
+    assert_eq!(places(&check(message.as_bytes(), &rules()).0), ["1.1"]);
+}
+
+#[test]
 fn types_and_contents_are_found_whatever_the_name() {
     for (header, content, rule) in [
         ("Content-Type: Application/X-MSDownload; name=a.txt", PLAIN, "type"),
@@ -197,6 +211,9 @@ fn archives_are_looked_into() {
         ("a.zip", zip(&[("c.dat", &deeper)], false), vec!["2 > a.zip > c.dat > c.zip"]),
         ("a.docx", zip(&[("word/vbaProject.bin", PLAIN)], true), vec!["2 > a.docx"]),
         ("a.zip", zip(&[("dir.exe/", b""), ("x.txt", PLAIN)], false), vec![]),
+        ("a.epub", zip(&[("mimetype", b"application/epub+zip"), ("OPS/book.js", PLAIN)], false), vec![]),
+        ("a.docx", zip(&[("[Content_Types].xml", PLAIN), ("word/a.dat", &program())], true), vec!["2 > a.docx"]),
+        ("a.zip", zip(&[("mimetype", PLAIN), ("a.js", PLAIN)], false), vec!["2 > a.zip"]),
         ("a.zip", zip_with(&[("a.txt", PLAIN)], true, 0, |_| "a.exe".to_owned()), vec!["2 > a.zip"]),
         ("a.zip", zip_with(&[("a.exe", PLAIN)], true, 0, |_| "a.txt".to_owned()), vec!["2 > a.zip"]),
         ("a.zip", [b"before".as_slice(), &zip(&[("a.exe", PLAIN)], true)].concat(), vec!["2 > a.zip"]),
@@ -243,6 +260,10 @@ fn what_can_not_be_seen_is_said_and_may_be_banned() {
         assert!(unseen(&found).contains(&expected), "{expected:?}: {found:?}");
         let (found, _) = check(&message, &strict());
         assert_eq!(found.verdict(&strict()), Verdict::Replace, "{expected:?}");
+        let rules = strict();
+        let finding = found.binding(&rules).next().unwrap();
+        let attachment = finding.attachment.as_ref().unwrap_or(&finding.file);
+        assert_eq!(attachment.sha256, Some(model::Digest::of(&content)), "{expected:?}");
     }
 }
 

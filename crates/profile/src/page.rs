@@ -65,5 +65,5 @@ fn page_of(editions: &[Profile]) -> String {
 
 /// Text that breaks no table.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('*', "\\*")
+    text.replace('|', "\\|")
 }
