@@ -92,6 +92,36 @@ impl Holds {
         }))
     }
 
+    /// Another form of a body, of so many bytes: written by this, in memory or in a file as the body is. It shares the body's
+    /// room, so that making it never waits; the body is to be let go.
+    pub async fn rewritten(
+        &self,
+        body: &Body,
+        size_bytes: u64,
+        write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<Body, Error> {
+        let limits = self.0.limits.clone();
+        match body {
+            Body::Memory { room, .. } if size_bytes <= limits.body_in_memory_bytes_max => {
+                let mut bytes = Vec::with_capacity(size_bytes as usize);
+                write(&mut bytes).map_err(|error| self.spool_error(&error))?;
+                Ok(Body::Memory { bytes: bytes.into(), room: room.clone() })
+            }
+            Body::Memory { room, .. } | Body::Spooled { room, .. } => {
+                let made = blocking(move || {
+                    let file = tempfile::tempfile_in(&limits.spool_folder)?;
+                    let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, file);
+                    write(&mut out)?;
+                    let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+                    let size_bytes = file.metadata()?.len();
+                    Ok((file, size_bytes))
+                });
+                let (file, size_bytes) = made.await.map_err(|error| self.spool_error(&error))?;
+                Ok(Body::Spooled { file: Arc::new(file), size_bytes, room: room.clone() })
+            }
+        }
+    }
+
     fn spool_error(&self, error: &std::io::Error) -> Error {
         let folder = self.0.limits.spool_folder.display();
         Error::new(Cause::NoRoomToHold, Scope::Item, format!("cannot hold a large item in {folder}: {error}"))
@@ -202,6 +232,19 @@ impl Body {
         match self {
             Self::Memory { bytes, .. } => Some(bytes),
             Self::Spooled { .. } => None,
+        }
+    }
+
+    /// Reads some bytes from this place on; 0 only at the end. Waits for the file, where there is one.
+    pub fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.size_bytes().saturating_sub(at).min(into.len() as u64) as usize;
+        match self {
+            Self::Memory { bytes, .. } if left > 0 => {
+                into[..left].copy_from_slice(&bytes[at as usize..at as usize + left]);
+                Ok(left)
+            }
+            Self::Memory { .. } => Ok(0),
+            Self::Spooled { file, .. } => file.read_at(&mut into[..left], at),
         }
     }
 

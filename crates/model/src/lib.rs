@@ -27,5 +27,5 @@ pub use item::{ItemId, ItemKind};
 pub use loss::{Loss, LossTable};
 pub use mailbox::{Condition, MailboxKind, Phase};
 pub use organisation::{CodeError, Organisation, OrganisationCode};
-pub use policy::{Following, Policy, Verdict};
+pub use policy::{Following, Verdict};
 pub use time::ReceivedAt;

@@ -1,21 +1,8 @@
-//! Policy: which items travel. The plain one lets everything travel that the target can hold.
+//! How far removals are followed, and what may be said of an item that is to travel. The rules themselves are in `profile`.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, Findings, LossTable};
-
-/// Rules of a profile, as data. Issue by issue it grows; its version is recorded with each item's fate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// The profile it comes from.
-    pub profile: String,
-    /// The profile's version.
-    pub profile_version: u32,
-    /// The version of the rules the project added.
-    pub version: u32,
-    /// How far removals at the source are followed.
-    pub following: Following,
-}
+use crate::Cause;
 
 /// How far removals at the source are followed without a person's word. Beyond, they are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,30 +49,13 @@ pub enum Verdict {
     Travels,
     /// The target can't hold it.
     CannotBeHeld(Cause),
-}
-
-impl Policy {
-    /// The plain policy: everything travels.
-    pub fn plain() -> Self {
-        Self { profile: "plain".to_owned(), profile_version: 1, version: 1, following: Following::default() }
-    }
-
-    /// May an item with these findings travel to a target with these losses that takes items of at most so many bytes?
-    pub fn judge(&self, found: &Findings, losses: &LossTable, size_bytes_max: Option<u64>) -> Verdict {
-        if let Some(cause) = losses.bars(found) {
-            Verdict::CannotBeHeld(cause)
-        } else if size_bytes_max.is_some_and(|max| found.size_bytes > max) {
-            Verdict::CannotBeHeld(Cause::TooLarge)
-        } else {
-            Verdict::Travels
-        }
-    }
+    /// A rule leaves it behind.
+    LeftBehind,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Examiner, ItemKind};
 
     #[test]
     fn much_at_once_is_a_mass() {
@@ -95,14 +65,5 @@ mod tests {
         {
             assert_eq!(following.is_mass(gone, of), is_mass, "{gone} of {of}");
         }
-    }
-
-    #[test]
-    fn an_item_of_exactly_the_limit_travels() {
-        let found = Examiner::examine(ItemKind::Message, b"a: b\r\n\r\n");
-        let judge = |max| Policy::plain().judge(&found, &LossTable::default(), max);
-        assert_eq!(judge(Some(8)), Verdict::Travels);
-        assert_eq!(judge(Some(7)), Verdict::CannotBeHeld(Cause::TooLarge));
-        assert_eq!(judge(None), Verdict::Travels);
     }
 }

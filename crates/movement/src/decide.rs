@@ -78,6 +78,8 @@ pub enum Intent {
     },
     /// Record that it could not be copied.
     Fail(Cause),
+    /// Record that a rule leaves it behind.
+    Leave,
     /// Wait for a person's word.
     Hold(Cause),
     /// Record that its person removed it on the target.
@@ -128,6 +130,7 @@ fn decide_new(verdict: Verdict, target: OnTarget) -> Intent {
         // What is there is there, whatever the policy says of it now: it must not be put there a second time.
         (OnTarget::Ours, _) => Intent::Own,
         (OnTarget::Theirs, _) => Intent::Adopt,
+        (_, Verdict::LeftBehind) => Intent::Leave,
         (_, Verdict::CannotBeHeld(cause)) => Intent::Fail(cause),
         (OnTarget::MayBe, Verdict::Travels) => Intent::Hold(Cause::Ambiguous),
         (OnTarget::Unknown | OnTarget::Vanished, Verdict::Travels) => Intent::Copy,
@@ -164,7 +167,13 @@ fn decide_known(
             _ if setting.retry_failed => Intent::Copy,
             _ => Intent::Nothing,
         },
-        (Fate::Excluded | Fate::Held | Fate::Withdrawn, _) => Intent::Nothing,
+        // Rules may ask for the flags, so other ones are judged anew; and whoever reads it again wants that.
+        (Fate::Excluded, _) => match source {
+            AtSource::Read { verdict, .. } => decide_new(*verdict, target),
+            _ if flags != source_flags => Intent::Copy,
+            _ => Intent::Nothing,
+        },
+        (Fate::Held | Fate::Withdrawn, _) => Intent::Nothing,
     }
 }
 
@@ -233,6 +242,7 @@ mod tests {
         let now = flags("\\Flagged A");
         let travels = AtSource::Read { flags: &now, verdict: Verdict::Travels };
         let barred = AtSource::Read { flags: &now, verdict: Verdict::CannotBeHeld(Cause::Nul) };
+        let left = AtSource::Read { flags: &now, verdict: Verdict::LeftBehind };
         let listed = AtSource::Listed { flags: &now };
         let unreadable = AtSource::Unreadable { cause: Cause::Unreadable };
         let gone = AtSource::Gone;
@@ -244,7 +254,8 @@ mod tests {
 
         type Row<'r> = (&'r AtSource<'r>, &'r [Option<Fate>], &'r [OnTarget], Setting, Intent);
         let new = [None];
-        let new_or_failed = [None, Some(Failed)];
+        let new_or_failed = [None, Some(Failed), Some(Excluded)];
+        let failed_or_new = [None, Some(Failed)];
         let rows: Vec<Row<'_>> = vec![
             // New, or failed before and read again.
             (&travels, &new_or_failed, &[Unknown, Vanished], PLAIN, Intent::Copy),
@@ -254,27 +265,36 @@ mod tests {
             (&barred, &new_or_failed, &[Unknown, Vanished, MayBe], PLAIN, Intent::Fail(Cause::Nul)),
             (&barred, &new_or_failed, &[Ours], PLAIN, Intent::Own),
             (&barred, &new_or_failed, &[Theirs], PLAIN, Intent::Adopt),
+            (&left, &new_or_failed, &[Unknown, Vanished, MayBe], PLAIN, Intent::Leave),
+            (&left, &new_or_failed, &[Ours], PLAIN, Intent::Own),
+            (&left, &new_or_failed, &[Theirs], PLAIN, Intent::Adopt),
             (&listed, &new, &any, PLAIN, Intent::Copy),
-            (&unreadable, &new_or_failed, &any, PLAIN, Intent::Fail(Cause::Unreadable)),
+            (&unreadable, &failed_or_new, &any, PLAIN, Intent::Fail(Cause::Unreadable)),
             (&gone, &new, &any, PLAIN, Intent::Nothing),
             // On the target: flags follow, both ways for ours, gaining only for adopted ones.
             (&travels, &[Some(Copied)], &there, PLAIN, change.clone()),
             (&barred, &[Some(Copied)], &there, PLAIN, change.clone()),
+            (&left, &[Some(Copied)], &there, PLAIN, change.clone()),
             (&listed, &[Some(Copied)], &there, PLAIN, change.clone()),
             (&listed, &[Some(Copied)], &there, IN_USE, change.clone()),
             (&listed, &[Some(Adopted)], &there, PLAIN, gain.clone()),
             (&travels, &[Some(Adopted)], &there, PLAIN, gain.clone()),
             (&barred, &[Some(Adopted)], &there, PLAIN, gain.clone()),
+            (&left, &[Some(Adopted)], &there, PLAIN, gain.clone()),
             (&listed, &[Some(Adopted)], &there, Setting { adopted_follow: true, ..PLAIN }, change.clone()),
             // Gone from the target: its person's doing when they work there, else to be copied again.
             (&listed, &[Some(Copied), Some(Adopted)], &[Vanished], IN_USE, Intent::Withdraw),
             (&listed, &[Some(Copied), Some(Adopted)], &[Vanished], PLAIN, Intent::Copy),
             (&travels, &[Some(Copied), Some(Adopted)], &[Vanished], PLAIN, Intent::Copy),
             (&barred, &[Some(Copied), Some(Adopted)], &[Vanished], PLAIN, Intent::Copy),
-            // Fates that only a person or the policy changes.
-            (&travels, &[Some(Excluded), Some(Held), Some(Withdrawn)], &any, PLAIN, Intent::Nothing),
-            (&barred, &[Some(Excluded), Some(Held), Some(Withdrawn)], &any, PLAIN, Intent::Nothing),
-            (&listed, &[Some(Excluded), Some(Held), Some(Withdrawn)], &any, RETRY, Intent::Nothing),
+            (&left, &[Some(Copied), Some(Adopted)], &[Vanished], PLAIN, Intent::Copy),
+            // Left behind, with other flags now: judged anew.
+            (&listed, &[Some(Excluded)], &any, PLAIN, Intent::Copy),
+            // Fates that only a person changes.
+            (&travels, &[Some(Held), Some(Withdrawn)], &any, PLAIN, Intent::Nothing),
+            (&barred, &[Some(Held), Some(Withdrawn)], &any, PLAIN, Intent::Nothing),
+            (&left, &[Some(Held), Some(Withdrawn)], &any, PLAIN, Intent::Nothing),
+            (&listed, &[Some(Held), Some(Withdrawn)], &any, RETRY, Intent::Nothing),
             (&listed, &[Some(Failed)], &any, PLAIN, Intent::Nothing),
             (&listed, &[Some(Failed)], &any, RETRY, Intent::Copy),
             (
@@ -307,7 +327,7 @@ mod tests {
                 }
             }
         }
-        for source in [&travels, &barred, &listed, &unreadable, &gone] {
+        for source in [&travels, &barred, &left, &listed, &unreadable, &gone] {
             for fate in std::iter::once(None).chain(every.into_iter().map(Some)) {
                 for target in any {
                     let case = format!("{source:?} {fate:?} {target:?}");

@@ -3,17 +3,34 @@
 //! How far ahead is bounded by the room for bodies, not by the number of items.
 
 use connector::{Error, Event, Holds, Item, ReadFolder, Reading, Source};
-use model::{Examiner, Findings, FolderPath, ItemId};
+use model::{Digest, Findings, FolderPath, ItemId};
+use store::Treatment;
 use tokio::sync::mpsc;
+
+use crate::travel::{Travel, examine};
 
 /// Lists of events that may wait for the writer.
 const EVENTS_AHEAD: usize = 8;
 
-/// An item with what its bytes showed.
+/// An item as it travels, with what its bytes showed.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) item: Item,
     pub(crate) found: Findings,
+    /// What the policy made of it, if anything special.
+    pub(crate) treatment: Option<Treatment>,
+}
+
+impl Examined {
+    /// Digest of the bytes that the source holds.
+    pub(crate) fn original(&self) -> Digest {
+        self.treatment.as_ref().and_then(|treatment| treatment.original).unwrap_or(self.found.exact)
+    }
+
+    /// How many those are.
+    pub(crate) fn original_size_bytes(&self) -> u64 {
+        self.treatment.as_ref().map_or(self.found.size_bytes, |treatment| treatment.original_size_bytes)
+    }
 }
 
 /// What arrives from the source.
@@ -41,10 +58,10 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Sets a source to read.
-    pub(crate) fn start(mut source: Box<dyn Source>, task: Task, holds: Holds) -> Self {
+    pub(crate) fn start(mut source: Box<dyn Source>, task: Task, holds: Holds, travel: Travel) -> Self {
         let (sender, arrivals) = mpsc::channel(EVENTS_AHEAD);
         let work = tokio::spawn(async move {
-            let result = read(source.as_mut(), task, &holds, &sender).await;
+            let result = read(source.as_mut(), task, &holds, &travel, &sender).await;
             (source, result)
         });
         Self { arrivals, work }
@@ -71,6 +88,7 @@ async fn read(
     source: &mut dyn Source,
     task: Task,
     holds: &Holds,
+    travel: &Travel,
     sender: &mpsc::Sender<Vec<Arrival>>,
 ) -> Result<(), Error> {
     let mut reading = match task {
@@ -78,34 +96,36 @@ async fn read(
         Task::Items(folder, ids) => source.items(&folder, &ids, holds).await?,
     };
     loop {
-        let arrivals = next(reading.as_mut()).await?;
+        let arrivals = next(reading.as_mut(), Some((travel, holds))).await?;
         if arrivals.is_empty() || sender.send(arrivals).await.is_err() {
             return Ok(());
         }
     }
 }
 
-/// The next events, items examined; empty at the end.
-pub(crate) async fn next(reading: &mut dyn Reading) -> Result<Vec<Arrival>, Error> {
+/// The next events, items examined; empty at the end. With a policy: items as they travel.
+pub(crate) async fn next(
+    reading: &mut dyn Reading,
+    travel: Option<(&Travel, &Holds)>,
+) -> Result<Vec<Arrival>, Error> {
     let mut arrivals = Vec::new();
     for event in reading.next().await? {
         arrivals.push(match event {
-            Event::Item(item) => match examine(&item).await {
-                Ok(found) => Arrival::Item(Box::new(Examined { item, found })),
-                Err(error) => Arrival::Event(Event::Unreadable { id: item.id, error }),
-            },
+            Event::Item(item) => {
+                let made = match travel {
+                    Some((travel, holds)) => travel.make(*item, holds).await,
+                    None => match examine(item.kind, &item.body).await {
+                        Ok(found) => Ok(Examined { item: *item, found, treatment: None }),
+                        Err(error) => Err((*item, error)),
+                    },
+                };
+                match made {
+                    Ok(examined) => Arrival::Item(Box::new(examined)),
+                    Err((item, error)) => Arrival::Event(Event::Unreadable { id: item.id, error }),
+                }
+            }
             other => Arrival::Event(other),
         });
     }
     Ok(arrivals)
-}
-
-/// What an item's bytes show.
-pub(crate) async fn examine(item: &Item) -> Result<Findings, Error> {
-    let mut examiner = Examiner::new(item.kind);
-    let mut reader = item.body.reader();
-    while let Some(piece) = reader.next().await? {
-        examiner.feed(&piece);
-    }
-    Ok(examiner.finish())
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Account, Clock, Holds, HoldsLimits, Retry, losses_between};
-use model::{Cause, Policy, Side};
+use model::{Cause, Side};
+use profile::Policy;
 use store::{Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
 use tokio::sync::watch;
 
@@ -17,6 +18,7 @@ use crate::progress::{Finished, Progress};
 use crate::report::{Report, Tuning};
 use crate::sides::Endpoint;
 use crate::state::{Happened, after};
+use crate::travel::{Quarantine, Travel};
 
 /// Passes over one mailbox in one run: a mailbox that changes faster than it can be read is left for the next run.
 const PASSES_MAX: usize = 10;
@@ -50,7 +52,9 @@ pub struct Engine {
     /// The people, by the number of their mailbox.
     pub people: BTreeMap<i64, Person>,
     /// What may travel.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
+    /// Keeps the originals of what does not travel as it is.
+    pub quarantine: Option<Arc<dyn Quarantine>>,
     /// The clock for leases.
     pub clock: Arc<dyn Clock>,
     /// Who this process is.
@@ -286,6 +290,7 @@ impl Engine {
             lease: lease.clone(),
             mailbox: row.clone(),
             policy: self.policy.clone(),
+            travel: Travel::new(self.policy.clone(), self.quarantine.clone().filter(|_| !self.dry_run)),
             losses: losses_between(&source_is, &target_is),
             target_kinds: target_is.kinds,
             holds: Holds::new(self.holds.clone()),
@@ -334,6 +339,8 @@ fn add(all: &mut Report, pass: Report) {
     all.copied += pass.copied;
     all.bytes += pass.bytes;
     all.adopted += pass.adopted;
+    all.left_behind += pass.left_behind;
+    all.replaced += pass.replaced;
     all.failed += pass.failed;
     all.flags_changed += pass.flags_changed;
     all.folders_made += pass.folders_made;

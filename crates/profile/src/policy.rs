@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inspection::{Ban, Banned, Disposition, Kind, Rules, SealedDisposition, Unseen};
-use model::{FolderPath, Following};
+use model::{Digest, FolderPath, Following};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -25,6 +25,8 @@ pub struct Policy {
     pub edition: String,
     /// Its version.
     pub profile_version: u32,
+    /// What fates and reports cite: profile, edition, version, and a short digest of all settings.
+    pub citation: String,
     /// Larger items don't travel.
     pub item_bytes_max: Option<u64>,
     /// A mailbox must stay below.
@@ -120,6 +122,7 @@ impl Policy {
             profile: about.name.clone(),
             edition: about.edition.clone(),
             profile_version: about.version,
+            citation: citation(about, settings)?,
             item_bytes_max: settings.item_bytes_max,
             quota_bytes: settings.quota_bytes,
             inspection: rules(settings)?,
@@ -140,6 +143,13 @@ impl Policy {
             },
         })
     }
+}
+
+/// What is cited of a policy: another one is cited in other words.
+fn citation(about: &About, settings: &Settings) -> Result<String, Error> {
+    let text = toml::to_string(settings).map_err(|error| Error::new(error.to_string(), "correct the policy"))?;
+    let digest = Digest::of(text.as_bytes()).to_string();
+    Ok(format!("{} {} v{} {}", about.name, about.edition, about.version, &digest[..8]))
 }
 
 /// A setting that every profile has.
