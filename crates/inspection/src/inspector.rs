@@ -11,7 +11,7 @@ use ring::digest::{Context, SHA256};
 use crate::decode::{Decoded, Encoding};
 use crate::finding::{Extent, File, Finding, Inspection};
 use crate::kind::{DISC_AT, HEAD_BYTES, Kind, is_disc};
-use crate::read::{ReadAt, Slice, bytes};
+use crate::read::{Lines, ReadAt, Slice, bytes};
 use crate::rules::{Banned, Limits, Rules, Seal, Unseen, Why};
 use crate::walk::{Part, Visitor, holds_message, walk};
 use crate::{inline, name, tnef, zip};
@@ -20,7 +20,7 @@ use crate::{inline, name, tnef, zip};
 const PIECE_BYTES: usize = 64 * 1024;
 /// More findings of one attachment are not listed: it is replaced as a whole.
 const FINDINGS_OF_ATTACHMENT_MAX: usize = 25;
-/// A message begins with the name of a field, which is not longer than this.
+/// A field's name is not longer than this.
 const FIELD_BYTES_MAX: usize = 80;
 /// Types that winmail.dat comes with.
 const WINMAIL_TYPES: [&str; 2] = ["application/ms-tnef", "application/vnd.ms-tnef"];
@@ -483,11 +483,22 @@ fn named(thing: &Thing) -> File {
     File { name: thing.name(), mime: thing.mimes.first().cloned().unwrap_or_default(), ..File::default() }
 }
 
-/// Does this begin with a header field? Then a part that says it is a message is one.
+/// Is there a header field before the first empty line? Then a part that says it is a message is one.
 fn begins_like_a_message(content: &dyn ReadAt) -> io::Result<bool> {
-    let head = bytes(content, 0, FIELD_BYTES_MAX)?;
-    let name = head.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count();
-    Ok((name > 0 && head.get(name) == Some(&b':')) || head.starts_with(b"From "))
+    let is_field = |line: &[u8]| {
+        let name = line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count();
+        name > 0 && line.get(name) == Some(&b':')
+    };
+    let mut lines = Lines::new(content, 0);
+    while let Some(line) = lines.next(FIELD_BYTES_MAX)? {
+        if lines.text().is_empty() || line.start > HEAD_BYTES as u64 {
+            break;
+        }
+        if is_field(lines.text()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Something that calls itself an archive may have something before it.

@@ -80,6 +80,13 @@ fn an_attached_message_is_not_judged_by_its_subject() {
 }
 
 #[test]
+fn a_message_stays_one_when_its_first_line_is_replaced() {
+    let message = "Content-Type: message/rfc822\nContent-Type: application/octet-stream; name=a.exe\n\n\
+        Content-Type: application/octet-stream; name=a.exe\nYS5leGU=\nContent-Type: multipart/mixed; boundary=a\n";
+    assert_eq!(places(&check(message.as_bytes(), &rules()).0), ["1"]);
+}
+
+#[test]
 fn types_and_contents_are_found_whatever_the_name() {
     for (header, content, rule) in [
         ("Content-Type: Application/X-MSDownload; name=a.txt", PLAIN, "type"),
