@@ -18,8 +18,8 @@ enum Node {
 
 fn nodes() -> impl Strategy<Value = Node> {
     let file = (any::<bool>(), any::<bool>(), "[ -~\n]{0,60}").prop_map(|(is_banned, is_encoded, content)| {
-        // A boundary, or what looks like a file among lines, is another test's.
-        let content = content.replace("--", "__").replace("begin", "Begin");
+        // A boundary, a file among lines and a script are other tests'.
+        let content = content.replace("--", "__").replace("begin", "Begin").replace("#!", "##");
         Node::File { is_banned, is_encoded, content }
     });
     file.prop_recursive(6, 40, 4, |inner| {
