@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use connector::memory::{Dial, MemoryConnector, MemoryItem, Platform, Traits};
 use connector::{Account, Connector, HoldsLimits, SystemClock};
-use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Policy, Tally};
-use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, RunEnd, Tuning};
+use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Tally};
+use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, Quarantine, RunEnd, Tuning};
+use profile::Policy;
 use store::{LeaseTerms, ProjectKey, RosterRow, Store};
 use tokio::sync::watch;
 
@@ -30,6 +31,8 @@ pub struct World {
     pub terms: LeaseTerms,
     /// What travels, and how far removals are followed.
     pub policy: Policy,
+    /// Keeps originals.
+    pub quarantine: Option<Arc<dyn Quarantine>>,
     /// Sizes and times of the engine.
     pub tuning: Tuning,
     /// Sees every effect.
@@ -105,6 +108,7 @@ impl World {
             target,
             terms: TERMS,
             policy: following(),
+            quarantine: None,
             tuning: Tuning {
                 batch_bytes: 4096,
                 batch_items: 5,
@@ -202,7 +206,8 @@ impl World {
             key,
             endpoints,
             people,
-            policy: self.policy.clone(),
+            policy: Arc::new(self.policy.clone()),
+            quarantine: self.quarantine.clone(),
             clock: Arc::new(SystemClock),
             holder: Holder::this_process(&format!("{self:p}")),
             terms: self.terms,

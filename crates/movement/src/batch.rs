@@ -64,6 +64,7 @@ impl Pass<'_> {
     }
 
     async fn submit(&mut self, index: usize, items: Vec<Planned>, to_prove: u8) -> Result<(), Failure> {
+        self.write_treatments(index).await?;
         let number = self.next_number;
         self.next_number += 1;
         let row = &self.folders[index].row;
@@ -456,7 +457,7 @@ impl Pass<'_> {
         }
         let mut reading = self.target.items(path, ids, &self.work.look_holds).await.on_target()?;
         loop {
-            let arrivals = next(reading.as_mut()).await.on_target()?;
+            let arrivals = next(reading.as_mut(), None).await.on_target()?;
             if arrivals.is_empty() {
                 return Ok(candidates);
             }

@@ -4,9 +4,11 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use connector::{Event, Holds, ReadFolder, Source};
-use model::{Cause, Digest, Findings, Flags, FolderPath, FolderState, ItemId};
+use model::{Cause, Digest, Flags, FolderPath, FolderState, ItemId, LossTable};
+use store::How;
 
-use crate::reading::{Arrival, next};
+use crate::reading::{Arrival, Examined, next};
+use crate::travel::{self, Lane, Travel};
 use crate::verify::Kind;
 
 /// An item as one side has it: about a hundred bytes, as a folder may hold hundreds of thousands.
@@ -19,8 +21,45 @@ pub(crate) struct Entry {
     pub(crate) stripped: u64,
     /// Why the target can't hold it, if so.
     pub(crate) barred: Option<Cause>,
+    /// What the policy makes of it, if anything special.
+    pub(crate) treated: Option<Box<Treated>>,
     pub(crate) received: Option<i64>,
     pub(crate) flags: Flags,
+}
+
+/// What the policy makes of an item.
+#[derive(Clone, Debug)]
+pub(crate) struct Treated {
+    pub(crate) rule: String,
+    pub(crate) how: How,
+    /// Digest of what the source holds.
+    pub(crate) original: Digest,
+}
+
+impl Entry {
+    /// The rule that leaves it behind, if one does.
+    pub(crate) fn left_by(&self) -> Option<&str> {
+        self.treated.as_ref().filter(|treated| treated.how == How::Left).map(|treated| treated.rule.as_str())
+    }
+
+    /// The rule by which something in it is replaced, if one is.
+    pub(crate) fn replaced_by(&self) -> Option<&str> {
+        self.treated.as_ref().filter(|treated| treated.how == How::Replaced).map(|treated| treated.rule.as_str())
+    }
+
+    /// Digest of what the source holds.
+    pub(crate) fn original(&self) -> Digest {
+        self.treated.as_ref().map_or(self.exact, |treated| treated.original)
+    }
+}
+
+/// How items of the source are read for a comparison: as they travel.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'r> {
+    pub(crate) travel: &'r Travel,
+    /// What rules say of each folder read.
+    pub(crate) lanes: &'r [Lane],
+    pub(crate) losses: &'r LossTable,
 }
 
 /// A folder as one side has it.
@@ -150,27 +189,27 @@ pub(crate) fn difference(source: &Entry, target: &Entry) -> Option<Kind> {
     }
 }
 
-/// Reads folders in full. `barred` tells why the target can't hold an item.
+/// Reads folders in full: the source's by rules.
 pub(crate) async fn read_folders(
     source: &mut dyn Source,
     paths: Vec<FolderPath>,
     holds: &Holds,
-    barred: &(dyn Fn(&Findings) -> Option<Cause> + Sync),
+    rules: Option<Rules<'_>>,
 ) -> Result<Vec<Held>, connector::Error> {
     let mut all: Vec<Held> = paths.iter().map(|_| Held::default()).collect();
     let plan = paths.into_iter().map(|path| ReadFolder { path, since: None }).collect();
     let mut reading = source.read(plan, holds).await?;
     let mut current = 0;
     loop {
-        let arrivals = next(reading.as_mut()).await?;
+        let arrivals = next(reading.as_mut(), rules.map(|rules| (rules.travel, holds))).await?;
         if arrivals.is_empty() {
             return Ok(all);
         }
         for arrival in arrivals {
             match arrival {
                 Arrival::Item(examined) => {
-                    let barred = barred(&examined.found);
-                    all[current].entries.push(entry(examined.item, &examined.found, barred));
+                    let rules = rules.map(|rules| (rules, &rules.lanes[current]));
+                    all[current].entries.push(entry(*examined, rules));
                 }
                 Arrival::Event(Event::Begin { folder, state }) => {
                     current = folder;
@@ -193,6 +232,7 @@ pub(crate) async fn read_items(
     path: &FolderPath,
     ids: &[ItemId],
     holds: &Holds,
+    rules: Option<Rules<'_>>,
 ) -> Result<HashMap<ItemId, Entry>, connector::Error> {
     let mut entries = HashMap::new();
     if ids.is_empty() {
@@ -200,26 +240,40 @@ pub(crate) async fn read_items(
     }
     let mut reading = source.items(path, ids, holds).await?;
     loop {
-        let arrivals = next(reading.as_mut()).await?;
+        let arrivals = next(reading.as_mut(), rules.map(|rules| (rules.travel, holds))).await?;
         if arrivals.is_empty() {
             return Ok(entries);
         }
         for arrival in arrivals {
             if let Arrival::Item(examined) = arrival {
-                entries.insert(examined.item.id.clone(), entry(examined.item, &examined.found, None));
+                let rules = rules.and_then(|rules| Some((rules, rules.lanes.first()?)));
+                entries.insert(examined.item.id.clone(), entry(*examined, rules));
             }
         }
     }
 }
 
-fn entry(item: connector::Item, found: &Findings, barred: Option<Cause>) -> Entry {
+fn entry(Examined { item, found, treatment }: Examined, rules: Option<(Rules<'_>, &Lane)>) -> Entry {
+    let received = item.received.map(|at| at.unix_seconds);
+    let mut treated = treatment.map(|made| {
+        Box::new(Treated { rule: made.rule, how: made.how, original: made.original.unwrap_or(found.exact) })
+    });
+    let mut barred = None;
+    if let Some((rules, lane)) = rules {
+        if let Some(rule) = rules.travel.left_by(lane, received, &item.flags, found.size_bytes) {
+            let original = treated.as_ref().map_or(found.exact, |treated| treated.original);
+            treated = Some(Box::new(Treated { rule: rule.to_owned(), how: How::Left, original }));
+        }
+        barred = travel::barred(&found, rules.losses, None);
+    }
     Entry {
         id: item.id,
+        treated,
         exact: found.exact,
         hint: found.hint,
         stripped: beginning(found.stripped),
         barred,
-        received: item.received.map(|at| at.unix_seconds),
+        received,
         flags: item.flags,
     }
 }
@@ -235,6 +289,7 @@ mod tests {
             hint: None,
             stripped: beginning(Digest::of(bytes.trim_start_matches('+').as_bytes())),
             barred: None,
+            treated: None,
             received: Some(*received),
             flags: Flags::of([*flag]),
         };

@@ -142,12 +142,10 @@ impl Pass<'_> {
             })
             .collect();
         drop(wanted);
-        let max = self.target.offers().item_bytes_max;
         for ((item, given), may_be) in deferred.into_iter().zip(given).zip(may_be) {
             // Somebody has said that it is another one.
             let may_be = may_be.filter(|_| !self.folders[index].another.contains(&item.id));
-            let verdict = self.work.policy.judge(&item.found, &self.work.losses, max);
-            let source = AtSource::Read { flags: &item.flags, verdict };
+            let source = AtSource::Read { flags: &item.flags, verdict: item.verdict };
             let target = match (&given, &may_be) {
                 (Some(_), _) => OnTarget::Theirs,
                 (None, Some(_)) => OnTarget::MayBe,
@@ -216,7 +214,7 @@ impl Pass<'_> {
             ids.sort_unstable();
             ids.dedup();
             if !ids.is_empty() {
-                if self.folders[index].unusable.is_none() {
+                if self.folders[index].is_written_to() {
                     self.look(index).await?;
                 }
                 let path = self.folders[index].row.path.clone();
@@ -271,7 +269,7 @@ impl Pass<'_> {
     /// the ledger knows where the folder stands.
     async fn learn_ids(&mut self, index: usize) -> Result<(), Failure> {
         let work = &self.folders[index];
-        if (work.without_id == 0 && !work.is_unsure) || self.work.dry_run || work.unusable.is_some() {
+        if (work.without_id == 0 && !work.is_unsure) || self.work.dry_run || !work.is_written_to() {
             return Ok(());
         }
         let (path, row) = (work.row.target_path.clone(), work.row.clone());

@@ -32,6 +32,7 @@ mod sides;
 pub mod state;
 mod there;
 mod traits;
+mod travel;
 mod vanished;
 mod verify;
 
@@ -41,4 +42,5 @@ pub use progress::{Finished, MailboxProgress, Progress};
 pub use report::{Report, Tuning, WouldDo};
 pub use run::{Engine, MailboxOutcome, Person, RunEnd};
 pub use sides::Endpoint;
+pub use travel::Quarantine;
 pub use verify::{Difference, Kind as DifferenceKind, Verification};

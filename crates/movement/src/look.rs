@@ -6,12 +6,12 @@
 //! items of the source that have no fate yet (found: *adopted*). This does not depend on an open intent, since the last
 //! commits of a ledger may be lost in a power cut.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use connector::{Known, Removal};
 use model::{Cause, Digest, Fate, Findings, FolderPath, FolderState, ItemId};
-use store::{Fact, IntentItem, IntentState, ItemThere, LedgerItem};
+use store::{Fact, FormerReplaced, IntentItem, IntentState, ItemThere, LedgerItem};
 
 use crate::failure::{Failure, OnSide};
 use crate::finish::known_as;
@@ -69,7 +69,7 @@ impl Pass<'_> {
                 IntentState::Watched { looked_at, .. } => looked_at + gap <= now,
             };
             if self.intents.iter().any(|intent| intent.folder == folder && is_due(intent.state))
-                && self.folders[index].unusable.is_none()
+                && self.folders[index].is_written_to()
             {
                 self.wait_for_last_bytes(folder).await?;
                 match self.match_unknown(index).await {
@@ -148,6 +148,14 @@ impl Pass<'_> {
             let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
             let former = self.work.store.former_copies(key, mailbox, &path, now.validity).await?;
             self.folders[index].ours = former.into_iter().map(|copy| (copy.target_id.clone(), copy)).collect();
+            let replaced = self.work.store.former_replaced(key, mailbox, &path, now.validity).await?;
+            let mut formers: HashMap<(Digest, Option<i64>), Vec<FormerReplaced>> = HashMap::new();
+            for copy in replaced {
+                if let Some(original) = copy.treatment.original {
+                    formers.entry((original, copy.received)).or_default().push(copy);
+                }
+            }
+            self.folders[index].formers = formers;
         }
         let mut pool = Pool::new(candidates);
         let alike = self.match_stored_without_id(index, &now, Vec::new(), &mut pool).await?;

@@ -144,6 +144,18 @@ impl Pool {
         self.take(index)
     }
 
+    /// The candidate with this id, if it is left.
+    pub(crate) fn take_id(&mut self, id: &ItemId) -> Option<Candidate> {
+        let index = self.candidates.iter().position(|candidate| candidate.as_ref().is_some_and(|one| one.id == *id))?;
+        self.take(index)
+    }
+
+    /// Is there a candidate with these exact bytes and this date?
+    pub(crate) fn holds(&self, exact: Digest, received: Option<i64>) -> bool {
+        let mut places = self.by_exact.get(&exact).into_iter().flatten();
+        places.any(|index| self.candidates[*index].as_ref().is_some_and(|one| one.received == received))
+    }
+
     /// The candidate with this canonical form and this date, if there is one left.
     pub(crate) fn find_canonical(&mut self, canonical: Digest, received: Option<i64>) -> Option<Candidate> {
         let at = |index: &&usize| self.candidates[**index].as_ref().is_some_and(|c| c.received == received);

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use connector::{Body, Event, Holds, ReadFolder, Source, Target};
 use model::{
-    Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ItemKind, LossTable, Policy, ReceivedAt, Scope,
+    Cause, Digest, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ItemKind, LossTable, ReceivedAt, Scope,
     Side, Verdict,
 };
+use profile::Policy;
 use store::{
-    Fact, FlagIntent, FolderRow, HeldItem, HeldRemoval, Intent as BatchIntent, ItemThere, Lease, LedgerItem,
-    MailboxRow, NewException, NewFailure, ProjectKey, Store,
+    Fact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How, Intent as BatchIntent, ItemThere, Lease,
+    LedgerItem, MailboxRow, NewException, NewFailure, ProjectKey, Store, Treatment,
 };
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, Setting, decide};
@@ -27,6 +28,7 @@ use crate::progress::Progress;
 use crate::reading::{Arrival, Examined, Reader, Task};
 use crate::report::{Report, Tuning, WouldDo};
 use crate::traits;
+use crate::travel::{Lane, Travel, barred};
 
 /// What a pass works with.
 pub(crate) struct Work {
@@ -34,7 +36,8 @@ pub(crate) struct Work {
     pub(crate) key: ProjectKey,
     pub(crate) lease: Lease,
     pub(crate) mailbox: MailboxRow,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) travel: Travel,
     pub(crate) losses: LossTable,
     pub(crate) target_kinds: Vec<ItemKind>,
     pub(crate) holds: Holds,
@@ -73,6 +76,7 @@ impl Planned {
 
 /// An item that waits until all candidates are known.
 pub(crate) struct Deferred {
+    pub(crate) verdict: Verdict,
     pub(crate) id: ItemId,
     pub(crate) found: Findings,
     pub(crate) flags: Flags,
@@ -87,6 +91,14 @@ pub(crate) struct FolderWork {
     pub(crate) is_fresh: bool,
     /// Its items can't go anywhere, because of this.
     pub(crate) unusable: Option<connector::Error>,
+    /// What rules say of it as a whole.
+    pub(crate) lane: Lane,
+    /// What the policy made of items, to be written before anything of them is sent.
+    pub(crate) treatments: Vec<Treatment>,
+    /// Items of which it makes nothing special after all.
+    pub(crate) untreated: Vec<ItemId>,
+    /// Of the candidates: copies of ours that are not what the source holds, by what it held.
+    pub(crate) formers: HashMap<(Digest, Option<i64>), Vec<FormerReplaced>>,
     /// The target folder as listed when the pass began or when it was made.
     pub(crate) listed: Option<FolderState>,
     /// The target folder as far as all in it is accounted for; none before anybody looked.
@@ -140,6 +152,42 @@ pub(crate) struct FolderWork {
     pub(crate) would: WouldDo,
 }
 
+impl FolderWork {
+    /// Does anything go there?
+    pub(crate) fn is_written_to(&self) -> bool {
+        self.unusable.is_none() && self.lane.left_by.is_none()
+    }
+
+    /// This is what the policy made of an item; nothing special, if none.
+    fn treat(&mut self, id: &ItemId, treatment: Option<Treatment>) {
+        match treatment {
+            Some(treatment) => self.treatments.push(treatment),
+            None if self.is_fresh => {}
+            None => self.untreated.push(id.clone()),
+        }
+    }
+
+    /// A copy of an item that lies there in another form than it would travel in now, and what was made of it.
+    fn earlier_copy(
+        &mut self,
+        found: &Findings,
+        original: Digest,
+        received: Option<i64>,
+    ) -> Option<(Candidate, Option<Treatment>)> {
+        if let Some(formers) = self.formers.get_mut(&(original, received)) {
+            while let Some(former) = formers.pop() {
+                if let Some(candidate) = self.pool.take_id(&former.target_id) {
+                    return Some((candidate, Some(former.treatment)));
+                }
+            }
+        }
+        if found.exact == original || self.pool.holds(found.exact, received) {
+            return None;
+        }
+        Some((self.pool.find_digest(original, received)?, None))
+    }
+}
+
 /// How the reading of a folder ended.
 pub(crate) struct End {
     pub(crate) cursor: connector::Cursor,
@@ -175,7 +223,7 @@ pub(crate) struct Pass<'w> {
     pub(crate) settled_rows: Vec<FolderRow>,
     /// The folders of the target.
     pub(crate) on_target: BTreeSet<FolderPath>,
-    /// Items that failed and are to be tried again in this pass, by folder.
+    /// Items that failed, or that other rules left behind, and that are to be tried again in this pass, by folder.
     pub(crate) to_retry: HashMap<i64, Vec<ItemId>>,
     /// Removals, by folder and item.
     pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
@@ -216,7 +264,15 @@ pub(crate) async fn pass(
         store.held_items(key, mailbox),
         store.flag_intents(key, mailbox),
         async {
-            if work.setting.retry_failed { store.failed_ids(key, mailbox, &LASTING).await } else { Ok(HashMap::new()) }
+            if !work.setting.retry_failed {
+                return Ok(HashMap::new());
+            }
+            let mut again = store.failed_ids(key, mailbox, &LASTING).await?;
+            // What other rules left behind is judged anew.
+            for (folder, left) in store.left_by_others(key, mailbox, work.travel.citation()).await? {
+                again.entry(folder).or_default().extend(left);
+            }
+            Ok(again)
         },
     );
     let (intents, removals, held, flag_intents, to_retry) = match read {
@@ -318,7 +374,7 @@ impl Pass<'_> {
         task: Task,
         folders: &[usize],
     ) -> Result<Box<dyn Source>, Failure> {
-        let mut reader = Reader::start(source, task, self.work.holds.clone());
+        let mut reader = Reader::start(source, task, self.work.holds.clone(), self.work.travel.clone());
         let taken = self.take_all(&mut reader, folders).await;
         if let Err(failure) = taken {
             reader.break_off();
@@ -438,7 +494,7 @@ impl Pass<'_> {
         };
         let (first, last) =
             (first.item.id.clone().min(last.item.id.clone()), first.item.id.clone().max(last.item.id.clone()));
-        if self.folders[index].unusable.is_none() {
+        if self.folders[index].is_written_to() {
             self.look(index).await?;
         }
         if !self.folders[index].is_fresh {
@@ -449,38 +505,76 @@ impl Pass<'_> {
             let known = ledger.get(&examined.item.id);
             self.take_item(index, examined, known).await?;
         }
+        self.write_treatments(index).await
+    }
+
+    /// Writes what the policy made of items: before anything of them is sent, so that it is known whatever happens then.
+    pub(crate) async fn write_treatments(&mut self, index: usize) -> Result<(), Failure> {
+        let work = &mut self.folders[index];
+        let (treatments, none) = (std::mem::take(&mut work.treatments), std::mem::take(&mut work.untreated));
+        if (treatments.is_empty() && none.is_empty()) || self.work.dry_run {
+            return Ok(());
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.drop_treatments(work.row.folder, &none).await?;
+        tx.add_treatments(work.row.folder, &treatments).await?;
+        tx.commit().await?;
         Ok(())
     }
 
     async fn take_item(
         &mut self,
         index: usize,
-        Examined { item, found }: Examined,
+        Examined { item, mut found, mut treatment }: Examined,
         known: Option<&LedgerItem>,
     ) -> Result<(), Failure> {
         let max = self.target.offers().item_bytes_max;
         let is = traits::of(&found, item.received.map(|at| at.unix_seconds), self.work.now);
-        let verdict = match self.work.policy.judge(&found, &self.work.losses, max) {
-            Verdict::Travels if is & self.not_kept != 0 => Verdict::CannotBeHeld(traits::cause(is)),
-            verdict => verdict,
+        let received = item.received.map(|at| at.unix_seconds);
+        let (original, original_size) = treatment
+            .as_ref()
+            .map_or((found.exact, found.size_bytes), |is| (is.original.unwrap_or(found.exact), is.original_size_bytes));
+        let lane = &self.folders[index].lane;
+        if let Some(rule) = self.work.travel.left_by(lane, received, &item.flags, found.size_bytes) {
+            treatment = Some(self.work.travel.left(rule, &item.id, original, original_size));
+        }
+        let is_left = treatment.as_ref().is_some_and(|treatment| treatment.how == How::Left);
+        let is_left_folder = lane.left_by.is_some();
+        let verdict = match barred(&found, &self.work.losses, max) {
+            _ if is_left => Verdict::LeftBehind,
+            Some(cause) => Verdict::CannotBeHeld(cause),
+            None if is & self.not_kept != 0 => Verdict::CannotBeHeld(traits::cause(is)),
+            None => Verdict::Travels,
         };
         // Somebody has said that it is another item than the one it waited for.
         let known = known.filter(|known| known.fate != Fate::Held || !self.folders[index].another.contains(&item.id));
-        let is_new = known.is_none_or(|known| known.fate == Fate::Failed);
+        let is_new = known.is_none_or(|known| matches!(known.fate, Fate::Failed | Fate::Excluded));
         let is_unusable = self.folders[index].unusable.is_some();
-        let mut candidate =
-            if known.is_none() && !is_unusable { self.take_back(index, &item.id, &found).await? } else { None };
+        let mut candidate = if known.is_none() && !is_unusable && !is_left_folder {
+            self.take_back(index, &item.id, &found).await?
+        } else {
+            None
+        };
         let mut on_target = if candidate.is_some() { OnTarget::Theirs } else { OnTarget::Unknown };
         let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
         let work = &mut self.folders[index];
-        if let Some(error) = &work.unusable {
+        if let Some(error) = work.unusable.as_ref().filter(|_| !is_left) {
             let (cause, server) = (error.cause, error.server.clone());
             let what = format!("the folder {:?} could not be made on the target", work.row.target_path.to_string());
             let fact = new_fact(Fate::Failed, &item, Some(&found));
             self.fail(index, fact, cause, what, server, item.then);
             return Ok(());
         }
-        if is_new && candidate.is_none() && !work.not_there.remove(&item.id) {
+        if is_new && candidate.is_none() && !work.not_there.remove(&item.id) && !is_left_folder {
+            // A copy by earlier rules stays as it is: ours in another form, or the whole.
+            if let Some((earlier, its)) = work.earlier_copy(&found, original, received) {
+                found = earlier.found.clone();
+                treatment = its;
+                candidate = Some(earlier);
+                on_target = OnTarget::Theirs;
+            }
+        }
+        if is_new && candidate.is_none() && !work.not_there.remove(&item.id) && !is_left_folder {
             let wanted =
                 Wanted { found: &found, received: item.received.map(|at| at.unix_seconds), flags: &item.flags };
             match work.pool.find(&wanted) {
@@ -490,12 +584,14 @@ impl Pass<'_> {
                 }
                 Found::Later => {
                     let (id, flags, received) = (item.id, item.flags, item.received);
-                    work.deferred.push(Deferred { id, found, flags, received, failed_before });
+                    work.treat(&id, treatment.filter(|_| !is_left));
+                    work.deferred.push(Deferred { id, found, flags, received, failed_before, verdict });
                     return Ok(());
                 }
                 Found::Nothing if self.departed.holds(found.exact, wanted.received) => {
                     let (id, flags, received) = (item.id, item.flags, item.received);
-                    work.arrived.push(Deferred { id, found, flags, received, failed_before });
+                    work.treat(&id, treatment.filter(|_| !is_left));
+                    work.arrived.push(Deferred { id, found, flags, received, failed_before, verdict });
                     return Ok(());
                 }
                 Found::Nothing => {}
@@ -506,6 +602,9 @@ impl Pass<'_> {
             .map_or(InLedger::Nothing, |known| InLedger::Known { fate: known.fate, source_flags: &known.source_flags });
         match decide(&source, &ledger, on_target, self.work.setting) {
             Intent::Copy => {
+                let is_replaced = treatment.as_ref().is_some_and(|treatment| treatment.how == How::Replaced);
+                self.report.replaced += u64::from(is_replaced);
+                work.treat(&item.id, treatment);
                 let then = item.then;
                 let planned = Planned {
                     id: item.id,
@@ -521,12 +620,21 @@ impl Pass<'_> {
                 self.plan(index, planned).await?;
             }
             Intent::Adopt => {
+                work.treat(&item.id, treatment.filter(|_| !is_left));
                 let mut fact = new_fact(Fate::Adopted, &item, Some(&found));
                 let then = item.then;
                 if let Some(candidate) = candidate {
                     self.adopt(index, &mut fact, &candidate);
                 }
                 self.settled(index, fact, then, failed_before);
+            }
+            Intent::Leave => {
+                work.treat(&item.id, treatment);
+                let fact = new_fact(Fate::Excluded, &item, Some(&found));
+                self.report.left_behind += 1;
+                self.folders[index].would.leave += 1;
+                self.work.progress.add(self.work.mailbox.mailbox, 0, 0, 0);
+                self.settled(index, fact, item.then, failed_before);
             }
             Intent::Fail(cause) => {
                 let fact = new_fact(Fate::Failed, &item, Some(&found));
@@ -641,8 +749,7 @@ impl Pass<'_> {
         server: Option<String>,
         then: Option<connector::Cursor>,
     ) {
-        let policy = &self.work.policy;
-        let policy = format!("{} {}.{}", policy.profile, policy.profile_version, policy.version);
+        let policy = self.work.travel.citation().to_owned();
         let work = &mut self.folders[index];
         work.failures.push(NewFailure { source_id: fact.source_id.clone(), cause, what, server, policy });
         work.facts.push(fact);

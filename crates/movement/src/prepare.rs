@@ -12,6 +12,7 @@ use crate::folders::{moved_below, other_path};
 use crate::matching::Pool;
 use crate::pass::{FolderWork, Pass, exception};
 use crate::report::WouldDo;
+use crate::travel::{Lane, Travel};
 
 /// How often refused folders are tried under other names: once for a refused parent, once for the folders below it that
 /// were refused with it, once more for a name that both halves of a pair took.
@@ -216,6 +217,10 @@ impl Pass<'_> {
         let mut tx = if self.work.dry_run { None } else { Some(self.work.store.write(&self.work.lease).await?) };
         let mut uses = Vec::new();
         let mut changed = false;
+        let trash = Travel::trash(held.iter().map(|(folder, _)| folder));
+        // Where folders go that are known; those that are new go elsewhere.
+        let mut places: BTreeSet<FolderPath> =
+            known.values().filter(|row| !row.is_gone()).map(|row| row.target_path.clone()).collect();
         for (folder, state) in held {
             let mut old = known.remove(&(folder.path.clone(), folder.kind, state.validity));
             if let Some(mut row) =
@@ -258,7 +263,8 @@ impl Pass<'_> {
                     kind: folder.kind,
                     path: folder.path.clone(),
                     validity: state.validity,
-                    target_path: before.map_or_else(|| folder.path.clone(), |row| row.target_path.clone()),
+                    target_path: before
+                        .map_or_else(|| self.free_place(&folder.path, &places), |row| row.target_path.clone()),
                 };
                 let mut number = 0;
                 if let Some(tx) = &mut tx {
@@ -288,7 +294,11 @@ impl Pass<'_> {
                     compared: (0, 0),
                 }
             };
-            self.folders.push(folder_work(row, is_fresh, state));
+            let lane = self.work.travel.lane(&folder.path, &trash);
+            if lane.left_by.is_none() {
+                places.insert(row.target_path.clone());
+            }
+            self.folders.push(FolderWork { lane, ..folder_work(row, is_fresh, state) });
             uses.push(folder);
         }
         // What is left is not listed any more, or has another validity now.
@@ -311,6 +321,12 @@ impl Pass<'_> {
             tx.commit().await?;
         }
         Ok(uses)
+    }
+
+    /// Where a new folder goes: to the place that the policy gives it, beside what goes there already.
+    fn free_place(&self, path: &FolderPath, places: &BTreeSet<FolderPath>) -> FolderPath {
+        let place = self.work.travel.place(path);
+        if places.contains(&place) { other_path(&place, places) } else { place }
     }
 
     /// Makes the folders that the target lacks, under other names where it refuses theirs.
@@ -410,7 +426,7 @@ impl Pass<'_> {
                 let is_to_follow = used.subscribed && work.row.subscribed != Some(true);
                 folder.holds_items && (folder.subscribed || !is_to_follow)
             });
-            if work.unusable.is_some() || is_there || work.is_withdrawn || made.contains(path) {
+            if !work.is_written_to() || is_there || work.is_withdrawn || made.contains(path) {
                 continue;
             }
             needed.push((index, self.as_new(work, used, there)));
@@ -455,7 +471,7 @@ impl Pass<'_> {
         let mut changed = Vec::new();
         for (index, used) in uses.iter().enumerate() {
             let work = &self.folders[index];
-            if work.unusable.is_some() || work.is_withdrawn || work.row.subscribed == Some(used.subscribed) {
+            if !work.is_written_to() || work.is_withdrawn || work.row.subscribed == Some(used.subscribed) {
                 continue;
             }
             if !used.subscribed && (work.row.subscribed == Some(true) || work.row.is_following_begun) {
@@ -611,6 +627,10 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         row,
         is_fresh,
         unusable: None,
+        lane: Lane::default(),
+        treatments: Vec::new(),
+        untreated: Vec::new(),
+        formers: HashMap::new(),
         listed: None,
         now: None,
         pool: Pool::default(),

@@ -3,7 +3,7 @@
 //! How far ahead is bounded by the room for bodies, not by the number of items.
 
 use connector::{Error, Event, Holds, Item, ReadFolder, Reading, Source};
-use model::{Digest, Findings, FolderPath, ItemId};
+use model::{Findings, FolderPath, ItemId};
 use store::Treatment;
 use tokio::sync::mpsc;
 
@@ -19,18 +19,6 @@ pub(crate) struct Examined {
     pub(crate) found: Findings,
     /// What the policy made of it, if anything special.
     pub(crate) treatment: Option<Treatment>,
-}
-
-impl Examined {
-    /// Digest of the bytes that the source holds.
-    pub(crate) fn original(&self) -> Digest {
-        self.treatment.as_ref().and_then(|treatment| treatment.original).unwrap_or(self.found.exact)
-    }
-
-    /// How many those are.
-    pub(crate) fn original_size_bytes(&self) -> u64 {
-        self.treatment.as_ref().map_or(self.found.size_bytes, |treatment| treatment.original_size_bytes)
-    }
 }
 
 /// What arrives from the source.
@@ -104,19 +92,16 @@ async fn read(
 }
 
 /// The next events, items examined; empty at the end. With a policy: items as they travel.
-pub(crate) async fn next(
-    reading: &mut dyn Reading,
-    travel: Option<(&Travel, &Holds)>,
-) -> Result<Vec<Arrival>, Error> {
+pub(crate) async fn next(reading: &mut dyn Reading, travel: Option<(&Travel, &Holds)>) -> Result<Vec<Arrival>, Error> {
     let mut arrivals = Vec::new();
     for event in reading.next().await? {
         arrivals.push(match event {
             Event::Item(item) => {
                 let made = match travel {
-                    Some((travel, holds)) => travel.make(*item, holds).await,
+                    Some((travel, holds)) => travel.make(item, holds).await,
                     None => match examine(item.kind, &item.body).await {
-                        Ok(found) => Ok(Examined { item: *item, found, treatment: None }),
-                        Err(error) => Err((*item, error)),
+                        Ok(found) => Ok(Examined { item: item, found, treatment: None }),
+                        Err(error) => Err((item, error)),
                     },
                 };
                 match made {

@@ -45,6 +45,10 @@ pub struct Report {
     pub bytes: u64,
     /// Items found on the target.
     pub adopted: u64,
+    /// Items left behind by a rule.
+    pub left_behind: u64,
+    /// Of the items copied: those with notes in place of what is banned.
+    pub replaced: u64,
     /// Items that failed in this pass, for the first time or again.
     pub failed: u64,
     /// Items whose flags were changed.
@@ -99,6 +103,8 @@ pub struct WouldDo {
     pub make: bool,
     /// Items that would be copied.
     pub copy: u64,
+    /// Items a rule leaves behind.
+    pub leave: u64,
     /// Their bytes.
     pub bytes: u64,
     /// Items that are there already.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use model::{Cause, Digest, Fate, ItemId};
 use store::LedgerItem;
 
-use crate::comparing::{Entry, difference, read_items};
+use crate::comparing::{Entry, Rules, difference, read_items};
 use crate::failure::{Failure, OnSide};
 use crate::there::stands_lower;
 use crate::verify::{Kind, Pair, Verification, Verifier, changed, holds};
@@ -40,6 +40,7 @@ impl Verifier<'_> {
     /// Compares so many items of a folder; none where they are not enough to tell.
     async fn compare_some(&mut self, pair: &Pair, share: u64) -> Result<Option<Verification>, Failure> {
         let Some(row) = &pair.row else { return Ok(None) };
+        let lanes = [pair.lane.clone()];
         let here = match self.source.state(&pair.path).await {
             Err(error) if error.cause == Cause::Missing => return Ok(None),
             state => state.on_source()?,
@@ -82,14 +83,18 @@ impl Verifier<'_> {
             let (ids, target_ids): (Vec<ItemId>, Vec<ItemId>) =
                 to_read.iter().map(|(item, target_id)| (item.source_id.clone(), target_id.clone())).unzip();
             let (source, target) = (self.source.as_mut(), self.target.as_mut());
+            let rules = Rules { travel: &self.travel, lanes: &lanes, losses: &self.losses };
             let (source_holds, target_holds) = (holds(self.engine), holds(self.engine));
             let (mut sources, mut targets) = tokio::try_join!(
-                async { read_items(source, &pair.path, &ids, &source_holds).await.on_source() },
-                async { read_items(target, &pair.target_path, &target_ids, &target_holds).await.on_target() }
+                async { read_items(source, &pair.path, &ids, &source_holds, Some(rules)).await.on_source() },
+                async { read_items(target, &pair.target_path, &target_ids, &target_holds, None).await.on_target() }
             )?;
             for (item, target_id) in to_read {
                 let both = sources.remove(&item.source_id).zip(targets.remove(&target_id));
                 let Some((source, target)) = both else { return Ok(None) };
+                if source.treated.is_some() {
+                    return Ok(None); // Rules may have changed since: the whole folder tells.
+                }
                 found.on_target += 1;
                 match difference(&source, &target) {
                     None => {}

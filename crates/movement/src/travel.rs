@@ -12,7 +12,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use connector::{Body, Error, Holds, Item};
 use inspection::{Finding, Limits, ReadAt, Verdict};
-use model::{Cause, Digest, Examiner, Findings, Flags, FolderPath, ItemKind, LossTable, Scope, SpecialUse, SystemFlag};
+use model::{
+    Cause, Digest, Examiner, Findings, Flags, FolderPath, ItemId, ItemKind, LossTable, Scope, SpecialUse, SystemFlag,
+};
 use profile::{Placement, Policy};
 use serde_json::json;
 use store::{How, Treatment};
@@ -49,15 +51,20 @@ impl Travel {
         Self { policy, quarantine }
     }
 
+    /// What is cited of the policy.
+    pub(crate) fn citation(&self) -> &str {
+        &self.policy.citation
+    }
+
     /// Where the items of a folder go.
     pub(crate) fn place(&self, path: &FolderPath) -> FolderPath {
         match self.policy.folders.place(path) {
-            Placement::To(place) | Placement::Into(place) => place,
+            Placement::To(place) => place,
             Placement::Left(_) => path.clone(),
         }
     }
 
-    /// What rules say of a folder as a whole. `uses` are the special uses of the folders.
+    /// What rules say of a folder as a whole. `trash` are the folders for deleted items.
     pub(crate) fn lane(&self, path: &FolderPath, trash: &[FolderPath]) -> Lane {
         let left_by = match self.policy.folders.place(path) {
             Placement::Left(rule) => Some(rule),
@@ -86,21 +93,18 @@ impl Travel {
         let by_date = received.and_then(|received| self.policy.leaves_received(received));
         let is_marked = !self.policy.marked_deleted && flags.has(SystemFlag::Deleted);
         let is_large = !self.policy.fits_item(size_bytes);
-        lane.left_by
-            .or(by_date)
-            .or(is_marked.then_some("marked-deleted"))
-            .or(is_large.then_some("item-size"))
+        lane.left_by.or(by_date).or(is_marked.then_some("marked-deleted")).or(is_large.then_some("item-size"))
     }
 
     /// What a treatment by one of these rules says.
-    pub(crate) fn left(&self, rule: &str, examined: &Examined) -> Treatment {
+    pub(crate) fn left(&self, rule: &str, id: &ItemId, original: Digest, original_size_bytes: u64) -> Treatment {
         Treatment {
-            source_id: examined.item.id.clone(),
+            source_id: id.clone(),
             how: How::Left,
             rule: rule.to_owned(),
             policy: self.policy.citation.clone(),
-            original: Some(examined.original()),
-            original_size_bytes: examined.original_size_bytes(),
+            original: Some(original),
+            original_size_bytes,
             detail: "[]".to_owned(),
         }
     }
@@ -116,11 +120,7 @@ impl Travel {
         }
     }
 
-    async fn try_make(
-        &self,
-        item: &Item,
-        holds: &Holds,
-    ) -> Result<(Option<Body>, Findings, Option<Treatment>), Error> {
+    async fn try_make(&self, item: &Item, holds: &Holds) -> Result<(Option<Body>, Findings, Option<Treatment>), Error> {
         let original = examine(item.kind, &item.body).await?;
         if item.kind != ItemKind::Message || self.policy.inspection.bans_nothing() {
             return Ok((None, original, None));
@@ -154,7 +154,9 @@ impl Travel {
         let treatment = Treatment {
             source_id: item.id.clone(),
             how,
-            rule: rule.or_else(|| found.findings.iter().find_map(|finding| finding.rule.clone())).unwrap_or_else(|| "unseen".to_owned()),
+            rule: rule
+                .or_else(|| found.findings.iter().find_map(|finding| finding.rule.clone()))
+                .unwrap_or_else(|| "unseen".to_owned()),
             policy: self.policy.citation.clone(),
             original: Some(original.exact),
             original_size_bytes: original.size_bytes,
@@ -170,7 +172,8 @@ impl Travel {
         }
         let from = item.body.clone();
         let size_bytes = inspection::size_with(from.size_bytes(), &edits);
-        let body = holds.rewritten(&item.body, size_bytes, move |out| inspection::apply(&At(&from), &edits, out)).await?;
+        let body =
+            holds.rewritten(&item.body, size_bytes, move |out| inspection::apply(&At(&from), &edits, out)).await?;
         let found = examine(item.kind, &body).await?;
         Ok((Some(body), found, Some(treatment)))
     }

@@ -7,15 +7,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::{Holds, Source, losses_between};
-use model::{Cause, Fate, Findings, Flags, FolderPath, ItemId, Verdict};
+use model::{Cause, Fate, Flags, FolderPath, ItemId};
 use serde::Serialize;
-use store::{FailureRow, FolderRow, HeldRemoval, MailboxRow};
+use store::{FailureRow, FolderRow, HeldRemoval, LedgerItem, MailboxRow, Treatment};
 
-use crate::comparing::{Entry, Held, compare, read_folders, rewritten};
+use crate::comparing::{Compared, Entry, Held, Rules, compare, read_folders, rewritten};
 use crate::failure::{Failure, OnSide};
 use crate::prepare::{listed_as, without_case};
 use crate::run::Engine;
 use crate::state::counted;
+use crate::travel::{Lane, Travel};
 
 /// Folders are read in groups of about this many items, and at most this many folders.
 const GROUP_ITEMS: u64 = 20_000;
@@ -96,6 +97,11 @@ pub struct Verification {
     pub accepted: BTreeMap<Cause, u64>,
     /// Of these: excluded, by rule.
     pub excluded: BTreeMap<String, u64>,
+    /// Of those on the target: with notes in place of what is banned, by rule.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub replaced: BTreeMap<String, u64>,
+    /// Of those on the target: as earlier rules had them travel.
+    pub by_earlier_rules: u64,
     /// Of these: waiting for a person's word.
     pub held: u64,
     /// Of these: removed on the target by their person.
@@ -126,6 +132,12 @@ impl Verification {
     /// The verdict, in one sentence.
     pub fn sentence(&self) -> String {
         let mut parts = vec![format!("{} on the target", plain(self.on_target))];
+        for (rule, count) in &self.replaced {
+            parts.push(format!("{} of them without what rule {rule} bans", plain(*count)));
+        }
+        if self.by_earlier_rules > 0 {
+            parts.push(format!("{} of them by earlier rules", plain(self.by_earlier_rules)));
+        }
         for (rule, count) in &self.excluded {
             parts.push(format!("{} excluded by rule {rule}", plain(*count)));
         }
@@ -166,6 +178,10 @@ impl Verification {
         for (rule, count) in other.excluded {
             *self.excluded.entry(rule).or_default() += count;
         }
+        for (rule, count) in other.replaced {
+            *self.replaced.entry(rule).or_default() += count;
+        }
+        self.by_earlier_rules += other.by_earlier_rules;
         self.withdrawn += other.withdrawn;
         self.moving += other.moving;
         self.own_flags += other.own_flags;
@@ -197,6 +213,8 @@ pub(crate) struct Pair {
     pub(crate) target_path: FolderPath,
     pub(crate) row: Option<FolderRow>,
     pub(crate) count: u64,
+    /// What rules say of it as a whole.
+    pub(crate) lane: Lane,
 }
 
 impl Engine {
@@ -206,12 +224,29 @@ impl Engine {
         let (source_is, target_is) = sides.declarations();
         let (source, target, _seats) = sides.open_to_read().await?;
         let (losses, kinds) = (losses_between(&source_is, &target_is), target_is.kinds);
+        let travel = Travel::new(self.policy.clone(), None);
+        let treatments = self.store.treatments(self.key, mailbox.mailbox).await?;
+        let treatments =
+            treatments.into_iter().map(|row| ((row.folder, row.treatment.source_id.clone()), row.treatment));
+        let treatments = treatments.collect();
         let failures = self.store.failures(self.key, Some(mailbox.mailbox)).await?;
         let removals = self.store.held_removals(self.key, mailbox.mailbox).await?;
         let result = Verification::default();
         let rows = self.store.folders(self.key, mailbox.mailbox).await?;
         let target_paths = rows.into_iter().map(|row| (row.folder, row.target_path)).collect();
-        let mut verifier = Verifier { engine: self, mailbox, source, target, failures, removals, target_paths, result };
+        let mut verifier = Verifier {
+            engine: self,
+            mailbox,
+            source,
+            target,
+            failures,
+            removals,
+            target_paths,
+            travel,
+            losses,
+            treatments,
+            result,
+        };
         let pairs = verifier.pairs(&kinds).await?;
         verifier.result.folders += pairs.len() as u64;
         let already = verifier.result.items;
@@ -219,7 +254,7 @@ impl Engine {
             Some(sample) => verifier.compare_sample(pairs, sample).await?,
             None => pairs,
         };
-        verifier.compare_all(in_full, &losses).await?;
+        verifier.compare_all(in_full).await?;
         verifier.result.sampled = sample.map(|_| verifier.result.items - already);
         verifier.source.close().await;
         verifier.target.close().await;
@@ -236,6 +271,10 @@ pub(crate) struct Verifier<'e> {
     removals: Vec<HeldRemoval>,
     /// Where the items of each folder of the ledger go.
     target_paths: HashMap<i64, FolderPath>,
+    pub(crate) travel: Travel,
+    pub(crate) losses: model::LossTable,
+    /// What the policy made of items when they travelled.
+    treatments: HashMap<(i64, ItemId), Treatment>,
     pub(crate) result: Verification,
 }
 
@@ -251,6 +290,7 @@ impl Verifier<'_> {
         let mut pairs = Vec::new();
         let mut here = here;
         here.extend(self.not_listed(&here, &rows).await?);
+        let trash = Travel::trash(here.iter());
         for folder in here.into_iter().filter(|folder| folder.holds_items) {
             let row = rows.iter().find(|row| row.path == folder.path && row.kind == folder.kind && !row.is_gone());
             let state = match folder.state {
@@ -272,11 +312,17 @@ impl Verifier<'_> {
                 }
                 continue;
             }
-            // The same name, unless the target refused it.
-            let mapped = row.map(|row| row.target_path.clone()).filter(|_| !there.contains_key(&folder.path));
-            let target_path = mapped.unwrap_or_else(|| folder.path.clone());
+            // Where the policy puts it, unless the target refused that, or another folder goes there.
+            let place = self.travel.place(&folder.path);
+            let is_anothers =
+                rows.iter().any(|other| other.path != folder.path && !other.is_gone() && other.target_path == place);
+            let mapped = row.map(|row| row.target_path.clone());
+            let mapped = mapped.filter(|_| is_anothers || !there.contains_key(&place));
+            let target_path = mapped.unwrap_or(place);
             let name = folder.path.to_string();
+            let lane = self.travel.lane(&folder.path, &trash);
             match there.get(&target_path) {
+                _ if lane.left_by.is_some() => {}
                 None => {
                     let what = format!("the folder {:?} is not on the target", target_path.to_string());
                     self.folder_differs(Kind::MissingFolder, &name, what);
@@ -287,7 +333,7 @@ impl Verifier<'_> {
                 }
                 Some(_) => {}
             }
-            pairs.push(Pair { path: folder.path, target_path, row: row.cloned(), count: state.count });
+            pairs.push(Pair { path: folder.path, target_path, row: row.cloned(), count: state.count, lane });
         }
         Ok(pairs)
     }
@@ -337,25 +383,25 @@ impl Verifier<'_> {
     }
 
     /// Compares folders in full.
-    async fn compare_all(&mut self, pairs: Vec<Pair>, losses: &model::LossTable) -> Result<(), Failure> {
+    async fn compare_all(&mut self, pairs: Vec<Pair>) -> Result<(), Failure> {
         let (mut group, mut items): (Vec<Pair>, u64) = (Vec::new(), 0);
         for pair in pairs {
             self.go_on()?;
             items += pair.count;
             group.push(pair);
             if items >= GROUP_ITEMS || group.len() >= GROUP_FOLDERS {
-                self.compare_group(std::mem::take(&mut group), losses).await?;
+                self.compare_group(std::mem::take(&mut group)).await?;
                 items = 0;
             }
         }
-        self.compare_group(group, losses).await
+        self.compare_group(group).await
     }
 
     pub(crate) fn go_on(&self) -> Result<(), Failure> {
         if *self.engine.stop.borrow() { Err(Failure::stopped()) } else { Ok(()) }
     }
 
-    async fn compare_group(&mut self, group: Vec<Pair>, losses: &model::LossTable) -> Result<(), Failure> {
+    async fn compare_group(&mut self, group: Vec<Pair>) -> Result<(), Failure> {
         if group.is_empty() {
             return Ok(());
         }
@@ -363,14 +409,11 @@ impl Verifier<'_> {
             group.iter().map(|pair| (pair.path.clone(), pair.target_path.clone())).unzip();
         let (source, target) = (self.source.as_mut(), self.target.as_mut());
         let (source_holds, target_holds) = (holds(self.engine), holds(self.engine));
-        let policy = &self.engine.policy;
-        let barred = |found: &Findings| match policy.judge(found, losses, None) {
-            Verdict::CannotBeHeld(cause) => Some(cause),
-            Verdict::Travels => None,
-        };
+        let lanes: Vec<Lane> = group.iter().map(|pair| pair.lane.clone()).collect();
+        let rules = Rules { travel: &self.travel, lanes: &lanes, losses: &self.losses };
         let (here, there) = tokio::try_join!(
-            async { read_folders(source, sources, &source_holds, &barred).await.on_source() },
-            async { read_folders(target, targets, &target_holds, &|_| None).await.on_target() }
+            async { read_folders(source, sources, &source_holds, Some(rules)).await.on_source() },
+            async { read_folders(target, targets, &target_holds, None).await.on_target() }
         )?;
         for ((pair, here), there) in group.into_iter().zip(here).zip(there) {
             self.compare(&pair, here, there).await?;
@@ -384,7 +427,27 @@ impl Verifier<'_> {
         let withdrawn = self.withdrawn_since(pair, &there).await?;
         let mut found = compare(&here.entries, &there.entries);
         let mut unexplained = Vec::new();
-        for entry in found.missing.drain(..).map(|index| &here.entries[index]) {
+        for rule in here.entries.iter().filter_map(Entry::replaced_by) {
+            *self.result.replaced.entry(rule.to_owned()).or_default() += 1;
+        }
+        let earlier = self.copies_by_earlier_rules(pair, &here, &there, &found).await?;
+        found.left.retain(|index| !earlier.values().any(|target| target == index));
+        for index in found.missing.drain(..).collect::<Vec<_>>() {
+            let entry = &here.entries[index];
+            if let Some(rule) = entry.replaced_by()
+                && let Some(count) = self.result.replaced.get_mut(rule)
+            {
+                *count -= 1;
+            }
+            if earlier.contains_key(&index) {
+                self.result.on_target += 1;
+                self.result.by_earlier_rules += 1;
+                continue;
+            }
+            if let Some(rule) = entry.left_by() {
+                *self.result.excluded.entry(rule.to_owned()).or_default() += 1;
+                continue;
+            }
             match (entry.barred, fates.get(&entry.id), failures.get(&entry.id)) {
                 (_, Some(Fate::Failed), Some(&(cause, true))) => *self.result.accepted.entry(cause).or_default() += 1,
                 (Some(cause), _, _) | (_, Some(Fate::Failed), Some(&(cause, false))) => {
@@ -466,6 +529,41 @@ impl Verifier<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Items that lie on the target as earlier rules had them travel, or whole since they were there before: the places of both.
+    async fn copies_by_earlier_rules(
+        &mut self,
+        pair: &Pair,
+        here: &Held,
+        there: &Held,
+        found: &Compared,
+    ) -> Result<HashMap<usize, usize>, Failure> {
+        let mut copies = HashMap::new();
+        let Some(row) = &pair.row else { return Ok(copies) };
+        let left: HashMap<&ItemId, usize> =
+            found.left.iter().map(|index| (&there.entries[*index].id, *index)).collect();
+        let missing: Vec<ItemId> = found.missing.iter().map(|index| here.entries[*index].id.clone()).collect();
+        if left.is_empty() || missing.is_empty() {
+            return Ok(copies);
+        }
+        let known = self.engine.store.items_of(self.engine.key, row, &missing).await?;
+        let known: HashMap<ItemId, LedgerItem> = known.into_iter().map(|item| (item.source_id.clone(), item)).collect();
+        for index in &found.missing {
+            let entry = &here.entries[*index];
+            let item = known.get(&entry.id).filter(|item| matches!(item.fate, Fate::Copied | Fate::Adopted));
+            let Some((item, target)) = item.and_then(|item| Some((item, *left.get(item.target_id.as_ref()?)?))) else {
+                continue;
+            };
+            let treatment = self.treatments.get(&(row.folder, entry.id.clone()));
+            let was = treatment.and_then(|treatment| treatment.original).or(item.exact);
+            let is_as_it_was = was == Some(entry.original()) && item.exact == Some(there.entries[target].exact);
+            // Where rules are the same and nothing is special about it, it is a difference.
+            if is_as_it_was && (treatment.is_some() || entry.treated.is_some()) {
+                copies.insert(*index, target);
+            }
+        }
+        Ok(copies)
     }
 
     /// Why items of a folder failed, and whether somebody has accepted that.

@@ -52,6 +52,27 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Nothing is banned, and everything goes where it was.
+    pub fn plain() -> Self {
+        Self {
+            profile: "plain".to_owned(),
+            edition: "current".to_owned(),
+            profile_version: 1,
+            citation: "plain".to_owned(),
+            item_bytes_max: None,
+            quota_bytes: None,
+            inspection: Rules::default(),
+            deleted_items: true,
+            marked_deleted: true,
+            received_from: None,
+            received_before: None,
+            folders: Folders::default(),
+            failures_per_million_expected: 100,
+            failures_per_million_alert: 1000,
+            following: Following::default(),
+        }
+    }
+
     /// Does a mailbox of so many bytes fit? Strictly below the quota passes (A-12).
     pub fn fits_quota(&self, size_bytes: u64) -> bool {
         self.quota_bytes.is_none_or(|quota| size_bytes < quota)
@@ -296,7 +317,6 @@ pub struct Folders {
     only: Vec<FolderPath>,
     left: Vec<FolderPath>,
     renamed: BTreeMap<FolderPath, FolderPath>,
-    merged: BTreeMap<FolderPath, FolderPath>,
 }
 
 /// Where a folder goes.
@@ -304,8 +324,6 @@ pub struct Folders {
 pub enum Placement {
     /// To this place.
     To(FolderPath),
-    /// Its items go into this folder, which others have too.
-    Into(FolderPath),
     /// Nowhere, by this rule.
     Left(&'static str),
 }
@@ -319,9 +337,6 @@ impl Folders {
         }
         if !self.only.is_empty() && !within(&self.only) {
             return Placement::Left("folder-only");
-        }
-        if let Some(to) = self.merged.get(path) {
-            return Placement::Into(to.clone());
         }
         // The rule for the nearest folder above counts.
         let nearest =
@@ -355,7 +370,6 @@ impl Folders {
             only: paths("folders_only", settings.folders_only.as_ref())?,
             left: paths("folders_left", settings.folders_left.as_ref())?,
             renamed: map("folders_renamed", settings.folders_renamed.as_ref())?,
-            merged: map("folders_merged", settings.folders_merged.as_ref())?,
         };
         if let Some(both) = folders.only.iter().find(|path| folders.left.iter().any(|left| is_within(path, left))) {
             let message = format!("{both} is in policy.folders_only, and policy.folders_left leaves it behind");
@@ -363,13 +377,9 @@ impl Folders {
         }
         let mut targets = BTreeMap::new();
         for (from, to) in &folders.renamed {
-            if folders.merged.contains_key(from) {
-                let message = format!("{from} is in policy.folders_renamed and in policy.folders_merged");
-                return Err(Error::new(message, "take it out of one of them"));
-            }
             if let Some(other) = targets.insert(to, from) {
                 let message = format!("policy.folders_renamed: {other} and {from} would both become {to}");
-                return Err(Error::new(message, "put one of them into folders_merged"));
+                return Err(Error::new(message, "give one of them another place"));
             }
         }
         Ok(folders)
@@ -448,12 +458,12 @@ mod tests {
     fn folders_go_where_the_rules_say() {
         let policy = own(
             "folders_left = [\"Sync Issues\"]\nfolders_only = [\"INBOX\", \"Sync Issues/Kept\", \"A\", \"C\\\\/D\"]\n\
-             [folders_renamed]\nA = \"Archive/Old\"\n\"A/B\" = \"B\"\n[folders_merged]\n\"A/Sent\" = \"Sent Items\"\n",
+             [folders_renamed]\nA = \"Archive/Old\"\n\"A/B\" = \"B\"\n",
         );
         let error = policy.unwrap_err();
         assert!(error.message.starts_with("Sync Issues/Kept is in policy.folders_only"), "{error}");
         let policy = own("folders_left = [\"A/Sync Issues\"]\nfolders_only = [\"inbox\", \"A\", \"C\\\\/D\"]\n\
-             [folders_renamed]\nA = \"Archive/Old\"\n\"A/B\" = \"B\"\n[folders_merged]\n\"A/Sent\" = \"Sent Items\"\n")
+             [folders_renamed]\nA = \"Archive/Old\"\n\"A/B\" = \"B\"\n")
         .unwrap();
         let to = |names: &[&str]| Placement::To(FolderPath::new(names.iter().copied()));
         for (path, expected) in [
@@ -461,7 +471,6 @@ mod tests {
             (vec!["A"], to(&["Archive", "Old"])),
             (vec!["A", "x"], to(&["Archive", "Old", "x"])),
             (vec!["A", "B", "x"], to(&["B", "x"])),
-            (vec!["A", "Sent"], Placement::Into(FolderPath::new(["Sent Items"]))),
             (vec!["A", "Sync Issues", "x"], Placement::Left("folder-left")),
             (vec!["C/D"], to(&["C/D"])),
             (vec!["AB"], Placement::Left("folder-only")),
@@ -496,7 +505,7 @@ mod tests {
             ("attachment_note = \" \"", "policy.attachment_note is empty", "say in it"),
             ("folders_left = [\"a//b\"]", "in which a name is empty", "Archive/2015"),
             ("folders_renamed = { inbox = \"In\" }", "new mail lands in INBOX", "take it out"),
-            ("folders_renamed = { a = \"x\", b = \"x\" }", "a and b would both become x", "folders_merged"),
+            ("folders_renamed = { a = \"x\", b = \"x\" }", "a and b would both become x", "another place"),
             ("folders_renamed = { a = \"a\" }", "a would stay where it is", "take it out"),
         ] {
             let error = own(text).unwrap_err();

@@ -198,8 +198,6 @@ settings! {
     folders_left: Vec<String>, "folder-left";
     /// Folders that get another name or place on the target, with all below them.
     folders_renamed: BTreeMap<String, String>, "folder-renamed";
-    /// Folders whose items go into another folder that the target has or gets.
-    folders_merged: BTreeMap<String, String>, "folder-merged";
     /// So many items of a million are expected to fail.
     failures_per_million_expected: u32, "failure-rate";
     /// With more than so many of a million failing, reports warn.

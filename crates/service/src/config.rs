@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use model::{Following, OrganisationCode};
+use model::OrganisationCode;
+use profile::{Policy, Profile, Settings};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,7 +14,7 @@ use crate::Error;
 pub const FILE: &str = "whimbrel.toml";
 /// The version of the file's form that this program reads.
 const VERSION: u32 = 1;
-/// The only profile that there is so far.
+/// The profile without rules of a platform.
 const PLAIN: &str = "plain";
 /// How alike a word must be to be offered in place of an unknown one.
 const ALIKE: f64 = 0.7;
@@ -26,7 +27,7 @@ pub struct ProjectFile {
     pub version: u32,
     /// Whose project it is.
     pub organisation: OrganisationEntry,
-    /// The rules of the platform moved to: `plain`.
+    /// The rules of the platform moved to: `plain`, `nhsmail` or `nhsmail@2017`; `whimbrel profile show` prints them.
     #[serde(default = "plain")]
     pub profile: String,
     /// Where the project's state is kept: `sqlite:FILE` (relative to the project's folder) or `postgres://…`; or
@@ -54,9 +55,12 @@ pub struct ProjectFile {
     /// Limits of this program on this machine.
     #[serde(default)]
     pub limits: Limits,
-    /// What may happen without a person's word.
+    /// What travels, and what may happen without a person's word: over the profile, by the same names.
     #[serde(default)]
-    pub policy: PolicyEntry,
+    pub policy: Settings,
+    /// Where originals are kept.
+    #[serde(default)]
+    pub quarantine: QuarantineEntry,
 }
 
 fn plain() -> String {
@@ -174,48 +178,20 @@ impl Default for Limits {
     }
 }
 
-/// What may happen without a person's word: how far removals at the source are followed. Beyond, they wait, and
-/// `whimbrel held` lists them.
+/// Where the originals of what does not travel as it is are kept: encrypted, each once.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct PolicyEntry {
-    /// Hours that a folder must have been gone from the source before it goes from the target.
-    pub deletion_settle_hours: u32,
-    /// So many removals of a mailbox at a time are followed however small it is.
-    pub removals_free: u64,
-    /// More removals of a mailbox at a time wait.
-    pub removals_max: u64,
-    /// More than this share of a mailbox at a time, in percent, waits.
-    pub removals_share_max: u8,
-    /// More removals of a mailbox in a day (UTC) wait.
-    pub removals_a_day_max: u64,
-    /// Items that were on the target before only `gain` flags (the default), or they `follow` the source like our own
-    /// copies: only for targets that nobody has used.
-    pub adopted: AdoptedEntry,
+pub struct QuarantineEntry {
+    /// The folder, relative to the project's.
+    pub folder: PathBuf,
+    /// The file with the key, which nobody else may read; made when it is first needed. Without it nothing that is kept can be
+    /// read again: keep a copy elsewhere.
+    pub key_file: PathBuf,
 }
 
-/// What happens to items that were on the target before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AdoptedEntry {
-    /// They gain flags, and nothing else.
-    #[default]
-    Gain,
-    /// They follow the source: flags, moves and removals.
-    Follow,
-}
-
-impl Default for PolicyEntry {
+impl Default for QuarantineEntry {
     fn default() -> Self {
-        let following = Following::default();
-        Self {
-            deletion_settle_hours: following.deletion_settle_hours,
-            removals_free: following.removals_free,
-            removals_max: following.removals_max,
-            removals_share_max: following.removals_share_max,
-            removals_a_day_max: following.removals_a_day_max,
-            adopted: AdoptedEntry::default(),
-        }
+        Self { folder: "quarantine".into(), key_file: "quarantine.key".into() }
     }
 }
 
@@ -342,6 +318,8 @@ pub struct Config {
     pub file: ProjectFile,
     /// The organisation's code.
     pub code: OrganisationCode,
+    /// What travels.
+    pub policy: Policy,
     /// The endpoints by name.
     pub endpoints: BTreeMap<String, EndpointEntry>,
     /// The project's folder.
@@ -379,18 +357,13 @@ impl Config {
         let code = OrganisationCode::try_from(file.organisation.code.clone()).map_err(|error| {
             Error::refused("R-002", format!("{FILE}: {error}")).advise("write organisation = { name = …, code = … }")
         })?;
-        if file.profile != PLAIN {
-            return Err(Error::usage(format!(
-                "{FILE}: profile = {:?} is not there; there is only {PLAIN:?}",
-                file.profile
-            ))
-            .advise("write profile = \"plain\""));
-        }
+        let policy = Profile::shipped(&file.profile).and_then(|profile| profile.policy(&file.policy));
+        let policy = policy.map_err(|error| Error::usage(format!("{FILE}: {}", error.message)).advise(error.advice))?;
         let mut endpoints = BTreeMap::new();
         for (name, table) in &file.endpoints {
             endpoints.insert(name.clone(), endpoint(text, name, table)?);
         }
-        let config = Self { file, code, endpoints, folder: folder.to_owned() };
+        let config = Self { file, code, policy, endpoints, folder: folder.to_owned() };
         config.check_names()?;
         Ok(config)
     }
@@ -433,11 +406,6 @@ impl Config {
         if self.file.people_at_once == 0 {
             return Err(Error::usage(format!("{FILE}: people_at_once = 0 works on nobody")).advise("write 1 or more"));
         }
-        if self.file.policy.removals_share_max > 100 {
-            let share = self.file.policy.removals_share_max;
-            let what = format!("{FILE}: policy.removals_share_max = {share} is more than everything");
-            return Err(Error::usage(what).advise("give a percentage, from 0 to 100"));
-        }
         if self.file.limits.memory_bytes < 2 << 20 {
             let what = format!("{FILE}: limits.memory_bytes = {} is too little", self.file.limits.memory_bytes);
             return Err(Error::usage(what).advise("write 2097152 or more"));
@@ -447,19 +415,6 @@ impl Config {
             return Err(Error::usage(what).advise("write 2 or more; 60 is usual"));
         }
         Ok(())
-    }
-
-    /// How far removals at the source are followed.
-    pub(crate) fn following(&self) -> Following {
-        let policy = &self.file.policy;
-        Following {
-            deletion_settle_hours: policy.deletion_settle_hours,
-            removals_free: policy.removals_free,
-            removals_max: policy.removals_max,
-            removals_share_max: policy.removals_share_max,
-            removals_a_day_max: policy.removals_a_day_max,
-            adopted_follow: policy.adopted == AdoptedEntry::Follow,
-        }
     }
 
     /// Do these names at these endpoints mean one mailbox?

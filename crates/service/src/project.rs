@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Account, Clock, HoldsLimits, SystemClock};
-use model::{Actor, Cause, Organisation, Policy, Role, Scope, Side};
+use model::{Actor, Cause, Organisation, Role, Scope, Side};
 use movement::{Endpoint, Engine, Failure, Holder, NoProbe, Person, Progress, Tuning};
 use ring::rand::{SecureRandom, SystemRandom};
 use store::{LeaseTerms, MailboxRow, ProjectKey, RosterRow, Store};
@@ -196,7 +196,8 @@ impl Project {
             key: self.key,
             endpoints,
             people,
-            policy: Policy { following: self.config.following(), ..Policy::plain() },
+            policy: Arc::new(self.config.policy.clone()),
+            quarantine: None,
             clock,
             holder: Holder::this_process(&unique),
             terms,

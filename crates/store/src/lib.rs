@@ -25,9 +25,9 @@ pub use audit::{AuditFault, AuditRow};
 pub use error::Error;
 pub use lease::{Lease, LeaseTerms};
 pub use ledger::{
-    ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How, Intent,
-    IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException, NewFailure, NewFolder, RemovalState, Treatment,
-    TreatmentRow,
+    ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How,
+    Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException, NewFailure, NewFolder,
+    RemovalState, Treatment, TreatmentRow,
 };
 pub use project::{Enrolled, MailboxRow, MailboxState, ProjectKey, RosterRow};
 

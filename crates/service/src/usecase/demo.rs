@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use connector::memory::{MemoryConnector, MemoryItem, Platform, Traits};
 use connector::{Account, Connector, HoldsLimits, SystemClock};
-use model::{ItemKind, MailboxKind, Organisation, OrganisationCode, Policy, ReceivedAt};
+use model::{ItemKind, MailboxKind, Organisation, OrganisationCode, ReceivedAt};
 use movement::{Endpoint, Engine, Holder, NoProbe, Person, Progress, Tuning, Verification};
+use profile::Policy;
 use serde::Serialize;
 use store::{LeaseTerms, RosterRow, Store};
 use tokio::sync::watch;
@@ -116,7 +117,8 @@ impl Demo {
                 (archive, Endpoint::new("archive", to, None)),
             ]),
             people: accounts.collect(),
-            policy: Policy::plain(),
+            policy: Arc::new(Policy::plain()),
+            quarantine: None,
             clock,
             holder: Holder::this_process(&unique),
             terms: LeaseTerms { lasts_ms: 60_000, margin_ms: 15_000 },

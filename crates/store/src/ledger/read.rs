@@ -254,10 +254,16 @@ impl Store {
         mailbox: i64,
         policy: &str,
     ) -> Result<HashMap<i64, Vec<ItemId>>, Error> {
+        let select = "SELECT t.folder, t.source_id FROM treatment t \
+            JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
+            JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
+            AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL AND i.fate = 3 \
+            AND t.policy <> $4 ORDER BY t.folder, t.source_id";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox, policy]).await?;
         let mut left: HashMap<i64, Vec<ItemId>> = HashMap::new();
-        let rows = self.treatments(key, mailbox).await?;
-        for row in rows.into_iter().filter(|row| row.fate == Fate::Excluded && row.treatment.policy != policy) {
-            left.entry(row.folder).or_default().push(row.treatment.source_id);
+        for row in rows {
+            left.entry(row.int(0)).or_default().push(ItemId::new(row.blob(1)));
         }
         Ok(left)
     }

@@ -1,0 +1,276 @@
+//! What the policy makes of items, all the way: what arrives, what stays behind, what is said of it, and what comes of a change
+//! of the rules (R-107, R-161, R-169).
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use conformance::world::{World, message};
+use connector::Body;
+use connector::memory::{MemoryItem, Traits};
+use inspection::{Ban, Banned, Disposition};
+use model::{Digest, Fate, Flags, FolderPath, ItemId};
+use movement::{Quarantine, Verification};
+use profile::{Profile, Settings};
+use store::{How, TreatmentRow};
+
+fn path(names: &[&str]) -> FolderPath {
+    FolderPath::new(names.iter().copied())
+}
+
+fn item(number: usize) -> MemoryItem {
+    MemoryItem::message(message(number, &format!("body {number}")), 1_000_000_000 + number as i64)
+}
+
+/// A message with a text and one attachment of this name.
+fn with_attachment(number: usize, name: &str) -> MemoryItem {
+    let text = format!(
+        "From: a{number}@example.test\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\nMessage-ID: <a{number}@example.test>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext {number}\r\n--b\r\n\
+         Content-Type: application/octet-stream; name=\"{name}\"\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\
+         Content-Transfer-Encoding: base64\r\n\r\nAAECAwQ=\r\n--b--\r\n"
+    );
+    MemoryItem::message(text, 1_000_000_000 + number as i64)
+}
+
+/// Keeps originals in memory.
+#[derive(Debug, Default)]
+struct Kept(Mutex<BTreeMap<String, Vec<u8>>>);
+
+#[async_trait]
+impl Quarantine for Kept {
+    async fn keep(&self, original: Digest, body: &Body) -> Result<(), connector::Error> {
+        let bytes = body.to_vec().await?;
+        self.0.lock().unwrap().insert(original.to_string(), bytes);
+        Ok(())
+    }
+}
+
+/// Ann, under a policy that bans programs by their names.
+fn world() -> (World, Arc<Kept>) {
+    world_with(Traits::default())
+}
+
+fn world_with(target: Traits) -> (World, Arc<Kept>) {
+    let mut world = World::with(Traits::default(), target);
+    world.person("ann");
+    world.policy = banning(&world, &["exe"]);
+    let kept = Arc::new(Kept::default());
+    world.quarantine = Some(kept.clone());
+    (world, kept)
+}
+
+fn banning(world: &World, extensions: &[&str]) -> profile::Policy {
+    let mut policy = world.policy.clone();
+    let extensions = extensions.iter().map(|name| (*name).to_owned()).collect();
+    policy.inspection.bans = vec![Ban { id: "banned-extension".to_owned(), what: Banned::Extensions(extensions) }];
+    policy.inspection.note = "Not copied.".to_owned();
+    policy.citation = format!("test {:?}", policy.inspection.bans);
+    policy
+}
+
+fn there(world: &World, folder: &FolderPath) -> Vec<MemoryItem> {
+    world.target.dump("ann").remove(folder).unwrap_or_default().into_values().collect()
+}
+
+async fn treatments(world: &World) -> Vec<TreatmentRow> {
+    let (engine, mailboxes) = world.engine().await;
+    engine.store.treatments(engine.key, mailboxes[0]).await.unwrap()
+}
+
+async fn verified(world: &World) -> Verification {
+    let (engine, _) = world.engine().await;
+    let row = engine.store.mailboxes(engine.key).await.unwrap().remove(0);
+    engine.verify(&row, None).await.unwrap()
+}
+
+fn text_of(item: &MemoryItem) -> String {
+    String::from_utf8(item.bytes.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_message_arrives_without_its_banned_attachment_and_the_original_is_kept() {
+    for traits in [Traits::default(), Traits::poor()] {
+        let (world, kept) = world_with(traits);
+        let inbox = FolderPath::inbox();
+        world.source.deliver("ann", &inbox, item(1));
+        world.source.deliver("ann", &inbox, with_attachment(2, "run.exe"));
+        world.source.deliver("ann", &inbox, with_attachment(3, "letter.pdf"));
+        let end = world.sync_well().await;
+        assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.replaced), (3, 1));
+        let there = there(&world, &inbox);
+        assert_eq!((&there[0], &there[2]), (&item(1), &with_attachment(3, "letter.pdf")));
+        let text = text_of(&there[1]);
+        assert!(text.contains("text 2") && text.contains("Not copied.") && !text.contains("AAECAwQ="), "{text}");
+        assert!(text.contains("run.exe"), "the note names it: {text}");
+        let original = with_attachment(2, "run.exe").bytes;
+        assert_eq!(kept.0.lock().unwrap().values().collect::<Vec<_>>(), [&original]);
+        let made = treatments(&world).await;
+        assert_eq!(made.len(), 1);
+        assert_eq!((made[0].treatment.how, made[0].treatment.rule.as_str()), (How::Replaced, "banned-extension"));
+        assert_eq!(made[0].treatment.original, Some(Digest::of(&original)));
+        let verified = verified(&world).await;
+        assert!(verified.is_exact(), "{}", verified.sentence());
+        assert_eq!((verified.on_target, verified.replaced["banned-extension"]), (3, 1));
+        let tally = world.tally().await;
+        assert_eq!((tally.source, tally.copied, tally.accounted()), (3, 3, 3));
+        let effects = world.target.effects();
+        world.sync_well().await;
+        assert_eq!(world.target.effects(), effects, "and again: nothing");
+    }
+}
+
+#[tokio::test]
+async fn an_item_is_left_behind_where_the_policy_says_so_and_travels_once_it_does_not() {
+    let (mut world, kept) = world();
+    let inbox = FolderPath::inbox();
+    world.policy.inspection.disposition = Disposition::Skip;
+    world.source.deliver("ann", &inbox, item(1));
+    world.source.deliver("ann", &inbox, with_attachment(2, "run.exe"));
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox), [item(1)]);
+    let tally = world.tally().await;
+    assert_eq!((tally.source, tally.copied, tally.excluded), (2, 1, 1));
+    let made = treatments(&world).await;
+    assert_eq!((made[0].fate, made[0].treatment.how), (Fate::Excluded, How::Left));
+    assert_eq!(kept.0.lock().unwrap().len(), 1);
+    let found = verified(&world).await;
+    assert!(found.is_exact() && found.excluded["banned-extension"] == 1, "{}", found.sentence());
+    // The platform takes them now.
+    world.policy = banning(&world, &["scr"]);
+    world.sync_well().await;
+    world.assert_same("ann");
+    assert_eq!(world.tally().await.excluded, 0);
+    assert_eq!(treatments(&world).await, []);
+}
+
+#[tokio::test]
+async fn what_has_travelled_stays_as_it_is_when_the_rules_change() {
+    for renumbered in [false, true] {
+        let (mut world, _) = world();
+        let inbox = FolderPath::inbox();
+        world.source.deliver("ann", &inbox, with_attachment(1, "run.exe"));
+        world.source.deliver("ann", &inbox, with_attachment(2, "letter.pdf"));
+        world.sync_well().await;
+        let before = there(&world, &inbox);
+        // The one was without its attachment, and would travel whole now; the other one the other way round.
+        world.policy = banning(&world, &["pdf"]);
+        if renumbered {
+            world.source.renumber("ann", &inbox);
+        }
+        world.sync_well().await;
+        assert_eq!(there(&world, &inbox), before, "renumbered: {renumbered}");
+        let found = verified(&world).await;
+        assert!(found.is_exact(), "renumbered: {renumbered}: {} {:?}", found.sentence(), found.differences);
+        assert_eq!((found.on_target, found.by_earlier_rules), (2, 2));
+        assert_eq!(world.tally().await.copied, 2, "and they are ours: they follow the source");
+        world.source.expunge("ann", &inbox, &ItemId::from_u32(1));
+        world.sync_well().await;
+        if !renumbered {
+            assert_eq!(there(&world, &inbox).len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_ledger_finds_what_travelled_without_its_attachment() {
+    let (mut world, _) = world();
+    let inbox = FolderPath::inbox();
+    world.source.deliver("ann", &inbox, with_attachment(1, "run.exe"));
+    world.source.deliver("ann", &inbox, with_attachment(2, "run.exe"));
+    // Somebody has put the second one there whole.
+    world.target.deliver("ann", &inbox, with_attachment(2, "run.exe"));
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox).len(), 2, "what is there is there");
+    let before = there(&world, &inbox);
+    world.url = format!("sqlite:{}/another.db", world.folder.path().display());
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox), before, "none twice");
+    let tally = world.tally().await;
+    assert_eq!((tally.source, tally.adopted), (2, 2));
+    let found = verified(&world).await;
+    assert!(found.is_exact(), "{} {:?}", found.sentence(), found.differences);
+}
+
+#[tokio::test]
+async fn moves_and_renumbering_follow_what_travelled() {
+    let (world, _) = world();
+    let (inbox, work) = (FolderPath::inbox(), path(&["Work"]));
+    world.source.add_folder("ann", &work);
+    world.source.deliver("ann", &inbox, with_attachment(1, "run.exe"));
+    world.source.deliver("ann", &inbox, item(2));
+    world.sync_well().await;
+    world.source.relocate("ann", &inbox, &work, &ItemId::from_u32(1)).unwrap();
+    let end = world.sync_well().await;
+    assert_eq!(end.outcomes[0].report.moved, 1);
+    world.source.renumber("ann", &work);
+    world.sync_well().await;
+    assert_eq!((there(&world, &inbox).len(), there(&world, &work).len()), (1, 1));
+    let found = verified(&world).await;
+    assert!(found.is_exact() && found.replaced["banned-extension"] == 1, "{}", found.sentence());
+    assert_eq!(treatments(&world).await.len(), 1);
+}
+
+#[tokio::test]
+async fn folders_dates_marks_and_sizes_leave_items_behind_by_their_rule() {
+    let mut world = World::new();
+    world.person("ann");
+    let own: Settings = Settings {
+        item_bytes_max: Some(1_000),
+        received_from: Some("2001-09-09".to_owned()),
+        marked_deleted: Some(profile::Items::Leave),
+        folders_left: Some(vec!["Sync Issues".to_owned()]),
+        folders_renamed: Some(BTreeMap::from([("Old".to_owned(), "Archive/Old".to_owned())])),
+        ..Settings::default()
+    };
+    let following = world.policy.following;
+    world.policy = Profile::shipped("plain").unwrap().policy(&own).unwrap();
+    world.policy.following = following;
+    let (inbox, left, old) = (FolderPath::inbox(), path(&["Sync Issues"]), path(&["Old"]));
+    world.source.deliver("ann", &inbox, item(1));
+    let marked = MemoryItem { flags: Flags::of(["\\Deleted"]), ..item(2) };
+    let marked = world.source.deliver("ann", &inbox, marked);
+    world.source.deliver("ann", &inbox, MemoryItem::message(message(3, "early"), 5));
+    world.source.deliver("ann", &inbox, MemoryItem::message(message(4, &"x".repeat(2_000)), 1_100_000_000));
+    world.source.deliver("ann", &left, item(5));
+    world.source.deliver("ann", &old, item(6));
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox), [item(1)]);
+    assert_eq!(there(&world, &path(&["Archive", "Old"])), [item(6)]);
+    assert!(!world.target.dump("ann").contains_key(&left), "nothing goes there");
+    let mut rules: Vec<String> = treatments(&world).await.into_iter().map(|made| made.treatment.rule).collect();
+    rules.sort();
+    assert_eq!(rules, ["folder-left", "item-size", "marked-deleted", "received-from"]);
+    let tally = world.tally().await;
+    assert_eq!((tally.source, tally.copied, tally.excluded, tally.accounted()), (6, 2, 4, 6));
+    let found = verified(&world).await;
+    assert!(found.is_exact(), "{} {:?}", found.sentence(), found.differences);
+    assert_eq!(found.excluded.values().sum::<u64>(), 4);
+    // Its person takes the mark off again.
+    world.source.set_flags("ann", &inbox, &marked, &Flags::NONE);
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox).len(), 2);
+    assert_eq!(world.tally().await.excluded, 3);
+}
+
+#[tokio::test]
+async fn an_item_moved_to_a_folder_left_behind_goes_from_the_target() {
+    let (mut world, _) = world();
+    let own = Settings { folders_left: Some(vec!["Left".to_owned()]), ..Settings::default() };
+    let following = world.policy.following;
+    world.policy = Profile::shipped("plain").unwrap().policy(&own).unwrap();
+    world.policy.following = following;
+    let (inbox, left) = (FolderPath::inbox(), path(&["Left"]));
+    world.source.add_folder("ann", &left);
+    world.source.deliver("ann", &inbox, item(1));
+    world.source.deliver("ann", &inbox, item(2));
+    world.sync_well().await;
+    world.source.relocate("ann", &inbox, &left, &ItemId::from_u32(1)).unwrap();
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox), [item(2)]);
+    assert!(!world.target.dump("ann").contains_key(&left));
+    let tally = world.tally().await;
+    assert_eq!((tally.source, tally.copied, tally.excluded), (2, 1, 1));
+    assert!(verified(&world).await.is_exact());
+}
