@@ -124,6 +124,14 @@ impl Project {
         self
     }
 
+    /// Without this at the top of `whimbrel.toml`.
+    #[must_use]
+    pub fn without(mut self, line: &str) -> Self {
+        self.top = self.top.replacen(line, "", 1);
+        self.write();
+        self
+    }
+
     /// With somebody who has this name on both sides.
     #[must_use]
     pub fn person(self, name: &str) -> Self {

@@ -83,6 +83,17 @@ pub(crate) enum Command {
     /// What could not be copied: list it, try it again, accept its loss
     #[command(subcommand)]
     Failed(Failed),
+    /// The rules of a platform: show them, check a file of them
+    #[command(subcommand)]
+    Profile(ProfileOf),
+    /// What rules made of items: attachments replaced, items left behind, what could not be looked into
+    Rules {
+        /// Only what this rule decided
+        #[arg(long)]
+        rule: Option<String>,
+        #[command(flatten)]
+        selection: Chosen,
+    },
     /// Move a small invented organisation to maildirs: no server, no root, no network
     Demo {
         /// Where to put it: an empty folder, or one to make
@@ -91,6 +102,20 @@ pub(crate) enum Command {
     },
     /// Look whether this machine and the project are fit for the work
     Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileOf {
+    /// Print every rule with its value: of a shipped profile, or of this project
+    Show {
+        /// The profile, such as nhsmail or nhsmail@2017; this project's rules when left out
+        name: Option<String>,
+    },
+    /// Check a file with a profile, and say what is wrong with it
+    Validate {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,7 +17,7 @@ use serde::Serialize;
 use service::{Demo, Error, Exit, Project, Selection};
 use tokio::sync::watch;
 
-use crate::args::{Arguments, Command, Failed, Held};
+use crate::args::{Arguments, Command, Failed, Held, ProfileOf};
 use crate::progress::Shown;
 
 /// Runs the program with the arguments of this process.
@@ -168,6 +168,23 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             let report = using(open().await, async |p| p.verify(&selection, sample, &environment, stop).await).await?;
             give("verify", &|| show::verify(&report), &report);
             Ok(report.exit())
+        }
+        Command::Profile(profile) => {
+            let report = match profile {
+                ProfileOf::Show { name: Some(name) } => service::profile(&name)?,
+                ProfileOf::Show { name: None } => {
+                    using(Project::open(folder, &environment).await, async |p| p.rules_in_force()).await?
+                }
+                ProfileOf::Validate { file } => service::validate_profile(&file)?,
+            };
+            give("profile", &|| show::profile(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Rules { rule, selection } => {
+            let (project, selection) = (Project::open(folder, &environment).await, selection.into());
+            let report = using(project, async |p| p.ruled(&selection, rule.as_deref()).await).await?;
+            give("rules", &|| show::rules(&report), &report);
+            Ok(Exit::Done)
         }
         Command::Held(held) => {
             let project = Project::open(folder, &environment).await;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use movement::state::counted;
 use service::{
     CheckReport, DemoReport, DiscoverReport, DoctorReport, FailedReport, HeldReport, InitReport, LossReport,
-    StatusReport, SyncReport, VerifyReport, WordReport,
+    ProfileReport, RulesReport, StatusReport, SyncReport, VerifyReport, WordReport,
 };
 
 use crate::text;
@@ -135,13 +135,15 @@ pub(crate) fn sync(report: &SyncReport) -> String {
             let made = if would.make { " (to be made)" } else { "" };
             let _ = writeln!(
                 text,
-                "{}: {} → {}{made}: copy {}, {}; there already {}; can't travel {}; flags {}; no more at the source {}",
+                "{}: {} → {}{made}: copy {}, {}; there already {}; left behind {}; can't travel {}; flags {}; no more at the \
+                 source {}",
                 result.source,
                 would.folder,
                 would.target_folder,
                 would.copy,
                 text::bytes(would.bytes),
                 would.adopt,
+                would.leave,
                 would.fail,
                 would.flags,
                 would.gone
@@ -179,7 +181,11 @@ pub(crate) fn sync(report: &SyncReport) -> String {
     if report.adopted > 0 {
         let _ = write!(text, ", {} there already", counted(report.adopted, "item"));
     }
+    if report.replaced > 0 {
+        let _ = write!(text, " ({} without what a rule bans)", report.replaced);
+    }
     for (count, what) in [
+        (report.left_behind, "left behind by rules"),
         (report.moved, "moved"),
         (report.removed, "removed"),
         (report.withdrawn, "withdrawn by their people"),
@@ -328,6 +334,46 @@ pub(crate) fn failed(report: &FailedReport) -> String {
     }
     let _ = write!(text, "{} failed", counted(report.failed.len() as u64, "item"));
     text
+}
+
+pub(crate) fn profile(report: &ProfileReport) -> String {
+    let mut text = format!("{} (version {}): {}\n", report.profile, report.version, report.title);
+    for rule in &report.rules {
+        let value = rule.value.as_deref().unwrap_or("not set");
+        let _ = writeln!(text, "{} = {value}\n  {}: {}", rule.setting, rule.id, rule.sentence);
+    }
+    for source in &report.sources {
+        let _ = writeln!(text, "From: {source}");
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn rules(report: &RulesReport) -> String {
+    if report.items.is_empty() {
+        return "No rule has made anything special of any item.".to_owned();
+    }
+    let field = |file: &serde_json::Value, name: &str| file[name].as_str().unwrap_or_default().to_owned();
+    let mut rows = Vec::new();
+    for item in &report.items {
+        let files = item.files.as_array().cloned().unwrap_or_default();
+        let day = item.received.map_or_else(String::new, text::day);
+        let cells = |file: String, size: u64| {
+            let (reference, mailbox) = (item.reference.clone(), item.mailbox.clone());
+            let (folder, how, rule) = (item.folder.clone(), item.how.to_owned(), item.rule.clone());
+            vec![reference, mailbox, folder, how, rule, day.clone(), file, text::bytes(size)]
+        };
+        if files.is_empty() {
+            rows.push(cells(String::new(), item.size_bytes));
+        }
+        for file in &files {
+            rows.push(cells(field(file, "name"), file["size_bytes"].as_u64().unwrap_or_default()));
+        }
+    }
+    let mut text = table(&["Reference", "Mailbox", "Folder", "What", "Rule", "Received", "File", ">Size"], &rows);
+    for count in &report.counts {
+        let _ = writeln!(text, "{} {} by rule {}", counted(count.items, "item"), count.how, count.rule);
+    }
+    text.trim_end().to_owned()
 }
 
 pub(crate) fn word(report: &WordReport) -> String {

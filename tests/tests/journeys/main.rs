@@ -20,6 +20,7 @@ mod large;
 mod login;
 mod lost_answers;
 mod people;
+mod policy;
 mod rivals;
 mod stops;
 mod words;

@@ -25,6 +25,10 @@ pub struct SyncReport {
     pub bytes: u64,
     /// Items found on the target.
     pub adopted: u64,
+    /// Items left behind by a rule.
+    pub left_behind: u64,
+    /// Of the items copied: those with notes in place of what is banned.
+    pub replaced: u64,
     /// Items moved on the target, as on the source.
     pub moved: u64,
     /// Items removed from the target, as from the source.
@@ -82,6 +86,10 @@ pub struct MailboxResult {
     pub bytes: u64,
     /// Items found on the target.
     pub adopted: u64,
+    /// Items left behind by a rule.
+    pub left_behind: u64,
+    /// Of the items copied: those with notes in place of what is banned.
+    pub replaced: u64,
     /// Items whose flags were changed.
     pub flags_changed: u64,
     /// Items moved on the target, as on the source.
@@ -186,6 +194,8 @@ impl Project {
             report.copied += result.copied;
             report.bytes += result.bytes;
             report.adopted += result.adopted;
+            report.left_behind += result.left_behind;
+            report.replaced += result.replaced;
             report.failed += result.failed;
             report.mailboxes_failed += u64::from(result.cause.is_some());
             report.mailboxes.push(result);
@@ -222,6 +232,8 @@ fn mailbox_result(
         copied: outcome.report.copied,
         bytes: outcome.report.bytes,
         adopted: outcome.report.adopted,
+        left_behind: outcome.report.left_behind,
+        replaced: outcome.report.replaced,
         flags_changed: outcome.report.flags_changed,
         moved: outcome.report.moved,
         removed: outcome.report.removed,
@@ -251,6 +263,8 @@ mod tests {
             copied: 1,
             bytes: 1,
             adopted: 0,
+            left_behind: 0,
+            replaced: 0,
             flags_changed: 0,
             moved: 0,
             removed: 0,

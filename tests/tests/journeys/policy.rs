@@ -1,0 +1,139 @@
+//! The rules of a platform on real mail between real stores: every message arrives, without what is banned, and each exclusion is
+//! told by its rule (R-001, R-107, R-161, R-169).
+
+use std::{fs, path::Path, process::Command};
+
+use conformance::servers::Format;
+use journeys::{
+    mail::{Folder, every_message, spread},
+    project::Project,
+    store::{Store, assert_same_state},
+};
+use serde_json::Value;
+
+/// What an independent reader finds of these endings in all files below a folder: the names of attachments.
+fn found_by_python(root: &Path, endings: &[&str]) -> Vec<String> {
+    let script = r"
+import email, email.policy, os, sys
+endings = tuple('.' + ending for ending in sys.argv[2:])
+for root, _, files in os.walk(sys.argv[1]):
+    for name in files:
+        if ',S=' not in name:
+            continue
+        with open(os.path.join(root, name), 'rb') as file:
+            message = email.message_from_bytes(file.read(), policy=email.policy.compat32)
+        for part in message.walk():
+            try:
+                name = str(part.get_filename() or '')
+            except Exception:
+                continue
+            if name.lower().strip().endswith(endings):
+                print(name)
+";
+    let output = Command::new("python3").arg("-c").arg(script).arg(root).args(endings).output().expect("Python is here");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// A message with an attachment of this name, or with none.
+fn message(number: usize, attachment: Option<&str>) -> Vec<u8> {
+    let head = format!(
+        "From: a{number}@example.test\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\nMessage-ID: <p{number}@example.test>\r\n\
+         Subject: {number}\r\nMIME-Version: 1.0\r\n"
+    );
+    match attachment {
+        None => format!("{head}\r\nplain\r\n"),
+        Some(name) => format!(
+            "{head}Content-Type: multipart/mixed; boundary=edge\r\n\r\n--edge\r\n\r\ntext\r\n--edge\r\n\
+             Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\nTVqQAAMAAAAE\r\n--edge--\r\n"
+        ),
+    }
+    .into_bytes()
+}
+
+fn count(report: &Value, how: &str) -> u64 {
+    let counts = report["counts"].as_array().unwrap().iter();
+    counts.filter(|count| count["how"] == how).map(|count| count["items"].as_u64().unwrap()).sum()
+}
+
+fn every_message_and_some_banned() -> Vec<Folder> {
+    let mut messages = every_message();
+    for (number, name) in ["run.exe", "RUN.EXE ", "invoice.pdf.scr", "letter.pdf"].into_iter().enumerate() {
+        messages.push(message(number, Some(name)));
+    }
+    messages.push(message(9, None));
+    spread(messages)
+}
+
+#[test]
+fn mail_arrives_without_what_the_platform_bans() {
+    let Some(source) = Store::dovecot(Format::Maildir, &["alice"]) else { return };
+    let target = Store::maildir();
+    let filled = source.fill("alice", &every_message_and_some_banned());
+    let before = source.state("alice");
+    let row = format!("{},{}", source.name("alice"), target.name("alice"));
+    let project = Project::new(source.endpoint(), target.endpoint()).row(&row).with("profile = \"nhsmail\"");
+    let (_, synced) = project.json(&["sync"]);
+    let (_, verified) = project.json(&["verify"]);
+    println!("{filled:?}\n{}", verified["sentence"]);
+    let all = filled.messages as u64;
+    let failed = synced["failed"].as_u64().unwrap();
+    let (left, replaced) = (synced["left_behind"].as_u64().unwrap(), synced["replaced"].as_u64().unwrap());
+    assert!(replaced >= 3, "{synced:#}");
+    assert_eq!(synced["copied"].as_u64().unwrap() + failed + left, all, "{synced:#}");
+    assert_eq!((&verified["all"]["unexplained"], &verified["all"]["items"]), (&0.into(), &all.into()), "{verified:#}");
+    assert_eq!(verified["all"]["differences"].as_array().unwrap().len(), 0, "{verified:#}");
+
+    // What was made of which item is listed by its rule, and both agree.
+    let (code, rules) = project.json(&["rules"]);
+    assert_eq!((code, count(&rules, "replaced"), count(&rules, "left")), (0, replaced, left), "{}", rules["counts"]);
+    let names: Vec<&str> = rules["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| item["how"] == "replaced")
+        .flat_map(|item| item["files"].as_array().unwrap())
+        .filter_map(|file| file["name"].as_str())
+        .collect();
+    assert!(names.contains(&"run.exe") && names.contains(&"invoice.pdf.scr"), "{names:?}");
+    assert!(!names.contains(&"letter.pdf"), "{names:?}");
+
+    // An independent reader finds none of them on the target, and the letter.
+    let root = target.maildir_of("alice");
+    assert_eq!(found_by_python(&root, &["exe", "scr", "vbs", "bat"]), Vec::<String>::new());
+    assert!(found_by_python(&root, &["pdf"]).contains(&"letter.pdf".to_owned()));
+
+    // Each original can be had again, and nobody else reads it on the disk.
+    let kept = project.path().join("quarantine");
+    assert!(fs::read_dir(&kept).unwrap().count() > 0, "originals are kept");
+
+    // The source is as it was, and a second run writes nothing.
+    assert_same_state(&source.state("alice"), &before);
+    let copied = target.state("alice");
+    let (_, again) = project.json(&["sync"]);
+    assert_eq!(again["copied"], 0, "{again:#}");
+    assert_same_state(&target.state("alice"), &copied);
+}
+
+#[test]
+fn mail_is_left_behind_by_the_projects_own_rules_and_follows_when_they_go() {
+    let Some(source) = Store::dovecot(Format::Sdbox, &["alice"]) else { return };
+    let Some(target) = Store::cyrus(&["alice"]) else { return };
+    source.fill("alice", &spread((0..6).map(|n| message(n, (n % 2 == 0).then_some("a.exe"))).collect()));
+    let row = format!("{},{}", source.name("alice"), target.name("alice"));
+    let project = Project::new(source.endpoint(), target.endpoint()).row(&row);
+    let own = "policy.banned_extensions = [\"exe\"]\npolicy.banned_attachment = \"skip\"";
+    let strict = project.with(own);
+    let (code, synced) = strict.json(&["sync"]);
+    assert_eq!((code, &synced["copied"], &synced["left_behind"]), (0, &3.into(), &3.into()), "{synced:#}");
+    let (code, verified) = strict.json(&["verify"]);
+    assert_eq!((code, &verified["all"]["excluded"]["banned-extension"]), (0, &3.into()), "{verified:#}");
+    let (_, status) = strict.json(&["status"]);
+    assert_eq!(status["unaccounted"], 0, "{status:#}");
+    let free = strict.without(own);
+    let (code, synced) = free.json(&["sync"]);
+    assert_eq!((code, &synced["copied"]), (0, &3.into()), "{synced:#}");
+    let (code, verified) = free.json(&["verify"]);
+    assert_eq!((code, &verified["all"]["on_target"]), (0, &6.into()), "{verified:#}");
+}
