@@ -94,6 +94,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         selection: Chosen,
     },
+    /// The originals of what does not travel as it is: write one out again, check them all
+    #[command(subcommand)]
+    Quarantine(QuarantineOf),
     /// Move a small invented organisation to maildirs: no server, no root, no network
     Demo {
         /// Where to put it: an empty folder, or one to make
@@ -116,6 +119,20 @@ pub(crate) enum ProfileOf {
         /// The file
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineOf {
+    /// Write an original out again
+    Export {
+        /// Its reference from `whimbrel rules`
+        reference: String,
+        /// The file to write: one that is not there yet
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Read all that is kept, and say whether it is whole
+    Check,
 }
 
 #[derive(Debug, Subcommand)]

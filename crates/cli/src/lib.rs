@@ -17,7 +17,7 @@ use serde::Serialize;
 use service::{Demo, Error, Exit, Project, Selection};
 use tokio::sync::watch;
 
-use crate::args::{Arguments, Command, Failed, Held, ProfileOf};
+use crate::args::{Arguments, Command, Failed, Held, ProfileOf, QuarantineOf};
 use crate::progress::Shown;
 
 /// Runs the program with the arguments of this process.
@@ -185,6 +185,22 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             let report = using(project, async |p| p.ruled(&selection, rule.as_deref()).await).await?;
             give("rules", &|| show::rules(&report), &report);
             Ok(Exit::Done)
+        }
+        Command::Quarantine(quarantine) => {
+            let project = Project::open(folder, &environment).await;
+            match quarantine {
+                QuarantineOf::Export { reference, to } => {
+                    let report = using(project, async |p| p.export_original(&reference, &to).await).await?;
+                    give("quarantine-export", &|| show::exported(&report), &report);
+                    Ok(Exit::Done)
+                }
+                QuarantineOf::Check => {
+                    let report = using(project, async |p| p.check_quarantine().await).await?;
+                    give("quarantine-check", &|| show::quarantine(&report), &report);
+                    let is_whole = report.damaged == 0 && report.missing.is_empty();
+                    Ok(if is_whole { Exit::Done } else { Exit::WithFailures })
+                }
+            }
         }
         Command::Held(held) => {
             let project = Project::open(folder, &environment).await;

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use movement::state::counted;
 use service::{
-    CheckReport, DemoReport, DiscoverReport, DoctorReport, FailedReport, HeldReport, InitReport, LossReport,
-    ProfileReport, RulesReport, StatusReport, SyncReport, VerifyReport, WordReport,
+    CheckReport, DemoReport, DiscoverReport, DoctorReport, ExportReport, FailedReport, HeldReport, InitReport,
+    LossReport, ProfileReport, QuarantineReport, RulesReport, StatusReport, SyncReport, VerifyReport, WordReport,
 };
 
 use crate::text;
@@ -374,6 +374,26 @@ pub(crate) fn rules(report: &RulesReport) -> String {
         let _ = writeln!(text, "{} {} by rule {}", counted(count.items, "item"), count.how, count.rule);
     }
     text.trim_end().to_owned()
+}
+
+pub(crate) fn exported(report: &ExportReport) -> String {
+    let size = text::bytes(report.size_bytes);
+    format!("The original of {} is in {} ({size}, SHA-256 {}).", report.reference, report.to, report.sha256)
+}
+
+pub(crate) fn quarantine(report: &QuarantineReport) -> String {
+    let mut text = String::new();
+    for (files, what) in [(&report.damaged_files, "can't be read back"), (&report.foreign_files, "is none of ours")] {
+        for file in files {
+            let _ = writeln!(text, "{file} {what}");
+        }
+    }
+    for reference in &report.missing {
+        let _ = writeln!(text, "the original of {reference} is not there");
+    }
+    let _ = write!(text, "{} whole, {} damaged", counted(report.good, "original"), report.damaged);
+    let _ = write!(text, ", {} missing, {} of others.", report.missing.len(), counted(report.foreign, "file"));
+    text
 }
 
 pub(crate) fn word(report: &WordReport) -> String {

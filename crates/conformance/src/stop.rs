@@ -26,6 +26,9 @@ pub struct Orders {
     pub people: Vec<String>,
     /// The target is a poor server.
     pub poor: bool,
+    /// The policy bans attachments of this ending; none, if empty.
+    #[serde(default)]
+    pub bans: String,
     /// Stop at the moment of this number; 0: never.
     pub stop_at: u64,
     /// Freeze (SIGSTOP) at the moment of this number; 0: never.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use connector::memory::{Dial, MemoryConnector, MemoryItem, Platform, Traits};
 use connector::{Account, Connector, HoldsLimits, SystemClock};
+use inspection::{Ban, Banned};
 use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Tally};
 use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, Quarantine, RunEnd, Tuning};
 use profile::Policy;
@@ -135,6 +136,14 @@ impl World {
         self.source.add_mailbox(source);
         self.target.add_mailbox(target);
         self.people.push(Named { source: source.to_owned(), target: target.to_owned(), in_use: false });
+    }
+
+    /// Bans attachments whose names end so: a note takes their place.
+    pub fn ban(&mut self, ending: &str) {
+        let what = Banned::Extensions([ending.to_owned()].into());
+        self.policy.inspection.bans = vec![Ban { id: "banned-extension".to_owned(), what }];
+        "Not copied.".clone_into(&mut self.policy.inspection.note);
+        self.policy.citation = format!("test without {ending}");
     }
 
     /// Says that a person works on the target already.

@@ -21,6 +21,8 @@ struct Scenario {
     change: Option<fn(&World)>,
     /// Items that fail.
     failed: u64,
+    /// What the policy bans.
+    bans: &'static str,
 }
 
 fn deliver(world: &World, folder: &[&str], number: usize, body: &str, flags: &[&str]) -> ItemId {
@@ -39,6 +41,21 @@ fn fill(world: &World) {
     deliver(world, &["Twins"], 100, "another body, the same Message-ID", &[]);
     deliver(world, &["a", "b"], 1, "body", &[]);
     world.source.add_folder("ann", &FolderPath::new(["Empty"]));
+}
+
+/// Every other message with an attachment, some of them twins.
+fn fill_with_banned(world: &World) {
+    for n in 0..8 {
+        let number = if n > 4 { 4 } else { n };
+        let attachment = if n % 2 == 0 { "a.exe" } else { "a.txt" };
+        let text = format!(
+            "From: a@example.test\r\nDate: Mon, 1 Jan 2001 00:00:00 +0000\r\nMessage-ID: <{number}@example.test>\r\n\
+             MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext {number}\r\n--b\r\n\
+             Content-Disposition: attachment; filename={attachment}\r\n\r\nbytes\r\n--b--\r\n"
+        );
+        let item = MemoryItem::message(text, 1_000_000_000 + i64::from(number));
+        world.source.deliver("ann", &FolderPath::inbox(), item);
+    }
 }
 
 fn fill_with_bad(world: &World) {
@@ -100,6 +117,9 @@ fn fill_more(world: &World) {
 async fn world_of(scenario: &Scenario) -> World {
     let mut world = World::with(scenario.traits.clone(), scenario.target_traits.clone());
     world.person("ann");
+    if !scenario.bans.is_empty() {
+        world.ban(scenario.bans);
+    }
     (scenario.fill)(&world);
     if let Some(change) = scenario.change {
         world.sync_well().await;
@@ -116,6 +136,7 @@ fn orders(world: &World, scenario: &Scenario, folder: &Path) -> Orders {
         folder: folder.to_owned(),
         people: vec!["ann".to_owned()],
         poor: scenario.traits == Traits::poor(),
+        bans: scenario.bans.to_owned(),
         ..Orders::default()
     }
 }
@@ -157,7 +178,7 @@ async fn run(scenario: &Scenario, stop_at: u64) -> (u64, Contents) {
     assert!(third.finished, "{}", third.stderr);
     assert_eq!(world.target.effects(), effects, "a further run writes nothing, {where_stopped}");
     assert_eq!(contents(&world.source, "ann"), source_before, "the source is as it was, {where_stopped}");
-    if scenario.failed == 0 {
+    if scenario.failed == 0 && scenario.bans.is_empty() {
         world.assert_same("ann");
     }
     (first.moments, contents(&world.target, "ann"))
@@ -175,12 +196,17 @@ async fn everywhere(name: &str, scenario: Scenario) {
 
 fn rich(fill: fn(&World)) -> Scenario {
     let (traits, target_traits) = (Traits::default(), Traits::default());
-    Scenario { traits, target_traits, fill, change: None, failed: 0 }
+    Scenario { traits, target_traits, fill, change: None, failed: 0, bans: "" }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_copy() {
     everywhere("first copy", rich(fill)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_copy_without_what_is_banned() {
+    everywhere("first copy without what is banned", Scenario { bans: "exe", ..rich(fill_with_banned) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

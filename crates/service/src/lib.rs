@@ -21,7 +21,9 @@ pub use usecase::discover::{DiscoverReport, FolderFound, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::init::{InitReport, init};
 pub use usecase::losses::{LossLine, LossReport, losses};
-pub use usecase::rules::{ProfileReport, Rule, RuleCount, RuledItem, RulesReport, profile, validate_profile};
+pub use usecase::rules::{
+    ExportReport, ProfileReport, QuarantineReport, Rule, RuleCount, RuledItem, RulesReport, profile, validate_profile,
+};
 pub use usecase::status::{FolderStatus, MailboxStatus, StatusReport};
 pub use usecase::sync::{MailboxResult, SyncReport};
 pub use usecase::verify::{MailboxVerdict, VerifyReport};

@@ -30,7 +30,8 @@ for root, _, files in os.walk(sys.argv[1]):
             if name.lower().strip().endswith(endings):
                 print(name)
 ";
-    let output = Command::new("python3").arg("-c").arg(script).arg(root).args(endings).output().expect("Python is here");
+    let output =
+        Command::new("python3").arg("-c").arg(script).arg(root).args(endings).output().expect("Python is here");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }

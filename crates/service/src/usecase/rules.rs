@@ -1,7 +1,17 @@
-//! `profile` and `rules`: what the platform takes and what it refuses, and what its rules made of which item.
+//! `profile`, `rules` and `quarantine`: what the platform takes and what it refuses, what its rules made of which item, and the
+//! originals.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use connector::Body;
+use model::Digest;
 use profile::{Profile, RuleLine};
 use serde::Serialize;
+use serde_json::json;
 use store::{How, TreatmentRow};
 
 use crate::{Error, Project, Selection};
@@ -96,7 +106,7 @@ pub fn profile(name: &str) -> Result<ProfileReport, Error> {
 }
 
 /// Reads a profile from a file and says what is in it: an error says what is wrong, and where.
-pub fn validate_profile(path: &std::path::Path) -> Result<ProfileReport, Error> {
+pub fn validate_profile(path: &Path) -> Result<ProfileReport, Error> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::usage(format!("cannot read {place}: {error}")).advise("give the path of a profile, a TOML file")
@@ -116,7 +126,130 @@ fn report(profile: &Profile, rules: Vec<RuleLine>) -> ProfileReport {
     }
 }
 
+/// An original written out again.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExportReport {
+    /// What it was called.
+    pub reference: String,
+    /// Where it was written.
+    pub to: String,
+    /// How many bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of them.
+    pub sha256: String,
+}
+
+/// What a check of the quarantine found.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuarantineReport {
+    /// Originals that are, byte for byte, what was kept.
+    pub good: u64,
+    /// Originals that can't be read back.
+    pub damaged: u64,
+    /// The first of them.
+    pub damaged_files: Vec<String>,
+    /// Files that are none of ours.
+    pub foreign: u64,
+    /// The first of them.
+    pub foreign_files: Vec<String>,
+    /// Originals that the ledger says were kept, and that are not.
+    pub missing: Vec<String>,
+}
+
+/// The project's quarantine, as the engine knows it.
+#[derive(Debug)]
+pub(crate) struct Originals(quarantine::Quarantine);
+
+#[async_trait]
+impl movement::Quarantine for Originals {
+    async fn keep(&self, original: Digest, body: &Body) -> Result<(), connector::Error> {
+        self.0.keep(original, body).await.map(drop)
+    }
+}
+
 impl Project {
+    async fn open_quarantine(&self) -> Result<quarantine::Quarantine, Error> {
+        let entry = &self.config.file.quarantine;
+        let (folder, key) = (self.config.path(&entry.folder), self.config.path(&entry.key_file));
+        quarantine::Quarantine::open(&folder, &key).await.map_err(unusable)
+    }
+
+    /// Where originals are kept, if the policy may take anything out of a message.
+    pub(crate) async fn originals(&self) -> Result<Option<Arc<dyn movement::Quarantine>>, Error> {
+        if self.config.policy.inspection.bans_nothing() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Originals(self.open_quarantine().await?))))
+    }
+
+    /// Writes an original out again, to a file that is not there yet and that nobody else may read.
+    pub async fn export_original(&self, reference: &str, to: &Path) -> Result<ExportReport, Error> {
+        self.may_migrate()?;
+        let all = self.ruled(&Selection::default(), None).await?.items;
+        let Some(item) = all.into_iter().find(|item| item.reference == reference) else {
+            let what = format!("{reference:?} is not in the list");
+            return Err(Error::usage(what).advise("run `whimbrel rules`; nothing was written"));
+        };
+        let digest = item.sha256.as_deref().and_then(Digest::from_hex);
+        let Some(digest) = digest else {
+            return Err(Error::usage(format!(
+                "nothing of {reference} was kept: a rule about the whole of it left it behind"
+            ))
+            .advise("it is at the source; nothing was written"));
+        };
+        let quarantine = self.open_quarantine().await?;
+        if !quarantine.holds(&digest).await.map_err(unusable)? {
+            return Err(Error::usage(format!("the original of {reference} is not in the quarantine")).advise(
+                "what a rule about a folder, a date, a mark or a size left behind is not kept: it is at the source",
+            ));
+        }
+        let detail = json!({ "reference": reference, "sha256": item.sha256 });
+        self.store.audit(self.key, &self.actor, "quarantine.export", &detail).await?;
+        let shown = to.display().to_string();
+        let cannot = |error: std::io::Error| {
+            Error::usage(format!("cannot write {shown}: {error}"))
+                .advise("give the path of a file that is not there yet")
+        };
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(to).map_err(cannot)?;
+        let exported = quarantine.export(&digest, &mut file).await.map_err(unusable);
+        let written = exported.and_then(|()| file.flush().and_then(|()| file.sync_all()).map_err(cannot));
+        if let Err(error) = written {
+            let _ = std::fs::remove_file(to);
+            return Err(error);
+        }
+        let size_bytes = item.size_bytes;
+        Ok(ExportReport { reference: reference.to_owned(), to: shown, size_bytes, sha256: digest.to_string() })
+    }
+
+    /// Reads all originals, and says what is good and what is missing.
+    pub async fn check_quarantine(&self) -> Result<QuarantineReport, Error> {
+        self.may_migrate()?;
+        let quarantine = self.open_quarantine().await?;
+        let found = quarantine.check().await.map_err(unusable)?;
+        let mut missing = Vec::new();
+        let is_kept = |item: &RuledItem| {
+            item.how != How::name(How::Noted) && item.files.as_array().is_some_and(|files| !files.is_empty())
+        };
+        for item in self.ruled(&Selection::default(), None).await?.items.into_iter().filter(is_kept) {
+            let digest = item.sha256.as_deref().and_then(Digest::from_hex);
+            if let Some(digest) = digest
+                && !quarantine.holds(&digest).await.map_err(unusable)?
+            {
+                missing.push(item.reference);
+            }
+        }
+        let names = |paths: &[std::path::PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+        Ok(QuarantineReport {
+            good: found.good,
+            damaged: found.damaged.count,
+            damaged_files: names(&found.damaged.first),
+            foreign: found.foreign.count,
+            foreign_files: names(&found.foreign.first),
+            missing,
+        })
+    }
+
     /// The rules of this project: its profile with its own settings over it.
     pub fn rules_in_force(&self) -> Result<ProfileReport, Error> {
         let name = &self.config.file.profile;
@@ -143,6 +276,10 @@ impl Project {
         counts.sort_by(|one, other| (&one.rule, one.how).cmp(&(&other.rule, other.how)));
         Ok(RulesReport { counts, items })
     }
+}
+
+fn unusable(error: connector::Error) -> Error {
+    Error::usage(error.to_string()).advise(error.cause.advice())
 }
 
 fn ruled(mailbox: &str, row: TreatmentRow) -> RuledItem {

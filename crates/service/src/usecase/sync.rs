@@ -151,7 +151,10 @@ impl Project {
         stop: watch::Receiver<bool>,
     ) -> Result<SyncReport, Error> {
         self.may_migrate()?;
-        let engine = self.engine(environment, progress, stop, dry_run)?;
+        let mut engine = self.engine(environment, progress, stop, dry_run)?;
+        if !dry_run {
+            engine.quarantine = self.originals().await?;
+        }
         let chosen: Vec<i64> = self.select(selection).await?.iter().map(|row| row.mailbox).collect();
         if !dry_run {
             let detail = json!({ "mailboxes": chosen.len(), "people_at_once": engine.people_at_once });
