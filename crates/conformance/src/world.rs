@@ -8,7 +8,7 @@ use connector::memory::{Dial, MemoryConnector, MemoryItem, Platform, Traits};
 use connector::{Account, Connector, HoldsLimits, SystemClock};
 use inspection::{Ban, Banned};
 use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Tally};
-use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, Quarantine, RunEnd, Tuning};
+use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, Quarantine, RunEnd, Scanner, Tuning};
 use profile::Policy;
 use store::{LeaseTerms, ProjectKey, RosterRow, Store};
 use tokio::sync::watch;
@@ -34,6 +34,8 @@ pub struct World {
     pub policy: Policy,
     /// Keeps originals.
     pub quarantine: Option<Arc<dyn Quarantine>>,
+    /// Looks for malware.
+    pub scanner: Option<Arc<dyn Scanner>>,
     /// Sizes and times of the engine.
     pub tuning: Tuning,
     /// Sees every effect.
@@ -110,6 +112,7 @@ impl World {
             terms: TERMS,
             policy: following(),
             quarantine: None,
+            scanner: None,
             tuning: Tuning {
                 batch_bytes: 4096,
                 batch_items: 5,
@@ -217,6 +220,7 @@ impl World {
             people,
             policy: Arc::new(self.policy.clone()),
             quarantine: self.quarantine.clone(),
+            scanner: self.scanner.clone(),
             clock: Arc::new(SystemClock),
             holder: Holder::this_process(&format!("{self:p}")),
             terms: self.terms,

@@ -96,6 +96,10 @@ causes! {
     FutureDate "future-date" "It is copied once that time has come; or correct its date on the source.";
     /// The item's header holds a line that is no header field, and the target refuses that.
     BrokenHeader "broken-header" "The item can't travel as it is; the original stays on the source.";
+    /// The scanner finds malware in the item.
+    Infected "infected" "Tell the person and the security team; the item stays on the source. Accept its loss, or clean it there and run again.";
+    /// The scanner does not take the item, so it was not looked at.
+    NotScanned "not-scanned" "Raise the scanner's limit (StreamMaxLength of clamd), then run again.";
     /// The source lists the item but does not give its bytes.
     Unreadable "unreadable" "Open the item in the source mailbox; repair or remove it there, then run again.";
     /// The item is larger than the space for held items.

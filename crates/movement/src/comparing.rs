@@ -253,7 +253,7 @@ pub(crate) async fn read_items(
     }
 }
 
-fn entry(Examined { item, found, treatment }: Examined, rules: Option<(Rules<'_>, &Lane)>) -> Entry {
+fn entry(Examined { item, found, treatment, .. }: Examined, rules: Option<(Rules<'_>, &Lane)>) -> Entry {
     let received = item.received.map(|at| at.unix_seconds);
     let mut treated = treatment.map(|made| {
         Box::new(Treated { rule: made.rule, how: made.how, original: made.original.unwrap_or(found.exact) })

@@ -42,5 +42,5 @@ pub use progress::{Finished, MailboxProgress, Progress};
 pub use report::{Report, Tuning, WouldDo};
 pub use run::{Engine, MailboxOutcome, Person, RunEnd};
 pub use sides::Endpoint;
-pub use travel::Quarantine;
+pub use travel::{Quarantine, Scanner};
 pub use verify::{Difference, Kind as DifferenceKind, Verification};

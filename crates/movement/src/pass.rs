@@ -525,7 +525,7 @@ impl Pass<'_> {
     async fn take_item(
         &mut self,
         index: usize,
-        Examined { item, mut found, mut treatment }: Examined,
+        Examined { item, mut found, mut treatment, malware }: Examined,
         known: Option<&LedgerItem>,
     ) -> Result<(), Failure> {
         let max = self.target.offers().item_bytes_max;
@@ -542,6 +542,7 @@ impl Pass<'_> {
         let is_left_folder = lane.left_by.is_some();
         let verdict = match barred(&found, &self.work.losses, max) {
             _ if is_left => Verdict::LeftBehind,
+            _ if malware.is_some() => Verdict::CannotBeHeld(Cause::Infected),
             Some(cause) => Verdict::CannotBeHeld(cause),
             None if is & self.not_kept != 0 => Verdict::CannotBeHeld(traits::cause(is)),
             None => Verdict::Travels,
@@ -638,7 +639,10 @@ impl Pass<'_> {
             }
             Intent::Fail(cause) => {
                 let fact = new_fact(Fate::Failed, &item, Some(&found));
-                let what = self.cannot_travel(index, &item.id, found.size_bytes, cause);
+                let mut what = self.cannot_travel(index, &item.id, found.size_bytes, cause);
+                if let Some(name) = malware.filter(|_| cause == Cause::Infected) {
+                    what = format!("{what} ({name})");
+                }
                 self.fail(index, fact, cause, what, None, item.then);
             }
             Intent::ChangeFlags { add, take } => {
@@ -662,6 +666,7 @@ impl Pass<'_> {
                 let max = self.target.offers().item_bytes_max.unwrap_or_default();
                 format!("it is {size_bytes} bytes, the target takes {max}")
             }
+            Cause::Infected => "the scanner finds malware in it".to_owned(),
             Cause::Nul => "it holds a NUL byte, which the target cannot hold".to_owned(),
             Cause::BareCr => "it holds a CR that no LF follows, which the target cannot hold".to_owned(),
             Cause::FutureDate => "it was received at a time that is still to come, which the target changes".to_owned(),

@@ -19,6 +19,8 @@ pub(crate) struct Examined {
     pub(crate) found: Findings,
     /// What the policy made of it, if anything special.
     pub(crate) treatment: Option<Treatment>,
+    /// What the scanner found in it.
+    pub(crate) malware: Option<String>,
 }
 
 /// What arrives from the source.
@@ -100,12 +102,14 @@ pub(crate) async fn next(reading: &mut dyn Reading, travel: Option<(&Travel, &Ho
                 let made = match travel {
                     Some((travel, holds)) => travel.make(item, holds).await,
                     None => match examine(item.kind, &item.body).await {
-                        Ok(found) => Ok(Examined { item: item, found, treatment: None }),
+                        Ok(found) => Ok(Examined { item: item, found, treatment: None, malware: None }),
                         Err(error) => Err((item, error)),
                     },
                 };
                 match made {
                     Ok(examined) => Arrival::Item(Box::new(examined)),
+                    // It says nothing about the item: what comes after it would fare the same.
+                    Err((_, error)) if error.ends_session() => return Err(error),
                     Err((item, error)) => Arrival::Event(Event::Unreadable { id: item.id, error }),
                 }
             }

@@ -18,7 +18,7 @@ use crate::progress::{Finished, Progress};
 use crate::report::{Report, Tuning};
 use crate::sides::Endpoint;
 use crate::state::{Happened, after};
-use crate::travel::{Quarantine, Travel};
+use crate::travel::{Quarantine, Scanner, Travel};
 
 /// Passes over one mailbox in one run: a mailbox that changes faster than it can be read is left for the next run.
 const PASSES_MAX: usize = 10;
@@ -55,6 +55,8 @@ pub struct Engine {
     pub policy: Arc<Policy>,
     /// Keeps the originals of what does not travel as it is.
     pub quarantine: Option<Arc<dyn Quarantine>>,
+    /// Looks for malware in what is about to travel.
+    pub scanner: Option<Arc<dyn Scanner>>,
     /// The clock for leases.
     pub clock: Arc<dyn Clock>,
     /// Who this process is.
@@ -290,7 +292,11 @@ impl Engine {
             lease: lease.clone(),
             mailbox: row.clone(),
             policy: self.policy.clone(),
-            travel: Travel::new(self.policy.clone(), self.quarantine.clone().filter(|_| !self.dry_run)),
+            travel: Travel::new(
+                self.policy.clone(),
+                self.quarantine.clone().filter(|_| !self.dry_run),
+                self.scanner.clone(),
+            ),
             losses: losses_between(&source_is, &target_is),
             target_kinds: target_is.kinds,
             holds: Holds::new(self.holds.clone()),

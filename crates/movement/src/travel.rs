@@ -31,11 +31,19 @@ pub trait Quarantine: std::fmt::Debug + Send + Sync {
     async fn keep(&self, original: Digest, body: &Body) -> Result<(), Error>;
 }
 
+/// Looks for malware in what is about to travel.
+#[async_trait]
+pub trait Scanner: std::fmt::Debug + Send + Sync {
+    /// The name of what is found; none, if nothing is. An error that ends the session means that nobody can tell now.
+    async fn scan(&self, body: &Body) -> Result<Option<String>, Error>;
+}
+
 /// What may travel, for a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Travel {
     policy: Arc<Policy>,
     quarantine: Option<Arc<dyn Quarantine>>,
+    scanner: Option<Arc<dyn Scanner>>,
 }
 
 /// A folder, as far as rules ask.
@@ -47,8 +55,12 @@ pub(crate) struct Lane {
 
 impl Travel {
     /// By this policy; with a quarantine for originals, except where nothing may be written.
-    pub(crate) fn new(policy: Arc<Policy>, quarantine: Option<Arc<dyn Quarantine>>) -> Self {
-        Self { policy, quarantine }
+    pub(crate) fn new(
+        policy: Arc<Policy>,
+        quarantine: Option<Arc<dyn Quarantine>>,
+        scanner: Option<Arc<dyn Scanner>>,
+    ) -> Self {
+        Self { policy, quarantine, scanner }
     }
 
     /// What is cited of the policy.
@@ -114,7 +126,16 @@ impl Travel {
         match self.try_make(&item, holds).await {
             Ok((body, found, treatment)) => {
                 let item = Item { body: body.unwrap_or(item.body.clone()), ..item };
-                Ok(Examined { item, found, treatment })
+                // What stays behind harms nobody.
+                let is_left = treatment.as_ref().is_some_and(|treatment| treatment.how == How::Left);
+                let malware = match self.scanner.as_ref().filter(|_| !is_left) {
+                    None => None,
+                    Some(scanner) => match scanner.scan(&item.body).await {
+                        Ok(malware) => malware,
+                        Err(error) => return Err((item, error)),
+                    },
+                };
+                Ok(Examined { item, found, treatment, malware })
             }
             Err(error) => Err((item, error)),
         }

@@ -224,7 +224,7 @@ impl Engine {
         let (source_is, target_is) = sides.declarations();
         let (source, target, _seats) = sides.open_to_read().await?;
         let (losses, kinds) = (losses_between(&source_is, &target_is), target_is.kinds);
-        let travel = Travel::new(self.policy.clone(), None);
+        let travel = Travel::new(self.policy.clone(), None, None);
         let treatments = self.store.treatments(self.key, mailbox.mailbox).await?;
         let treatments =
             treatments.into_iter().map(|row| ((row.folder, row.treatment.source_id.clone()), row.treatment));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use model::OrganisationCode;
 use profile::{Policy, Profile, Settings};
@@ -61,6 +63,9 @@ pub struct ProjectFile {
     /// Where originals are kept.
     #[serde(default)]
     pub quarantine: QuarantineEntry,
+    /// Whether items are scanned for malware before they travel.
+    #[serde(default)]
+    pub malware: Option<MalwareEntry>,
 }
 
 fn plain() -> String {
@@ -193,6 +198,22 @@ impl Default for QuarantineEntry {
     fn default() -> Self {
         Self { folder: "quarantine".into(), key_file: "quarantine.key".into() }
     }
+}
+
+/// A ClamAV daemon that is asked about each item that is about to travel. What it finds something in is not copied, and fails as
+/// `infected`; while it can't be asked, mailboxes wait.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MalwareEntry {
+    /// Where the daemon listens: the path of its socket, or host and port as in `127.0.0.1:3310`.
+    pub clamd: String,
+    /// Seconds an answer is waited for.
+    #[serde(default = "scan_seconds")]
+    pub scan_seconds: u64,
+}
+
+fn scan_seconds() -> u64 {
+    120
 }
 
 /// An endpoint: a server, or a folder of files.
@@ -415,6 +436,13 @@ impl Config {
             return Err(Error::usage(what).advise("write 2 or more; 60 is usual"));
         }
         Ok(())
+    }
+
+    /// The scanner, if items are to be scanned.
+    pub(crate) fn scanner(&self) -> Option<Arc<dyn movement::Scanner>> {
+        let entry = self.file.malware.as_ref()?;
+        let clamd = malware::Clamd::at(&entry.clamd, Duration::from_secs(entry.scan_seconds));
+        Some(Arc::new(crate::usecase::rules::Scan(clamd)))
     }
 
     /// Do these names at these endpoints mean one mailbox?

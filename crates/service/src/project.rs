@@ -198,6 +198,7 @@ impl Project {
             people,
             policy: Arc::new(self.config.policy.clone()),
             quarantine: None,
+            scanner: self.config.scanner(),
             clock,
             holder: Holder::this_process(&unique),
             terms,

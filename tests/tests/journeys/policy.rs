@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use conformance::servers::Format;
+use conformance::servers::{Clamd, Format, MALWARE};
 use journeys::{
     mail::{Folder, every_message, spread},
     project::Project,
@@ -137,4 +137,36 @@ fn mail_is_left_behind_by_the_projects_own_rules_and_follows_when_they_go() {
     assert_eq!((code, &synced["copied"]), (0, &3.into()), "{synced:#}");
     let (code, verified) = free.json(&["verify"]);
     assert_eq!((code, &verified["all"]["on_target"]), (0, &6.into()), "{verified:#}");
+}
+
+#[test]
+fn malware_stays_at_the_source_and_nothing_passes_while_the_scanner_is_away() {
+    let Some(clamd) = Clamd::start(1) else { return };
+    let Some(source) = Store::dovecot(Format::Sdbox, &["alice"]) else { return };
+    let target = Store::maildir();
+    let infected = [&message(2, None)[..], MALWARE.as_bytes(), b"\r\n"].concat();
+    let large = [&message(3, None)[..], &b"0123456789abcde\n".repeat(80_000)].concat();
+    source.fill("alice", &spread(vec![message(1, None), infected, large]));
+    let row = format!("{},{}", source.name("alice"), target.name("alice"));
+    let line = format!("[malware]\nclamd = {:?}", clamd.address());
+    let project = Project::new(source.endpoint(), target.endpoint()).row(&row).with(&line);
+    clamd.stop();
+    let (code, synced) = project.json(&["sync"]);
+    assert_eq!((code, &synced["copied"]), (10, &0.into()), "nothing passes unseen: {synced:#}");
+    let mailbox = &synced["mailboxes"][0];
+    assert_eq!((&mailbox["cause"], &mailbox["condition"]), (&"unavailable".into(), &"waiting".into()), "{mailbox:#}");
+    clamd.restart();
+    let (code, synced) = project.json(&["sync"]);
+    assert_eq!((code, &synced["copied"], &synced["failed"]), (1, &1.into(), &2.into()), "{synced:#}");
+    let (_, failed) = project.json(&["failed", "list"]);
+    let failed = failed["failed"].as_array().unwrap();
+    let of = |cause: &str| failed.iter().find(|line| line["cause"] == cause).unwrap_or_else(|| panic!("{failed:#?}"));
+    assert!(of("infected")["what"].as_str().unwrap().contains("Kit.Marker"), "{failed:#?}");
+    assert!(of("not-scanned")["server"].as_str().unwrap().contains("size limit"), "{failed:#?}");
+    let (_, verified) = project.json(&["verify"]);
+    assert_eq!(
+        (&verified["all"]["unexplained"], &verified["all"]["on_target"]),
+        (&0.into(), &1.into()),
+        "{verified:#}"
+    );
 }

@@ -11,6 +11,7 @@
 //! counts as passed. With `WHIMBREL_REQUIRE_SERVERS=1`, as in CI, it fails instead. `WHIMBREL_LEFT_OUT` may name a file
 //! that collects these lines, for a summary at the end.
 
+mod clamd;
 mod cyrus;
 mod dovecot;
 mod instance;
@@ -24,6 +25,7 @@ use std::{
     process::Command,
 };
 
+pub use clamd::{Clamd, MALWARE};
 pub use cyrus::{Cyrus, CyrusBuilder};
 pub use dovecot::{Acl, Authzid, Dovecot, DovecotBuilder, Format, Locked};
 pub use postgres::Postgres;

@@ -119,6 +119,7 @@ impl Demo {
             people: accounts.collect(),
             policy: Arc::new(Policy::plain()),
             quarantine: None,
+            scanner: None,
             clock,
             holder: Holder::this_process(&unique),
             terms: LeaseTerms { lasts_ms: 60_000, margin_ms: 15_000 },

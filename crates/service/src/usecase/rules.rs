@@ -167,6 +167,17 @@ impl movement::Quarantine for Originals {
     }
 }
 
+/// A ClamAV daemon, as the engine knows it.
+#[derive(Debug)]
+pub(crate) struct Scan(pub(crate) malware::Clamd);
+
+#[async_trait]
+impl movement::Scanner for Scan {
+    async fn scan(&self, body: &Body) -> Result<Option<String>, connector::Error> {
+        self.0.scan(body).await
+    }
+}
+
 impl Project {
     async fn open_quarantine(&self) -> Result<quarantine::Quarantine, Error> {
         let entry = &self.config.file.quarantine;
