@@ -35,6 +35,7 @@ mod traits;
 mod travel;
 mod vanished;
 mod verify;
+mod work;
 
 pub use failure::Failure;
 pub use hold::{Holder, Moment, NoProbe, Probe};

@@ -102,7 +102,7 @@ pub(crate) async fn next(reading: &mut dyn Reading, travel: Option<(&Travel, &Ho
                 let made = match travel {
                     Some((travel, holds)) => travel.make(item, holds).await,
                     None => match examine(item.kind, &item.body).await {
-                        Ok(found) => Ok(Examined { item: item, found, treatment: None, malware: None }),
+                        Ok(found) => Ok(Examined { item, found, treatment: None, malware: None }),
                         Err(error) => Err((item, error)),
                     },
                 };

@@ -478,7 +478,8 @@ impl LedgerTx<'_> {
         let (organisation, project) = self.key();
         let delete = "DELETE FROM treatment WHERE organisation = $1 AND project = $2 AND folder = $3 \
             AND source_id IN ({ids})";
-        self.tx.execute_for(delete, &values![organisation, project, folder], ids).await
+        let values = values![organisation, project, folder];
+        self.tx.execute_for(delete, &values, ids).await
     }
 
     /// Writes a batch that is about to be sent.

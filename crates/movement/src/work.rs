@@ -1,0 +1,193 @@
+//! What a pass works with: the mailbox, its folders, and what is on its way.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use connector::{Body, Holds};
+use model::{Digest, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, ReceivedAt, Verdict};
+use profile::Policy;
+use store::{
+    Fact, FolderRow, FormerReplaced, HeldItem, ItemThere, Lease, MailboxRow, NewException, NewFailure, ProjectKey,
+    Store, Treatment,
+};
+
+use crate::decide::Setting;
+use crate::flags::FlagWork;
+use crate::matching::{Candidate, Pool};
+use crate::progress::Progress;
+use crate::report::{Tuning, WouldDo};
+use crate::travel::{Lane, Travel};
+
+/// What a pass works with.
+pub(crate) struct Work {
+    pub(crate) store: Store,
+    pub(crate) key: ProjectKey,
+    pub(crate) lease: Lease,
+    pub(crate) mailbox: MailboxRow,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) travel: Travel,
+    pub(crate) losses: LossTable,
+    pub(crate) target_kinds: Vec<ItemKind>,
+    pub(crate) holds: Holds,
+    /// Room for what is read back from the target: of its own, so that looking never waits for copying.
+    pub(crate) look_holds: Holds,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) stop: tokio::sync::watch::Receiver<bool>,
+    pub(crate) tuning: Tuning,
+    pub(crate) setting: Setting,
+    pub(crate) dry_run: bool,
+    /// When the pass began, in seconds since 1970.
+    pub(crate) now: i64,
+}
+
+/// An item that is to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) id: ItemId,
+    pub(crate) kind: ItemKind,
+    pub(crate) found: Findings,
+    pub(crate) flags: Flags,
+    pub(crate) received: Option<ReceivedAt>,
+    pub(crate) body: Body,
+    pub(crate) then: Option<connector::Cursor>,
+    /// It failed before: its failure is cleared when it succeeds.
+    pub(crate) failed_before: bool,
+    /// What is special about it: one of [`traits`].
+    pub(crate) is: u8,
+}
+
+impl Planned {
+    pub(crate) fn received_seconds(&self) -> Option<i64> {
+        self.received.map(|at| at.unix_seconds)
+    }
+}
+
+/// An item that waits until all candidates are known.
+pub(crate) struct Deferred {
+    pub(crate) verdict: Verdict,
+    pub(crate) id: ItemId,
+    pub(crate) found: Findings,
+    pub(crate) flags: Flags,
+    pub(crate) received: Option<ReceivedAt>,
+    pub(crate) failed_before: bool,
+}
+
+/// A folder being worked on.
+pub(crate) struct FolderWork {
+    pub(crate) row: FolderRow,
+    /// Nothing of it is in the ledger yet.
+    pub(crate) is_fresh: bool,
+    /// Its items can't go anywhere, because of this.
+    pub(crate) unusable: Option<connector::Error>,
+    /// What rules say of it as a whole.
+    pub(crate) lane: Lane,
+    /// What the policy made of items, to be written before anything of them is sent.
+    pub(crate) treatments: Vec<Treatment>,
+    /// Items of which it makes nothing special after all.
+    pub(crate) untreated: Vec<ItemId>,
+    /// Of the candidates: copies of ours that are not what the source holds, by what it held.
+    pub(crate) formers: HashMap<(Digest, Option<i64>), Vec<FormerReplaced>>,
+    /// The target folder as listed when the pass began or when it was made.
+    pub(crate) listed: Option<FolderState>,
+    /// The target folder as far as all in it is accounted for; none before anybody looked.
+    pub(crate) now: Option<FolderState>,
+    pub(crate) pool: Pool,
+    /// Of the candidates: copies that are ours, from before the source numbered the folder anew.
+    pub(crate) ours: HashMap<ItemId, ItemThere>,
+    pub(crate) deferred: Vec<Deferred>,
+    /// New items that may have come from another folder.
+    pub(crate) arrived: Vec<Deferred>,
+    /// Items of which somebody has said that they are others than what lies on the target.
+    pub(crate) another: HashSet<ItemId>,
+    /// Items that are to wait for a word.
+    pub(crate) held: Vec<HeldItem>,
+    /// Its person has removed the folder on the target: it is made again only for something new.
+    pub(crate) is_withdrawn: bool,
+    pub(crate) batch: Vec<Planned>,
+    pub(crate) batch_bytes: u64,
+    /// Batches on their way.
+    pub(crate) flights: usize,
+    /// Facts, failures and exceptions to be written with the next commit.
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) failures: Vec<NewFailure>,
+    pub(crate) cleared: Vec<ItemId>,
+    /// Of these items the removal does not wait any more.
+    pub(crate) taken_back: Vec<ItemId>,
+    pub(crate) exceptions: Vec<NewException>,
+    /// Read this far, as of the facts above.
+    pub(crate) cursor: Option<connector::Cursor>,
+    pub(crate) flag_changes: Vec<FlagWork>,
+    /// Items whose flags are to be these once it is known what the target calls them.
+    pub(crate) flags_later: Vec<(ItemId, Flags)>,
+    pub(crate) gone: Vec<ItemId>,
+    /// Items that the cursor covers and the source has listed.
+    pub(crate) seen: HashSet<ItemId>,
+    /// Items read in this pass, in a folder that was read before.
+    pub(crate) read_ids: HashSet<ItemId>,
+    /// Items whose bytes are wanted after all.
+    pub(crate) read_again: Vec<ItemId>,
+    /// Of these: items that are known not to be on the target.
+    pub(crate) not_there: HashSet<ItemId>,
+    /// Items stored under ids that the target did not tell.
+    pub(crate) without_id: u64,
+    /// Where the target folder stands can't be told from the answers.
+    pub(crate) is_unsure: bool,
+    /// Items with a fate, for a fresh folder.
+    pub(crate) fates: u64,
+    pub(crate) state: FolderState,
+    pub(crate) end: Option<End>,
+    pub(crate) is_done: bool,
+    pub(crate) would: WouldDo,
+}
+
+impl FolderWork {
+    /// Does anything go there?
+    pub(crate) fn is_written_to(&self) -> bool {
+        self.unusable.is_none() && self.lane.left_by.is_none()
+    }
+
+    /// This is what the policy made of an item; nothing special, if none.
+    pub(crate) fn treat(&mut self, id: &ItemId, treatment: Option<Treatment>) {
+        match treatment {
+            Some(treatment) => self.treatments.push(treatment),
+            None if self.is_fresh => {}
+            None => self.untreated.push(id.clone()),
+        }
+    }
+
+    /// A copy of an item that lies there in another form than it would travel in now, and what was made of it.
+    pub(crate) fn earlier_copy(
+        &mut self,
+        found: &Findings,
+        original: Digest,
+        received: Option<i64>,
+    ) -> Option<(Candidate, Option<Treatment>)> {
+        if let Some(formers) = self.formers.get_mut(&(original, received)) {
+            while let Some(former) = formers.pop() {
+                if let Some(candidate) = self.pool.take_id(&former.target_id) {
+                    return Some((candidate, Some(former.treatment)));
+                }
+            }
+        }
+        if found.exact == original || self.pool.holds(found.exact, received) {
+            return None;
+        }
+        Some((self.pool.find_digest(original, received)?, None))
+    }
+}
+
+/// How the reading of a folder ended.
+pub(crate) struct End {
+    pub(crate) cursor: connector::Cursor,
+    pub(crate) state: FolderState,
+    pub(crate) listed_all: bool,
+}
+
+/// A batch on its way.
+pub(crate) struct Flight {
+    pub(crate) folder: usize,
+    pub(crate) number: i64,
+    pub(crate) items: Vec<Planned>,
+    /// Traits of items that have to be read back before they count as copied.
+    pub(crate) to_prove: u8,
+}
