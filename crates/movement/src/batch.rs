@@ -227,11 +227,15 @@ impl Pass<'_> {
         let (facts, failures) = (std::mem::take(&mut work.facts), std::mem::take(&mut work.failures));
         let (cleared, exceptions) = (std::mem::take(&mut work.cleared), std::mem::take(&mut work.exceptions));
         let held = std::mem::take(&mut work.held);
+        let (treatments, untreated) = (std::mem::take(&mut work.treatments), std::mem::take(&mut work.untreated));
         let is_empty = facts.is_empty() && failures.is_empty() && exceptions.is_empty() && close.is_empty();
+        let is_empty = is_empty && treatments.is_empty() && untreated.is_empty();
         if (is_empty && cursor.is_none()) || self.work.dry_run {
             return Ok(());
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.drop_treatments(work.row.folder, &untreated).await?;
+        tx.add_treatments(work.row.folder, &treatments).await?;
         tx.add_facts(&work.row, &facts).await?;
         tx.clear_failures(work.row.folder, &cleared).await?;
         tx.drop_removals(work.row.folder, &std::mem::take(&mut work.taken_back)).await?;

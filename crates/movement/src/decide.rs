@@ -112,7 +112,9 @@ pub fn decide(source: &AtSource<'_>, ledger: &InLedger<'_>, target: OnTarget, se
         }
 
         (AtSource::Unreadable { cause }, InLedger::Nothing) => Intent::Fail(*cause),
-        (AtSource::Unreadable { cause }, InLedger::Known { fate: Fate::Failed, .. }) => Intent::Fail(*cause),
+        (AtSource::Unreadable { cause }, InLedger::Known { fate: Fate::Failed | Fate::Excluded, .. }) => {
+            Intent::Fail(*cause)
+        }
         (AtSource::Unreadable { .. }, InLedger::Known { .. }) => Intent::Nothing,
 
         (AtSource::Listed { .. }, InLedger::Nothing) => Intent::Copy,
@@ -255,7 +257,6 @@ mod tests {
         type Row<'r> = (&'r AtSource<'r>, &'r [Option<Fate>], &'r [OnTarget], Setting, Intent);
         let new = [None];
         let new_or_failed = [None, Some(Failed), Some(Excluded)];
-        let failed_or_new = [None, Some(Failed)];
         let rows: Vec<Row<'_>> = vec![
             // New, or failed before and read again.
             (&travels, &new_or_failed, &[Unknown, Vanished], PLAIN, Intent::Copy),
@@ -269,7 +270,7 @@ mod tests {
             (&left, &new_or_failed, &[Ours], PLAIN, Intent::Own),
             (&left, &new_or_failed, &[Theirs], PLAIN, Intent::Adopt),
             (&listed, &new, &any, PLAIN, Intent::Copy),
-            (&unreadable, &failed_or_new, &any, PLAIN, Intent::Fail(Cause::Unreadable)),
+            (&unreadable, &new_or_failed, &any, PLAIN, Intent::Fail(Cause::Unreadable)),
             (&gone, &new, &any, PLAIN, Intent::Nothing),
             // On the target: flags follow, both ways for ours, gaining only for adopted ones.
             (&travels, &[Some(Copied)], &there, PLAIN, change.clone()),
@@ -297,13 +298,7 @@ mod tests {
             (&listed, &[Some(Held), Some(Withdrawn)], &any, RETRY, Intent::Nothing),
             (&listed, &[Some(Failed)], &any, PLAIN, Intent::Nothing),
             (&listed, &[Some(Failed)], &any, RETRY, Intent::Copy),
-            (
-                &unreadable,
-                &[Some(Copied), Some(Adopted), Some(Excluded), Some(Held), Some(Withdrawn)],
-                &any,
-                PLAIN,
-                Intent::Nothing,
-            ),
+            (&unreadable, &[Some(Copied), Some(Adopted), Some(Held), Some(Withdrawn)], &any, PLAIN, Intent::Nothing),
             // Gone from the source.
             (&gone, &[Some(Copied)], &there, PLAIN, Intent::Remove),
             (&gone, &[Some(Copied)], &[Vanished], PLAIN, Intent::Forget),

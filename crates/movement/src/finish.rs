@@ -214,7 +214,7 @@ impl Pass<'_> {
             ids.sort_unstable();
             ids.dedup();
             if !ids.is_empty() {
-                if self.folders[index].is_written_to() {
+                if self.folders[index].is_looked_at() {
                     self.look(index).await?;
                 }
                 let path = self.folders[index].row.path.clone();
@@ -269,7 +269,7 @@ impl Pass<'_> {
     /// the ledger knows where the folder stands.
     async fn learn_ids(&mut self, index: usize) -> Result<(), Failure> {
         let work = &self.folders[index];
-        if (work.without_id == 0 && !work.is_unsure) || self.work.dry_run || !work.is_written_to() {
+        if (work.without_id == 0 && !work.is_unsure) || self.work.dry_run || !work.is_looked_at() {
             return Ok(());
         }
         let (path, row) = (work.row.target_path.clone(), work.row.clone());

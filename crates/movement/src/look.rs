@@ -69,7 +69,7 @@ impl Pass<'_> {
                 IntentState::Watched { looked_at, .. } => looked_at + gap <= now,
             };
             if self.intents.iter().any(|intent| intent.folder == folder && is_due(intent.state))
-                && self.folders[index].is_written_to()
+                && self.folders[index].is_looked_at()
             {
                 self.wait_for_last_bytes(folder).await?;
                 match self.match_unknown(index).await {
@@ -403,8 +403,11 @@ impl Pass<'_> {
         let (folder, facts) = (work.row.folder, std::mem::take(&mut work.facts));
         let exceptions = std::mem::take(&mut work.exceptions);
         let cleared = std::mem::take(&mut work.cleared);
+        let (treatments, untreated) = (std::mem::take(&mut work.treatments), std::mem::take(&mut work.untreated));
         let looked_at = self.work.store.now().await?;
         let mut tx = self.work.store.write(&self.work.lease).await?;
+        tx.drop_treatments(folder, &untreated).await?;
+        tx.add_treatments(folder, &treatments).await?;
         tx.add_facts(&work.row, &facts).await?;
         tx.clear_failures(folder, &cleared).await?;
         for exception in &exceptions {

@@ -144,6 +144,12 @@ impl Pool {
         self.take(index)
     }
 
+    /// The candidate with these exact bytes and whatever date, if there is one left.
+    pub(crate) fn find_bytes(&mut self, exact: Digest) -> Option<Candidate> {
+        let index = *self.by_exact.get(&exact)?.front()?;
+        self.take(index)
+    }
+
     /// The candidate with this id, if it is left.
     pub(crate) fn take_id(&mut self, id: &ItemId) -> Option<Candidate> {
         let index = self.candidates.iter().position(|candidate| candidate.as_ref().is_some_and(|one| one.id == *id))?;

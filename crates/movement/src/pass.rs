@@ -88,7 +88,7 @@ pub(crate) async fn pass(
             if !work.setting.retry_failed {
                 return Ok(HashMap::new());
             }
-            let mut again = store.failed_ids(key, mailbox, &LASTING).await?;
+            let mut again = store.failed_ids(key, mailbox, &LASTING, work.travel.citation()).await?;
             // What other rules left behind is judged anew.
             for (folder, left) in store.left_by_others(key, mailbox, work.travel.citation()).await? {
                 again.entry(folder).or_default().extend(left);
@@ -315,7 +315,7 @@ impl Pass<'_> {
         };
         let (first, last) =
             (first.item.id.clone().min(last.item.id.clone()), first.item.id.clone().max(last.item.id.clone()));
-        if self.folders[index].is_written_to() {
+        if self.folders[index].is_looked_at() {
             self.look(index).await?;
         }
         if !self.folders[index].is_fresh {
@@ -371,12 +371,9 @@ impl Pass<'_> {
         // Somebody has said that it is another item than the one it waited for.
         let known = known.filter(|known| known.fate != Fate::Held || !self.folders[index].another.contains(&item.id));
         let is_new = known.is_none_or(|known| matches!(known.fate, Fate::Failed | Fate::Excluded));
-        let is_unusable = self.folders[index].unusable.is_some();
-        let mut candidate = if known.is_none() && !is_unusable && !is_left_folder {
-            self.take_back(index, &item.id, &found).await?
-        } else {
-            None
-        };
+        let is_looked_at = self.folders[index].is_looked_at();
+        let mut candidate =
+            if known.is_none() && is_looked_at { self.take_back(index, &item.id, &found).await? } else { None };
         let mut on_target = if candidate.is_some() { OnTarget::Theirs } else { OnTarget::Unknown };
         let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
         let work = &mut self.folders[index];
@@ -387,7 +384,8 @@ impl Pass<'_> {
             self.fail(index, fact, cause, what, server, item.then);
             return Ok(());
         }
-        if is_new && candidate.is_none() && !work.not_there.remove(&item.id) && !is_left_folder {
+        let is_not_there = work.not_there.remove(&item.id);
+        if is_new && candidate.is_none() && !is_not_there && is_looked_at {
             // A copy by earlier rules stays as it is: ours in another form, or the whole.
             if let Some((earlier, its)) = work.earlier_copy(&found, original, received) {
                 found = earlier.found.clone();
@@ -396,7 +394,7 @@ impl Pass<'_> {
                 on_target = OnTarget::Theirs;
             }
         }
-        if is_new && candidate.is_none() && !work.not_there.remove(&item.id) && !is_left_folder {
+        if is_new && candidate.is_none() && !is_not_there && is_looked_at {
             let wanted =
                 Wanted { found: &found, received: item.received.map(|at| at.unix_seconds), flags: &item.flags };
             match work.pool.find(&wanted) {
@@ -410,7 +408,7 @@ impl Pass<'_> {
                     work.deferred.push(Deferred { id, found, flags, received, failed_before, verdict });
                     return Ok(());
                 }
-                Found::Nothing if self.departed.holds(found.exact, wanted.received) => {
+                Found::Nothing if !is_left_folder && self.departed.holds(found.exact, wanted.received) => {
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.treat(&id, treatment.filter(|_| !is_left));
                     work.arrived.push(Deferred { id, found, flags, received, failed_before, verdict });

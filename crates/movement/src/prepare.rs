@@ -36,6 +36,27 @@ pub(crate) fn listed_as(row: &FolderRow, state: FolderState) -> Folder {
     }
 }
 
+/// What the source lists.
+struct Listed {
+    held: Vec<(Folder, FolderState)>,
+    /// The folders for deleted items.
+    trash: Vec<FolderPath>,
+    numbers_rise: bool,
+}
+
+/// Places that are taken on the target, by their names without regard to case.
+type Places = BTreeMap<Vec<String>, FolderPath>;
+
+/// Where a new folder goes: to the place that the policy gives it, beside what goes there already.
+fn free_place(travel: &Travel, path: &FolderPath, places: &Places) -> FolderPath {
+    let mut place = travel.place(path);
+    let taken: BTreeSet<FolderPath> = places.values().cloned().collect();
+    while places.contains_key(&without_case(&place)) {
+        place = other_path(&place, &taken);
+    }
+    place
+}
+
 impl Pass<'_> {
     /// Lists both sides, makes missing folders, and says which folders have to be read (by their place in `folders`).
     pub(crate) async fn prepare(&mut self, source: &mut dyn Source) -> Result<Vec<usize>, Failure> {
@@ -44,6 +65,7 @@ impl Pass<'_> {
         })?;
         let (mut held, mut missing) = (Vec::new(), Vec::new());
         let names: HashSet<Vec<String>> = listed.iter().map(|folder| without_case(&folder.path)).collect();
+        let trash = Travel::trash(listed.iter());
         for folder in listed.into_iter().filter(|folder| folder.holds_items) {
             let state = match folder.state {
                 Some(state) => Ok(state),
@@ -66,8 +88,11 @@ impl Pass<'_> {
             progress.items_listed = items;
             progress.items_done = 0;
         });
-        let uses = self.know_folders(held, rows, source.offers().numbers_rise).await?;
         let there: BTreeMap<FolderPath, Folder> = there.into_iter().map(|f| (f.path.clone(), f)).collect();
+        // Those that keep their names first: what is renamed goes beside them.
+        held.sort_by_key(|(folder, _)| self.work.travel.place(&folder.path) != folder.path);
+        let listed = Listed { held, trash, numbers_rise: source.offers().numbers_rise };
+        let uses = self.know_folders(listed, rows, &there).await?;
         self.follow_target(&there).await?;
         if !self.work.dry_run {
             self.settle_flag_intents().await?;
@@ -204,9 +229,9 @@ impl Pass<'_> {
     /// Finds or makes the ledger's row of each folder. Returns what each folder is for and whether it is followed.
     async fn know_folders(
         &mut self,
-        held: Vec<(Folder, FolderState)>,
+        Listed { held, trash, numbers_rise }: Listed,
         rows: Vec<FolderRow>,
-        numbers_rise: bool,
+        there: &BTreeMap<FolderPath, Folder>,
     ) -> Result<Vec<Folder>, Failure> {
         let endpoint = self.work.mailbox.roster.source_endpoint;
         let mut known: BTreeMap<(FolderPath, ItemKind, u64), FolderRow> = rows
@@ -217,10 +242,22 @@ impl Pass<'_> {
         let mut tx = if self.work.dry_run { None } else { Some(self.work.store.write(&self.work.lease).await?) };
         let mut uses = Vec::new();
         let mut changed = false;
-        let trash = Travel::trash(held.iter().map(|(folder, _)| folder));
-        // Where folders go that are known; those that are new go elsewhere.
-        let mut places: BTreeSet<FolderPath> =
-            known.values().filter(|row| !row.is_gone()).map(|row| row.target_path.clone()).collect();
+        // Where folders go that were written to; those that are new go elsewhere.
+        let was_written_to = |row: &FolderRow| row.target.is_some() || row.made;
+        let settled = known.values().filter(|row| !row.is_gone() && was_written_to(row));
+        let mut places: Places = settled.map(|row| (without_case(&row.target_path), row.target_path.clone())).collect();
+        let mut displaced = Vec::new();
+        if trash.is_empty() && self.work.travel.leaves_deleted_items() {
+            let what = "no folder of the source says that it is for deleted items, so none was left behind: name it in \
+                policy.folders_left";
+            displaced.push(NewException {
+                class: Cause::Unsupported,
+                path: FolderPath::inbox(),
+                source_id: None,
+                target_id: None,
+                what: what.to_owned(),
+            });
+        }
         for (folder, state) in held {
             let mut old = known.remove(&(folder.path.clone(), folder.kind, state.validity));
             if let Some(mut row) =
@@ -238,6 +275,8 @@ impl Pass<'_> {
                 known.insert((row.path.clone(), row.kind, row.validity), row);
             }
             let is_fresh = old.is_none();
+            let range = (folder.path.clone(), folder.kind, 0)..=(folder.path.clone(), folder.kind, u64::MAX);
+            let was_known = known.range(range).any(|(_, row)| was_written_to(row));
             let row = if let Some(mut row) = old {
                 if row.is_gone()
                     && let Some(tx) = &mut tx
@@ -263,8 +302,10 @@ impl Pass<'_> {
                     kind: folder.kind,
                     path: folder.path.clone(),
                     validity: state.validity,
-                    target_path: before
-                        .map_or_else(|| self.free_place(&folder.path, &places), |row| row.target_path.clone()),
+                    target_path: before.map_or_else(
+                        || free_place(&self.work.travel, &folder.path, &places),
+                        |row| row.target_path.clone(),
+                    ),
                 };
                 let mut number = 0;
                 if let Some(tx) = &mut tx {
@@ -295,10 +336,34 @@ impl Pass<'_> {
                 }
             };
             let lane = self.work.travel.lane(&folder.path, &trash);
+            let mut row = row;
             if lane.left_by.is_none() {
-                places.insert(row.target_path.clone());
+                if !was_written_to(&row) && !is_fresh {
+                    // Nothing of it lies anywhere yet: it goes where it would go if it were new.
+                    let place = free_place(&self.work.travel, &folder.path, &places);
+                    if place != row.target_path {
+                        if let Some(tx) = &mut tx {
+                            tx.set_target_path(row.folder, &place).await?;
+                            changed = true;
+                        }
+                        row.target_path = place;
+                    }
+                }
+                places.insert(without_case(&row.target_path), row.target_path.clone());
+                let wanted = self.work.travel.place(&folder.path);
+                if !was_written_to(&row) && row.target_path != wanted {
+                    let what = format!(
+                        "the folder {:?} is {:?} on the target: another folder goes to {:?}",
+                        folder.path.to_string(),
+                        row.target_path.to_string(),
+                        wanted.to_string()
+                    );
+                    displaced.push(exception(Cause::FolderCollision, &row, None, None, what));
+                }
             }
-            self.folders.push(FolderWork { lane, ..folder_work(row, is_fresh, state) });
+            let is_there = there.contains_key(&row.target_path);
+            let was_written_to = is_there && (was_written_to(&row) || was_known);
+            self.folders.push(FolderWork { lane, was_written_to, ..folder_work(row, is_fresh, state) });
             uses.push(folder);
         }
         // What is left is not listed any more, or has another validity now.
@@ -315,18 +380,15 @@ impl Pass<'_> {
             }
             self.rows_gone.push(row);
         }
-        if let Some(tx) = tx
-            && changed
+        if let Some(mut tx) = tx
+            && (changed || !displaced.is_empty())
         {
+            for exception in &displaced {
+                tx.add_exception(exception).await?;
+            }
             tx.commit().await?;
         }
         Ok(uses)
-    }
-
-    /// Where a new folder goes: to the place that the policy gives it, beside what goes there already.
-    fn free_place(&self, path: &FolderPath, places: &BTreeSet<FolderPath>) -> FolderPath {
-        let place = self.work.travel.place(path);
-        if places.contains(&place) { other_path(&place, places) } else { place }
     }
 
     /// Makes the folders that the target lacks, under other names where it refuses theirs.
@@ -628,6 +690,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         is_fresh,
         unusable: None,
         lane: Lane::default(),
+        was_written_to: false,
         treatments: Vec::new(),
         untreated: Vec::new(),
         formers: HashMap::new(),

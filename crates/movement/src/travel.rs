@@ -21,9 +21,6 @@ use store::{How, Treatment};
 
 use crate::reading::Examined;
 
-/// Bodies up to this size are inspected at once; larger ones apart from the other tasks.
-const AT_ONCE_BYTES: u64 = 64 * 1024;
-
 /// Keeps the originals of what does not travel as it is. One that is kept already is not kept twice.
 #[async_trait]
 pub trait Quarantine: std::fmt::Debug + Send + Sync {
@@ -86,6 +83,11 @@ impl Travel {
             _ => None,
         };
         Lane { left_by }
+    }
+
+    /// Are items of the folder for deleted ones left behind?
+    pub(crate) fn leaves_deleted_items(&self) -> bool {
+        !self.policy.deleted_items
     }
 
     /// The folders for deleted items among these.
@@ -157,12 +159,11 @@ impl Travel {
             };
             Ok::<_, std::io::Error>((found, verdict, edits))
         };
-        let (found, verdict, edits) = if item.body.size_bytes() <= AT_ONCE_BYTES {
-            inspect()
-        } else {
-            tokio::task::spawn_blocking(inspect).await.unwrap_or_else(|_| Err(std::io::Error::other("it was stopped")))
-        }
-        .map_err(|error| cannot("inspect", &error))?;
+        // Apart from the other tasks: a small archive may unpack to much.
+        let inspected = tokio::task::spawn_blocking(inspect).await;
+        let (found, verdict, edits) = inspected
+            .unwrap_or_else(|_| Err(std::io::Error::other("it was stopped")))
+            .map_err(|error| cannot("inspect", &error))?;
         if found.findings.is_empty() {
             return Ok((None, original, None));
         }

@@ -316,11 +316,23 @@ impl Verifier<'_> {
             let place = self.travel.place(&folder.path);
             let is_anothers =
                 rows.iter().any(|other| other.path != folder.path && !other.is_gone() && other.target_path == place);
-            let mapped = row.map(|row| row.target_path.clone());
-            let mapped = mapped.filter(|_| is_anothers || !there.contains_key(&place));
-            let target_path = mapped.unwrap_or(place);
+            // Where it was put by earlier rules it stays.
+            let lies_there = |row: &&FolderRow| row.target.is_some() && there.contains_key(&row.target_path);
+            let mapped = row.filter(lies_there).or_else(|| row.filter(|_| is_anothers || !there.contains_key(&place)));
+            let target_path = mapped.map_or(place, |row| row.target_path.clone());
             let name = folder.path.to_string();
             let lane = self.travel.lane(&folder.path, &trash);
+            if let Some(rule) = lane.left_by
+                && row.is_none_or(|row| row.target.is_none())
+            {
+                // Nothing of it has ever gone anywhere.
+                self.result.folders += 1;
+                self.result.items += state.count;
+                if state.count > 0 {
+                    *self.result.excluded.entry(rule.to_owned()).or_default() += state.count;
+                }
+                continue;
+            }
             match there.get(&target_path) {
                 _ if lane.left_by.is_some() => {}
                 None => {
@@ -431,6 +443,7 @@ impl Verifier<'_> {
             *self.result.replaced.entry(rule.to_owned()).or_default() += 1;
         }
         let earlier = self.copies_by_earlier_rules(pair, &here, &there, &found).await?;
+        let travelled = self.travelled(pair, &here, &found).await?;
         found.left.retain(|index| !earlier.values().any(|target| target == index));
         for index in found.missing.drain(..).collect::<Vec<_>>() {
             let entry = &here.entries[index];
@@ -444,7 +457,7 @@ impl Verifier<'_> {
                 self.result.by_earlier_rules += 1;
                 continue;
             }
-            if let Some(rule) = entry.left_by() {
+            if let Some(rule) = entry.left_by().filter(|_| !travelled.contains(&entry.id)) {
                 *self.result.excluded.entry(rule.to_owned()).or_default() += 1;
                 continue;
             }
@@ -464,6 +477,7 @@ impl Verifier<'_> {
             let count = if is_accepted { &mut self.result.accepted } else { &mut self.result.failed };
             *count.entry(cause).or_default() += 1;
         }
+        self.result.replaced.retain(|_, count| *count > 0);
         self.result.items += (here.entries.len() + here.unreadable.len()) as u64;
         let folder = pair.path.to_string();
         let moved = self.moved_since(pair, &here, &there).await?;
@@ -529,6 +543,18 @@ impl Verifier<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Items that rules would leave behind now, and that have travelled or wait for a word: where they are missing, that is no rule's
+    /// doing.
+    async fn travelled(&mut self, pair: &Pair, here: &Held, found: &Compared) -> Result<HashSet<ItemId>, Failure> {
+        let Some(row) = &pair.row else { return Ok(HashSet::new()) };
+        let missing = found.missing.iter().map(|index| &here.entries[*index]);
+        let left: Vec<ItemId> =
+            missing.filter(|entry| entry.left_by().is_some()).map(|entry| entry.id.clone()).collect();
+        let known = self.engine.store.items_of(self.engine.key, row, &left).await?;
+        let travelled = known.into_iter().filter(|item| !matches!(item.fate, Fate::Excluded | Fate::Failed));
+        Ok(travelled.map(|item| item.source_id).collect())
     }
 
     /// Items that lie on the target as earlier rules had them travel, or whole since they were there before: the places of both.

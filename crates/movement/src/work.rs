@@ -64,12 +64,12 @@ impl Planned {
 
 /// An item that waits until all candidates are known.
 pub(crate) struct Deferred {
-    pub(crate) verdict: Verdict,
     pub(crate) id: ItemId,
     pub(crate) found: Findings,
     pub(crate) flags: Flags,
     pub(crate) received: Option<ReceivedAt>,
     pub(crate) failed_before: bool,
+    pub(crate) verdict: Verdict,
 }
 
 /// A folder being worked on.
@@ -81,6 +81,8 @@ pub(crate) struct FolderWork {
     pub(crate) unusable: Option<connector::Error>,
     /// What rules say of it as a whole.
     pub(crate) lane: Lane,
+    /// It was written to before, and is there.
+    pub(crate) was_written_to: bool,
     /// What the policy made of items, to be written before anything of them is sent.
     pub(crate) treatments: Vec<Treatment>,
     /// Items of which it makes nothing special after all.
@@ -146,10 +148,15 @@ impl FolderWork {
         self.unusable.is_none() && self.lane.left_by.is_none()
     }
 
+    /// Is the target folder looked at? Where something lies that we know of, also if nothing goes there any more.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.unusable.is_none() && (self.lane.left_by.is_none() || self.was_written_to)
+    }
+
     /// This is what the policy made of an item; nothing special, if none.
     pub(crate) fn treat(&mut self, id: &ItemId, treatment: Option<Treatment>) {
         match treatment {
-            Some(treatment) => self.treatments.push(treatment),
+            Some(treatment) => self.treatments.push(Treatment { source_id: id.clone(), ..treatment }),
             None if self.is_fresh => {}
             None => self.untreated.push(id.clone()),
         }
@@ -172,7 +179,9 @@ impl FolderWork {
         if found.exact == original || self.pool.holds(found.exact, received) {
             return None;
         }
-        Some((self.pool.find_digest(original, received)?, None))
+        // Another tool may have put the whole there, and lost its date.
+        let whole = self.pool.find_digest(original, received).or_else(|| self.pool.find_bytes(original));
+        Some((whole?, None))
     }
 }
 

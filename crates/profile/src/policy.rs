@@ -358,6 +358,10 @@ impl Folders {
                     let message = format!("policy.{setting}: {from} would stay where it is");
                     return Err(Error::new(message, "take it out, or correct it"));
                 }
+                if to.is_inbox() {
+                    let message = format!("policy.{setting}: new mail lands in {to}, so {from} can't take its name");
+                    return Err(Error::new(message, "give it another place"));
+                }
                 if from.is_inbox() && setting == "folders_renamed" {
                     let message = format!("policy.{setting}: new mail lands in {from}, so it keeps its name");
                     return Err(Error::new(message, "take it out"));

@@ -492,7 +492,7 @@ pub async fn words_reach_what_they_are_said_of(url: &str) {
         tx.commit().await.unwrap();
         assert_eq!(accepted_by().await.is_some(), stays, "the word was about another cause");
     }
-    let tried = async || w.store.failed_ids(key, mailbox, &[Cause::BareCr]).await.unwrap();
+    let tried = async || w.store.failed_ids(key, mailbox, &[Cause::BareCr], "plain 1.1").await.unwrap();
     assert!(tried().await.is_empty());
     assert_eq!(w.store.retry_failures(key, &failed).await.unwrap(), 1);
     assert_eq!(tried().await, [(number, vec![id(4)])].into());

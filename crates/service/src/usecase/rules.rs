@@ -289,6 +289,7 @@ impl Project {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn unusable(error: connector::Error) -> Error {
     Error::usage(error.to_string()).advise(error.cause.advice())
 }

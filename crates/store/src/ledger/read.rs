@@ -205,20 +205,22 @@ impl Store {
         Ok(self.database.query(select, folder_values(key, folder)).await?[0].int(0) as u64)
     }
 
-    /// The items of a mailbox, by folder, that failed for a cause other than these, or that a person wants tried again.
+    /// The items of a mailbox, by folder, that failed for a cause other than these, or under another policy, or that
+    /// a person wants tried again.
     pub async fn failed_ids(
         &self,
         key: ProjectKey,
         mailbox: i64,
         but: &[Cause],
+        policy: &str,
     ) -> Result<HashMap<i64, Vec<ItemId>>, Error> {
-        let select = "SELECT x.source_id, x.cause, x.retry, x.folder FROM failure x \
+        let select = "SELECT x.source_id, x.cause, x.retry, x.folder, x.policy FROM failure x \
             JOIN folder f ON f.organisation = x.organisation AND f.project = x.project AND f.folder = x.folder \
             WHERE x.organisation = $1 AND x.project = $2 AND f.mailbox = $3 ORDER BY x.folder, x.source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         let is_lasting = |row: &Row| but.iter().any(|cause| cause.code() == row.text(1));
         let mut failed: HashMap<i64, Vec<ItemId>> = HashMap::new();
-        for row in rows.iter().filter(|row| row.bool(2) || !is_lasting(row)) {
+        for row in rows.iter().filter(|row| row.bool(2) || !is_lasting(row) || row.text(4) != policy) {
             failed.entry(row.int(3)).or_default().push(ItemId::new(row.blob(0)));
         }
         Ok(failed)
@@ -231,7 +233,8 @@ impl Store {
             JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
             JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
             AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
-            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL AND i.fate IN (1, 2, 3) \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL \
+            AND ((i.fate IN (1, 2) AND t.how <> 'left') OR (i.fate = 3 AND t.how = 'left')) \
             ORDER BY f.folder, t.source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         rows.iter()
@@ -247,19 +250,21 @@ impl Store {
             .collect()
     }
 
-    /// Items of a mailbox, by folder, that were left behind by another policy than this one.
+    /// Items of a mailbox, by folder, that were left behind by another policy than this one, or by none that is known: their sending
+    /// was broken off.
     pub async fn left_by_others(
         &self,
         key: ProjectKey,
         mailbox: i64,
         policy: &str,
     ) -> Result<HashMap<i64, Vec<ItemId>>, Error> {
-        let select = "SELECT t.folder, t.source_id FROM treatment t \
-            JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
-            JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
-            AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
+        let select = "SELECT i.folder, i.source_id FROM folder f \
+            JOIN item i ON i.organisation = f.organisation AND i.project = f.project AND i.endpoint = f.endpoint \
+            AND i.kind = f.kind AND i.folder = f.folder \
+            LEFT JOIN treatment t ON t.organisation = i.organisation AND t.project = i.project AND t.folder = i.folder \
+            AND t.source_id = i.source_id \
             WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL AND i.fate = 3 \
-            AND t.policy <> $4 ORDER BY t.folder, t.source_id";
+            AND (t.policy IS NULL OR t.policy <> $4 OR t.how <> 'left') ORDER BY i.folder, i.source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox, policy]).await?;
         let mut left: HashMap<i64, Vec<ItemId>> = HashMap::new();
         for row in rows {
