@@ -45,13 +45,15 @@ struct Listed {
 }
 
 /// Places that are taken on the target, by their names without regard to case.
-type Places = BTreeMap<Vec<String>, FolderPath>;
+type Places = BTreeMap<Vec<String>, BTreeSet<FolderPath>>;
 
 /// Where a new folder goes: to the place that the policy gives it, beside what goes there already.
 fn free_place(travel: &Travel, path: &FolderPath, places: &Places) -> FolderPath {
     let mut place = travel.place(path);
-    let taken: BTreeSet<FolderPath> = places.values().cloned().collect();
-    while places.contains_key(&without_case(&place)) {
+    let taken: BTreeSet<FolderPath> = places.values().flatten().cloned().collect();
+    // A folder that keeps its name has it, whatever else there is but for case: the target says if it can't hold both.
+    let is_renamed = place != *path;
+    while taken.contains(&place) || (is_renamed && places.contains_key(&without_case(&place))) {
         place = other_path(&place, &taken);
     }
     place
@@ -245,7 +247,10 @@ impl Pass<'_> {
         // Where folders go that were written to; those that are new go elsewhere.
         let was_written_to = |row: &FolderRow| row.target.is_some() || row.made;
         let settled = known.values().filter(|row| !row.is_gone() && was_written_to(row));
-        let mut places: Places = settled.map(|row| (without_case(&row.target_path), row.target_path.clone())).collect();
+        let mut places = Places::new();
+        for row in settled {
+            places.entry(without_case(&row.target_path)).or_default().insert(row.target_path.clone());
+        }
         let mut displaced = Vec::new();
         if trash.is_empty() && self.work.travel.leaves_deleted_items() {
             let what = "no folder of the source says that it is for deleted items, so none was left behind: name it in \
@@ -349,7 +354,7 @@ impl Pass<'_> {
                         row.target_path = place;
                     }
                 }
-                places.insert(without_case(&row.target_path), row.target_path.clone());
+                places.entry(without_case(&row.target_path)).or_default().insert(row.target_path.clone());
                 let wanted = self.work.travel.place(&folder.path);
                 if !was_written_to(&row) && row.target_path != wanted {
                     let what = format!(
