@@ -1,0 +1,259 @@
+//! A message in a file: which of its lines travel, and what its program wrote among them.
+//!
+//! Programs that keep mbox files write what they know of a message into its header: whether it was read, its number, its
+//! length. Such a field is taken off only where its value has the form that they write: the `Status: resolved` of a message
+//! that was sent so stays.
+
+use model::Flags;
+
+use super::from_line::is_empty;
+use super::line_ends::LineEnds;
+
+/// Who writes which field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Status,
+    XStatus,
+    Keywords,
+    Uid,
+    /// What UW and Dovecot note about the whole folder; the first of these is that of UW's own message.
+    Imap,
+    ImapBase,
+    MozillaStatus,
+    MozillaStatus2,
+    MozillaKeys,
+    Length,
+}
+
+const FIELDS: [(&str, Field); 10] = [
+    ("status", Field::Status),
+    ("x-status", Field::XStatus),
+    ("x-keywords", Field::Keywords),
+    ("x-uid", Field::Uid),
+    ("x-imap", Field::Imap),
+    ("x-imapbase", Field::ImapBase),
+    ("x-mozilla-status", Field::MozillaStatus),
+    ("x-mozilla-status2", Field::MozillaStatus2),
+    ("x-mozilla-keys", Field::MozillaKeys),
+    ("content-length", Field::Length),
+];
+
+/// Thunderbird's bits of X-Mozilla-Status.
+const MOZILLA: [(u32, &str); 4] = [(0x1, "\\Seen"), (0x2, "\\Answered"), (0x4, "\\Flagged"), (0x1000, "$Forwarded")];
+const MOZILLA_EXPUNGED: u32 = 0x8;
+/// And of X-Mozilla-Status2.
+const MOZILLA_DELETED: u32 = 0x0020_0000;
+const MOZILLA_LABELS: u32 = 0x0E00_0000;
+
+/// The field of a line and its value, where the value is as such programs write it.
+fn field(line: &[u8]) -> Option<(Field, &str)> {
+    let colon = line.iter().take(24).position(|byte| *byte == b':')?;
+    let (_, field) = FIELDS.iter().find(|(name, _)| line[..colon].eq_ignore_ascii_case(name.as_bytes()))?;
+    let value = std::str::from_utf8(&line[colon + 1..]).ok()?.trim();
+    let all = |fits: fn(&char) -> bool| value.chars().all(|c| fits(&c));
+    let fits = match field {
+        Field::Status | Field::XStatus => all(|c| "RONUDAFTP".contains(*c)),
+        Field::Uid | Field::Length => !value.is_empty() && all(char::is_ascii_digit),
+        Field::MozillaStatus | Field::MozillaStatus2 => !value.is_empty() && all(char::is_ascii_hexdigit),
+        Field::Imap | Field::ImapBase => value.starts_with(|c: char| c.is_ascii_digit()),
+        Field::Keywords | Field::MozillaKeys => true,
+    };
+    fits.then_some((*field, value))
+}
+
+/// What a message's program wrote into it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Noted {
+    pub(crate) flags: Flags,
+    /// Expunged, and still in the file.
+    pub(crate) is_expunged: bool,
+    /// Not mail, but UW's note about the folder.
+    pub(crate) is_note: bool,
+    /// How long its body is said to be.
+    pub(crate) length: Option<u64>,
+}
+
+impl Noted {
+    fn take(&mut self, field: Field, value: &str) {
+        let hex = || u32::from_str_radix(value, 16).unwrap_or_default();
+        match field {
+            Field::Status if value.contains('R') => self.flags.insert("\\Seen"),
+            Field::XStatus => {
+                for (letter, flag) in
+                    [('A', "\\Answered"), ('F', "\\Flagged"), ('T', "\\Draft"), ('D', "\\Deleted"), ('R', "\\Seen")]
+                {
+                    if value.contains(letter) {
+                        self.flags.insert(flag);
+                    }
+                }
+            }
+            Field::Keywords | Field::MozillaKeys => value.split_whitespace().for_each(|name| self.flags.insert(name)),
+            Field::MozillaStatus => {
+                let bits = hex();
+                for (bit, flag) in MOZILLA {
+                    if bits & bit != 0 {
+                        self.flags.insert(flag);
+                    }
+                }
+                self.is_expunged |= bits & MOZILLA_EXPUNGED != 0;
+            }
+            Field::MozillaStatus2 => {
+                let bits = hex();
+                if bits & MOZILLA_DELETED != 0 {
+                    self.flags.insert("\\Deleted");
+                }
+                let label = (bits & MOZILLA_LABELS) >> 25;
+                if (1..=5).contains(&label) {
+                    self.flags.insert(&format!("$label{label}"));
+                }
+            }
+            Field::Imap => self.is_note = true,
+            Field::Length => self.length = value.parse().ok(),
+            Field::Status | Field::Uid | Field::ImapBase => {}
+        }
+    }
+}
+
+/// What becomes of a piece of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line<'l> {
+    /// It is the message's own; these bytes of it travel.
+    Own(&'l [u8]),
+    /// Its length: no part of what the message is, and travels unless it was obeyed.
+    Length(&'l [u8]),
+    /// Its program's.
+    Noted,
+}
+
+/// Goes through the lines of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Sieve {
+    unquotes: bool,
+    is_header: bool,
+    /// What became of the last line's field, for the lines that continue it.
+    was: Was,
+    pub(crate) noted: Noted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    Own,
+    Length,
+    Noted,
+    /// Of a field of keywords.
+    Words,
+}
+
+impl Sieve {
+    /// `unquotes`: takes one `>` off each line of mboxrd that has some before `From `.
+    pub(crate) fn new(unquotes: bool) -> Self {
+        Self { unquotes, is_header: true, was: Was::Own, noted: Noted::default() }
+    }
+
+    /// Is the empty line still to come?
+    pub(crate) fn is_header(&self) -> bool {
+        self.is_header
+    }
+
+    /// The next piece; `is_begin` where a line begins with it.
+    pub(crate) fn next<'l>(&mut self, piece: &'l [u8], is_begin: bool) -> Line<'l> {
+        if self.is_header && is_begin && is_empty(piece) {
+            (self.is_header, self.was) = (false, Was::Own);
+        } else if self.is_header && is_begin && !piece.starts_with(b" ") && !piece.starts_with(b"\t") {
+            self.was = match field(piece) {
+                None => Was::Own,
+                Some((field, value)) => {
+                    self.noted.take(field, value);
+                    match field {
+                        Field::Length => Was::Length,
+                        Field::Keywords | Field::MozillaKeys => Was::Words,
+                        _ => Was::Noted,
+                    }
+                }
+            };
+        } else if self.was == Was::Words && is_begin {
+            self.noted.take(Field::Keywords, &String::from_utf8_lossy(piece));
+        }
+        let quoted = self.unquotes && is_begin && piece.starts_with(b">") && {
+            let quotes = piece.iter().take_while(|byte| **byte == b'>').count();
+            piece[quotes..].starts_with(b"From ")
+        };
+        match self.was {
+            Was::Own => Line::Own(&piece[usize::from(quoted)..]),
+            Was::Length => Line::Length(piece),
+            Was::Noted | Was::Words => Line::Noted,
+        }
+    }
+}
+
+/// How many bytes the lines of a message come to in wire form.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Size {
+    pub(crate) file_bytes: u64,
+    pub(crate) ends: LineEnds,
+}
+
+impl Size {
+    pub(crate) fn count(&mut self, piece: &[u8]) {
+        self.file_bytes += piece.len() as u64;
+        self.ends.count(piece);
+    }
+
+    /// LF alone becomes CRLF.
+    pub(crate) fn converts(&self) -> bool {
+        self.ends.is_lf_only()
+    }
+
+    pub(crate) fn wire_bytes(&self) -> u64 {
+        self.file_bytes + if self.converts() { self.ends.lf } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sieve(text: &str, unquotes: bool) -> (String, Noted) {
+        let mut sieve = Sieve::new(unquotes);
+        let mut kept = Vec::new();
+        for line in text.split_inclusive('\n') {
+            if let Line::Own(line) = sieve.next(line.as_bytes(), true) {
+                kept.extend_from_slice(line);
+            }
+        }
+        (String::from_utf8(kept).unwrap(), sieve.noted)
+    }
+
+    #[test]
+    fn what_programs_noted_is_read_and_taken_off() {
+        let (kept, noted) = sieve(
+            "Status: RO\nX-Status: AF\nSubject: x\nX-Keywords: Work\n  $Junk \nX-UID: 7\nContent-Length: 5\n\nStatus: RO\n",
+            false,
+        );
+        assert_eq!(kept, "Subject: x\n\nStatus: RO\n");
+        assert_eq!(noted.flags, Flags::of(["\\Seen", "\\Answered", "\\Flagged", "Work", "$Junk"]));
+        assert_eq!((noted.length, noted.is_expunged, noted.is_note), (Some(5), false, false));
+        let (kept, noted) = sieve(
+            "X-Mozilla-Status: 1009\nX-Mozilla-Status2: 04200000\nX-Mozilla-Keys: $label1 a          \n\nb",
+            false,
+        );
+        assert_eq!(kept, "\nb");
+        assert_eq!(noted.flags, Flags::of(["\\Seen", "$Forwarded", "\\Deleted", "$label2", "$label1", "a"]));
+        assert!(noted.is_expunged);
+        assert!(sieve("X-IMAP: 123 7\n\n", false).1.is_note);
+        assert!(!sieve("X-IMAPbase: 123 7\n\n", false).1.is_note);
+    }
+
+    #[test]
+    fn a_field_that_only_has_such_a_name_stays() {
+        let text = "Status: resolved\nX-UID: a7\nContent-Length: many\nX-Mozilla-Status: read\nStatusX: R\n\n";
+        assert_eq!(sieve(text, false).0, text);
+    }
+
+    #[test]
+    fn one_mark_of_quoting_is_taken_off() {
+        let text = "A: b\n\n>From x\n>>>From y\n> From z\n>Fromage\nFrom w\n";
+        assert_eq!(sieve(text, true).0, "A: b\n\nFrom x\n>>From y\n> From z\n>Fromage\nFrom w\n");
+        assert_eq!(sieve(text, false).0, text);
+    }
+}
