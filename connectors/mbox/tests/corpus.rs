@@ -29,6 +29,8 @@ for file in sys.argv[1:]:
                 header = False
             if header and not line.startswith((b" ", b"\t")):
                 drops = bool(noted.match(line))
+            elif header:
+                drops = False
             if not (header and drops):
                 lines.append(line)
         message = b"".join(lines)

@@ -40,7 +40,7 @@ fn is_device(name: &str) -> bool {
     let name = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
     let numbered =
         |device: &&str| name.strip_prefix(*device).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
-    DEVICES.contains(&name.as_str()) || NUMBERED_DEVICES.iter().any(|device| numbered(device))
+    DEVICES.contains(&name.as_str()) || NUMBERED_DEVICES.iter().any(numbered)
 }
 
 /// The name of a directory. What is not written so is taken as it stands.

@@ -140,7 +140,7 @@ enum Was {
     Own,
     Length,
     Noted,
-    /// Of a field of keywords.
+    /// Of Dovecot's field of keywords, which goes on behind a tab where it is long.
     Words,
 }
 
@@ -166,13 +166,16 @@ impl Sieve {
                     self.noted.take(field, value);
                     match field {
                         Field::Length => Was::Length,
-                        Field::Keywords | Field::MozillaKeys => Was::Words,
+                        Field::Keywords => Was::Words,
                         _ => Was::Noted,
                     }
                 }
             };
-        } else if self.was == Was::Words && is_begin {
+        } else if self.is_header && is_begin && self.was == Was::Words && piece.starts_with(b"\t") {
             self.noted.take(Field::Keywords, &String::from_utf8_lossy(piece));
+        } else if self.is_header && is_begin {
+            // No program goes on with such a field so: it is the message's own line, which had nothing before it.
+            self.was = Was::Own;
         }
         let quoted = self.unquotes && is_begin && piece.starts_with(b">") && {
             let quotes = piece.iter().take_while(|byte| **byte == b'>').count();
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn what_programs_noted_is_read_and_taken_off() {
         let (kept, noted) = sieve(
-            "Status: RO\nX-Status: AF\nSubject: x\nX-Keywords: Work\n  $Junk \nX-UID: 7\nContent-Length: 5\n\nStatus: RO\n",
+            "Status: RO\nX-Status: AF\nSubject: x\nX-Keywords: Work\n\t$Junk \nX-UID: 7\nContent-Length: 5\n\nStatus: RO\n",
             false,
         );
         assert_eq!(kept, "Subject: x\n\nStatus: RO\n");
@@ -248,6 +251,14 @@ mod tests {
     fn a_field_that_only_has_such_a_name_stays() {
         let text = "Status: resolved\nX-UID: a7\nContent-Length: many\nX-Mozilla-Status: read\nStatusX: R\n\n";
         assert_eq!(sieve(text, false).0, text);
+    }
+
+    #[test]
+    fn a_line_that_seems_to_go_on_with_a_field_of_a_program_stays() {
+        for field in ["X-Mozilla-Keys: a   ", "X-Status: A", "X-Keywords: b", "Content-Length: 7"] {
+            let text = format!("{field}\n From: somebody\n more\nA: b\n c\n\nd\n");
+            assert_eq!(sieve(&text, false).0, " From: somebody\n more\nA: b\n c\n\nd\n");
+        }
     }
 
     #[test]
