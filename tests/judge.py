@@ -514,6 +514,7 @@ class Mbox:
             above = [name.removesuffix(".sbd") for name in above if name != "."]
             for name in files:
                 path = tuple(above + [name])
+                path = ("INBOX",) + path[1:] if path[0].upper() == "INBOX" else path
                 found[path] = os.path.join(directory, name)
                 for length in range(1, len(path)):
                     found.setdefault(path[:length], None)

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -370,7 +371,7 @@ pub fn fill_eml(root: &Path, mailbox: &[Folder]) {
             let line = serde_json::json!({
                 "file": file, "received": message.received, "flags": flags, "keywords": keywords, "wire": true
             });
-            lines.push_str(&format!("{line}\n"));
+            let _ = writeln!(lines, "{line}");
         }
         fs::write(directory.join(".whimbrel-items.jsonl"), lines).expect("files can be written");
     }

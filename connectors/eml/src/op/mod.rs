@@ -5,7 +5,7 @@ mod list;
 mod read;
 mod write;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,6 +51,8 @@ pub(crate) struct Tree {
     offers: Offers,
     proof: StoreProof,
     outcomes: VecDeque<Outcome>,
+    /// Directories in which nothing is left of processes that were stopped.
+    swept: HashSet<PathBuf>,
 }
 
 impl Tree {
@@ -68,7 +70,7 @@ impl Tree {
             store_id: Some(store.to_string_lossy().into_owned()),
         };
         let offers = Offers { ids_on_append: true, removes_exactly: true, special_use: true, ..Offers::default() };
-        Self { root, door, clock, names, unique, offers, proof, outcomes: VecDeque::new() }
+        Self { root, door, clock, names, unique, offers, proof, outcomes: VecDeque::new(), swept: HashSet::new() }
     }
 
     /// The directory of a folder, whether it is there or not.

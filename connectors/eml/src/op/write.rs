@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +28,14 @@ const LINES_SPARE: usize = 1000;
 /// New files and folders are this user's own.
 pub(super) const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
+
+/// What a stop left behind is taken away when it is so old: whoever wrote it is gone.
+const LEFT_SECONDS: i64 = 3600;
+
+/// Where an item is written before it has its place.
+fn staged_at(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{OURS}tmp-{name}.part"))
+}
 
 /// An item that is written, but not at its place.
 struct Staged {
@@ -77,6 +85,11 @@ impl Tree {
             let what = format!("there is no folder {:?}", path.to_string());
             return Ok(refused(Error::new(Cause::Missing, Scope::Folder, what), batch.items.len()));
         }
+        if self.swept.insert(directory.clone()) {
+            let (directory, now) = (directory.clone(), self.clock.unix_seconds());
+            let swept = blocking(move || sweep(&directory, now)).await;
+            swept.map_err(|error| failed(Scope::Folder, "take away what a stop left behind", &path, &error))?;
+        }
         let mut staged = Vec::new();
         for item in &batch.items {
             self.door.before(Effect::FileWrite).inspect_err(|_| discard(&staged))?;
@@ -119,7 +132,7 @@ impl Tree {
     async fn stage(&self, directory: &Path, path: &FolderPath, item: &BatchItem) -> Result<Staged, Error> {
         let (second, number) = self.names.next(self.clock.unix_seconds());
         let name = format!("{second}.M{number:06}P{}_{}.eml", std::process::id(), self.unique);
-        let tmp = directory.join(format!("{OURS}tmp-{name}"));
+        let tmp = staged_at(directory, &name);
         if let Err(error) = write_body(&tmp, item).await {
             let _ = std::fs::remove_file(&tmp);
             return Err(failed_or(error, "write an item", path));
@@ -235,7 +248,7 @@ fn append(directory: &Path, lines: Vec<ItemLine>) -> io::Result<()> {
     if count > 2 * known.len() + LINES_SPARE {
         known.extend(lines.into_iter().map(|line| (line.file.clone(), line)));
         let items = look(directory)?.items;
-        let is_there = |file: &String| items.contains(file) || directory.join(format!("{OURS}tmp-{file}")).exists();
+        let is_there = |file: &String| items.contains(file) || staged_at(directory, file).exists();
         let mut kept: Vec<ItemLine> = known.into_values().filter(|line| is_there(&line.file)).collect();
         kept.sort_unstable_by(|a, b| a.file.cmp(&b.file));
         return replace(directory, ITEMS, &side_file::lines(kept)?);
@@ -276,6 +289,19 @@ fn discard(staged: &[Result<Staged, Error>]) {
     for staged in staged.iter().flatten() {
         let _ = std::fs::remove_file(&staged.tmp);
     }
+}
+
+/// Takes away what a process that was stopped had not yet given a place.
+fn sweep(directory: &Path, now: i64) -> io::Result<()> {
+    let begin = format!("{OURS}tmp-");
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        // Not the time of change, which is the item's date already.
+        if entry.file_name().to_string_lossy().starts_with(&begin) && now - entry.metadata()?.ctime() > LEFT_SECONDS {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The date of a new file.
@@ -320,9 +346,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stop_left_behind_goes_once_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = staged_at(folder.path(), "a.eml");
+        std::fs::write(&left, "").unwrap();
+        let now = left.metadata().unwrap().ctime();
+        sweep(folder.path(), now + LEFT_SECONDS).unwrap();
+        assert!(left.exists());
+        sweep(folder.path(), now + LEFT_SECONDS + 1).unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
     fn a_file_of_many_changes_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a.eml", ".whimbrel-tmp-c.eml"] {
+        for name in ["a.eml", ".whimbrel-tmp-c.eml.part"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let changes = (0..1200).map(|number| line("a.eml", &format!("k{number}")));
