@@ -528,11 +528,12 @@ class Mbox:
         first, _, raw = raw.partition(b"\n")
         date = email.utils.parsedate_tz(first.decode("latin-1").split(" ", 2)[2])
         own, flags, header, noted = [], set(), True, False
+        is_mozillas = first.startswith(b"From - ")
         for line in re.findall(rb"[^\n]*\n|[^\n]+", raw):
             header = header and line not in (b"\n", b"\r\n")
             if header:
                 # What seems to go on with a noted field is the message's own: none of these is written in two lines.
-                noted = not line.startswith((b" ", b"\t")) and self.noted(line, flags)
+                noted = not line.startswith((b" ", b"\t")) and self.noted(line, flags, is_mozillas)
             if not (header and noted):
                 own.append(re.sub(rb"^>(>*From )", rb"\1", line))
         own = b"".join(own)
@@ -541,10 +542,10 @@ class Mbox:
         sha, message_id, traits = digest.finish()
         return Item(sha, email.utils.mktime_tz(date), frozenset(flags), where, message_id, traits)
 
-    def noted(self, line, flags):
+    def noted(self, line, flags, is_mozillas):
         """Is this a field that a mail program noted? What it says is added to the flags."""
         found = NOTED.match(line)
-        if not found:
+        if not found or (found[1].lower().startswith(b"x-mozilla") and not is_mozillas):
             return False
         name, value = found[1].lower(), found[2].decode("utf-8", "replace").strip()
         if name in (b"x-keywords", b"x-mozilla-keys"):

@@ -64,3 +64,12 @@ pub struct MboxConfig {
     #[serde(skip)]
     pub base: PathBuf,
 }
+
+/// How one file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) dialect: Dialect,
+    /// It is Thunderbird's: what stands in X-Mozilla-Status was noted by it. Elsewhere such a field came with a message, and
+    /// must not make it seem read, or expunged; but for a message that begins `From - `, as only Mozilla's programs write.
+    pub(crate) is_thunderbirds: bool,
+}

@@ -24,11 +24,12 @@ for file in sys.argv[1:]:
     print("file")
     for key in box.keys():
         lines, header, drops = [], True, False
+        mozilla = box.get_bytes(key, from_=True).startswith(b"From - ")
         for line in re.findall(rb"[^\n]*\n|[^\n]+", box.get_bytes(key)):
             if header and line in (b"\n", b"\r\n"):
                 header = False
             if header and not line.startswith((b" ", b"\t")):
-                drops = bool(noted.match(line))
+                drops = bool(noted.match(line)) and (mozilla or not line.lower().startswith(b"x-mozilla"))
             elif header:
                 drops = False
             if not (header and drops):

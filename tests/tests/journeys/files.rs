@@ -1,10 +1,12 @@
-//! From files to files: killed anywhere, and followed while mail comes, goes and is read. No server is needed.
+//! From files to files: killed anywhere, and followed while mail comes, goes and is read. Beside Dovecot's own files, no
+//! server is needed.
 
 use std::time::Duration;
 
+use conformance::servers::Format;
 use journeys::{
     judge::Judge,
-    mail::{Folder, Message, every_message, spread},
+    mail::{Folder, Message, every_message, imap_name, spread},
     project::{Endpoint, Project},
     store::{Store, assert_same_state},
 };
@@ -88,6 +90,36 @@ fn mbox_files_are_followed() {
         assert_eq!(project.run(&["sync"]).code, 0);
         assert_same_state(&target.state("alice"), &copied);
     }
+}
+
+/// Dovecot's own mbox files, read beside Dovecot: what it notes in them is what it says over IMAP.
+#[test]
+fn dovecot_s_mbox_files_are_read_as_dovecot_reads_them() {
+    let (Some(source), target) = (Store::dovecot(Format::Mbox, &["alice"]), Store::eml()) else { return };
+    let Store::Dovecot(dovecot) = &source else { unreachable!("it was just made") };
+    // Dovecot writes every CRLF as LF and reads every LF as CRLF, so what was mixed comes out of it as something else.
+    let is_wire = |bytes: &Vec<u8>| {
+        !bytes.starts_with(b"\n") && bytes.windows(2).all(|two| (two[0] == b'\r') == (two[1] == b'\n'))
+    };
+    let messages = spread(every_message().into_iter().filter(is_wire).take(500).collect());
+    // Only where no folder is above another: here such a one has no messages.
+    let apart = ["INBOX", "Sent", "Entwürfe", "日本語", "R&D", "&amp;", "100% done"];
+    let mailbox: Vec<Folder> = messages.into_iter().filter(|folder| apart.contains(&folder.path[0].as_str())).collect();
+    let filled = source.fill("alice", &mailbox);
+    assert!(filled.messages > 80, "{filled:?}");
+    // Flags are written to the files once a folder is left.
+    let mut talk = source.talk("alice");
+    for folder in &mailbox {
+        talk.ok(&format!("SELECT \"{}\"", imap_name(&folder.path)));
+        talk.ok("STORE 1 +FLAGS (\\Flagged Later)");
+        talk.ok("CHECK");
+    }
+    talk.ok("LOGOUT");
+    let endpoint = Endpoint::files("mbox", &format!("{}/mbox", dovecot.home("{source}").display()));
+    let project = Project::new(endpoint, target.endpoint()).person("alice");
+    let (code, synced) = project.json(&["sync"]);
+    assert_eq!((code, &synced["copied"]), (0, &filled.messages.into()), "{synced:#}");
+    assert_equal(&source, &target);
 }
 
 /// A file that is no mbox keeps its folder, and nothing else, from being copied, and is named.

@@ -12,7 +12,7 @@ use connector::Clock;
 use model::{Flags, FolderState, ItemId, ReceivedAt};
 use rustix::fs::{FlockOperation, fcntl_lock};
 
-use crate::config::Dialect;
+use crate::config::Manner;
 use crate::map;
 use crate::wire::split::{DIGEST_BYTES, Message, split};
 
@@ -62,16 +62,16 @@ impl Index {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Seen {
     path: PathBuf,
-    dialect: Dialect,
+    manner: Manner,
     file: (u64, u64),
     size: u64,
     changed: [(i64, i64); 2],
 }
 
 impl Seen {
-    fn of(path: &Path, dialect: Dialect, facts: &Metadata) -> Self {
+    fn of(path: &Path, manner: Manner, facts: &Metadata) -> Self {
         let changed = [(facts.mtime(), facts.mtime_nsec()), (facts.ctime(), facts.ctime_nsec())];
-        Self { path: path.to_owned(), dialect, file: (facts.dev(), facts.ino()), size: facts.len(), changed }
+        Self { path: path.to_owned(), manner, file: (facts.dev(), facts.ino()), size: facts.len(), changed }
     }
 }
 
@@ -81,18 +81,18 @@ pub(crate) struct Indexes(Mutex<VecDeque<(Seen, Arc<Index>)>>);
 
 impl Indexes {
     /// What lies in a file now.
-    pub(super) fn of(&self, path: &Path, dialect: Dialect, clock: &dyn Clock) -> io::Result<Arc<Index>> {
+    pub(super) fn of(&self, path: &Path, manner: Manner, clock: &dyn Clock) -> io::Result<Arc<Index>> {
         for _ in 0..TRIES {
             let file = File::open(path)?;
-            let before = Seen::of(path, dialect, &file.metadata()?);
+            let before = Seen::of(path, manner, &file.metadata()?);
             if let Some(index) = self.known(&before) {
                 return Ok(index);
             }
             lock(&file, path, clock)?;
-            let before = Seen::of(path, dialect, &file.metadata()?);
-            let index = read(&file, path, dialect);
+            let before = Seen::of(path, manner, &file.metadata()?);
+            let index = read(&file, path, manner);
             // Not every program locks.
-            let after = Seen::of(path, dialect, &std::fs::metadata(path)?);
+            let after = Seen::of(path, manner, &std::fs::metadata(path)?);
             let _ = fcntl_lock(&file, FlockOperation::NonBlockingUnlock);
             if before == after {
                 let index = Arc::new(index?);
@@ -152,8 +152,8 @@ fn lock(file: &File, path: &Path, clock: &dyn Clock) -> io::Result<()> {
     }
 }
 
-fn read(file: &File, path: &Path, dialect: Dialect) -> io::Result<Index> {
-    let split = split(file, dialect)?;
+fn read(file: &File, path: &Path, manner: Manner) -> io::Result<Index> {
+    let split = split(file, manner)?;
     if split.is_foreign {
         let what = format!(
             "{} does not begin with a message: repair it, move it away, or name it in leave_out",

@@ -4,7 +4,7 @@ mod index;
 mod list;
 mod read;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use model::{Cause, Flags, FolderPath, FolderState, ItemId, ItemKind, Scope};
 pub(crate) use self::index::{Index, Indexes};
 use self::list::Tree;
 pub(crate) use self::list::begins_as_mbox;
-use crate::config::{Dialect, MboxConfig};
+use crate::config::{Layout, Manner, MboxConfig};
 use crate::map::failed;
 
 /// An opened mailbox of mbox files.
@@ -48,8 +48,13 @@ impl Mbox {
         Self { root, inbox, config, clock, indexes, tree: Mutex::default(), offers, proof }
     }
 
-    fn dialect(&self) -> Dialect {
-        self.config.dialect
+    /// How a file is read.
+    fn manner(&self, place: &Path) -> Manner {
+        let mut index = place.as_os_str().to_owned();
+        index.push(".msf");
+        let is_thunderbirds = self.config.layout == Layout::Thunderbird
+            || (self.config.layout == Layout::Auto && Path::new(&index).exists());
+        Manner { dialect: self.config.dialect, is_thunderbirds }
     }
 
     /// Looks through the directories.
@@ -82,10 +87,10 @@ impl Mbox {
     }
 
     /// What lies in this file now.
-    pub(crate) async fn index_of(&self, place: &std::path::Path, path: &FolderPath) -> Result<Arc<Index>, Error> {
-        let (indexes, clock, place, dialect) =
-            (self.indexes.clone(), self.clock.clone(), place.to_owned(), self.dialect());
-        let index = blocking(move || indexes.of(&place, dialect, clock.as_ref())).await;
+    pub(crate) async fn index_of(&self, place: &Path, path: &FolderPath) -> Result<Arc<Index>, Error> {
+        let (indexes, clock, manner) = (self.indexes.clone(), self.clock.clone(), self.manner(place));
+        let place = place.to_owned();
+        let index = blocking(move || indexes.of(&place, manner, clock.as_ref())).await;
         index.map_err(|error| failed(Scope::Folder, "list the messages", path, &error))
     }
 

@@ -18,7 +18,7 @@ use model::{Cause, FolderPath, FolderState, ItemId, ItemKind, Scope};
 
 use super::index::{Index, Listed};
 use super::{Mbox, blocking};
-use crate::config::Dialect;
+use crate::config::Manner;
 use crate::map::{covered, cursor, failed};
 use crate::wire::line_ends::to_wire;
 use crate::wire::lines::Lines;
@@ -46,9 +46,9 @@ struct Passage {
 }
 
 impl Passage {
-    fn begin(listed: &Listed, file: Arc<File>, dialect: Dialect) -> io::Result<Self> {
-        let digest = Some(Digest::new(Lines::new(&file).at(listed.begin)?));
-        let sieve = Sieve::new(dialect == Dialect::Mboxrd);
+    fn begin(listed: &Listed, file: Arc<File>, manner: Manner) -> io::Result<Self> {
+        let from_line = Lines::new(&file).at(listed.begin)?.to_vec();
+        let (digest, sieve) = (Some(Digest::new(&from_line)), Sieve::new(manner, &from_line));
         Ok(Self { offset: listed.header, listed: listed.clone(), file, sieve, digest, is_begin: true })
     }
 
@@ -73,6 +73,7 @@ impl Passage {
                     }
                     own
                 }
+                Line::Aside(own) => own,
                 Line::Length(length) if self.listed.keeps_length => length,
                 Line::Length(_) | Line::Noted => &[],
             };
@@ -97,9 +98,9 @@ impl Passage {
 }
 
 /// A whole message; none where the file holds something else at that place.
-fn whole(listed: &Listed, file: &Arc<File>, dialect: Dialect) -> io::Result<Option<Vec<u8>>> {
+fn whole(listed: &Listed, file: &Arc<File>, manner: Manner) -> io::Result<Option<Vec<u8>>> {
     let read = || -> io::Result<Option<Vec<u8>>> {
-        let mut passage = Passage::begin(listed, file.clone(), dialect)?;
+        let mut passage = Passage::begin(listed, file.clone(), manner)?;
         let mut bytes = Vec::new();
         while !passage.is_at_end() {
             bytes.extend(passage.next((listed.end - listed.header) as usize)?);
@@ -122,11 +123,11 @@ fn unreadable(error: &io::Error) -> Error {
 }
 
 /// Holds a message that is read in pieces; none where the file holds something else at that place.
-async fn hold_large(listed: &Listed, file: &Arc<File>, dialect: Dialect, holds: &Holds) -> Result<Option<Body>, Error> {
+async fn hold_large(listed: &Listed, file: &Arc<File>, manner: Manner, holds: &Holds) -> Result<Option<Body>, Error> {
     let mut holding = holds.reserve(listed.wire_bytes).await?;
     let begun = {
         let (listed, file) = (listed.clone(), file.clone());
-        blocking(move || or_none(Passage::begin(&listed, file, dialect).map(Some))).await
+        blocking(move || or_none(Passage::begin(&listed, file, manner).map(Some))).await
     };
     let Some(mut passage) = begun.map_err(|error| unreadable(&error))? else { return Ok(None) };
     let mut written = 0;
@@ -171,7 +172,7 @@ impl Items<'_> {
     async fn next(&mut self, holds: &Holds) -> Result<Vec<Event>, Error> {
         let mut events = Vec::new();
         while events.is_empty() && !self.left.is_empty() {
-            let dialect = self.mbox.dialect();
+            let manner = self.mbox.manner(&self.place);
             let file = match self.open() {
                 Ok(file) => file,
                 Err(error) => {
@@ -192,7 +193,7 @@ impl Items<'_> {
             let work = blocking(move || {
                 let load = |listed: Listed| {
                     let is_large = listed.wire_bytes > WHOLE_BYTES_MAX;
-                    let read = if is_large { Ok(None) } else { whole(&listed, &file, dialect) };
+                    let read = if is_large { Ok(None) } else { whole(&listed, &file, manner) };
                     (listed, read)
                 };
                 Ok(group.into_iter().map(load).collect::<Vec<_>>())
@@ -230,12 +231,12 @@ impl Items<'_> {
         read: io::Result<Option<Vec<u8>>>,
         holds: &Holds,
     ) -> Result<Option<(Listed, Body)>, Error> {
-        let dialect = self.mbox.dialect();
+        let manner = self.mbox.manner(&self.place);
         let mut read = read.map_err(|error| unreadable(&error))?;
         for _ in 0..TRIES {
             let file = self.open().map_err(|error| unreadable(&error))?;
             if listed.wire_bytes > WHOLE_BYTES_MAX {
-                if let Some(body) = hold_large(&listed, &file, dialect, holds).await? {
+                if let Some(body) = hold_large(&listed, &file, manner, holds).await? {
                     return Ok(Some((listed, body)));
                 }
             } else if let Some(bytes) = read.take() {
@@ -253,7 +254,7 @@ impl Items<'_> {
             listed = now.clone();
             let (again, file) = (listed.clone(), self.open().map_err(|error| unreadable(&error))?);
             if listed.wire_bytes <= WHOLE_BYTES_MAX {
-                read = blocking(move || whole(&again, &file, dialect)).await.map_err(|error| unreadable(&error))?;
+                read = blocking(move || whole(&again, &file, manner)).await.map_err(|error| unreadable(&error))?;
             }
         }
         let what = format!("message {} is moved about in its file faster than it can be read", listed.id);

@@ -8,6 +8,7 @@ use model::Flags;
 
 use super::from_line::is_empty;
 use super::line_ends::LineEnds;
+use crate::config::{Dialect, Manner};
 
 /// Who writes which field.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,6 +122,8 @@ pub(crate) enum Line<'l> {
     Own(&'l [u8]),
     /// Its length: no part of what the message is, and travels unless it was obeyed.
     Length(&'l [u8]),
+    /// Mozilla's, in a file that is not: no part of what the message is, and travels.
+    Aside(&'l [u8]),
     /// Its program's.
     Noted,
 }
@@ -129,6 +132,7 @@ pub(crate) enum Line<'l> {
 #[derive(Clone, Debug)]
 pub(crate) struct Sieve {
     unquotes: bool,
+    is_mozillas: bool,
     is_header: bool,
     /// What became of the last line's field, for the lines that continue it.
     was: Was,
@@ -139,15 +143,18 @@ pub(crate) struct Sieve {
 enum Was {
     Own,
     Length,
+    Aside,
     Noted,
     /// Of Dovecot's field of keywords, which goes on behind a tab where it is long.
     Words,
 }
 
 impl Sieve {
-    /// `unquotes`: takes one `>` off each line of mboxrd that has some before `From `.
-    pub(crate) fn new(unquotes: bool) -> Self {
-        Self { unquotes, is_header: true, was: Was::Own, noted: Noted::default() }
+    /// Of a message that this line begins.
+    pub(crate) fn new(manner: Manner, from_line: &[u8]) -> Self {
+        let unquotes = manner.dialect == Dialect::Mboxrd;
+        let is_mozillas = manner.is_thunderbirds || from_line.starts_with(b"From - ");
+        Self { unquotes, is_mozillas, is_header: true, was: Was::Own, noted: Noted::default() }
     }
 
     /// Is the empty line still to come?
@@ -162,6 +169,9 @@ impl Sieve {
         } else if self.is_header && is_begin && !piece.starts_with(b" ") && !piece.starts_with(b"\t") {
             self.was = match field(piece) {
                 None => Was::Own,
+                Some((Field::MozillaStatus | Field::MozillaStatus2 | Field::MozillaKeys, _)) if !self.is_mozillas => {
+                    Was::Aside
+                }
                 Some((field, value)) => {
                     self.noted.take(field, value);
                     match field {
@@ -184,6 +194,7 @@ impl Sieve {
         match self.was {
             Was::Own => Line::Own(&piece[usize::from(quoted)..]),
             Was::Length => Line::Length(piece),
+            Was::Aside => Line::Aside(piece),
             Was::Noted | Was::Words => Line::Noted,
         }
     }
@@ -217,7 +228,8 @@ mod tests {
     use super::*;
 
     fn sieve(text: &str, unquotes: bool) -> (String, Noted) {
-        let mut sieve = Sieve::new(unquotes);
+        let dialect = if unquotes { Dialect::Mboxrd } else { Dialect::Auto };
+        let mut sieve = Sieve::new(Manner { dialect, is_thunderbirds: true }, b"From a\n");
         let mut kept = Vec::new();
         for line in text.split_inclusive('\n') {
             if let Line::Own(line) = sieve.next(line.as_bytes(), true) {
@@ -251,6 +263,18 @@ mod tests {
     fn a_field_that_only_has_such_a_name_stays() {
         let text = "Status: resolved\nX-UID: a7\nContent-Length: many\nX-Mozilla-Status: read\nStatusX: R\n\n";
         assert_eq!(sieve(text, false).0, text);
+    }
+
+    #[test]
+    fn what_another_program_noted_came_with_the_message() {
+        let manner = Manner { dialect: Dialect::Auto, is_thunderbirds: false };
+        let line = b"X-Mozilla-Status: 0009\n";
+        let mut sieve = Sieve::new(manner, b"From a@b Fri Feb 22 17:06:23 2008\n");
+        assert_eq!(sieve.next(line, true), Line::Aside(line));
+        assert!(!sieve.noted.is_expunged && sieve.noted.flags.is_empty());
+        let mut sieve = Sieve::new(manner, b"From - Fri Feb 22 17:06:23 2008\n");
+        assert_eq!(sieve.next(line, true), Line::Noted);
+        assert!(sieve.noted.is_expunged);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use ring::digest::{Context, SHA256};
 use super::from_line::{self, FROM, begins_message, is_empty};
 use super::lines::Lines;
 use super::message::{Line, Noted, Sieve, Size};
-use crate::config::Dialect;
+use crate::config::{Dialect, Manner};
 
 /// So much of a header is looked through for a date where the `From ` line has none.
 const DATED_HEADER_BYTES_MAX: usize = 256 * 1024;
@@ -85,9 +85,9 @@ impl Digest {
 }
 
 /// Splits a file.
-pub(crate) fn split(file: &File, dialect: Dialect) -> io::Result<Split> {
+pub(crate) fn split(file: &File, manner: Manner) -> io::Result<Split> {
     let size = file.metadata()?.len();
-    let mut splitter = Splitter { lines: Lines::new(file), size, dialect, split: Split::default() };
+    let mut splitter = Splitter { lines: Lines::new(file), size, manner, split: Split::default() };
     let mut offset = 0;
     // Some programs leave empty lines at the beginning.
     while offset < size && is_empty(splitter.lines.at(offset)?) {
@@ -106,7 +106,7 @@ pub(crate) fn split(file: &File, dialect: Dialect) -> io::Result<Split> {
 struct Splitter<'f> {
     lines: Lines<'f>,
     size: u64,
-    dialect: Dialect,
+    manner: Manner,
     split: Split,
 }
 
@@ -116,7 +116,8 @@ impl Splitter<'_> {
         let from_line = self.lines.at(begin)?.to_vec();
         let header = begin + self.line_bytes(begin)?;
         let delivered = from_line::date(&from_line);
-        let (mut sieve, mut size, mut digest) = (self.sieve(), Size::default(), Digest::new(&from_line));
+        let (mut sieve, mut size, mut digest) =
+            (Sieve::new(self.manner, &from_line), Size::default(), Digest::new(&from_line));
         let (mut dated, mut length_bytes) = (Vec::new(), Size::default());
         let (mut offset, mut is_begin, mut is_after_empty) = (header, true, false);
         // An empty line whose part it is depends on what follows, and where a Content-Length leads.
@@ -149,6 +150,7 @@ impl Splitter<'_> {
                     }
                 }
                 Line::Length(length) => length_bytes.count(length),
+                Line::Aside(own) => size.count(own),
                 Line::Noted => {}
             }
             is_begin = piece.ends_with(b"\n");
@@ -197,12 +199,8 @@ impl Splitter<'_> {
         Ok(offset)
     }
 
-    fn sieve(&self) -> Sieve {
-        Sieve::new(self.dialect == Dialect::Mboxrd)
-    }
-
     fn obeys_length(&self) -> bool {
-        matches!(self.dialect, Dialect::Auto | Dialect::Mboxcl | Dialect::Mboxcl2)
+        matches!(self.manner.dialect, Dialect::Auto | Dialect::Mboxcl | Dialect::Mboxcl2)
     }
 
     /// The length of a whole line, however long.
@@ -224,7 +222,7 @@ impl Splitter<'_> {
             return Ok(false);
         }
         let (is_dated, is_bare) = (from_line::date(line).is_some(), from_line::is_bare(line));
-        let is_quoting = matches!(self.dialect, Dialect::Mboxo | Dialect::Mboxrd);
+        let is_quoting = matches!(self.manner.dialect, Dialect::Mboxo | Dialect::Mboxrd);
         if is_after_empty && (is_dated || is_quoting) {
             return Ok(true);
         }
