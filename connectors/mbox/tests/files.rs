@@ -113,6 +113,8 @@ async fn the_note_of_a_mail_server_is_no_message() {
         X-IMAP: 1203699983 0000000002\nStatus: RO\n\nThis text is part of the internal format of your mail folder.\n\n";
     let file = File::of(format!("{note}{}X-IMAPbase: 1 2\nX-UID: 1\nStatus: RO\nA: 1\n\na\n", from(1)));
     assert_eq!(file.texts(Dialect::Auto).await, ["A: 1\r\n\r\na\r\n"]);
+    let sent = File::of(note.replace("MAILER-DAEMON", "a@b"));
+    assert_eq!(sent.texts(Dialect::Auto).await.len(), 1, "a sender can't make a note of a message");
 }
 
 #[tokio::test]

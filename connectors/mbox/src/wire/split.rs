@@ -22,6 +22,8 @@ use crate::config::{Dialect, Manner};
 
 /// So much of a header is looked through for a date where the `From ` line has none.
 const DATED_HEADER_BYTES_MAX: usize = 256 * 1024;
+/// What UW's note about a folder begins with, besides its field: a sender's own field makes no note of a message.
+const NOTE: &[u8] = b"From MAILER-DAEMON ";
 /// Bytes of a digest that an id has.
 pub(crate) const DIGEST_BYTES: usize = 16;
 
@@ -176,7 +178,7 @@ impl Splitter<'_> {
         let Noted { flags, .. } = noted;
         if noted.is_expunged {
             self.split.expunged += 1;
-        } else if noted.is_note && self.split.messages.is_empty() {
+        } else if noted.is_note && self.split.messages.is_empty() && from_line.starts_with(NOTE) {
             self.split.notes += 1;
         } else {
             self.split.messages.push(Message {
