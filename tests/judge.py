@@ -17,13 +17,14 @@ PEOPLE.json:
 
 What a person's side lacks is taken from the side of the same name at the top. Keys of a side:
 
-    kind              "imap" or "maildir"
+    kind              "imap", "maildir", "mbox" or "eml"
     host, port        where the server is
     tls, ca_file      "none", "starttls" or "implicit"; a file with the authority to trust
     user, password    who logs in
     authzid           whose mailbox, by SASL PLAIN
     master_for        whose mailbox, by logging in as master_for + master_separator ("*") + user
-    path              the maildir (Maildir++: folders are directories that begin with a dot)
+    path              the maildir (Maildir++: folders are directories that begin with a dot), the mbox files (mboxrd, folders
+                      below NAME in NAME.sbd), or the tree of .eml files with its side files
     keywords          "dovecot", "courier" or "both" (as is taken when it is left out): where a maildir's keywords are
 
 A person may have "renamed": [[["a", "b"], ["a_b"]], ...], folders that the pair's loss table gives another name on the
@@ -39,13 +40,16 @@ import calendar
 import collections
 import concurrent.futures
 import datetime
+import email.utils
 import hashlib
 import imaplib
 import json
+import mailbox
 import os
 import re
 import ssl
 import sys
+import urllib.parse
 
 SCHEMA = "judge/1"
 CHUNK = 1 << 20
@@ -488,13 +492,128 @@ def digest_file(file):
     return digest.finish()
 
 
+# mbox
+
+NOTED = re.compile(rb"(?i)(status|x-status|x-keywords|x-uid|x-mozilla-(?:status|keys)):(.*)")
+STATUS = {"R": "\\seen", "A": "\\answered", "F": "\\flagged", "T": "\\draft", "D": "\\deleted"}
+MOZILLA = {1: "\\seen", 2: "\\answered", 4: "\\flagged", 0x1000: "$forwarded"}
+
+
+class Mbox:
+    """A mailbox as files of mboxrd, with what Dovecot and Thunderbird note in messages; Python's own module finds these."""
+
+    def __init__(self, side):
+        self.root = side["path"]
+        if not os.path.isdir(self.root):
+            raise CannotCompare(f"{self.root} is no folder")
+
+    def folders(self):
+        found = {}
+        for directory, _, files in os.walk(self.root):
+            above = os.path.relpath(directory, self.root).split(os.sep)
+            above = [name.removesuffix(".sbd") for name in above if name != "."]
+            for name in files:
+                path = tuple(above + [name])
+                path = ("INBOX",) + path[1:] if path[0].upper() == "INBOX" else path
+                found[path] = os.path.join(directory, name)
+                for length in range(1, len(path)):
+                    found.setdefault(path[:length], None)
+        return found
+
+    def items(self, file):
+        box = mailbox.mbox(file, create=False)
+        return [self.item(box.get_bytes(key, from_=True), key) for key in box.keys()]
+
+    def item(self, raw, where):
+        first, _, raw = raw.partition(b"\n")
+        date = email.utils.parsedate_tz(first.decode("latin-1").split(" ", 2)[2])
+        own, flags, header, noted = [], set(), True, False
+        is_mozillas = first.startswith(b"From - ")
+        for line in re.findall(rb"[^\n]*\n|[^\n]+", raw):
+            header = header and line not in (b"\n", b"\r\n")
+            if header:
+                # What seems to go on with a noted field is the message's own: none of these is written in two lines.
+                noted = not line.startswith((b" ", b"\t")) and self.noted(line, flags, is_mozillas)
+            if not (header and noted):
+                own.append(re.sub(rb"^>(>*From )", rb"\1", line))
+        own = b"".join(own)
+        digest = Digest()
+        digest.update(own if b"\r\n" in own else own.replace(b"\n", b"\r\n"))
+        sha, message_id, traits = digest.finish()
+        return Item(sha, email.utils.mktime_tz(date), frozenset(flags), where, message_id, traits)
+
+    def noted(self, line, flags, is_mozillas):
+        """Is this a field that a mail program noted? What it says is added to the flags."""
+        found = NOTED.match(line)
+        if not found or (found[1].lower().startswith(b"x-mozilla") and not is_mozillas):
+            return False
+        name, value = found[1].lower(), found[2].decode("utf-8", "replace").strip()
+        if name in (b"x-keywords", b"x-mozilla-keys"):
+            flags.update(word.lower() for word in value.split())
+        elif name == b"x-uid":
+            return value.isdecimal()
+        elif name == b"x-mozilla-status":
+            flags.update(flag for bit, flag in MOZILLA.items() if int(value, 16) & bit)
+        elif re.fullmatch("[RONUDAFTP]*", value):
+            flags.update(STATUS[c] for c in value if c in ("R" if name == b"status" else STATUS))
+        else:
+            return False
+        return True
+
+    def close(self):
+        pass
+
+
+# eml
+
+
+class Eml:
+    """A mailbox as a tree of .eml files, with dates and flags beside them."""
+
+    SIDE_FILE = ".whimbrel-items.jsonl"
+
+    def __init__(self, side):
+        self.root = side["path"]
+        if not os.path.isdir(self.root):
+            raise CannotCompare(f"{self.root} is no folder")
+
+    def folders(self):
+        found = {}
+        for directory, _, files in os.walk(self.root):
+            if self.SIDE_FILE in files:
+                path = tuple(map(urllib.parse.unquote, os.path.relpath(directory, self.root).split(os.sep)))
+                found[path] = directory
+                for length in range(1, len(path)):
+                    found.setdefault(path[:length], None)
+        return found
+
+    def items(self, directory):
+        with open(os.path.join(directory, self.SIDE_FILE), encoding="utf-8") as lines:
+            known = {line["file"]: line for line in map(json.loads, lines)}
+        items = []
+        for name in sorted(os.listdir(directory)):
+            if name.endswith(".eml"):
+                digest = Digest()
+                with open(os.path.join(directory, name), "rb") as stream:
+                    while chunk := stream.read(CHUNK):
+                        digest.update(chunk)
+                sha, message_id, traits = digest.finish()
+                line = known[name]
+                flags = frozenset(flag.lower() for flag in line["flags"] + line["keywords"])
+                items.append(Item(sha, line["received"], flags, name, message_id, traits))
+        return items
+
+    def close(self):
+        pass
+
+
 # Comparing
 
 
 def open_side(side):
-    kinds = {"imap": Imap, "maildir": Maildir}
+    kinds = {"imap": Imap, "maildir": Maildir, "mbox": Mbox, "eml": Eml}
     if side.get("kind") not in kinds:
-        raise CannotCompare(f"a side is of the kind imap or maildir, not {side.get('kind')!r}")
+        raise CannotCompare(f"a side is of the kind {', '.join(kinds)}, not {side.get('kind')!r}")
     return kinds[side["kind"]](side)
 
 

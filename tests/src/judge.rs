@@ -21,7 +21,12 @@ impl Side {
 
     /// Plain files.
     pub fn maildir(path: &Path) -> Self {
-        Self(json!({ "kind": "maildir", "path": path }))
+        Self::files("maildir", path)
+    }
+
+    /// Files of this kind: `maildir`, `mbox`, `eml`.
+    pub fn files(kind: &str, path: &Path) -> Self {
+        Self(json!({ "kind": kind, "path": path }))
     }
 
     /// With another key of a side: `authzid`, `master_for`, `tls`, `ca_file`.

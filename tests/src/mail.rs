@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -318,6 +319,61 @@ pub fn fill_maildir(root: &Path, mailbox: &[Folder]) {
         letters.sort_unstable();
         let lines = letters.iter().enumerate().map(|(place, (_, keyword))| format!("{place} {keyword}\n"));
         fs::write(directory.join("dovecot-keywords"), lines.collect::<String>()).expect("the maildir can be written");
+    }
+}
+
+/// Writes a mailbox as files of mboxrd in Thunderbird's layout, with what Dovecot notes in messages.
+pub fn fill_mbox(root: &Path, mailbox: &[Folder]) {
+    const LETTERS: [(&str, char); 4] = [("\\Answered", 'A'), ("\\Flagged", 'F'), ("\\Draft", 'T'), ("\\Deleted", 'D')];
+    for folder in mailbox {
+        let (name, above) = folder.path.split_last().expect("a folder has a name");
+        let directory = above.iter().fold(root.to_owned(), |place, name| place.join(format!("{name}.sbd")));
+        fs::create_dir_all(&directory).expect("files can be written");
+        let mut file = Vec::new();
+        for message in &folder.messages {
+            let date = imap_date(message.received, 0).replace('-', " ");
+            let has = |flag: &str| message.flags.contains(&flag);
+            let letters: String = LETTERS.iter().filter(|(flag, _)| has(flag)).map(|(_, letter)| *letter).collect();
+            let keywords: Vec<&str> = message.flags.iter().copied().filter(|flag| !flag.starts_with('\\')).collect();
+            let seen = if has("\\Seen") { "R" } else { "" };
+            let first = format!("From somebody@example.test {}\n", date.trim_start());
+            let noted = format!("X-Keywords: {}\nStatus: {seen}O\nX-Status: {letters}\n", keywords.join(" "));
+            file.extend_from_slice(&[first.as_bytes(), noted.as_bytes()].concat());
+            for line in local(&message.bytes).split_inclusive(|byte| *byte == b'\n') {
+                let quotes = line.iter().take_while(|byte| **byte == b'>').count();
+                let mark: &[u8] = if line[quotes..].starts_with(b"From ") { b">" } else { b"" };
+                file.extend_from_slice(&[mark, line].concat());
+            }
+            file.extend_from_slice(if message.bytes.ends_with(b"\n") { b"\n" } else { b"\n\n" });
+        }
+        fs::write(directory.join(name), file).expect("files can be written");
+    }
+}
+
+/// Writes a mailbox as a tree of `.eml` files with side files.
+pub fn fill_eml(root: &Path, mailbox: &[Folder]) {
+    let mut number = 0;
+    for folder in mailbox {
+        let escaped = |name: &String| {
+            let escape = |c: char| if "%\\\"*".contains(c) { format!("%{:02X}", u32::from(c)) } else { c.to_string() };
+            let name: String = name.chars().map(escape).collect();
+            name.strip_suffix(' ').map_or(name.clone(), |begin| format!("{begin}%20"))
+        };
+        let directory = folder.path.iter().map(escaped).fold(root.to_owned(), |place, name| place.join(name));
+        fs::create_dir_all(&directory).expect("files can be written");
+        let mut lines = String::new();
+        for message in &folder.messages {
+            number += 1;
+            let file = format!("{number:06}.eml");
+            fs::write(directory.join(&file), &message.bytes).expect("files can be written");
+            let (flags, keywords): (Vec<&str>, Vec<&str>) =
+                message.flags.iter().partition(|flag| flag.starts_with('\\'));
+            let line = serde_json::json!({
+                "file": file, "received": message.received, "flags": flags, "keywords": keywords, "wire": true
+            });
+            let _ = writeln!(lines, "{line}");
+        }
+        fs::write(directory.join(".whimbrel-items.jsonl"), lines).expect("files can be written");
     }
 }
 

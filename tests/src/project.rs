@@ -56,7 +56,12 @@ impl Endpoint {
 
     /// Plain files; the path holds `{source}` or `{target}`.
     pub fn maildir(path: &str) -> Self {
-        Self { lines: format!("kind = \"maildir\"\npath = {path:?}\n"), login: String::new() }
+        Self::files("maildir", path)
+    }
+
+    /// Files of this kind: `maildir`, `mbox`, `eml`.
+    pub fn files(kind: &str, path: &str) -> Self {
+        Self { lines: format!("kind = {kind:?}\npath = {path:?}\n"), login: String::new() }
     }
 
     /// With another line.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     judge::Side,
-    mail::{Filled, Folder, fill, fill_maildir},
+    mail::{Filled, Folder, fill, fill_eml, fill_maildir, fill_mbox},
     project::Endpoint,
 };
 
@@ -34,6 +34,10 @@ pub enum Store {
     Cyrus(Cyrus),
     /// Maildirs.
     Maildir(TempDir),
+    /// mbox files.
+    Mbox(TempDir),
+    /// Trees of `.eml` files.
+    Eml(TempDir),
     /// The IMAP server in memory.
     Memory(ImapServer),
 }
@@ -73,6 +77,26 @@ impl Store {
         Self::Maildir(tempfile::tempdir().expect("the temporary folder can be written to"))
     }
 
+    /// A folder of mbox files (mboxrd, in Thunderbird's layout).
+    pub fn mbox() -> Self {
+        Self::Mbox(tempfile::tempdir().expect("the temporary folder can be written to"))
+    }
+
+    /// A folder of trees of `.eml` files.
+    pub fn eml() -> Self {
+        Self::Eml(tempfile::tempdir().expect("the temporary folder can be written to"))
+    }
+
+    /// The kind and the folder of a store that is files.
+    fn files(&self) -> Option<(&'static str, &Path)> {
+        match self {
+            Self::Maildir(folder) => Some(("maildir", folder.path())),
+            Self::Mbox(folder) => Some(("mbox", folder.path())),
+            Self::Eml(folder) => Some(("eml", folder.path())),
+            _ => None,
+        }
+    }
+
     /// What a person is called here.
     pub fn name(&self, person: &str) -> String {
         match self {
@@ -87,31 +111,31 @@ impl Store {
             Self::Dovecot(dovecot) => dovecot.port(),
             Self::Cyrus(cyrus) => cyrus.port(),
             Self::Memory(server) => server.port(),
-            Self::Maildir(_) => panic!("files have no port"),
+            _ => panic!("files have no port"),
         }
     }
 
-    /// The folder of a person's maildir.
+    /// The folder of a person's maildir, or other files.
     pub fn maildir_of(&self, person: &str) -> PathBuf {
-        match self {
-            Self::Maildir(folder) => folder.path().join(person),
-            _ => panic!("a server keeps its mail to itself"),
-        }
+        self.files().expect("a server keeps its mail to itself").1.join(person)
     }
 
     /// As an endpoint of a project, with the migrator's login.
     pub fn endpoint(&self) -> Endpoint {
-        match self {
-            Self::Maildir(folder) => Endpoint::maildir(&format!("{}/{{source}}", folder.path().display())),
-            _ => Endpoint::imap(self.port()).login(&self.name(MIGRATOR), PASSWORD, "authzid"),
+        match self.files() {
+            Some((kind, folder)) => {
+                let endpoint = Endpoint::files(kind, &format!("{}/{{source}}", folder.display()));
+                if kind == "mbox" { endpoint.with("dialect = \"mboxrd\"") } else { endpoint }
+            }
+            None => Endpoint::imap(self.port()).login(&self.name(MIGRATOR), PASSWORD, "authzid"),
         }
     }
 
     /// As a side for the judge.
     pub fn side(&self, person: &str) -> Side {
-        match self {
-            Self::Maildir(_) => Side::maildir(&self.maildir_of(person)),
-            _ => Side::imap(self.port(), &self.name(person), PASSWORD),
+        match self.files() {
+            Some((kind, folder)) => Side::files(kind, &folder.join(person)),
+            None => Side::imap(self.port(), &self.name(person), PASSWORD),
         }
     }
 
@@ -122,13 +146,18 @@ impl Store {
 
     /// Puts a mailbox there.
     pub fn fill(&self, person: &str, mailbox: &[Folder]) -> Filled {
-        match self {
-            Self::Maildir(_) => {
-                fill_maildir(&self.maildir_of(person), mailbox);
+        match self.files() {
+            Some((kind, folder)) => {
+                let fill = match kind {
+                    "maildir" => fill_maildir,
+                    "mbox" => fill_mbox,
+                    _ => fill_eml,
+                };
+                fill(&folder.join(person), mailbox);
                 let messages = mailbox.iter().map(|folder| folder.messages.len()).sum();
                 Filled { folders: mailbox.len(), messages, ..Filled::default() }
             }
-            _ => fill(&mut self.talk(person), mailbox),
+            None => fill(&mut self.talk(person), mailbox),
         }
     }
 
@@ -152,9 +181,9 @@ impl Store {
     /// and HIGHESTMODSEQ, of each item its UID, flags and date, and which folders are followed; of files their names, times
     /// and sizes.
     pub fn state(&self, person: &str) -> String {
-        match self {
-            Self::Maildir(_) => state_of_files(&self.maildir_of(person)),
-            _ => state_on_server(&mut self.talk(person)),
+        match self.files() {
+            Some((_, folder)) => state_of_files(&folder.join(person)),
+            None => state_on_server(&mut self.talk(person)),
         }
     }
 }

@@ -50,9 +50,9 @@ pub(crate) enum Command {
     },
     /// Say what a pair of endpoints (or kinds of endpoints) can't carry
     Losses {
-        /// An endpoint of the project, or a kind: imap, maildir
+        /// An endpoint of the project, or a kind: imap, maildir, mbox, eml
         source: String,
-        /// An endpoint of the project, or a kind: imap, maildir
+        /// An endpoint of the project, or a kind: imap, maildir, mbox, eml
         target: String,
     },
     /// Copy until nothing is left to copy; run again at any time, after anything

@@ -12,13 +12,16 @@ pub struct Declaration {
     pub kinds: Vec<ItemKind>,
     /// Whether it can be a target.
     pub writes: bool,
-    /// What it can't hold as a target.
+    /// What it can't hold as a target; of one that is only read, what it does not give.
     pub losses: Vec<Loss>,
 }
 
 /// What the pair of a source and a target loses.
 pub fn losses_between(source: &Declaration, target: &Declaration) -> LossTable {
     let mut losses = target.losses.clone();
+    if !source.writes {
+        losses.extend_from_slice(&source.losses);
+    }
     if source.kinds.iter().any(|kind| !target.kinds.contains(kind)) {
         losses.push(Loss::OtherKinds);
     }

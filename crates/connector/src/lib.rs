@@ -21,6 +21,7 @@ mod clock;
 mod declaration;
 mod door;
 mod error;
+pub mod maildate;
 pub mod memory;
 pub mod mutf7;
 mod source;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cause, Findings};
 
-/// Something that a target can't hold as it is.
+/// Something that a target can't hold, or a source does not give, as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -30,11 +30,15 @@ pub enum Loss {
     Keyword,
     /// Items of kinds other than mail.
     OtherKinds,
+    /// Lines of a source's files that begin with `>From `, where files do not tell whether they did before.
+    FromQuoting,
+    /// Messages that a source's files still hold although their program has removed them.
+    Expunged,
 }
 
 impl Loss {
     /// Every loss.
-    pub const EVERY: [Self; 11] = [
+    pub const EVERY: [Self; 13] = [
         Self::Nul,
         Self::BareCr,
         Self::MixedLineEnds,
@@ -46,6 +50,8 @@ impl Loss {
         Self::Subscription,
         Self::Keyword,
         Self::OtherKinds,
+        Self::FromQuoting,
+        Self::Expunged,
     ];
 
     /// Its stable code.
@@ -62,6 +68,8 @@ impl Loss {
             Self::Subscription => "subscription",
             Self::Keyword => "keyword",
             Self::OtherKinds => "other-kinds",
+            Self::FromQuoting => "from-quoting",
+            Self::Expunged => "expunged",
         }
     }
 
@@ -94,6 +102,13 @@ impl Loss {
             Self::Subscription => "Which folders the person follows is not kept.",
             Self::Keyword => "Keywords that the target does not take are left off, and the item is listed.",
             Self::OtherKinds => "Only items that both platforms hold are copied; the others stay on the source.",
+            Self::FromQuoting => {
+                "In files whose programs write > before lines that begin with From, such lines are copied as they stand: \
+                 which of them had the > before can't be told. Where it can (mboxrd), set the dialect."
+            }
+            Self::Expunged => {
+                "Messages that a mail program has removed but not yet taken out of its file are not copied, nor counted."
+            }
         }
     }
 }

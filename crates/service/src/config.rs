@@ -12,6 +12,10 @@ use serde::Deserialize;
 
 use crate::Error;
 
+mod files;
+
+pub(crate) use files::{EmlEntry, MaildirEntry, MboxEntry};
+
 /// The name of the file in a project's folder.
 pub const FILE: &str = "whimbrel.toml";
 /// The version of the file's form that this program reads.
@@ -42,7 +46,8 @@ pub struct ProjectFile {
     /// How many people are worked on at a time.
     #[serde(default = "people_at_once")]
     pub people_at_once: usize,
-    /// Servers and folders of files, by a name of your choice. Each has a `kind`: `imap` or `maildir`.
+    /// Servers and folders of files, by a name of your choice. Each has a `kind`: `imap`, `maildir`, `mbox`
+    /// or `eml`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, EndpointEntry>")]
     pub endpoints: BTreeMap<String, toml::Table>,
@@ -224,6 +229,22 @@ pub enum EndpointEntry {
     Imap(ImapEntry),
     /// A folder of maildirs.
     Maildir(MaildirEntry),
+    /// mbox files: a source only.
+    Mbox(MboxEntry),
+    /// Trees of `.eml` files.
+    Eml(EmlEntry),
+}
+
+impl EndpointEntry {
+    /// The path of an endpoint that is files.
+    fn files(&self) -> Option<&str> {
+        match self {
+            Self::Imap(_) => None,
+            Self::Maildir(entry) => Some(&entry.path),
+            Self::Mbox(entry) => Some(&entry.path),
+            Self::Eml(entry) => Some(&entry.path),
+        }
+    }
 }
 
 /// An IMAP server.
@@ -308,30 +329,6 @@ pub enum TokenEntry {
     File(PathBuf),
 }
 
-/// A folder of maildirs.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MaildirEntry {
-    /// `maildir`.
-    #[schemars(skip)] // the enum of endpoints has it already, as its tag
-    pub kind: String,
-    /// Where each person's maildir is: a path in which `{source}` or `{target}` stands for the person's name on that
-    /// side. Relative to the project's folder.
-    pub path: String,
-    /// How keywords are written: `dovecot` (the default) or `courier`.
-    pub keywords: Option<KeywordsEntry>,
-}
-
-/// How keywords are written to a maildir.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeywordsEntry {
-    /// As Dovecot does.
-    Dovecot,
-    /// As Courier does.
-    Courier,
-}
-
 /// A project's file, read and found to make sense.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -405,17 +402,31 @@ impl Config {
             }
         }
         for (name, entry) in &self.endpoints {
-            if let EndpointEntry::Maildir(MaildirEntry { path, .. }) = entry
+            let path_of_all = match entry {
+                EndpointEntry::Mbox(MboxEntry { inbox: Some(inbox), .. }) if !inbox.contains("{source}") => Some(inbox),
+                _ => None,
+            };
+            if let Some(path) = path_of_all {
+                let what = format!("{FILE}: [endpoints.{name}]: inbox = {path:?} is one file for everybody");
+                return Err(Error::usage(what).advise("write {source} where each person's name is to stand"));
+            }
+            if let Some(path) = entry.files()
                 && !path.contains("{source}")
                 && !path.contains("{target}")
             {
-                let what = format!("{FILE}: [endpoints.{name}]: path = {path:?} is one maildir for everybody");
+                let what = format!("{FILE}: [endpoints.{name}]: path = {path:?} is one place for everybody");
                 return Err(
                     Error::usage(what).advise("write {source} or {target} where each person's name is to stand")
                 );
             }
         }
         let target = &self.file.target.mail;
+        if let EndpointEntry::Mbox(_) = self.endpoints[target] {
+            let what = format!("{FILE}: target.mail = {target:?}, but mbox files are only read");
+            return Err(
+                Error::usage(what).advise("put the mail into maildirs or eml files: kind = \"maildir\" or \"eml\"")
+            );
+        }
         if sources.contains(target)
             && let EndpointEntry::Imap(ImapEntry { connections_max: Some(max @ 0..=1), .. }) = self.endpoints[target]
         {
@@ -456,11 +467,11 @@ impl Config {
                 let place = |entry: &ImapEntry| (entry.host.to_lowercase(), port(entry));
                 place(from) == place(to) && source.1.eq_ignore_ascii_case(target.1)
             }
-            (Some(EndpointEntry::Maildir(from)), Some(EndpointEntry::Maildir(to))) => {
-                let path = |entry: &MaildirEntry| {
-                    self.path(Path::new(&entry.path.replace("{source}", source.1).replace("{target}", target.1)))
+            (Some(from), Some(to)) => {
+                let path = |path: &str| {
+                    self.path(Path::new(&path.replace("{source}", source.1).replace("{target}", target.1)))
                 };
-                path(from) == path(to)
+                from.files().zip(to.files()).is_some_and(|(from, to)| path(from) == path(to))
             }
             _ => false,
         }
@@ -474,11 +485,13 @@ impl Config {
 
 fn endpoint(text: &str, name: &str, table: &toml::Table) -> Result<EndpointEntry, Error> {
     let place = format!("{FILE}: [endpoints.{name}]");
-    let kinds = ["imap", "maildir"];
+    let kinds = crate::registry::KINDS;
     let line = line_with(text, &format!("[endpoints.{name}]"));
     let entry = match table.get("kind").and_then(toml::Value::as_str) {
         Some("imap") => table.clone().try_into().map(EndpointEntry::Imap),
         Some("maildir") => table.clone().try_into().map(EndpointEntry::Maildir),
+        Some("mbox") => table.clone().try_into().map(EndpointEntry::Mbox),
+        Some("eml") => table.clone().try_into().map(EndpointEntry::Eml),
         Some(other) => {
             let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {}", kinds.join(", ")));
             return Err(match alike(other, kinds.into_iter()) {
@@ -654,6 +667,9 @@ mail = "archive"
             ("[source]", "[source", "line"),
             ("host = \"127.0.0.1\"", "", "host"),
             ("profile  = \"plain\"", "profile = \"nhsmail\"", "profile"),
+            ("kind = \"maildir\"", "kind = \"mbox\"", "only read"),
+            ("path = \"archive/{target}\"", "path = \"archive\"", "for everybody"),
+            ("kind = \"maildir\"", "kind = \"mbox\"\ninbox = \"x\"", "inbox"),
         ] {
             let error = complaint(from, to);
             assert!(error.what.contains(expected), "{error}");

@@ -6,14 +6,11 @@ use std::time::Duration;
 use connector::{Clock, Connector};
 
 use crate::Error;
-use crate::config::{
-    CompressEntry, Config, EndpointEntry, ImapEntry, KeywordsEntry, LoginEntry, MaildirEntry, SecretEntry, TlsEntry,
-    TokenEntry,
-};
+use crate::config::{CompressEntry, Config, EndpointEntry, ImapEntry, LoginEntry, SecretEntry, TlsEntry, TokenEntry};
 use crate::secret::{self, Environment};
 
 /// The kinds of endpoints there are.
-pub(crate) const KINDS: [&str; 2] = ["imap", "maildir"];
+pub(crate) const KINDS: [&str; 4] = ["imap", "maildir", "mbox", "eml"];
 
 /// What a connector is made with besides its configuration.
 pub(crate) struct Means<'m> {
@@ -30,6 +27,8 @@ pub(crate) fn kind(entry: &EndpointEntry) -> &'static str {
     match entry {
         EndpointEntry::Imap(_) => "imap",
         EndpointEntry::Maildir(_) => "maildir",
+        EndpointEntry::Mbox(_) => "mbox",
+        EndpointEntry::Eml(_) => "eml",
     }
 }
 
@@ -42,7 +41,17 @@ pub(crate) fn connector(
 ) -> Result<Arc<dyn Connector>, Error> {
     match entry {
         EndpointEntry::Imap(entry) => imap(config, name, entry, means),
-        EndpointEntry::Maildir(entry) => Ok(maildir(config, entry, means)),
+        EndpointEntry::Maildir(entry) => {
+            let (settings, unique) = (entry.settings(&config.folder), means.unique.clone());
+            Ok(Arc::new(maildir::MaildirConnector::new(settings, means.clock.clone(), unique)))
+        }
+        EndpointEntry::Mbox(entry) => {
+            Ok(Arc::new(mbox::MboxConnector::new(entry.settings(&config.folder), means.clock.clone())))
+        }
+        EndpointEntry::Eml(entry) => {
+            let (settings, unique) = (entry.settings(&config.folder), means.unique.clone());
+            Ok(Arc::new(eml::EmlConnector::new(settings, means.clock.clone(), unique)))
+        }
     }
 }
 
@@ -50,7 +59,7 @@ pub(crate) fn connector(
 pub(crate) fn mailboxes_max(entry: &EndpointEntry) -> Option<usize> {
     match entry {
         EndpointEntry::Imap(entry) => Some(entry.connections_max.unwrap_or(imap::CONNECTIONS_MAX)),
-        EndpointEntry::Maildir(_) => None,
+        EndpointEntry::Maildir(_) | EndpointEntry::Mbox(_) | EndpointEntry::Eml(_) => None,
     }
 }
 
@@ -59,6 +68,8 @@ pub(crate) fn declaration(kind: &str) -> Option<connector::Declaration> {
     match kind {
         "imap" => Some(imap::declaration()),
         "maildir" => Some(maildir::declaration(maildir::Keywords::Dovecot)),
+        "mbox" => Some(mbox::declaration(mbox::Dialect::Auto)),
+        "eml" => Some(eml::declaration()),
         _ => None,
     }
 }
@@ -104,16 +115,4 @@ fn login(config: &Config, whose: &str, entry: &LoginEntry, means: &Means<'_>) ->
             .map_err(|error| Error::usage(format!("{whose}: impersonate: {error}")))?,
     };
     Ok(imap::Login { user: entry.user.clone(), password, token, impersonate })
-}
-
-fn maildir(config: &Config, entry: &MaildirEntry, means: &Means<'_>) -> Arc<dyn Connector> {
-    let settings = maildir::MaildirConfig {
-        path: entry.path.clone(),
-        keywords: match entry.keywords {
-            None | Some(KeywordsEntry::Dovecot) => maildir::Keywords::Dovecot,
-            Some(KeywordsEntry::Courier) => maildir::Keywords::Courier,
-        },
-        base: config.folder.clone(),
-    };
-    Arc::new(maildir::MaildirConnector::new(settings, means.clock.clone(), means.unique.clone()))
 }

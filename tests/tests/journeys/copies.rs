@@ -144,6 +144,24 @@ fn dovecot_to_maildir() {
     copy_is_exact(&source, &Store::maildir(), &whole_corpus());
 }
 
+#[test]
+fn mbox_to_dovecot() {
+    let Some(target) = Store::dovecot(Format::Maildir, &["alice"]) else { return };
+    copy_is_exact(&Store::mbox(), &target, &whole_corpus());
+}
+
+#[test]
+fn dovecot_to_eml() {
+    let Some(source) = Store::dovecot(Format::Mdbox, &["alice"]) else { return };
+    copy_is_exact(&source, &Store::eml(), &whole_corpus());
+}
+
+#[test]
+fn eml_to_dovecot() {
+    let Some(target) = Store::dovecot(Format::Sdbox, &["alice"]) else { return };
+    copy_is_exact(&Store::eml(), &target, &whole_corpus());
+}
+
 /// What tools that know a message by its Message-ID get wrong.
 #[test]
 fn messages_that_look_alike_stay_as_many_as_they_are() {

@@ -12,6 +12,7 @@ mod bad_input;
 mod command_line;
 mod copies;
 mod database;
+mod files;
 mod following;
 mod histories;
 mod idle;

@@ -28,6 +28,8 @@ pub enum Format {
     Mdbox,
     /// A file a message, with an index that counts.
     Sdbox,
+    /// A file a folder, in which one message follows the other.
+    Mbox,
 }
 
 /// Access control lists.
@@ -406,6 +408,7 @@ impl Format {
             Self::Maildir => "maildir:~/Maildir",
             Self::Mdbox => "mdbox:~/mdbox",
             Self::Sdbox => "sdbox:~/sdbox",
+            Self::Mbox => "mbox:~/mbox:INBOX=~/mbox/INBOX",
         }
     }
 }

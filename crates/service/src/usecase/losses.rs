@@ -3,7 +3,7 @@
 use connector::{Declaration, losses_between};
 use serde::Serialize;
 
-use crate::config::{Config, EndpointEntry, KeywordsEntry, alike};
+use crate::config::{Config, EndpointEntry, alike};
 use crate::{Error, registry};
 
 /// What a pair loses.
@@ -40,13 +40,9 @@ pub fn losses(config: Option<&Config>, source: &str, target: &str) -> Result<Los
 fn declaration(config: Option<&Config>, name: &str) -> Result<Declaration, Error> {
     match config.and_then(|config| config.endpoints.get(name)) {
         Some(EndpointEntry::Imap(_)) => return Ok(imap::declaration()),
-        Some(EndpointEntry::Maildir(entry)) => {
-            let keywords = match entry.keywords {
-                None | Some(KeywordsEntry::Dovecot) => maildir::Keywords::Dovecot,
-                Some(KeywordsEntry::Courier) => maildir::Keywords::Courier,
-            };
-            return Ok(maildir::declaration(keywords));
-        }
+        Some(EndpointEntry::Maildir(entry)) => return Ok(maildir::declaration(entry.dialect())),
+        Some(EndpointEntry::Mbox(entry)) => return Ok(mbox::declaration(entry.dialect())),
+        Some(EndpointEntry::Eml(_)) => return Ok(eml::declaration()),
         None => {}
     }
     registry::declaration(name).ok_or_else(|| {
