@@ -666,7 +666,7 @@ mail = "archive"
             ("people_at_once = 4", "people_at_once = 0", "people_at_once"),
             ("[source]", "[source", "line"),
             ("host = \"127.0.0.1\"", "", "host"),
-            ("profile  = \"plain\"", "profile = \"nhsmail\"", "profile"),
+            ("profile  = \"plain\"", "profile = \"nhs\"", "profile"),
             ("kind = \"maildir\"", "kind = \"mbox\"", "only read"),
             ("path = \"archive/{target}\"", "path = \"archive\"", "for everybody"),
             ("kind = \"maildir\"", "kind = \"mbox\"\ninbox = \"x\"", "inbox"),

@@ -153,7 +153,13 @@ impl Client for ImapClient {
             Op::Subscribe(folder, true) => format!("SUBSCRIBE {}", quoted(folder)),
             Op::Subscribe(folder, false) => format!("UNSUBSCRIBE {}", quoted(folder)),
         };
-        self.talk.command(&command).is_ok()
+        let answer = self.talk.command(&command);
+        if let (false, Op::Create(folder)) = (answer.is_ok(), op) {
+            // Whatever the server says: what counts is what the person has now.
+            println!("{command}: {}", answer.text());
+            return self.is_there(folder);
+        }
+        answer.is_ok()
     }
 
     fn view(&mut self) -> View {
