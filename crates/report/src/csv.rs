@@ -43,7 +43,9 @@ fn quoted(text: &str) -> String {
     // The wide forms of these signs are taken for them in East Asian settings.
     let begins_formula = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     let guard = if text.starts_with(begins_formula) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\"").replace('\0', "\u{fffd}"))
+    // What would move a terminal's cursor has no place in a table either.
+    let is_harmful = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n');
+    format!("\"{guard}{}\"", text.replace('"', "\"\"").replace(is_harmful, "\u{fffd}"))
 }
 
 #[cfg(test)]
@@ -66,6 +68,7 @@ mod tests {
             ("a,\"=1", "\"a,\"\"=1\""),
             ("O'Brien", "\"O'Brien\""),
             ("'=1", "\"'=1\""),
+            ("a\u{1b}[31m\0", "\"a\u{fffd}[31m\u{fffd}\""),
             ("", "\"\""),
         ] {
             assert_eq!(cell(&Cell::Text(text.to_owned())), expected);

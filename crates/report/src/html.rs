@@ -7,9 +7,6 @@ use crate::{Cell, Document, Kind, Table, Weight, words};
 
 const STYLE: &str = include_str!("page.css");
 
-/// Above what is said of a row in sentences.
-const PROSE: &str = "Particulars";
-
 pub(crate) fn write(document: &Document) -> String {
     let title = escaped(&document.title);
     // The policy stops a browser from loading or running anything, should a text ever slip through as markup.
@@ -34,7 +31,7 @@ pub(crate) fn write(document: &Document) -> String {
                 Weight::Attention => "look",
                 Weight::Alert => "alert",
             };
-            let (word, text) = (sentence.weight.word(), escaped(&sentence.text));
+            let (word, text) = (sentence.weight.word(), with_code(&sentence.text));
             let _ = writeln!(page, "<li class=\"{class}\"><strong>{word}</strong> <span>{text}</span></li>");
         }
         page.push_str("</ul>\n");
@@ -45,7 +42,7 @@ pub(crate) fn write(document: &Document) -> String {
     if !document.notes.is_empty() {
         page.push_str("<section>\n<h2>How to read this</h2>\n<dl class=\"notes\">\n");
         for (word, note) in &document.notes {
-            let _ = writeln!(page, "<dt>{}</dt><dd>{}</dd>", escaped(word), escaped(note));
+            let _ = writeln!(page, "<dt>{}</dt><dd>{}</dd>", escaped(word), with_code(note));
         }
         page.push_str("</dl>\n</section>\n");
     }
@@ -62,6 +59,8 @@ fn table_to(page: &mut String, table: &Table) {
     let (shown, left_out) = table.shown_columns();
     let (prose, columns): (Vec<usize>, Vec<usize>) =
         shown.into_iter().partition(|place| table.columns[*place].kind == Kind::Prose);
+    let (asides, columns): (Vec<usize>, Vec<usize>) =
+        columns.into_iter().partition(|place| table.columns[*place].is_aside);
     let has_prose = |row: &[Cell]| prose.iter().any(|place| !row[*place].is_nothing());
     let _ = writeln!(
         page,
@@ -73,36 +72,39 @@ fn table_to(page: &mut String, table: &Table) {
         let column = &table.columns[*place];
         let _ = writeln!(page, "<th scope=\"col\"{}>{}</th>", class(column.kind), escaped(column.heading));
     }
-    if !prose.is_empty() {
-        let _ = writeln!(page, "<th scope=\"col\" class=\"prose\">{PROSE}</th>");
-    }
     page.push_str("</tr>\n</thead>\n<tbody>\n");
-    let cells = |page: &mut String, row: &[Cell]| {
-        page.push_str("<tr>");
+    let cells = |page: &mut String, row: &[Cell], stripe: &str| {
+        let above = if has_prose(row) { " above" } else { "" };
+        let _ = write!(page, "<tr class=\"{stripe}{above}\">");
         for (number, place) in columns.iter().enumerate() {
             let kind = table.columns[*place].kind;
             let (tag, scope) = if number == 0 { ("th", " scope=\"row\"") } else { ("td", "") };
-            let _ = write!(page, "<{tag}{scope}{}>{}</{tag}>", class(kind), cell(&row[*place], kind));
+            let _ = write!(page, "<{tag}{scope}{}>{}", class(kind), cell(&row[*place], kind));
+            for aside in asides.iter().filter(|aside| number == 0 && !row[**aside].is_nothing()) {
+                let column = &table.columns[*aside];
+                let (heading, shown) = (escaped(column.heading), cell(&row[*aside], column.kind));
+                let _ = write!(page, "<span class=\"aside\">{heading}: {shown}</span>");
+            }
+            let _ = write!(page, "</{tag}>");
         }
+        page.push_str("</tr>\n");
         if has_prose(row) {
-            page.push_str("<td class=\"prose\">");
+            // What is said in sentences has a row of its own: a column for it would leave no room for the others.
+            let _ = write!(page, "<tr class=\"{stripe}\"><td class=\"prose\" colspan=\"{}\">", columns.len());
             for place in prose.iter().filter(|place| !row[**place].is_nothing()) {
                 let column = &table.columns[*place];
                 let _ = write!(page, "<p><b>{}:</b> {}</p>", escaped(column.heading), cell(&row[*place], column.kind));
             }
-            page.push_str("</td>");
-        } else if !prose.is_empty() {
-            page.push_str("<td class=\"prose\"></td>");
+            page.push_str("</td></tr>\n");
         }
-        page.push_str("</tr>\n");
     };
-    for row in &table.rows {
-        cells(page, row);
+    for (number, row) in table.rows.iter().enumerate() {
+        cells(page, row, if number % 2 == 0 { "odd" } else { "even" });
     }
     page.push_str("</tbody>\n");
     if let Some(total) = &table.total {
         page.push_str("<tfoot>\n");
-        cells(page, total);
+        cells(page, total, "all");
         page.push_str("</tfoot>\n");
     }
     page.push_str("</table>\n</div>\n");
@@ -129,6 +131,14 @@ fn cell(cell: &Cell, kind: Kind) -> String {
         Cell::Moment(at) => format!("<time datetime=\"{}\">{shown}</time>", words::second(*at)),
         Cell::Share(share) => format!("<data value=\"{}.{:02}\">{shown}</data>", share / 100, share % 100),
     }
+}
+
+/// A sentence of ours, with commands between backquotes.
+fn with_code(text: &str) -> String {
+    let part = |(place, part): (usize, &str)| {
+        if place % 2 == 0 { escaped(part) } else { format!("<code>{}</code>", escaped(part)) }
+    };
+    text.split('`').enumerate().map(part).collect()
 }
 
 /// As text of a page, within elements and attributes.

@@ -89,6 +89,8 @@ pub struct Column {
     pub kind: Kind,
     /// Text and pages leave it out, and say so, when every cell is empty or 0. CSV and workbooks always have it.
     pub if_any: bool,
+    /// A page shows it below the first column: it tells whom or what the row is about, and would take room.
+    pub is_aside: bool,
 }
 
 /// What the cells of a column hold.
@@ -139,12 +141,17 @@ pub enum Form {
 impl Column {
     /// A column of this kind.
     pub fn new(heading: &'static str, kind: Kind) -> Self {
-        Self { heading, kind, if_any: false }
+        Self { heading, kind, if_any: false, is_aside: false }
     }
 
     /// One that text and pages leave out when nothing is in it.
     pub fn if_any(heading: &'static str, kind: Kind) -> Self {
-        Self { heading, kind, if_any: true }
+        Self { if_any: true, ..Self::new(heading, kind) }
+    }
+
+    /// The same, and a page shows it below the first column.
+    pub fn aside(heading: &'static str, kind: Kind) -> Self {
+        Self { is_aside: true, ..Self::if_any(heading, kind) }
     }
 }
 

@@ -141,7 +141,7 @@ fn libreoffice_opens_it() {
     std::fs::write(&file, written(&document(vec![row("=1+1", 7)], None), ROWS_MAX)).unwrap();
     let profile = format!("-env:UserInstallation=file://{}", folder.join("profile").display());
     // The second sheet; numbers as they are shown.
-    let filter = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,2";
+    let filter = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,true,false,false,2";
     let office = Command::new("libreoffice")
         .arg(profile)
         .args(["--headless", "--convert-to", filter, "--outdir"])
