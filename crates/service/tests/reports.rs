@@ -187,3 +187,128 @@ fn both_reports_are_as_they_were() {
     let json = serde_json::to_string_pretty(&failed()).unwrap();
     assert_golden("failed.json", &format!("{json}\n"));
 }
+
+/// The headings of numbers of people, and those numbers for each of them and for all.
+fn numbers(report: &OverallReport) -> (Vec<&'static str>, Vec<Vec<u64>>) {
+    let of = |counts: &Counts| {
+        let items = &counts.items;
+        vec![
+            ("Folders", counts.folders),
+            ("Not read yet", counts.folders - counts.folders_read),
+            ("Items", counts.known),
+            ("Copied", items.copied),
+            ("Replaced", counts.replaced),
+            ("There before", items.adopted),
+            ("Left by rule", items.excluded),
+            ("Withdrawn", items.withdrawn),
+            ("Held", items.held),
+            ("Failed", items.failed),
+            ("Accepted", counts.accepted),
+            ("Without outcome", counts.unaccounted),
+            ("Removals held", counts.removals_held),
+            ("Size", items.bytes),
+        ]
+    };
+    let all = report.people.iter().map(|person| of(&person.counts)).chain([of(&report.all)]).collect::<Vec<_>>();
+    let headings = all[0].iter().map(|(heading, _)| *heading).collect();
+    (headings, all.into_iter().map(|row| row.into_iter().map(|(_, number)| number).collect()).collect())
+}
+
+/// The part of a text between two others.
+fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
+    text.split_once(from).unwrap().1.split_once(to).unwrap().0
+}
+
+#[test]
+fn the_numbers_are_the_same_in_every_form() {
+    let report = overall();
+    let document = report.document();
+    let (headings, expected) = numbers(&report);
+    let people = expected.len() - 1;
+
+    let json: serde_json::Value = serde_json::to_value(&report).unwrap();
+    for (place, row) in expected.iter().enumerate() {
+        let line = json["people"].get(place).unwrap_or(&json["all"]);
+        for (key, heading) in [("known", "Items"), ("copied", "Copied"), ("failed", "Failed"), ("bytes", "Size")] {
+            assert_eq!(line[key], row[headings.iter().position(|known| *known == heading).unwrap()], "{line:#}");
+        }
+    }
+
+    let csv = written(&document, Form::Csv, None);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let named = reader.headers().unwrap().clone();
+    let place = |heading: &str| {
+        let heading = if heading == "Size" { "Size (bytes)" } else { heading };
+        named.iter().position(|name| name == heading).unwrap()
+    };
+    let places: Vec<usize> = headings.iter().map(|heading| place(heading)).collect();
+    let rows: Vec<Vec<u64>> = reader
+        .records()
+        .map(|row| row.map(|row| places.iter().map(|place| row[*place].parse().unwrap()).collect()).unwrap())
+        .collect();
+    assert_eq!(rows, expected[..people], "without the sums");
+
+    // What nobody has is left out of the page, and said.
+    let shown = |row: &[u64]| -> Vec<u64> {
+        let is_shown = |place: &usize| headings[*place] != "Without outcome";
+        (0..row.len()).filter(is_shown).map(|place| row[place]).collect()
+    };
+    let page = written(&document, Form::Html, None);
+    assert!(page.contains("Nothing to show under: Without outcome."));
+    let table = between(&page, "<caption id=\"people\">", "</table>");
+    let rows: Vec<Vec<u64>> = table
+        .split("<tr class=")
+        .filter(|row| row.contains("<th scope=\"row\""))
+        .map(|row| {
+            let values = row.split("<data value=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+            values.filter(|value| !value.contains('.')).map(|value| value.parse().unwrap()).collect()
+        })
+        .collect();
+    assert_eq!(rows, expected.iter().map(|row| shown(row)).collect::<Vec<_>>());
+
+    let text = written(&document, Form::Text, None);
+    let table = between(&text, "\nEverybody\n", "Nothing to show under");
+    let lines = table.lines().skip(1).filter(|line| !line.starts_with("    ") && !line.trim().is_empty());
+    for (line, row) in lines.zip(&expected) {
+        let mut rest = line.split_once('%').unwrap().1;
+        let (size, counts) = row.split_last().unwrap();
+        for number in shown(counts) {
+            rest = rest
+                .split_once(&format!(" {} ", report::grouped(number)))
+                .unwrap_or_else(|| panic!("{number}: {line}"))
+                .1;
+        }
+        assert_eq!(rest.trim(), report::bytes(*size), "{line}");
+    }
+
+    let Some(rows) = workbook_rows(&document, "People") else { return };
+    let place = |heading: &str| rows[0].iter().position(|name| name == heading).unwrap();
+    let places: Vec<usize> =
+        headings.iter().map(|heading| place(if *heading == "Size" { "Size (bytes)" } else { heading })).collect();
+    let rows: Vec<Vec<u64>> =
+        rows[1..].iter().map(|row| places.iter().map(|place| row[*place].parse().unwrap()).collect()).collect();
+    assert_eq!(rows, expected);
+}
+
+/// The cells of a sheet, as Python reads them; none without Python.
+fn workbook_rows(document: &Document, sheet: &str) -> Option<Vec<Vec<String>>> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    const READER: &str = r#"
+import io, json, sys, zipfile, xml.etree.ElementTree as tree
+M = '{http://schemas.openxmlformats.org/spreadsheetml/2006/main}'
+book = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))
+names = [sheet.get('name') for sheet in tree.fromstring(book.read('xl/workbook.xml')).iter(M + 'sheet')]
+sheet = tree.fromstring(book.read(f'xl/worksheets/sheet{names.index(sys.argv[1]) + 1}.xml'))
+print(json.dumps([[''.join(cell.itertext()) for cell in row.iter(M + 'c')] for row in sheet.iter(M + 'row')]))
+"#;
+    let mut bytes = Vec::new();
+    document.write(Form::Xlsx, None, &mut bytes).unwrap();
+    let python =
+        Command::new("python3").args(["-c", READER, sheet]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut python = python.ok()?;
+    python.stdin.take().unwrap().write_all(&bytes).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).ok()
+}
