@@ -64,8 +64,8 @@ fn write(shown: &Shown, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
     let cannot = |error: io::Error| {
         Error::usage(format!("cannot write {shown}: {error}")).advise("give the path of a file that is not there yet")
     };
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
-    let mut to = io::BufWriter::new(file);
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
+    let mut to = io::BufWriter::new(opened);
     let written = fill(&mut to).and_then(|()| to.flush()).and_then(|()| to.get_ref().sync_all());
     if let Err(error) = written {
         let _ = std::fs::remove_file(path);

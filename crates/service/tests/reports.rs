@@ -294,14 +294,14 @@ fn the_numbers_are_the_same_in_every_form() {
 fn workbook_rows(document: &Document, sheet: &str) -> Option<Vec<Vec<String>>> {
     use std::io::Write;
     use std::process::{Command, Stdio};
-    const READER: &str = r#"
+    const READER: &str = r"
 import io, json, sys, zipfile, xml.etree.ElementTree as tree
 M = '{http://schemas.openxmlformats.org/spreadsheetml/2006/main}'
 book = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))
 names = [sheet.get('name') for sheet in tree.fromstring(book.read('xl/workbook.xml')).iter(M + 'sheet')]
 sheet = tree.fromstring(book.read(f'xl/worksheets/sheet{names.index(sys.argv[1]) + 1}.xml'))
 print(json.dumps([[''.join(cell.itertext()) for cell in row.iter(M + 'c')] for row in sheet.iter(M + 'row')]))
-"#;
+";
     let mut bytes = Vec::new();
     document.write(Form::Xlsx, None, &mut bytes).unwrap();
     let python =

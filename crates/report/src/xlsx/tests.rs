@@ -6,7 +6,7 @@ use super::*;
 use crate::{Sentence, Weight};
 
 /// Prints each sheet's name, frozen place and filter, then a line for each cell: sheet, place, type, value.
-const READER: &str = r#"
+const READER: &str = r"
 import io, re, sys, zipfile, xml.etree.ElementTree as tree
 M = '{http://schemas.openxmlformats.org/spreadsheetml/2006/main}'
 book = zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))
@@ -25,7 +25,7 @@ for number, name in enumerate(names, 1):
             print(name, cell.get('r'), 'text', ascii(restore(text.text or '')), sep='|')
         elif value is not None:
             print(name, cell.get('r'), 'number', value.text, sep='|')
-"#;
+";
 
 fn read(workbook: &[u8]) -> Option<Vec<String>> {
     let python = Command::new("python3").args(["-c", READER]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();

@@ -1,5 +1,7 @@
 //! The two reports as documents: what stands in which column, and what is said in sentences.
 
+use std::fmt::Write;
+
 use model::Phase;
 use movement::state::counted;
 use report::{Cell, Column, Document, Kind, Sentence, Table, Weight, grouped, moment};
@@ -203,7 +205,7 @@ impl OverallReport {
             (count(&|person| person.phase == Phase::Planned && person.condition == "running"), "not begun"),
         ] {
             if number > 0 {
-                standing.push_str(&format!("; {} {what}", grouped(number)));
+                let _ = write!(standing, "; {} {what}", grouped(number));
             }
         }
         let weight = match (parked, in_step == people) {
