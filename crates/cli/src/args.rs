@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use service::{About, Said, Selection};
 
 /// Moves whole organisations from one mail platform to another: non-stop, losing nothing, and proving it.
@@ -83,6 +83,9 @@ pub(crate) enum Command {
     /// What could not be copied: list it, try it again, accept its loss
     #[command(subcommand)]
     Failed(Failed),
+    /// Reports to hand on: as text, CSV, workbook, page or JSON, the same numbers in each
+    #[command(subcommand)]
+    Report(ReportOf),
     /// The rules of a platform: show them, check a file of them
     #[command(subcommand)]
     Profile(ProfileOf),
@@ -105,6 +108,54 @@ pub(crate) enum Command {
     },
     /// Look whether this machine and the project are fit for the work
     Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportOf {
+    /// Who stands where: every mailbox with its state, progress and what became of each item; whether the sums hold; failures
+    /// against what is expected; exceptions
+    Overall {
+        #[command(flatten)]
+        shown: Shown,
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// Each item that failed: whose, where, when received, why, what to do, who has to act. Subjects are not shown
+    Failed {
+        #[command(flatten)]
+        shown: Shown,
+        #[command(flatten)]
+        selection: Chosen,
+    },
+}
+
+/// In which form a report is given, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Shown {
+    /// The form
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Write it to this file, which is not there yet and which nobody else may read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// Which table as CSV, by the name that the workbook has for its sheet; the one with the most in it when left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a terminal
+    Text,
+    /// One table for other programs; no cell is a formula
+    Csv,
+    /// A workbook with a sheet for each table
+    Xlsx,
+    /// One page that needs nothing else
+    Html,
+    /// Everything, for other programs; --json is the same
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

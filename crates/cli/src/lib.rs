@@ -3,6 +3,7 @@
 
 mod args;
 mod progress;
+mod report_to;
 mod show;
 mod text;
 
@@ -17,7 +18,7 @@ use serde::Serialize;
 use service::{Demo, Error, Exit, Project, Selection};
 use tokio::sync::watch;
 
-use crate::args::{Arguments, Command, Failed, Held, ProfileOf, QuarantineOf};
+use crate::args::{Arguments, Command, Failed, Held, ProfileOf, QuarantineOf, ReportOf};
 use crate::progress::Shown;
 
 /// Runs the program with the arguments of this process.
@@ -76,10 +77,13 @@ struct WithSchema<'r, R: Serialize> {
     report: &'r R,
 }
 
-fn print_json(name: &str, report: &impl Serialize) {
+fn to_json(name: &str, report: &impl Serialize) -> String {
     let with_schema = WithSchema { schema: format!("whimbrel.{name}/1"), report };
-    let text = serde_json::to_string_pretty(&with_schema).unwrap_or_default();
-    print(&text);
+    serde_json::to_string_pretty(&with_schema).unwrap_or_default()
+}
+
+fn print_json(name: &str, report: &impl Serialize) {
+    print(&to_json(name, report));
 }
 
 fn print(text: &str) {
@@ -168,6 +172,21 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             let report = using(open().await, async |p| p.verify(&selection, sample, &environment, stop).await).await?;
             give("verify", &|| show::verify(&report), &report);
             Ok(report.exit())
+        }
+        Command::Report(which) => {
+            let project = Project::open(folder, &environment).await;
+            match which {
+                ReportOf::Overall { shown, selection } => {
+                    let report = using(project, async |p| p.report_overall(&selection.into()).await).await?;
+                    report_to::give("report-overall", &report, &report.document(), &shown, json)?;
+                    Ok(if report.all.unaccounted == 0 { Exit::Done } else { Exit::WithFailures })
+                }
+                ReportOf::Failed { shown, selection } => {
+                    let report = using(project, async |p| p.report_failed(&selection.into()).await).await?;
+                    report_to::give("report-failed", &report, &report.document(), &shown, json)?;
+                    Ok(Exit::Done)
+                }
+            }
         }
         Command::Profile(profile) => {
             let report = match profile {

@@ -172,7 +172,7 @@ impl About {
     }
 }
 
-fn reference(folder: i64, id: &ItemId) -> String {
+pub(super) fn reference(folder: i64, id: &ItemId) -> String {
     format!("{folder}/{id}")
 }
 

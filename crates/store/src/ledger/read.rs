@@ -439,7 +439,10 @@ impl Store {
         let select = "SELECT f.mailbox, f.path, x.source_id, x.cause, x.what, x.server, x.tries, \
             (SELECT coalesce(max(i.size), 0) FROM item i WHERE i.organisation = x.organisation \
                 AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
-                AND i.source_id = x.source_id), x.folder, x.accepted_by, x.accepted_why \
+                AND i.source_id = x.source_id), x.folder, x.accepted_by, x.accepted_why, \
+            (SELECT max(i.received) FROM item i WHERE i.organisation = x.organisation \
+                AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
+                AND i.source_id = x.source_id) \
             FROM failure x JOIN folder f ON f.organisation = x.organisation AND f.project = x.project \
             AND f.folder = x.folder WHERE x.organisation = $1 AND x.project = $2 AND ($3 = 0 OR f.mailbox = $3) \
             ORDER BY f.mailbox, f.folder, x.source_id";
@@ -459,6 +462,7 @@ impl Store {
                     folder: row.int(8),
                     accepted_by: row.text_or_null(9),
                     accepted_why: row.text_or_null(10),
+                    received: row.int_or_null(11),
                 })
             })
             .collect()

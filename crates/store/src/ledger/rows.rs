@@ -223,6 +223,8 @@ pub struct FailureRow {
     pub server: Option<String>,
     /// How many bytes.
     pub size_bytes: u64,
+    /// When it was received (seconds since 1970).
+    pub received: Option<i64>,
     /// How often it was tried.
     pub tries: i64,
     /// Who has accepted its loss.
