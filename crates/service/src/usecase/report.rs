@@ -248,6 +248,7 @@ impl Owner {
             | Cause::MixedLineEnds
             | Cause::FutureDate
             | Cause::BrokenHeader
+            | Cause::Infected
             | Cause::Unreadable
             | Cause::FolderCollision => Self::Source,
             Cause::OverQuota
@@ -268,6 +269,7 @@ impl Owner {
             | Cause::Throttled
             | Cause::Unavailable
             | Cause::NoRoomToHold
+            | Cause::NotScanned
             | Cause::Ambiguous
             | Cause::InDoubt
             | Cause::LeaseLapsed
