@@ -21,6 +21,11 @@ const SECONDS_A_DAY: f64 = 86_400.0;
 const WIDTH_MIN: usize = 9;
 const WIDTH_MAX: usize = 44;
 const WIDTH_OF_PROSE: usize = 60;
+const WIDTH_OF_ABOUT: usize = 110;
+/// How high a line is, and how many of them a row shows at most: not every spreadsheet makes room by itself.
+const LINE_POINTS: usize = 15;
+const LINES_MAX: usize = 8;
+const LINES_OF_HEADING: usize = 3;
 /// Rows looked at to find how wide a column should be.
 const ROWS_MEASURED: usize = 1_000;
 
@@ -184,20 +189,22 @@ fn add_sheet(zip: &mut Zip<'_>, number: usize, fill: impl FnOnce(&mut Entry) -> 
 /// What is said besides the tables.
 fn about(document: &Document, entry: &mut Entry) -> io::Result<()> {
     entry.text("<cols><col min=\"1\" max=\"1\" width=\"22\" customWidth=\"1\"/>")?;
-    entry.text("<col min=\"2\" max=\"2\" width=\"110\" customWidth=\"1\"/></cols><sheetData>")?;
+    entry
+        .text(&format!("<col min=\"2\" max=\"2\" width=\"{WIDTH_OF_ABOUT}\" customWidth=\"1\"/></cols><sheetData>"))?;
     let facts = document.facts.iter().map(|(word, fact)| (*word, fact.as_str()));
     let sentences = document.sentences.iter().map(|sentence| (sentence.weight.word(), sentence.text.as_str()));
     let notes = document.notes.iter().map(|(word, note)| (*word, note.as_str()));
     let title = Cell::Text(document.title.clone());
     let mut number = 1;
     entry.text(&format!("<row r=\"1\">{}</row>", cell(0, number, &title, Style::Title as usize)))?;
-    for lines in [facts.collect::<Vec<_>>(), sentences.collect(), notes.collect()] {
+    for group in [facts.collect::<Vec<_>>(), sentences.collect(), notes.collect()] {
         number += 1; // A row stays empty between them.
-        for (word, text) in lines {
+        for (word, text) in group {
             number += 1;
             let word = cell(0, number, &Cell::Text(word.to_owned()), Style::Text as usize + BOLD);
+            let height = height(lines(text, WIDTH_OF_ABOUT));
             let text = cell(1, number, &Cell::Text(text.to_owned()), Style::Prose as usize);
-            entry.text(&format!("<row r=\"{number}\">{word}{text}</row>"))?;
+            entry.text(&format!("<row r=\"{number}\"{height}>{word}{text}</row>"))?;
         }
     }
     entry.text("</sheetData>")
@@ -212,7 +219,7 @@ fn sheet(table: &Table, rows: &[Vec<Cell>], total: Option<&[Cell]>, entry: &mut 
         let (number, width) = (place + 1, width(column, place, rows));
         entry.text(&format!("<col min=\"{number}\" max=\"{number}\" width=\"{width}\" customWidth=\"1\"/>"))?;
     }
-    entry.text("</cols><sheetData><row r=\"1\">")?;
+    entry.text(&format!("</cols><sheetData><row r=\"1\"{}>", height(LINES_OF_HEADING)))?;
     for (place, column) in table.columns.iter().enumerate() {
         let unit = match column.kind {
             Kind::Bytes => " (bytes)",
@@ -224,7 +231,9 @@ fn sheet(table: &Table, rows: &[Vec<Cell>], total: Option<&[Cell]>, entry: &mut 
     }
     entry.text("</row>")?;
     let mut line = |number: usize, row: &[Cell], more: usize| {
-        let mut xml = format!("<row r=\"{number}\">");
+        let prose = table.columns.iter().zip(row).filter(|(column, _)| column.kind == Kind::Prose);
+        let most = prose.map(|(_, cell)| lines(&cell.shown(Kind::Prose), WIDTH_OF_PROSE)).max().unwrap_or(1);
+        let mut xml = format!("<row r=\"{number}\"{}>", height(most));
         for (place, (column, value)) in table.columns.iter().zip(row).enumerate() {
             xml.push_str(&cell(place, number, value, style(column.kind) as usize + more));
         }
@@ -262,6 +271,19 @@ fn width(column: &Column, place: usize, rows: &[Vec<Cell>]) -> usize {
     let of_row = |row: &Vec<Cell>| row[place].shown(kind).chars().count() + 2;
     let widest = rows.iter().take(ROWS_MEASURED).map(of_row).max().unwrap_or_default();
     widest.max(heading).clamp(WIDTH_MIN, WIDTH_MAX)
+}
+
+/// About how many lines a text takes in a column of this width.
+fn lines(text: &str, width: usize) -> usize {
+    text.lines().map(|line| line.chars().count().div_ceil(width).max(1)).sum()
+}
+
+/// The height of a row of so many lines; that of every row when it is one.
+fn height(lines: usize) -> String {
+    if lines < 2 {
+        return String::new();
+    }
+    format!(" ht=\"{}\" customHeight=\"1\"", lines.min(LINES_MAX) * LINE_POINTS)
 }
 
 /// The name of a column: A, B, …, Z, AA.

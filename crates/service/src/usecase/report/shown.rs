@@ -100,11 +100,13 @@ impl FailureRate {
             RateVerdict::Alert => "far more than expected; somebody must find out why",
             other => other.words(),
         };
+        let items = counted(self.of, "item");
+        let failed = match self.failed {
+            0 => format!("None of {items} failed"),
+            some => format!("{} of {items} failed: {} in a million, {verdict}", grouped(some), grouped(rate)),
+        };
         let text = format!(
-            "{} of {} failed: {} in a million, {verdict}. The rules expect up to {} in a million and warn above {}.",
-            grouped(self.failed),
-            counted(self.of, "item"),
-            grouped(rate),
+            "{failed}. The rules expect up to {} in a million and warn above {}.",
             grouped(self.expected_per_million.into()),
             grouped(self.alert_per_million.into())
         );
@@ -186,15 +188,16 @@ impl OverallReport {
         let count = |is: &dyn Fn(&PersonLine) -> bool| self.people.iter().filter(|person| is(person)).count() as u64;
         let in_step = count(&PersonLine::is_in_step);
         let mut standing = match in_step {
-            all if all == people => {
-                format!("All of {} {} in step with the source", counted(people, "mailbox"), verb(people, "is", "are"))
+            1 if people == 1 => "The one mailbox is in step with the source".to_owned(),
+            some => {
+                let mailboxes = counted(people, "mailbox");
+                let who = if some == people {
+                    format!("All {mailboxes}")
+                } else {
+                    format!("{} of {mailboxes}", grouped(some))
+                };
+                format!("{who} {} in step with the source", verb(some, "is", "are"))
             }
-            some => format!(
-                "{} of {} {} in step with the source",
-                grouped(some),
-                counted(people, "mailbox"),
-                verb(some, "is", "are")
-            ),
         };
         let parked = count(&|person| person.condition == "parked");
         let copying = |person: &PersonLine| person.phase == Phase::Copying && person.condition == "running";
