@@ -4,6 +4,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use model::OrganisationCode;
+use profile::Profile;
 use serde::Serialize;
 
 use crate::config::FILE;
@@ -25,12 +26,10 @@ pub fn init(folder: &Path, code: Option<&str>, name: &str, profile: &str) -> Res
     if name.trim().is_empty() {
         return Err(Error::refused("R-002", "the organisation's name is empty").advise("give --name"));
     }
-    if profile != "plain" {
-        return Err(Error::usage(format!("the profile {profile:?} is not there; there is only \"plain\""))
-            .advise("leave --profile out"));
-    }
+    Profile::shipped(profile).map_err(|error| Error::usage(error.message).advise(error.advice))?;
     let project = TEMPLATE
         .replace("{name}", &toml::Value::from(name).to_string())
+        .replace("{profile}", &toml::Value::from(profile).to_string())
         .replace("{code}", &toml::Value::from(code.as_str()).to_string());
     let files = [(FILE, project), (people::FILE, "source,target\n".to_owned())];
     for (file, _) in &files {
@@ -61,7 +60,7 @@ pub fn init(folder: &Path, code: Option<&str>, name: &str, profile: &str) -> Res
 
 const TEMPLATE: &str = r#"version = 1
 organisation = { name = {name}, code = {code} }
-profile = "plain"
+profile = {profile}
 database = "sqlite:whimbrel.db"
 people_at_once = 4
 
@@ -96,9 +95,10 @@ mod tests {
     fn what_is_made_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let name = "Quote \" and \\ back";
-        init(&folder.path().join("p"), Some("RX1"), name, "plain").unwrap();
+        init(&folder.path().join("p"), Some("RX1"), name, "nhsmail@2017").unwrap();
         let config = Config::read(&folder.path().join("p")).unwrap();
         assert_eq!((config.code.as_str(), config.file.organisation.name.as_str()), ("RX1", name));
+        assert_eq!((config.policy.profile.as_str(), config.policy.edition.as_str()), ("nhsmail", "2017"));
         let again = init(&folder.path().join("p"), Some("RX1"), name, "plain").unwrap_err();
         assert_eq!(again.exit, Exit::Usage);
     }
@@ -111,6 +111,7 @@ mod tests {
             assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-002")));
         }
         assert!(!folder.path().join("p").exists());
-        assert_eq!(init(&folder.path().join("p"), Some("RX1"), "n", "nhsmail").unwrap_err().exit, Exit::Usage);
+        assert_eq!(init(&folder.path().join("p"), Some("RX1"), "n", "nhs").unwrap_err().exit, Exit::Usage);
+        assert!(!folder.path().join("p").exists());
     }
 }
