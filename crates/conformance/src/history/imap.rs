@@ -153,13 +153,16 @@ impl Client for ImapClient {
             Op::Subscribe(folder, true) => format!("SUBSCRIBE {}", quoted(folder)),
             Op::Subscribe(folder, false) => format!("UNSUBSCRIBE {}", quoted(folder)),
         };
+        // Whatever the server says to it, what counts is what the person has then.
+        let is_new = matches!(op, Op::Create(folder) if !self.is_there(folder));
         let answer = self.talk.command(&command);
-        if let (false, Op::Create(folder)) = (answer.is_ok(), op) {
-            // Whatever the server says: what counts is what the person has now.
-            println!("{command}: {}", answer.text());
-            return self.is_there(folder);
+        match op {
+            Op::Create(folder) if is_new && !answer.is_ok() && self.is_there(folder) => {
+                println!("refused, and there: {command}: {answer:?}");
+                true
+            }
+            _ => answer.is_ok(),
         }
-        answer.is_ok()
     }
 
     fn view(&mut self) -> View {
