@@ -453,7 +453,6 @@ impl Pass<'_> {
                 let fact = new_fact(Fate::Excluded, &item, Some(&found));
                 self.report.left_behind += 1;
                 self.folders[index].would.leave += 1;
-                self.work.progress.add(self.work.mailbox.mailbox, 0, 0, 0);
                 self.settled(index, fact, item.then, failed_before);
             }
             Intent::Fail(cause) => {

@@ -44,17 +44,27 @@ struct Listed {
     numbers_rise: bool,
 }
 
-/// Places that are taken on the target, by their names without regard to case.
-type Places = BTreeMap<Vec<String>, BTreeSet<FolderPath>>;
+/// Places that are taken on the target: as they are written, and without regard to case.
+#[derive(Default)]
+struct Places {
+    taken: BTreeSet<FolderPath>,
+    names: HashSet<Vec<String>>,
+}
+
+impl Places {
+    fn insert(&mut self, path: &FolderPath) {
+        self.taken.insert(path.clone());
+        self.names.insert(without_case(path));
+    }
+}
 
 /// Where a new folder goes: to the place that the policy gives it, beside what goes there already.
 fn free_place(travel: &Travel, path: &FolderPath, places: &Places) -> FolderPath {
     let mut place = travel.place(path);
-    let taken: BTreeSet<FolderPath> = places.values().flatten().cloned().collect();
     // A folder that keeps its name has it, whatever else there is but for case: the target says if it can't hold both.
     let is_renamed = place != *path;
-    while taken.contains(&place) || (is_renamed && places.contains_key(&without_case(&place))) {
-        place = other_path(&place, &taken);
+    while places.taken.contains(&place) || (is_renamed && places.names.contains(&without_case(&place))) {
+        place = other_path(&place, &places.taken);
     }
     place
 }
@@ -247,9 +257,9 @@ impl Pass<'_> {
         // Where folders go that were written to; those that are new go elsewhere.
         let was_written_to = |row: &FolderRow| row.target.is_some() || row.made;
         let settled = known.values().filter(|row| !row.is_gone() && was_written_to(row));
-        let mut places = Places::new();
+        let mut places = Places::default();
         for row in settled {
-            places.entry(without_case(&row.target_path)).or_default().insert(row.target_path.clone());
+            places.insert(&row.target_path);
         }
         let mut displaced = Vec::new();
         if trash.is_empty() && self.work.travel.leaves_deleted_items() {
@@ -354,7 +364,7 @@ impl Pass<'_> {
                         row.target_path = place;
                     }
                 }
-                places.entry(without_case(&row.target_path)).or_default().insert(row.target_path.clone());
+                places.insert(&row.target_path);
                 let wanted = self.work.travel.place(&folder.path);
                 if !was_written_to(&row) && row.target_path != wanted {
                     let what = format!(

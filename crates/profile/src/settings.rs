@@ -162,7 +162,7 @@ settings! {
     /// An attachment of more decoded bytes than this is banned.
     attachment_bytes_max: u64, "attachment-size";
     /// A mailbox whose items, those already on the target included, reach this many bytes is over quota; strictly below
-    /// passes.
+    /// passes. Read, and not checked yet.
     quota_bytes: u64, "quota";
     /// What happens to an item with a banned attachment: `replace` (a note takes its place) or `skip`.
     banned_attachment: BannedAttachment, "banned-attachment";
