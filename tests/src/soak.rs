@@ -12,7 +12,10 @@ const DESCRIPTORS_SPARE: u64 = 4;
 pub struct Sample {
     /// Since the run began.
     pub at: Duration,
-    /// Memory in use.
+    /// Memory that is this process's own: without the pages of files that are mapped, which the kernel keeps or drops as it
+    /// likes.
+    pub own_kib: u64,
+    /// The same with them.
     pub rss_kib: u64,
     /// Open descriptors.
     pub descriptors: u64,
@@ -26,10 +29,13 @@ impl Samples {
     /// Takes one.
     pub fn take(&mut self, at: Duration) -> Sample {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let rss_kib = rss.and_then(|rss| rss.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default();
+        let kib = |name: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+        };
+        let (own_kib, rss_kib) = (kib("RssAnon") + kib("RssShmem"), kib("VmRSS"));
         let descriptors = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) as u64;
-        let sample = Sample { at, rss_kib, descriptors };
+        let sample = Sample { at, own_kib, rss_kib, descriptors };
         self.0.push(sample);
         sample
     }
@@ -46,13 +52,19 @@ impl Samples {
         &self.0[self.0.partition_point(|sample| sample.at < begin)..]
     }
 
-    /// By how much memory grows: least squares.
+    /// By how much the process's own memory grows: least squares.
     pub fn slope_mib_an_hour(&self) -> f64 {
-        let points: Vec<(f64, f64)> = self
-            .warm()
-            .iter()
-            .map(|sample| (sample.at.as_secs_f64() / 3600.0, sample.rss_kib as f64 / 1024.0))
-            .collect();
+        self.slope(|sample| sample.own_kib)
+    }
+
+    /// By how much all its memory grows, the mapped pages of files with it.
+    pub fn rss_slope_mib_an_hour(&self) -> f64 {
+        self.slope(|sample| sample.rss_kib)
+    }
+
+    fn slope(&self, kib: fn(&Sample) -> u64) -> f64 {
+        let points: Vec<(f64, f64)> =
+            self.warm().iter().map(|sample| (sample.at.as_secs_f64() / 3600.0, kib(sample) as f64 / 1024.0)).collect();
         let count = points.len() as f64;
         let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
         let (hour, mib) = (mean(|point| point.0), mean(|point| point.1));
@@ -82,8 +94,8 @@ mod tests {
 
     fn samples(of: impl Fn(u64) -> (u64, u64)) -> Samples {
         let sample = |minute: u64| {
-            let (rss_kib, descriptors) = of(minute);
-            Sample { at: Duration::from_secs(minute * 60), rss_kib, descriptors }
+            let (own_kib, descriptors) = of(minute);
+            Sample { at: Duration::from_secs(minute * 60), own_kib, rss_kib: own_kib + 100 * minute, descriptors }
         };
         Samples((0..=60).map(sample).collect())
     }
@@ -96,13 +108,14 @@ mod tests {
         assert!(!flat.descriptors_grow());
         let grows = samples(|minute| (9000 + minute * 1024 / 30, 20 + minute / 5));
         assert!((grows.slope_mib_an_hour() - 2.0).abs() < 0.01);
+        assert!(grows.rss_slope_mib_an_hour() > 7.0);
         assert!(grows.descriptors_grow());
     }
 
     #[test]
     fn this_process_has_memory_and_descriptors() {
         let sample = Samples::default().take(Duration::ZERO);
-        assert!(sample.rss_kib > 100 && sample.descriptors > 2, "{sample:?}");
+        assert!(sample.own_kib > 100 && sample.rss_kib >= sample.own_kib && sample.descriptors > 2, "{sample:?}");
         assert!(Samples::default().slope_mib_an_hour().abs() < f64::EPSILON);
     }
 }

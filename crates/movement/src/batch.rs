@@ -177,7 +177,7 @@ impl Pass<'_> {
         }
         self.work.progress.add(self.work.mailbox.mailbox, items, bytes, 0);
         let work = &mut self.folders[index];
-        if work.deferred.is_empty() && work.arrived.is_empty() && then.is_some() {
+        if !work.is_put_off() && then.is_some() {
             work.cursor = then;
         }
         self.commit(index, &[flight.number]).await?;

@@ -134,6 +134,9 @@ impl Pass<'_> {
         let path = self.folders[index].row.target_path.clone();
         let folder = self.folders[index].row.folder;
         let now = self.target.state(&path).await.on_target()?;
+        if self.folders[index].row.is_gone() {
+            self.follow_gone_folder_there(index, now).await?;
+        }
         let recorded = self.folders[index].row.target;
         self.require_same_target(index, now.validity)?;
         let from_start = FolderState::beginning(now.validity);

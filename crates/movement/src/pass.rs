@@ -586,8 +586,7 @@ impl Pass<'_> {
     /// All up to this cursor has a fate, unless something before it is still under way.
     fn passed(&mut self, index: usize, then: Option<connector::Cursor>) {
         let work = &mut self.folders[index];
-        let waits = !work.deferred.is_empty() || !work.arrived.is_empty() || !work.batch.is_empty();
-        if !waits && work.flights == 0 && then.is_some() {
+        if !work.is_put_off() && work.batch.is_empty() && work.flights == 0 && then.is_some() {
             work.cursor = then;
         }
     }

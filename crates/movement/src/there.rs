@@ -222,6 +222,49 @@ impl Pass<'_> {
         Ok(found)
     }
 
+    /// A folder that the source has no more, and whose place on the target was numbered anew: what is left of it gets its new
+    /// ids, and what is on neither side any more is forgotten.
+    pub(crate) async fn follow_gone_folder_there(&mut self, index: usize, now: FolderState) -> Result<(), Failure> {
+        if self.folders[index].row.target.is_none_or(|recorded| recorded.validity == now.validity) {
+            return Ok(());
+        }
+        let found = self.find_again(index, now, false).await?;
+        let row = self.folders[index].row.clone();
+        let target = FolderState::beginning(now.validity);
+        if !self.work.dry_run {
+            let forgotten: Vec<ItemId> = found.vanished.iter().chain(&found.released).cloned().collect();
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            tx.add_facts(&row, &found.again).await?;
+            tx.set_removal_targets(row.folder, &found.removals).await?;
+            tx.drop_removals(row.folder, &found.removed).await?;
+            tx.forget_items(&row, &forgotten).await?;
+            tx.set_target_state(row.folder, &target).await?;
+            tx.set_compared(row.folder, &FolderState::default()).await?;
+            tx.commit().await?;
+        }
+        self.know_removals_again(row.folder, &found);
+        for row in self.rows_gone.iter_mut().filter(|gone| gone.folder == row.folder) {
+            row.target = Some(target);
+        }
+        self.folders[index].row.target = Some(target);
+        Ok(())
+    }
+
+    /// Removals and waiting items of a folder, as found again.
+    fn know_removals_again(&mut self, folder: i64, found: &Found) {
+        for id in &found.removed {
+            self.removals.remove(&(folder, id.clone()));
+        }
+        for (id, target_id) in &found.removals {
+            if let Some(held) = self.removals.get_mut(&(folder, id.clone())) {
+                held.target_id = Some(target_id.clone());
+            }
+        }
+        for id in &found.released {
+            self.held.remove(&(folder, id.clone()));
+        }
+    }
+
     /// Records what was found, and has copied again what is to be.
     async fn take_target(&mut self, index: usize, found: Found) -> Result<(), Failure> {
         let in_use = self.work.setting.in_use;
@@ -246,7 +289,7 @@ impl Pass<'_> {
         tx.add_facts(&row, &found.again).await?;
         tx.set_removal_targets(row.folder, &found.removals).await?;
         tx.drop_removals(row.folder, &found.removed).await?;
-        let mut again = found.released;
+        let mut again = found.released.clone();
         if in_use {
             tx.withdraw(&row, &found.vanished).await?;
         } else {
@@ -275,17 +318,7 @@ impl Pass<'_> {
             tx.set_compared(row.folder, &FolderState::default()).await?;
         }
         tx.commit().await?;
-        for id in found.removed {
-            self.removals.remove(&(row.folder, id));
-        }
-        for (id, target_id) in found.removals {
-            if let Some(held) = self.removals.get_mut(&(row.folder, id)) {
-                held.target_id = Some(target_id);
-            }
-        }
-        for id in &again {
-            self.held.remove(&(row.folder, id.clone()));
-        }
+        self.know_removals_again(row.folder, &found);
         let work = &mut self.folders[index];
         if in_use {
             self.report.withdrawn += found.vanished.len() as u64;

@@ -147,7 +147,10 @@ impl Pass<'_> {
             if has_removals || has_intents || self.work.store.count_items(key, &row).await? > 0 {
                 continue;
             }
-            let is_used = self.folders.iter().any(|work| work.row.target_path == row.target_path);
+            let is_other = |work: &crate::pass::FolderWork| {
+                work.row.folder != row.folder && work.row.target_path == row.target_path
+            };
+            let is_used = self.folders.iter().any(is_other);
             if row.made && !is_used && !self.work.setting.in_use {
                 let is_below =
                     |path: &FolderPath| *path != row.target_path && path.names().starts_with(row.target_path.names());

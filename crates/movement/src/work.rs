@@ -148,6 +148,14 @@ impl FolderWork {
         self.unusable.is_none() && self.lane.left_by.is_none()
     }
 
+    /// Is anything of what was read still to be done? Then the cursor stays before it: the source tells of changes only once.
+    pub(crate) fn is_put_off(&self) -> bool {
+        !(self.deferred.is_empty()
+            && self.arrived.is_empty()
+            && self.flag_changes.is_empty()
+            && self.flags_later.is_empty())
+    }
+
     /// Is the target folder looked at? Where something lies that we know of, also if nothing goes there any more.
     pub(crate) fn is_looked_at(&self) -> bool {
         self.unusable.is_none() && (self.lane.left_by.is_none() || self.was_written_to)

@@ -99,8 +99,8 @@ fn those_that_once_failed() {
     let mut failed = Vec::new();
     for kept in KEPT {
         let wrong = Family::named(kept.family).play(&steps(kept.steps));
-        if wrong.is_empty() == kept.fails {
-            failed.push(format!("{}, fails: {}: {wrong:#?}", kept.name, kept.fails));
+        if !wrong.is_empty() {
+            failed.push(format!("{}: {wrong:#?}", kept.name));
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));

@@ -84,7 +84,11 @@ async fn main() -> ExitCode {
     let mut wrong = last_passes(&mut play).await;
     println!("{} changes, {} passes, {} of them broke off", changes.done(), passes.all, passes.broke_off);
     let (slope, descriptors) = (samples.slope_mib_an_hour(), samples.descriptors());
-    println!("memory: {slope:+.2} MiB an hour; descriptors: {} to {}", descriptors.0, descriptors.1);
+    let rss = samples.rss_slope_mib_an_hour();
+    println!(
+        "memory: {slope:+.2} MiB an hour, {rss:+.2} with mapped files; descriptors: {} to {}",
+        descriptors.0, descriptors.1
+    );
     if options.minutes >= SLOPE_MINUTES_MIN && slope > SLOPE_MAX {
         wrong.push(format!("memory grows by {slope:.2} MiB an hour"));
     }
@@ -147,7 +151,7 @@ struct Passes {
 /// Passes until the time is over, and looks at memory and descriptors between them.
 async fn pass_until(play: &mut Play, changes: &Changes, time: Duration) -> (Samples, Passes) {
     let (began, mut samples, mut passes) = (Instant::now(), Samples::default(), Passes::default());
-    println!("minute     RSS KiB  descriptors   changes    passes");
+    println!("minute     own KiB     RSS KiB  descriptors   changes    passes");
     let mut next_line = 0;
     while began.elapsed() < time {
         let end = play.pass(&Pass::default()).await;
@@ -161,8 +165,9 @@ async fn pass_until(play: &mut Play, changes: &Changes, time: Duration) -> (Samp
             let sample = samples.take(began.elapsed());
             if sample.at.as_secs() / 60 >= next_line {
                 next_line = sample.at.as_secs() / 60 + 1;
-                let (minute, rss, descriptors) = (sample.at.as_secs() / 60, sample.rss_kib, sample.descriptors);
-                println!("{minute:6}  {rss:10}  {descriptors:11}  {:8}  {:8}", changes.done(), passes.all);
+                let (minute, own, rss) = (sample.at.as_secs() / 60, sample.own_kib, sample.rss_kib);
+                let descriptors = sample.descriptors;
+                println!("{minute:6}  {own:10}  {rss:10}  {descriptors:11}  {:8}  {:8}", changes.done(), passes.all);
             }
         }
         tokio::time::sleep(PAUSE).await;
