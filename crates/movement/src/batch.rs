@@ -251,10 +251,9 @@ impl Pass<'_> {
             tx.set_cursor(work.row.folder, &cursor.0).await?;
             work.row.cursor = Some(cursor.0.clone());
         }
-        // Not while there are candidates left: whether they are items of the source that were not read yet is not known.
-        if let Some(now) = work.now.filter(|now| work.pool.is_empty() && work.row.target != Some(*now)) {
-            tx.set_target_state(work.row.folder, &now).await?;
-            work.row.target = Some(now);
+        if let Some(target) = work.target_to_record() {
+            tx.set_target_state(work.row.folder, &target).await?;
+            work.row.target = Some(target);
         }
         for number in close {
             tx.close_intent(self.work.lease.fence, *number).await?;
@@ -528,6 +527,18 @@ fn halve(mut items: Vec<(Planned, Error)>) -> Vec<Vec<Planned>> {
 }
 
 impl FolderWork {
+    /// How far the target folder is accounted for, where the ledger does not say so yet. While there are candidates left, whether
+    /// they are items of the source that were not read yet is not known; but it is known whose ids these are.
+    pub(crate) fn target_to_record(&self) -> Option<FolderState> {
+        let now = self.now?;
+        let target = if self.pool.is_empty() {
+            now
+        } else {
+            self.row.target.unwrap_or_else(|| FolderState::beginning(now.validity))
+        };
+        (self.row.target != Some(target)).then_some(target)
+    }
+
     /// These ids were added to the target folder: where it stands now, if nobody else has added any between.
     pub(crate) fn added(&mut self, validity: Option<u64>, ids: &[Option<ItemId>]) {
         match self.now.and_then(|now| after_append(&now, validity, ids)) {

@@ -403,6 +403,10 @@ impl Pass<'_> {
         let is_elsewhere = *from != row.target_path;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&row, &facts).await?;
+        if let Some(target) = self.folders[index].target_to_record() {
+            // From before the move: should this pass be stopped, what then vanishes from here is noticed.
+            tx.set_target_state(row.folder, &target).await?;
+        }
         let moved_away = left.len() as u64;
         let mut by_place: BTreeMap<(Place, i64), Vec<ItemId>> = BTreeMap::new();
         for (place, folder, id) in left {

@@ -144,6 +144,14 @@ impl Pool {
         self.take(index)
     }
 
+    /// The candidate with these exact bytes, this date and these flags, if there is one left.
+    pub(crate) fn find_flagged(&mut self, exact: Digest, received: Option<i64>, flags: &Flags) -> Option<Candidate> {
+        let is_it = |candidate: &Candidate| candidate.received == received && candidate.flags == *flags;
+        let at = |index: &&usize| self.candidates[**index].as_ref().is_some_and(is_it);
+        let index = *self.by_exact.get(&exact)?.iter().find(at)?;
+        self.take(index)
+    }
+
     /// The candidate with these exact bytes and whatever date, if there is one left.
     pub(crate) fn find_bytes(&mut self, exact: Digest) -> Option<Candidate> {
         let index = *self.by_exact.get(&exact)?.front()?;

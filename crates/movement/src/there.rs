@@ -16,6 +16,17 @@ use crate::matching::{Alike, Pool};
 use crate::pass::Pass;
 use crate::state::counted;
 
+/// By what an item is found again, the surest first: each takes what those before left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    /// Bytes, date, and flags as we left them.
+    Flags,
+    /// Bytes and date.
+    Exact,
+    /// Canonical form and date.
+    Canonical,
+}
+
 /// What was found of one folder of the source on the target.
 #[derive(Default)]
 struct Found {
@@ -187,11 +198,12 @@ impl Pass<'_> {
             }
         }
         let mut found = Found { state: Some(state), is_renumbered: true, ..Found::default() };
-        for exactly in [true, false] {
+        for tier in [Tier::Flags, Tier::Exact, Tier::Canonical] {
             for item in std::mem::take(&mut known) {
-                let candidate = match (exactly, item.exact, item.canonical) {
-                    (true, Some(exact), _) => pool.find_digest(exact, item.received),
-                    (false, _, Some(canonical)) => pool.find_canonical(canonical, item.received),
+                let candidate = match (tier, item.exact, item.canonical) {
+                    (Tier::Flags, Some(exact), _) => pool.find_flagged(exact, item.received, &item.target_flags),
+                    (Tier::Exact, Some(exact), _) => pool.find_digest(exact, item.received),
+                    (Tier::Canonical, _, Some(canonical)) => pool.find_canonical(canonical, item.received),
                     _ => None,
                 };
                 match candidate {
@@ -204,7 +216,7 @@ impl Pass<'_> {
                         let fate = if is_others { Fate::Adopted } else { fate };
                         found.again.push(Fact { fate, target_flags: Some(base), ..fact });
                     }
-                    None if exactly => known.push(item),
+                    None if tier != Tier::Canonical => known.push(item),
                     None => found.vanished.push(item.source_id),
                 }
             }

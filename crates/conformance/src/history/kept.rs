@@ -13,6 +13,35 @@ pub struct Kept {
 /// All of them.
 pub const KEPT: &[Kept] = &[
     Kept {
+        name: "what its person moves back on the target after a move nobody heard the end of is copied again",
+        family: "all, meddled with",
+        steps: r"
+            source create Work
+            source deliver s1 INBOX +\Seen +$Forwarded
+            source deliver s2 INBOX +\Answered
+            pass
+            source move s1 INBOX Work
+            source flag s2 INBOX +\Draft +\Seen
+            pass break-for-good target 14
+            target move s1 Work INBOX
+        ",
+    },
+    Kept {
+        name: "copies in a folder numbered anew after the ledger was restored",
+        family: "events, in use",
+        steps: r"
+            source deliver s1 INBOX +\Draft +\Seen
+            source deliver s1 INBOX +\Flagged
+            pass ; at 25 source create Work
+            ledger-kept
+            source expunge s1 INBOX
+            pass
+            renumber target INBOX
+            source deliver s1 Work +\Draft +\Seen
+            ledger-restored
+        ",
+    },
+    Kept {
         name: "a folder that goes while its first messages are in doubt is not left empty on the target",
         family: "all",
         steps: r"
