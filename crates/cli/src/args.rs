@@ -120,12 +120,28 @@ pub(crate) enum ReportOf {
         #[command(flatten)]
         selection: Chosen,
     },
-    /// Each item that failed: whose, where, when received, why, what to do, who has to act. Subjects are not shown
+    /// Each item that failed: whose, where, when received, why, what to do, who has to act
     Failed {
+        /// With their subjects, read at the source now: for those who may see them; the audit log says who asked
+        #[arg(long)]
+        subjects: bool,
         #[command(flatten)]
         shown: Shown,
         #[command(flatten)]
         selection: Chosen,
+    },
+    /// A letter to one person: which of their own items could not be copied, why, and what they can do, in their words
+    Letter {
+        /// Their mailbox, by its name at the source or the target
+        mailbox: String,
+        /// Whom they can ask, as the letter is to say it: "the help desk, 0123 456"
+        #[arg(long, value_name = "TEXT")]
+        contact: Option<String>,
+        /// With the subjects, read at the source now: for those who may see them; the audit log says who asked
+        #[arg(long)]
+        subjects: bool,
+        #[command(flatten)]
+        shown: Shown,
     },
 }
 

@@ -181,8 +181,16 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
                     report_to::give("report-overall", &report, &report.document(), &shown, json)?;
                     Ok(if report.all.unaccounted == 0 { Exit::Done } else { Exit::WithFailures })
                 }
-                ReportOf::Failed { shown, selection } => {
-                    let report = using(project, async |p| p.report_failed(&selection.into()).await).await?;
+                ReportOf::Letter { mailbox, contact, subjects, shown } => {
+                    let subjects = subjects.then_some(&environment as service::Environment<'_>);
+                    let report =
+                        using(project, async |p| p.letter(&mailbox, contact.as_deref(), subjects).await).await?;
+                    report_to::give("letter", &report, &report.document(), &shown, json)?;
+                    Ok(Exit::Done)
+                }
+                ReportOf::Failed { subjects, shown, selection } => {
+                    let subjects = subjects.then_some(&environment as service::Environment<'_>);
+                    let report = using(project, async |p| p.report_failed(&selection.into(), subjects).await).await?;
                     report_to::give("report-failed", &report, &report.document(), &shown, json)?;
                     Ok(Exit::Done)
                 }

@@ -444,8 +444,16 @@ pub(crate) fn demo(report: &DemoReport) -> String {
         text::bytes(report.bytes)
     );
     let _ = writeln!(text, "Run again: {} copied.", counted(report.copied_again, "item"));
+    for document in [report.overall.document(), report.failed.document()] {
+        let _ = writeln!(text, "\n{}", document.text());
+    }
     let _ = writeln!(text, "Verified: {}", report.sentence);
-    let _ = write!(text, "The maildirs and the ledger are in {}.", report.folder);
+    let _ = write!(
+        text,
+        "The maildirs, the ledger, the originals of what was replaced, and {} are in {}.",
+        report.files.join(", "),
+        report.folder
+    );
     text
 }
 

@@ -26,6 +26,7 @@ mod name;
 mod read;
 mod rewrite;
 mod rules;
+mod subject;
 mod tnef;
 mod walk;
 mod zip;
@@ -37,6 +38,7 @@ pub use kind::Kind;
 pub use read::ReadAt;
 pub use rewrite::{Edit, apply, edits, size_with};
 pub use rules::{Ban, Banned, Disposition, Limits, Rules, Seal, SealedDisposition, Unseen, Why};
+pub use subject::subject;
 
 /// Finds what the rules ban in a message, and what could not be looked into.
 pub fn inspect(message: &dyn ReadAt, rules: &Rules, limits: &Limits) -> io::Result<Inspection> {

@@ -1,5 +1,6 @@
 //! Folders: where items lie, as a path of names that no platform's separator can spoil.
 
+use crate::ItemId;
 use serde::{Deserialize, Serialize};
 
 /// The name every platform gives to the folder that new mail lands in; written in any case on the wire, so here.
@@ -149,6 +150,17 @@ impl FolderState {
     /// Do these two prove that nothing changed between? Only where the platform counts changes of flags too.
     pub fn proves_unchanged(&self, earlier: &Self) -> bool {
         self.change != 0 && self == earlier
+    }
+
+    /// The folder as it stands now, with as many items as there would be if none but those had come since `mark`: where there
+    /// are fewer, some went, and whoever compares the two counts another time will notice. `came` are the ids since the mark.
+    pub fn as_if_none_went<'i>(self, mark: &Self, came: impl Iterator<Item = &'i ItemId>) -> Self {
+        if mark.next == 0 || mark.validity != self.validity {
+            return self;
+        }
+        let is_of_now = |id: &&ItemId| id.as_u32().is_some_and(|id| (mark.next..self.next).contains(&u64::from(id)));
+        let count = mark.count + came.filter(is_of_now).count() as u64;
+        Self { count: self.count.max(count), ..self }
     }
 
     /// Do these two prove that no item was added or removed between?

@@ -278,6 +278,7 @@ impl Pass<'_> {
         self.require_same_target(index, state.validity)?;
         let listed = self.target.since(&path, &mark).await.on_target()?;
         let known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path, state.validity).await?;
+        let state = state.as_if_none_went(&mark, listed.iter().map(|(id, _)| id));
         let mut unknown: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
         let mut facts = Vec::new();
         if self.folders[index].without_id > 0 {

@@ -30,6 +30,7 @@ mod run;
 mod sample;
 mod sides;
 pub mod state;
+mod subjects;
 mod there;
 mod traits;
 mod travel;

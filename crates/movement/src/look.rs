@@ -99,6 +99,15 @@ impl Pass<'_> {
 
     /// Items in the target folder that the ledger does not know, read whole.
     pub(crate) async fn unknown_items(&mut self, index: usize, mark: &FolderState) -> Result<Vec<Candidate>, Failure> {
+        Ok(self.unknown_since(index, mark).await?.0)
+    }
+
+    /// The same, and the ids of all that came since the mark.
+    async fn unknown_since(
+        &mut self,
+        index: usize,
+        mark: &FolderState,
+    ) -> Result<(Vec<Candidate>, Vec<ItemId>), Failure> {
         let work = &self.folders[index];
         let mut known: Vec<ItemId> = work.facts.iter().filter_map(|fact| fact.target_id.clone()).collect();
         let (path, is_gone) = (work.row.target_path.clone(), work.row.is_gone());
@@ -108,7 +117,7 @@ impl Pass<'_> {
             let former = self.work.store.former_copies(key, mailbox, &path, mark.validity).await?;
             known.extend(former.into_iter().map(|copy| copy.target_id));
         }
-        self.unknown_at(&path, mark, &known).await
+        self.since_less(&path, mark, &known).await
     }
 
     /// The same of any folder of the target, less these.
@@ -118,15 +127,25 @@ impl Pass<'_> {
         mark: &FolderState,
         less: &[ItemId],
     ) -> Result<Vec<Candidate>, Failure> {
+        Ok(self.since_less(path, mark, less).await?.0)
+    }
+
+    async fn since_less(
+        &mut self,
+        path: &FolderPath,
+        mark: &FolderState,
+        less: &[ItemId],
+    ) -> Result<(Vec<Candidate>, Vec<ItemId>), Failure> {
         let listed = self.target.since(path, mark).await.on_target()?;
         if listed.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
+        let listed: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         let mut known = self.work.store.target_ids(key, mailbox, path, mark.validity).await?;
         known.extend(less.iter().cloned());
-        let unknown: Vec<_> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
-        self.read_target(path, &unknown).await
+        let unknown: Vec<_> = listed.iter().filter(|id| !known.contains(id)).cloned().collect();
+        Ok((self.read_target(path, &unknown).await?, listed))
     }
 
     /// Reads what the ledger does not know of the target folder and matches it.
@@ -146,7 +165,8 @@ impl Pass<'_> {
                 mark = intent.mark;
             }
         }
-        let candidates = self.unknown_items(index, &mark).await?;
+        let (candidates, came) = self.unknown_since(index, &mark).await?;
+        let now = now.as_if_none_went(&recorded.unwrap_or(from_start), came.iter());
         if !candidates.is_empty() {
             let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
             let former = self.work.store.former_copies(key, mailbox, &path, now.validity).await?;

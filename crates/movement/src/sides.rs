@@ -118,6 +118,15 @@ impl Sides<'_> {
         Ok((source.on_source()?, target.on_target()?, seats))
     }
 
+    /// Opens the source alone.
+    pub(crate) async fn open_source(&self) -> Result<(Box<dyn Source>, Seats), Failure> {
+        let seats = Seats { _taken: vec![self.from.seats(1).await?] };
+        let now = self.clock.since_boot();
+        self.from.reach.may_try(&self.from.name, now).on_source()?;
+        let source = self.from.connector.source(&self.person.source).await;
+        Ok((self.from.reach.tried(source, self.clock.since_boot()).on_source()?, seats))
+    }
+
     fn may_try(&self) -> Result<(), Failure> {
         let now = self.clock.since_boot();
         self.from.reach.may_try(&self.from.name, now).on_source()?;

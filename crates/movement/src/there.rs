@@ -40,6 +40,8 @@ struct Found {
     again: Vec<Fact>,
     /// Removals found again under other ids.
     removals: Vec<(ItemId, ItemId)>,
+    /// How many of the items are left that were there when the folder was last accounted for.
+    left: Option<u64>,
     /// How the target folder stands; none: it is not there.
     state: Option<FolderState>,
     /// Its ids are others than those that were known, or may be.
@@ -132,6 +134,8 @@ impl Pass<'_> {
         let listed: HashSet<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         let known = self.work.store.items_there(key, mailbox, &path, state.validity).await?;
+        let was_there = |id: &&ItemId| id.as_u32().is_some_and(|id| u64::from(id) < recorded.next);
+        let left = (recorded.next > 0).then(|| listed.iter().filter(was_there).count() as u64);
         let is_missing = |id: &Option<ItemId>| id.as_ref().is_some_and(|id| !listed.contains(id));
         let vanished = known.into_iter().filter(|item| item.folder == row.folder && !listed.contains(&item.target_id));
         let released = self.held.values().filter(|held| held.folder == row.folder && is_missing(&held.target_id));
@@ -140,6 +144,7 @@ impl Pass<'_> {
             vanished: vanished.map(|item| item.source_id).collect(),
             released: released.map(|held| held.source_id.clone()).collect(),
             removed: removed.map(|held| held.source_id.clone()).collect(),
+            left,
             state: Some(state),
             ..Found::default()
         }))
@@ -312,6 +317,8 @@ impl Pass<'_> {
             // Should this pass be stopped, the next one finds that they have no fate.
             tx.forget_source_state(row.folder).await?;
         }
+        let recounted = row.target.zip(found.left).filter(|(recorded, left)| recorded.count != *left);
+        let recounted = recounted.map(|(recorded, left)| FolderState { count: left, ..recorded });
         let target = match found.state {
             // Its person removed the folder, and it is not made again for nothing.
             None if in_use => None,
@@ -322,12 +329,14 @@ impl Pass<'_> {
                 if found.vanished.is_empty() || in_use {
                     tx.set_compared(row.folder, &state).await?;
                 }
-                None
+                recounted
             }
         };
         if let Some(target) = &target {
             tx.set_target_state(row.folder, target).await?;
-            tx.set_compared(row.folder, &FolderState::default()).await?;
+            if found.state.is_none() || found.is_renumbered {
+                tx.set_compared(row.folder, &FolderState::default()).await?;
+            }
         }
         tx.commit().await?;
         self.know_removals_again(row.folder, &found);

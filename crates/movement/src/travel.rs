@@ -202,7 +202,7 @@ impl Travel {
 }
 
 /// A body that can be read from any place.
-struct At<'b>(&'b Body);
+pub(crate) struct At<'b>(pub(crate) &'b Body);
 
 impl ReadAt for At<'_> {
     fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<usize> {

@@ -1,13 +1,13 @@
 //! Random histories of a person on both sides, judged: a test a kind of histories. `WHIMBREL_SEEDS`
-//! says how many of each.
+//! says how many of each, `WHIMBREL_SEEDS_FROM` from which on.
 
-use conformance::history::family::{Family, count};
+use conformance::history::family::{Family, count, first};
 use conformance::history::kept::KEPT;
 use conformance::history::step::steps;
 
 /// Plays histories of a kind: so many, unless asked for others.
 fn well(name: &str, usual: u64) {
-    Family::named(name).seeds(0..count(usual));
+    Family::named(name).seeds(first()..first() + count(usual));
 }
 
 #[test]

@@ -27,6 +27,10 @@ pub(crate) fn write(document: &Document) -> String {
         page.push_str("<ul class=\"verdict\">\n");
         for sentence in &document.sentences {
             let class = match sentence.weight {
+                Weight::Plain => {
+                    let _ = writeln!(page, "<li><span>{}</span></li>", with_code(&sentence.text));
+                    continue;
+                }
                 Weight::Well => "well",
                 Weight::Attention => "look",
                 Weight::Alert => "alert",

@@ -35,6 +35,8 @@ pub struct Document {
 /// How grave a sentence is. Each form says it in a word, never by colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
+    /// No verdict: what a letter says.
+    Plain,
     /// As it should be.
     Well,
     /// Somebody should look.
@@ -47,6 +49,7 @@ impl Weight {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Plain => "",
             Self::Well => "OK",
             Self::Attention => "LOOK",
             Self::Alert => "ALERT",
@@ -201,6 +204,11 @@ impl Document {
     pub fn table(&self, name: Option<&str>) -> Option<&Table> {
         let wanted = name.unwrap_or(self.main);
         self.tables.iter().find(|table| table.name == wanted)
+    }
+
+    /// As text, for a terminal.
+    pub fn text(&self) -> String {
+        text::write(self)
     }
 
     /// Writes it in a form. `table` chooses a table by its name for a form that has only one; see [`Document::table`].

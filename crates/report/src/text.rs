@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::{Cell, Document, Kind, Table};
+use crate::{Cell, Document, Kind, Table, Weight};
 
 pub(crate) fn write(document: &Document) -> String {
     let mut text = format!("{}\n", harmless(&document.title));
@@ -13,7 +13,10 @@ pub(crate) fn write(document: &Document) -> String {
     }
     text.push('\n');
     for sentence in &document.sentences {
-        let _ = writeln!(text, "{:5} {}", sentence.weight.word(), harmless(&sentence.text));
+        let _ = match sentence.weight {
+            Weight::Plain => writeln!(text, "{}", harmless(&sentence.text)),
+            weight => writeln!(text, "{:5} {}", weight.word(), harmless(&sentence.text)),
+        };
     }
     for table in &document.tables {
         let _ = writeln!(text, "\n{}", harmless(&table.title));

@@ -166,6 +166,9 @@ pub struct Roles {
     /// May look.
     #[serde(default)]
     pub reader: Vec<String>,
+    /// Of these, who may see the subjects of items that failed.
+    #[serde(default)]
+    pub subjects: Vec<String>,
 }
 
 /// Limits of this program on this machine.

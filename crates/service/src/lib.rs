@@ -22,8 +22,8 @@ pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::init::{InitReport, init};
 pub use usecase::losses::{LossLine, LossReport, losses};
 pub use usecase::report::{
-    ClassLine, CollectionLine, Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading,
-    OverallReport, Owner, PersonLine, RateVerdict,
+    ClassLine, CollectionLine, Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, Letter,
+    LetterItem, OverallReport, Owner, PersonLine, RateVerdict,
 };
 pub use usecase::rules::{
     ExportReport, ProfileReport, QuarantineReport, Rule, RuleCount, RuledItem, RulesReport, profile, validate_profile,

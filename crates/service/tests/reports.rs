@@ -9,8 +9,7 @@ use model::{Cause, Phase, Tally};
 use profile::Policy;
 use report::{Document, Form};
 use service::{
-    ClassLine, Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, OverallReport, Owner,
-    PersonLine,
+    Counts, ExceptionLine, FailedItem, FailedItemsReport, Heading, Letter, LetterItem, OverallReport, Owner, PersonLine,
 };
 
 /// 2026-11-21 17:05 UTC.
@@ -127,6 +126,7 @@ fn failed_item(place: u64, mailbox: &str, name: &str, cause: Cause) -> FailedIte
         collection: Some("wave-1".to_owned()),
         folder: "INBOX".to_owned(),
         received: Some(1_456_823_520 + 86_400 * place as i64),
+        subject: None,
         cause,
         size_bytes: 1_024 * place,
         tries: place,
@@ -158,8 +158,7 @@ fn failed() -> FailedItemsReport {
         ..failed_item(3, "ward7", "=cmd|'/c calc'!A1", Cause::TooLarge)
     };
     let items = vec![accepted, refused, large];
-    let failures = FailureRate::new(&overall().all.items, &Policy::plain());
-    FailedItemsReport { heading: heading(), failures, classes: ClassLine::of(&items), items }
+    FailedItemsReport::of(heading(), &overall().all.items, items, &Policy::plain())
 }
 
 fn written(document: &Document, form: Form, table: Option<&str>) -> String {
@@ -175,6 +174,49 @@ fn assert_golden(name: &str, found: &str) {
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(expected == found, "{name} is another now:\n{found}");
+}
+
+fn letter(subjects: bool) -> Letter {
+    let items = failed().items.into_iter().map(|item| {
+        let subject = subjects.then(|| "=HYPERLINK(\"http://x\") <b>ward</b> round".to_owned());
+        LetterItem::of(FailedItem { subject, ..item })
+    });
+    Letter {
+        heading: heading(),
+        name: Some("Amina O'Brien".to_owned()),
+        mailbox: "amina@old.example".to_owned(),
+        contact: Some("the help desk, 0123 456".to_owned()),
+        items: Tally { source: 4_312, copied: 4_301, adopted: 6, excluded: 2, failed: 3, ..Tally::default() },
+        replaced: 4,
+        failed: items.collect(),
+        subjects,
+    }
+}
+
+#[test]
+fn a_letter_is_in_its_readers_words() {
+    for (name, document) in [("letter", letter(false).document()), ("letter-subjects", letter(true).document())] {
+        assert_golden(&format!("{name}.txt"), &written(&document, Form::Text, None));
+        assert_golden(&format!("{name}.html"), &written(&document, Form::Html, None));
+    }
+    let well =
+        Letter { failed: Vec::new(), replaced: 0, items: Tally { copied: 5, ..Tally::default() }, ..letter(false) };
+    let text = well.document().text();
+    assert!(text.contains("All 5 items of it are there") && text.contains("You need do nothing."), "{text}");
+}
+
+#[test]
+fn subjects_stand_in_the_report_only_where_they_were_asked_for() {
+    let asked = || {
+        let report = failed();
+        let items = report.items.into_iter().map(|item| FailedItem { subject: Some("ward round".to_owned()), ..item });
+        FailedItemsReport { items: items.collect(), subjects_missing: Some(Vec::new()), ..failed() }
+    };
+    for form in [Form::Text, Form::Html, Form::Csv] {
+        assert!(written(&asked().document(), form, None).contains("ward round"));
+        assert!(!written(&failed().document(), form, None).contains("Subject\""));
+    }
+    assert!(written(&asked().document(), Form::Csv, None).contains("Subject"));
 }
 
 #[test]

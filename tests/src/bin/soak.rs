@@ -178,6 +178,8 @@ async fn pass_until(play: &mut Play, changes: &Changes, time: Duration) -> (Samp
 /// Nothing changes any more: the mailbox comes into step.
 async fn last_passes(play: &mut Play) -> Vec<String> {
     let mut wrong = Vec::new();
+    // Of what was held since somebody last looked, too.
+    play.approve_removals().await;
     for number in 1..=LAST_PASSES {
         wrong = match play.step(&Step::Pass(Pass::default())).await {
             Ok(()) => play.verdict().await,

@@ -196,5 +196,14 @@ pub fn shorten(
 
 /// How many seeds of each kind: as `WHIMBREL_SEEDS` says, else so many.
 pub fn count(usual: u64) -> u64 {
-    std::env::var("WHIMBREL_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+    asked("WHIMBREL_SEEDS").unwrap_or(usual)
+}
+
+/// The first seed of each kind: as `WHIMBREL_SEEDS_FROM` says, else 0.
+pub fn first() -> u64 {
+    asked("WHIMBREL_SEEDS_FROM").unwrap_or(0)
+}
+
+fn asked(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }

@@ -13,6 +13,44 @@ pub struct Kept {
 /// All of them.
 pub const KEPT: &[Kept] = &[
     Kept {
+        name: "what its person moves away on the target while another is being added is copied again",
+        family: "all, meddled with",
+        steps: r"
+            target create Archive
+            source deliver s3 INBOX +\Seen
+            pass
+            source subscribe INBOX
+            source deliver s5 INBOX +\Seen
+            pass ; at 7 target move s3 INBOX Archive
+        ",
+    },
+    Kept {
+        name: "what its person removes on the target while another is being moved there is copied again",
+        family: "all, meddled with",
+        steps: r"
+            source create work
+            source deliver s1 work
+            source deliver s5 INBOX +\Seen +Work
+            source deliver s3 work +\Draft +Work
+            pass stop 2 ; at 16 source deliver s7 INBOX ; at 19 target deliver o1 work +\Flagged +\Seen
+            pass break target 23 ; at 1 source deliver s8 INBOX +\Answered ; at 4 source move s1 work INBOX
+            pass ; at 6 source move s3 work INBOX ; at 8 target expunge s5 INBOX
+        ",
+    },
+    Kept {
+        name: "one of several alike that its person removes on the target twice is copied again",
+        family: "all, meddled with",
+        steps: r"
+            source create Archive
+            source deliver s1 Archive +$Forwarded
+            source deliver s1 INBOX +\Answered
+            source copy s1 INBOX Archive
+            pass
+            target expunge s1#1 Archive
+            pass ; at 8 source deliver s4 INBOX +\Seen ; at 10 target expunge s1 Archive
+        ",
+    },
+    Kept {
         name: "what its person moves back on the target after a move nobody heard the end of is copied again",
         family: "all, meddled with",
         steps: r"

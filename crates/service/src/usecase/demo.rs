@@ -9,7 +9,8 @@ use connector::memory::{MemoryConnector, MemoryItem, Platform, Traits};
 use connector::{Account, Connector, HoldsLimits, SystemClock};
 use model::{ItemKind, MailboxKind, Organisation, OrganisationCode, ReceivedAt};
 use movement::{Endpoint, Engine, Holder, NoProbe, Person, Progress, Tuning, Verification};
-use profile::Policy;
+use profile::{Policy, Profile, Settings};
+use report::{Document, Form};
 use serde::Serialize;
 use store::{LeaseTerms, RosterRow, Store};
 use tokio::sync::watch;
@@ -17,7 +18,15 @@ use tokio::sync::watch;
 use crate::Error;
 use crate::error::Exit;
 use crate::project::random_text;
+use crate::usecase::report::{FailedItemsReport, Heading, OverallReport, failed_items, overall};
+use crate::usecase::rules::Originals;
 
+/// What the reports call it.
+const ORGANISATION: &str = "Example Trust";
+const CODE: &str = "RX1";
+const PROJECT: &str = "demo";
+/// The rules it moves under.
+const PROFILE: &str = "nhsmail";
 /// The seed of the organisation: the same people and mail every time.
 const SEED: u64 = 2017;
 /// People, and about how many messages each has.
@@ -44,6 +53,12 @@ pub struct DemoReport {
     pub bytes: u64,
     /// Items copied when it was run again: none.
     pub copied_again: u64,
+    /// Where everybody stands.
+    pub overall: OverallReport,
+    /// What failed.
+    pub failed: FailedItemsReport,
+    /// The same two as pages and workbooks.
+    pub files: Vec<String>,
     /// The verdict.
     pub sentence: String,
     /// Exact, and nothing left behind.
@@ -77,9 +92,9 @@ impl Demo {
             fill(&platform, person);
         }
         let store = Store::open(&format!("sqlite:{}", folder.join("whimbrel.db").display())).await?;
-        let code = OrganisationCode::try_from("RX1".to_owned()).map_err(|error| Error::usage(error.to_string()))?;
-        let organisation = Organisation { name: "Example Trust".to_owned(), code };
-        let key = store.project(&organisation, "demo").await?;
+        let code = OrganisationCode::try_from(CODE.to_owned()).map_err(|error| Error::usage(error.to_string()))?;
+        let organisation = Organisation { name: ORGANISATION.to_owned(), code };
+        let key = store.project(&organisation, PROJECT).await?;
         let local = store.endpoint(key, "local", "memory").await?;
         let archive = store.endpoint(key, "archive", "maildir").await?;
         let roster: Vec<RosterRow> = people
@@ -110,6 +125,8 @@ impl Demo {
             let account = Account::named(&row.roster.source_name);
             (row.mailbox, Person { source: account.clone(), target: account, problem: None })
         });
+        let (kept, its_key) = (folder.join("quarantine"), folder.join("quarantine.key"));
+        let originals = Originals::open(&kept, &its_key).await?;
         let engine = Engine {
             key,
             endpoints: BTreeMap::from([
@@ -117,8 +134,8 @@ impl Demo {
                 (archive, Endpoint::new("archive", to, None)),
             ]),
             people: accounts.collect(),
-            policy: Arc::new(Policy::plain()),
-            quarantine: None,
+            policy: Arc::new(policy()?),
+            quarantine: Some(Arc::new(originals)),
             scanner: None,
             clock,
             holder: Holder::this_process(&unique),
@@ -143,6 +160,27 @@ impl Demo {
         self.people.iter().zip(&self.mailboxes).map(named).collect()
     }
 
+    /// Where everybody stands, and what failed.
+    async fn reports(&self) -> Result<(OverallReport, FailedItemsReport), Error> {
+        let Engine { store, key, policy, clock, .. } = &self.engine;
+        let heading = Heading {
+            organisation: ORGANISATION.to_owned(),
+            code: CODE.to_owned(),
+            project: PROJECT.to_owned(),
+            at: clock.unix_seconds(),
+            policy: policy.citation.clone(),
+            only: None,
+        };
+        let rows = store.mailboxes(*key).await?;
+        let mut items = Vec::new();
+        for row in &rows {
+            items.extend(failed_items(store, *key, row).await?.into_iter().map(|(_, item)| item));
+        }
+        let overall = overall(store, *key, rows, heading.clone(), policy).await?;
+        let failed = FailedItemsReport::of(heading, &overall.all.items, items, policy);
+        Ok((overall, failed))
+    }
+
     /// Copies, compares, and copies again to show that nothing is left to do.
     pub async fn run(&self, folder: &Path) -> Result<DemoReport, Error> {
         let end = self.engine.run(&self.mailboxes).await;
@@ -163,10 +201,21 @@ impl Demo {
         let sum = |outcomes: &[movement::MailboxOutcome], what: fn(&movement::Report) -> u64| {
             outcomes.iter().map(|outcome| what(&outcome.report)).sum()
         };
+        let (overall, failed) = self.reports().await?;
         self.engine.store.close().await;
+        let mut files = Vec::new();
+        for (name, document) in [("report-overall", overall.document()), ("report-failed", failed.document())] {
+            for (form, ending) in [(Form::Html, "html"), (Form::Xlsx, "xlsx")] {
+                files.push(format!("{name}.{ending}"));
+                write(&folder.join(format!("{name}.{ending}")), &document, form)?;
+            }
+        }
         Ok(DemoReport {
             folder: folder.display().to_string(),
             people: self.people.len() as u64,
+            overall,
+            failed,
+            files,
             copied: sum(&end.outcomes, |report| report.copied),
             bytes: sum(&end.outcomes, |report| report.bytes),
             copied_again: sum(&again.outcomes, |report| report.copied),
@@ -175,6 +224,17 @@ impl Demo {
             failures,
         })
     }
+}
+
+/// The rules of the demo.
+fn policy() -> Result<Policy, Error> {
+    let policy = Profile::shipped(PROFILE).and_then(|profile| profile.policy(&Settings::default()));
+    policy.map_err(|error| Error::usage(error.to_string()))
+}
+
+fn write(path: &Path, document: &Document, form: Form) -> Result<(), Error> {
+    let written = std::fs::File::create_new(path).and_then(|mut file| document.write(form, None, &mut file));
+    written.map_err(|error| Error::usage(format!("{} cannot be written: {error}", path.display())))
 }
 
 fn fill(platform: &Platform, person: &rehearsal::Person) {

@@ -1,9 +1,11 @@
 //! `report`: what can be handed to a board. One struct each for *overall* and *failed*, shown in every form.
 //!
 //! Every number can be followed down: overall to people, failed items to their references, and those to `failed`, `held` and
-//! `rules`. No subject of any item stands in a report.
+//! `rules`. Subjects of items stand in a report only for those who may see them, and the audit log says who asked.
 
+mod letter;
 mod shown;
+mod subjects;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,9 +13,12 @@ use connector::{Clock, SystemClock};
 use model::{Cause, Phase, Tally};
 use profile::Policy;
 use serde::Serialize;
-use store::{How, MailboxRow, RemovalState};
+use store::{How, MailboxRow, ProjectKey, RemovalState, Store};
+
+pub use letter::{Letter, LetterItem};
 
 use super::words::reference;
+use crate::secret::Environment;
 use crate::{Error, Project, Selection};
 
 /// All of something, in hundredths of a percent.
@@ -295,6 +300,9 @@ pub struct FailedItemsReport {
     pub classes: Vec<ClassLine>,
     /// Item by item.
     pub items: Vec<FailedItem>,
+    /// Subjects were asked for: the mailboxes whose source could not be asked, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subjects_missing: Option<Vec<String>>,
 }
 
 /// How many items failed for one cause.
@@ -332,6 +340,9 @@ pub struct FailedItem {
     pub received: Option<i64>,
     /// The class.
     pub cause: Cause,
+    /// What it is about, where that was asked for and the source tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// How many bytes.
     pub size_bytes: u64,
     /// How often it was tried.
@@ -394,6 +405,14 @@ impl OverallReport {
     }
 }
 
+impl FailedItemsReport {
+    /// The report of these items, which are among so many.
+    pub fn of(heading: Heading, all: &Tally, items: Vec<FailedItem>, policy: &Policy) -> Self {
+        let (failures, classes) = (FailureRate::new(all, policy), ClassLine::of(&items));
+        Self { heading, failures, classes, items, subjects_missing: None }
+    }
+}
+
 impl PersonLine {
     fn is_in_step(&self) -> bool {
         self.phase >= Phase::InStep
@@ -403,65 +422,77 @@ impl PersonLine {
 impl Project {
     /// Where everybody chosen stands.
     pub async fn report_overall(&self, selection: &Selection) -> Result<OverallReport, Error> {
-        let (mut people, mut exceptions) = (Vec::new(), Vec::new());
-        let open: Vec<_> =
-            self.store.exceptions(self.key).await?.into_iter().filter(|exception| exception.is_open).collect();
-        for row in self.select(selection).await? {
-            let counts = self.counts(&row).await?;
-            let roster = &row.roster;
-            for found in open.iter().filter(|found| found.mailbox == row.mailbox) {
-                exceptions.push(ExceptionLine {
-                    mailbox: roster.source_name.clone(),
-                    name: roster.name.clone(),
-                    folder: found.exception.path.to_string(),
-                    cause: found.exception.class,
-                    what: found.exception.what.clone(),
-                    advice: found.exception.class.advice(),
-                });
-            }
-            people.push(PersonLine {
-                name: roster.name.clone(),
-                source: roster.source_name.clone(),
-                target: roster.target_name.clone(),
-                collection: roster.collection.clone(),
-                phase: row.state.phase,
-                condition: row.state.condition.name().to_owned(),
-                reason: row.state.condition.reason().map(str::to_owned),
-                last_read: row.pass.map(|(_, ended)| ended / 1000),
-                counts,
-            });
-        }
-        Ok(OverallReport::of(self.report_heading(selection), people, exceptions, &self.config.policy))
+        let (rows, heading) = (self.select(selection).await?, self.report_heading(selection));
+        overall(&self.store, self.key, rows, heading, &self.config.policy).await
     }
 
-    /// What failed of everybody chosen.
-    pub async fn report_failed(&self, selection: &Selection) -> Result<FailedItemsReport, Error> {
-        let (mut items, mut tally) = (Vec::new(), Tally::default());
+    /// What failed of everybody chosen; with their subjects, if whoever asks may see them, read at the source now.
+    pub async fn report_failed(
+        &self,
+        selection: &Selection,
+        subjects: Option<Environment<'_>>,
+    ) -> Result<FailedItemsReport, Error> {
+        if subjects.is_some() {
+            self.may_see_subjects()?;
+        }
+        let (mut failed, mut tally) = (Vec::new(), Tally::default());
         for row in self.select(selection).await? {
-            tally += self.counts(&row).await?.items;
-            for failure in self.store.failures(self.key, Some(row.mailbox)).await? {
-                items.push(FailedItem {
-                    reference: reference(failure.folder, &failure.source_id),
-                    mailbox: row.roster.source_name.clone(),
-                    name: row.roster.name.clone(),
-                    collection: row.roster.collection.clone(),
-                    folder: failure.path.to_string(),
-                    received: failure.received,
-                    cause: failure.cause,
-                    size_bytes: failure.size_bytes,
-                    tries: failure.tries.unsigned_abs(),
-                    owner: Owner::of(failure.cause),
-                    what: failure.what,
-                    server: failure.server,
-                    advice: failure.cause.advice(),
-                    accepted_by: failure.accepted_by,
-                    accepted_why: failure.accepted_why,
-                });
+            tally += counts(&self.store, self.key, &row).await?.items;
+            let items = failed_items(&self.store, self.key, &row).await?;
+            failed.push((row, items));
+        }
+        let mut subjects_missing = None;
+        if let Some(environment) = subjects {
+            let of = failed.iter().filter(|(_, items)| !items.is_empty());
+            let mailboxes: Vec<&str> = of.map(|(row, _)| row.roster.source_name.as_str()).collect();
+            let count = failed.iter().map(|(_, items)| items.len() as u64).sum();
+            self.audit_subjects("report.subjects", &mailboxes, count).await?;
+            subjects_missing = Some(self.add_subjects(&mut failed, environment).await?);
+        }
+        let items: Vec<FailedItem> = failed.into_iter().flat_map(|(_, items)| items).map(|(_, item)| item).collect();
+        let report = FailedItemsReport::of(self.report_heading(selection), &tally, items, &self.config.policy);
+        Ok(FailedItemsReport { subjects_missing, ..report })
+    }
+
+    /// A letter to one person about their own items that failed.
+    pub async fn letter(
+        &self,
+        mailbox: &str,
+        contact: Option<&str>,
+        subjects: Option<Environment<'_>>,
+    ) -> Result<Letter, Error> {
+        let with_subjects = subjects.is_some();
+        if with_subjects {
+            self.may_see_subjects()?;
+        }
+        let selection = Selection { mailboxes: vec![mailbox.to_owned()], collection: None };
+        let rows = self.select(&selection).await?;
+        let [row] = rows.as_slice() else {
+            let names: Vec<&str> = rows.iter().map(|row| row.roster.source_name.as_str()).collect();
+            let error = Error::usage(format!("{mailbox:?} is the name of {} mailboxes", names.len()));
+            return Err(error.advise(format!("give the name at the source: one of {}", names.join(", "))));
+        };
+        let counts = counts(&self.store, self.key, row).await?;
+        let mut failed = vec![(row.clone(), failed_items(&self.store, self.key, row).await?)];
+        if let Some(environment) = subjects {
+            let count = failed[0].1.len() as u64;
+            self.audit_subjects("letter.subjects", &[row.roster.source_name.as_str()], count).await?;
+            if let Some(why) = self.add_subjects(&mut failed, environment).await?.pop() {
+                let error = Error::usage(format!("the subjects cannot be read at the source: {why}"));
+                return Err(error.advise("correct that, or leave --subjects out"));
             }
         }
-        let failures = FailureRate::new(&tally, &self.config.policy);
-        let classes = ClassLine::of(&items);
-        Ok(FailedItemsReport { heading: self.report_heading(selection), failures, classes, items })
+        let items = failed.into_iter().flat_map(|(_, items)| items);
+        Ok(Letter {
+            heading: self.report_heading(&selection),
+            name: row.roster.name.clone(),
+            mailbox: row.roster.source_name.clone(),
+            contact: contact.map(str::to_owned),
+            items: counts.items,
+            replaced: counts.replaced,
+            failed: items.map(|(_, item)| LetterItem::of(item)).collect(),
+            subjects: with_subjects,
+        })
     }
 
     fn report_heading(&self, selection: &Selection) -> Heading {
@@ -477,33 +508,103 @@ impl Project {
             only: (!only.is_empty()).then(|| only.join(", ")),
         }
     }
+}
 
-    async fn counts(&self, row: &MailboxRow) -> Result<Counts, Error> {
-        let mut counts = Counts::default();
-        let mut listed = HashSet::new();
-        for (folder, tally) in self.store.tallies(self.key, row.mailbox).await? {
-            if folder.is_gone() {
-                continue;
-            }
-            listed.insert(folder.folder);
-            counts.folders += 1;
-            counts.known += if folder.source.is_some() { tally.source } else { tally.accounted() };
-            if folder.source.is_some() {
-                counts.folders_read += 1;
-                counts.unaccounted += tally.source.abs_diff(tally.accounted());
-            }
-            counts.items += tally;
+/// Where these mailboxes stand.
+pub(crate) async fn overall(
+    store: &Store,
+    key: ProjectKey,
+    rows: Vec<MailboxRow>,
+    heading: Heading,
+    policy: &Policy,
+) -> Result<OverallReport, Error> {
+    let (mut people, mut exceptions) = (Vec::new(), Vec::new());
+    let open: Vec<_> = store.exceptions(key).await?.into_iter().filter(|exception| exception.is_open).collect();
+    for row in rows {
+        let counts = counts(store, key, &row).await?;
+        let roster = &row.roster;
+        for found in open.iter().filter(|found| found.mailbox == row.mailbox) {
+            exceptions.push(ExceptionLine {
+                mailbox: roster.source_name.clone(),
+                name: roster.name.clone(),
+                folder: found.exception.path.to_string(),
+                cause: found.exception.class,
+                what: found.exception.what.clone(),
+                advice: found.exception.class.advice(),
+            });
         }
-        let treated = self.store.treatments(self.key, row.mailbox).await?;
-        counts.replaced = treated.iter().filter(|row| row.treatment.how == How::Replaced).count() as u64;
-        let failures = self.store.failures(self.key, Some(row.mailbox)).await?;
-        let is_accepted = |row: &&store::FailureRow| row.accepted_by.is_some() && listed.contains(&row.folder);
-        counts.accepted = failures.iter().filter(is_accepted).count() as u64;
-        let removals = self.store.held_removals(self.key, row.mailbox).await?;
-        counts.removals_held = removals.iter().filter(|removal| removal.state == RemovalState::Held).count() as u64;
-        counts.done_hundredths = counts.done();
-        Ok(counts)
+        people.push(PersonLine {
+            name: roster.name.clone(),
+            source: roster.source_name.clone(),
+            target: roster.target_name.clone(),
+            collection: roster.collection.clone(),
+            phase: row.state.phase,
+            condition: row.state.condition.name().to_owned(),
+            reason: row.state.condition.reason().map(str::to_owned),
+            last_read: row.pass.map(|(_, ended)| ended / 1000),
+            counts,
+        });
     }
+    Ok(OverallReport::of(heading, people, exceptions, policy))
+}
+
+/// What failed of a mailbox, and where the ledger has it.
+pub(crate) async fn failed_items(
+    store: &Store,
+    key: ProjectKey,
+    row: &MailboxRow,
+) -> Result<Vec<subjects::Placed>, Error> {
+    let failures = store.failures(key, Some(row.mailbox)).await?;
+    let placed = failures.into_iter().map(|failure| {
+        let item = FailedItem {
+            reference: reference(failure.folder, &failure.source_id),
+            mailbox: row.roster.source_name.clone(),
+            name: row.roster.name.clone(),
+            collection: row.roster.collection.clone(),
+            folder: failure.path.to_string(),
+            received: failure.received,
+            subject: None,
+            cause: failure.cause,
+            size_bytes: failure.size_bytes,
+            tries: failure.tries.unsigned_abs(),
+            owner: Owner::of(failure.cause),
+            what: failure.what,
+            server: failure.server,
+            advice: failure.cause.advice(),
+            accepted_by: failure.accepted_by,
+            accepted_why: failure.accepted_why,
+        };
+        ((failure.folder, failure.source_id), item)
+    });
+    Ok(placed.collect())
+}
+
+/// What there is of a mailbox, and what became of it.
+pub(crate) async fn counts(store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Counts, Error> {
+    let mut counts = Counts::default();
+    let mut listed = HashSet::new();
+    for (folder, tally) in store.tallies(key, row.mailbox).await? {
+        if folder.is_gone() {
+            continue;
+        }
+        listed.insert(folder.folder);
+        counts.folders += 1;
+        counts.known += if folder.source.is_some() { tally.source } else { tally.accounted() };
+        if folder.source.is_some() {
+            counts.folders_read += 1;
+            counts.unaccounted += tally.source.abs_diff(tally.accounted());
+        }
+        counts.items += tally;
+    }
+    let treated = store.treatments(key, row.mailbox).await?;
+    counts.replaced = treated.iter().filter(|row| row.treatment.how == How::Replaced).count() as u64;
+    let failures = store.failures(key, Some(row.mailbox)).await?;
+    let is_accepted = |row: &&store::FailureRow| row.accepted_by.is_some() && listed.contains(&row.folder);
+    counts.accepted = failures.iter().filter(is_accepted).count() as u64;
+    let removals = store.held_removals(key, row.mailbox).await?;
+    counts.removals_held = removals.iter().filter(|removal| removal.state == RemovalState::Held).count() as u64;
+    counts.done_hundredths = counts.done();
+    Ok(counts)
 }
 
 #[cfg(test)]

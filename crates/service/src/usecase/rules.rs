@@ -160,6 +160,13 @@ pub struct QuarantineReport {
 #[derive(Debug)]
 pub(crate) struct Originals(quarantine::Quarantine);
 
+impl Originals {
+    /// Those of a folder, under the key in a file; it is made when it is not there.
+    pub(crate) async fn open(folder: &Path, key_file: &Path) -> Result<Self, Error> {
+        quarantine::Quarantine::open(folder, key_file).await.map(Self).map_err(unusable)
+    }
+}
+
 #[async_trait]
 impl movement::Quarantine for Originals {
     async fn keep(&self, original: Digest, body: &Body) -> Result<(), connector::Error> {

@@ -409,7 +409,7 @@ impl FailedItemsReport {
             ("Reference", "What to call the item in `whimbrel failed retry` and `whimbrel failed accept`."),
             (
                 "Received",
-                "When the source took the item in: its person finds it there by folder and time. Subjects are not kept.",
+                "When the source took the item in: its person finds it there by folder and time. Subjects are kept nowhere.",
             ),
             (
                 "To act",
@@ -452,7 +452,12 @@ impl FailedItemsReport {
             );
             sentence(Weight::Attention, text)
         };
-        vec![first, self.failures.sentence()]
+        let mut sentences = vec![first, self.failures.sentence()];
+        if let Some(missing) = self.subjects_missing.as_ref().filter(|missing| !missing.is_empty()) {
+            let what = format!("Subjects could not be read at the source: {}.", missing.join("; "));
+            sentences.push(sentence(Weight::Attention, what));
+        }
+        sentences
     }
 
     fn by_class(&self) -> Table {
@@ -486,8 +491,10 @@ impl FailedItemsReport {
     }
 
     fn items(&self) -> Table {
+        const SUBJECT_AT: usize = 5;
+        let with_subjects = self.subjects_missing.is_some();
         let row = |item: &FailedItem| {
-            vec![
+            let mut cells = vec![
                 text(&item.reference),
                 text(&item.mailbox),
                 text_if(item.name.as_ref()),
@@ -503,28 +510,36 @@ impl FailedItemsReport {
                 text(item.advice),
                 text_if(item.accepted_by.as_ref()),
                 text_if(item.accepted_why.as_ref()),
-            ]
+            ];
+            if with_subjects {
+                cells.insert(SUBJECT_AT, text_if(item.subject.as_ref()));
+            }
+            cells
         };
+        let mut columns = vec![
+            Column::new("Reference", Kind::Text),
+            Column::new("Mailbox", Kind::Text),
+            Column::if_any("Name", Kind::Text),
+            Column::aside("Collection", Kind::Text),
+            Column::new("Folder", Kind::Text),
+            Column::new("Received", Kind::Moment),
+            Column::new("Class", Kind::Text),
+            Column::new("Size", Kind::Bytes),
+            Column::new("Tries", Kind::Number),
+            Column::new("To act", Kind::Text),
+            Column::new("What", Kind::Prose),
+            Column::new("The server said", Kind::Prose),
+            Column::new("What to do", Kind::Prose),
+            Column::new("Accepted by", Kind::Prose),
+            Column::new("Why", Kind::Prose),
+        ];
+        if with_subjects {
+            columns.insert(SUBJECT_AT, Column::new("Subject", Kind::Text));
+        }
         Table {
             name: "items",
             title: "Item by item".to_owned(),
-            columns: vec![
-                Column::new("Reference", Kind::Text),
-                Column::new("Mailbox", Kind::Text),
-                Column::if_any("Name", Kind::Text),
-                Column::aside("Collection", Kind::Text),
-                Column::new("Folder", Kind::Text),
-                Column::new("Received", Kind::Moment),
-                Column::new("Class", Kind::Text),
-                Column::new("Size", Kind::Bytes),
-                Column::new("Tries", Kind::Number),
-                Column::new("To act", Kind::Text),
-                Column::new("What", Kind::Prose),
-                Column::new("The server said", Kind::Prose),
-                Column::new("What to do", Kind::Prose),
-                Column::new("Accepted by", Kind::Prose),
-                Column::new("Why", Kind::Prose),
-            ],
+            columns,
             rows: self.items.iter().map(row).collect(),
             total: None,
             empty: "Nothing failed.",
