@@ -24,6 +24,7 @@ mod inspector;
 mod kind;
 mod name;
 mod read;
+mod repair;
 mod rewrite;
 mod rules;
 mod tnef;
@@ -35,6 +36,7 @@ use std::io;
 pub use finding::{File, Finding, Inspection, Verdict};
 pub use kind::Kind;
 pub use read::ReadAt;
+pub use repair::{Done, How, Impossible, RepairRule, Repaired, Repairs, WhyNot, repair};
 pub use rewrite::{Edit, apply, edits, size_with};
 pub use rules::{Ban, Banned, Disposition, Limits, Rules, Seal, SealedDisposition, Unseen, Why};
 
