@@ -460,3 +460,8 @@ fn lines(header: &[u8]) -> impl Iterator<Item = Line<'_>> {
         Some(line)
     })
 }
+
+/// What makes an empty line behind this: an LF behind a lone CR would only belong to it.
+fn empty_line(before: &[u8], end: &'static str) -> &'static str {
+    if before.last() == Some(&b'\r') { "\r\n" } else { end }
+}

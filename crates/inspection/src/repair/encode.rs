@@ -7,6 +7,8 @@ use crate::rewrite::{LINE_BYTES, base64};
 /// Characters of an encoded line, at most.
 const LINE_CHARS_MAX: usize = 76;
 
+/// White space between a `=` and a line end, at most.
+const SPACES_MAX: usize = 1_000;
 /// CRs that may stand behind so full a line: they may belong to its end.
 const CRS_MAX: usize = 2;
 
@@ -103,6 +105,12 @@ impl<'a> QuotedPrintable<'a> {
         }
     }
 
+    /// How many bytes stand for themselves and fit into the line.
+    fn plain(&self, bytes: &[u8]) -> usize {
+        let room = (LINE_CHARS_MAX - 1).saturating_sub(self.column).min(bytes.len());
+        bytes[..room].iter().position(|byte| !byte.is_ascii_graphic() || *byte == b'=').unwrap_or(room)
+    }
+
     fn end_line(&mut self, end: &[u8]) -> io::Result<()> {
         self.column = 0;
         self.out.write_all(end)
@@ -124,7 +132,18 @@ impl<'a> QuotedPrintable<'a> {
 
 impl Write for QuotedPrintable<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        bytes.iter().try_for_each(|byte| self.take(*byte))?;
+        let mut rest = bytes;
+        while let Some(&byte) = rest.first() {
+            let count = if self.waiting.is_none() && self.column > 0 { self.plain(rest) } else { 0 };
+            if count > 0 {
+                self.out.write_all(&rest[..count])?;
+                self.column += count;
+                rest = &rest[count..];
+            } else {
+                self.take(byte)?;
+                rest = &rest[1..];
+            }
+        }
         Ok(bytes.len())
     }
 
@@ -195,21 +214,33 @@ impl<'a> QuotedPrintableLines<'a> {
 
     /// No more comes.
     pub(super) fn finish(mut self) -> io::Result<()> {
-        self.escape()
-    }
-
-    fn escape(&mut self) -> io::Result<()> {
         let escape = std::mem::take(&mut self.escape);
-        if escape.is_empty() { Ok(()) } else { self.put(&escape) }
+        self.out.write_all(&escape)
     }
 
     fn take(&mut self, byte: u8) -> io::Result<()> {
-        if !self.escape.is_empty() {
-            if byte.is_ascii_hexdigit() {
+        if let Some((_, begun)) = self.escape.split_first() {
+            let is_end = matches!(byte, b'\r' | b'\n');
+            let is_space = |byte: u8| matches!(byte, b' ' | b'\t');
+            let spaces = begun.iter().all(|byte| is_space(*byte));
+            if byte.is_ascii_hexdigit() && begun.iter().all(u8::is_ascii_hexdigit) {
                 self.escape.push(byte);
-                return if self.escape.len() == 3 { self.escape() } else { Ok(()) };
+                return if self.escape.len() == 3 { self.flush_escape() } else { Ok(()) };
             }
-            self.escape()?;
+            if spaces && is_space(byte) && begun.len() < SPACES_MAX {
+                self.escape.push(byte);
+                return Ok(());
+            }
+            if spaces && is_end {
+                // A soft line break.
+                self.escape.clear();
+                self.out.write_all(b"=")?;
+            } else {
+                // No escape: readers take it for what it is.
+                let rest = std::mem::take(&mut self.escape);
+                self.put(b"=3D")?;
+                rest[1..].iter().try_for_each(|byte| self.put(&[*byte]))?;
+            }
         }
         match byte {
             b'=' => {
@@ -226,6 +257,11 @@ impl<'a> QuotedPrintableLines<'a> {
             }
             _ => self.put(&[byte]),
         }
+    }
+
+    fn flush_escape(&mut self) -> io::Result<()> {
+        let escape = std::mem::take(&mut self.escape);
+        self.put(&escape)
     }
 
     fn put(&mut self, token: &[u8]) -> io::Result<()> {

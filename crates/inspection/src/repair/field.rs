@@ -52,6 +52,9 @@ pub(super) fn has_parameters(name: &[u8]) -> bool {
     matches!(name, b"content-type" | b"content-disposition")
 }
 
+/// A field with more parameters than this is taken for text.
+const PARAMETERS_MAX: usize = 200;
+
 /// The field with its name, a colon and this value, which has no line ends; in lines.
 pub(super) fn encode(begin: &[u8], value: &[u8], declared: Option<&str>, end: &'static str) -> Result<Vec<u8>, WhyNot> {
     let mut out = Folded::new(begin, end);
@@ -204,8 +207,9 @@ fn mailbox_tokens<'a>(mailbox: &[Piece<'a>], is_group: bool, found: &mut Vec<Tok
 /// A content field's value with its parameters.
 fn parameters(value: &[u8], declared: Option<&str>, out: &mut Folded) -> Result<(), WhyNot> {
     let segments = segments(value);
-    if segments.iter().map(|segment| segment.len() + 1).sum::<usize>() != value.len() + 1 {
-        // A quotation that does not end: where parameters end is not known.
+    let is_whole = segments.iter().map(|segment| segment.len() + 1).sum::<usize>() == value.len() + 1;
+    if !is_whole || segments.len() > PARAMETERS_MAX {
+        // A quotation that does not end: where parameters end is not known. Or there are more than anyone reads.
         words::write(&with_comments(value), declared, out);
         return Ok(());
     }
@@ -236,6 +240,18 @@ fn parameters(value: &[u8], declared: Option<&str>, out: &mut Folded) -> Result<
                 done.push(base);
             } else {
                 let bytes = readings(&bytes).into_iter().next().unwrap_or_default();
+                let mut inner = Vec::new();
+                raw(&bytes, &mut inner);
+                if inner.iter().any(|token| matches!(token, Token::Word(_))) {
+                    // Whoever reads the encoded words in it reads more of them.
+                    let space: &[u8] = if space.is_empty() { b" " } else { &space };
+                    out.put(b"", b";");
+                    out.begin_line();
+                    out.put(space, format!("{base}=\"").as_bytes());
+                    words::write(&inner, declared, out);
+                    out.put(b"", b"\"");
+                    continue;
+                }
                 if segments.iter().any(|other| is_piece_of(other, &base)) {
                     // Its other form counts, and this one is for programs that do not know that one.
                     let words = words::encoded(&bytes, declared, 0, 75).join(" ");

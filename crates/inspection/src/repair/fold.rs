@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::scan::Filter;
-use super::{Repairs, WhyNot, field, lines, words};
+use super::{Repairs, WhyNot, empty_line, field, lines, words};
 
 /// Where a line is broken, if it can be.
 const LINE_CHARS_MAX: usize = 76;
@@ -96,7 +96,7 @@ pub(super) fn rewrite(
             write!(out, "Content-Transfer-Encoding: {encoding}{end}")?;
         }
         if job.is_unended {
-            out.extend_from_slice(end.as_bytes());
+            out.extend_from_slice(empty_line(&out, end).as_bytes());
         }
     }
     let is_long = wanted.line_max().is_some_and(|max| longest(&out) > max);

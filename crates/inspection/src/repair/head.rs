@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::scan::Filter;
-use super::{Found, How, Line, RepairRule, Repairs, WhyNot, field, lines};
+use super::{Found, How, Line, RepairRule, Repairs, WhyNot, empty_line, field, lines};
 use crate::header::Content;
 use crate::read::{Lines, ReadAt, bytes};
 use crate::rules::Limits;
@@ -222,7 +222,7 @@ impl Mended {
             } else if begins_text(line.text, number, last_known, has_end, &content) {
                 head_len = Some(mended.text.len());
                 mended.add(How::EmptyLine, number);
-                mended.text.extend_from_slice(end.as_bytes());
+                mended.text.extend_from_slice(empty_line(&mended.text, end).as_bytes());
                 mended.text.extend_from_slice(line.text);
             } else if let Some(name) = spaced_name(line.text) {
                 mended.text.extend_from_slice(name);

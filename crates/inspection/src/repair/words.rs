@@ -11,7 +11,7 @@ const WORD_CHARS_MAX: usize = 75;
 /// Characters of a line with one, at most.
 const LINE_CHARS_MAX: usize = 76;
 /// A word with less text than this is not made to fit behind what stands in a line.
-const ROOM_CHARS_MIN: usize = 24;
+const ROOM_CHARS_MIN: usize = 12;
 /// The charset of bytes that nobody can name (RFC 1428).
 const UNKNOWN: &str = "unknown-8bit";
 
@@ -113,13 +113,18 @@ impl Folded {
         LINE_CHARS_MAX.saturating_sub(self.column + space.len())
     }
 
+    /// What is put next, behind white space, begins a line.
+    pub(super) fn begin_line(&mut self) {
+        self.text.extend_from_slice(self.end.as_bytes());
+        self.column = 0;
+    }
+
     /// Puts something that is not to be cut; a new line begins at the white space before it where that helps.
     pub(super) fn put(&mut self, space: &[u8], text: &[u8]) {
         let is_full = self.column + space.len() + text.len() > LINE_CHARS_MAX;
         let helps = self.has_text || space.len() + text.len() <= LINE_CHARS_MAX;
         if is_full && helps && !space.is_empty() && !text.is_empty() {
-            self.text.extend_from_slice(self.end.as_bytes());
-            self.column = 0;
+            self.begin_line();
         }
         self.text.extend_from_slice(space);
         self.text.extend_from_slice(text);
@@ -169,7 +174,9 @@ pub(super) fn raw<'a>(text: &'a [u8], tokens: &mut Vec<Token<'a>>) {
             at += 2;
             continue;
         };
-        if at > start {
+        if at > start && start > 0 && text[start..at].iter().all(|byte| is_space(*byte)) {
+            tokens.push(Token::Space(text[start..at].into()));
+        } else if at > start {
             tokens.push(Token::Raw(text[start..at].into()));
         }
         tokens.push(Token::Word(text[at..at + len].into()));
@@ -251,7 +258,11 @@ pub(super) fn write(tokens: &[Token<'_>], declared: Option<&str>, out: &mut Fold
                     }
                 }
                 let mut before = std::mem::take(&mut space);
-                for word in encoded(&group, declared, out.room(&before), WORD_CHARS_MAX) {
+                let room = match out.room(&before) {
+                    room if room >= WORD_CHARS_MAX / 2 => room,
+                    _ => LINE_CHARS_MAX.saturating_sub(before.len()),
+                };
+                for word in encoded(&group, declared, room, WORD_CHARS_MAX) {
                     out.put(&before, word.as_bytes());
                     before = b" ".to_vec();
                 }

@@ -46,8 +46,9 @@ pub(crate) fn check(message: &[u8], wanted: &Repairs) -> Option<Repaired> {
         }
     }
     let again = repair(&written.as_slice(), wanted, &Limits::default()).unwrap();
+    // What is impossible is left out, and so may be read otherwise when the rest is repaired.
     assert!(
-        again.as_ref().is_none_or(Repaired::is_unchanged),
+        again.as_ref().is_none_or(Repaired::is_unchanged) || !failed.is_empty(),
         "repaired twice: {again:?}\n{}\n{}",
         shown(),
         String::from_utf8_lossy(&written)
