@@ -2,7 +2,7 @@
 //!
 //! Each rule is made wholly or not at all: where one place can't be repaired, such as what is signed, the rule is told to
 //! be impossible and nothing is changed for it. Every byte that no rule names stays what it is. The same message and the
-//! same rules give the same bytes, and repairing those again changes nothing.
+//! same rules give the same bytes, and where nothing was impossible, repairing those again changes nothing.
 //!
 //! - NUL: a space, where lines of text stand. A file, or a text that says that it is `binary`, is encoded as base64
 //!   instead: it keeps all its bytes. Texts in UTF-16 or UTF-32 count as files.

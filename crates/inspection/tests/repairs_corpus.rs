@@ -127,7 +127,7 @@ fn real_mail_with_random_damage_is_repaired() {
             match below(5) {
                 0 => message.truncate(at.max(200)),
                 1 | 2 => {
-                    message.iter_mut().skip(other).take(1).for_each(|byte| *byte = b"\r\n\0\0\xe9\xff:\" -"[at % 10])
+                    message.iter_mut().skip(other).take(1).for_each(|byte| *byte = b"\r\n\0\0\xe9\xff:\" -"[at % 10]);
                 }
                 3 => message.insert(other, b"\r\n\0\xc3\xa9;("[at % 7]),
                 _ => drop(message.drain(other..(other + 40).min(message.len()))),
@@ -340,7 +340,8 @@ fn ten_thousand_deep_and_a_hundred_thousand_parts() {
     let mut multiparts = String::new();
     let mut messages = String::new();
     for depth in 0..10_000 {
-        multiparts.push_str(&format!("Content-Type: multipart/mixed; boundary=b{depth}\r\n\r\n--b{depth}\r\n"));
+        let number = depth.to_string();
+        multiparts.extend(["Content-Type: multipart/mixed; boundary=b", &number, "\r\n\r\n--b", &number, "\r\n"]);
         messages.push_str("Content-Type: message/rfc822\r\n\r\n");
     }
     let mut many = "Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned();

@@ -210,7 +210,9 @@ fn fold(line: &[u8], name: &str, max: u64, quote: &mut Quote, end: &str, out: &m
         out.extend_from_slice(&b" "[..put_in]);
         is_first = false;
     }
-    rest.iter().for_each(|byte| quote.take(*byte));
+    for byte in rest {
+        quote.take(*byte);
+    }
     out.extend_from_slice(rest);
     rest.len() + put_in <= max
 }

@@ -77,13 +77,13 @@ pub(crate) fn check(message: &[u8], wanted: &Repairs) -> Option<Repaired> {
 }
 
 /// What was done, by rule and way.
-pub(crate) fn how(found: &Option<Repaired>) -> Vec<(RepairRule, How)> {
-    found.iter().flat_map(|found| found.done.iter().map(|done| (done.rule, done.how))).collect()
+pub(crate) fn how<'a>(found: impl Into<Option<&'a Repaired>>) -> Vec<(RepairRule, How)> {
+    found.into().iter().flat_map(|found| found.done.iter().map(|done| (done.rule, done.how))).collect()
 }
 
 /// What is impossible, and why.
-pub(crate) fn impossible(found: &Option<Repaired>) -> Vec<(RepairRule, WhyNot)> {
-    found.iter().flat_map(|found| found.impossible.iter().map(|one| (one.rule, one.why))).collect()
+pub(crate) fn impossible<'a>(found: impl Into<Option<&'a Repaired>>) -> Vec<(RepairRule, WhyNot)> {
+    found.into().iter().flat_map(|found| found.impossible.iter().map(|one| (one.rule, one.why))).collect()
 }
 
 /// Repairs a message of any size; tells how many bytes are written.
