@@ -43,6 +43,10 @@ pub(crate) struct Content {
     pub(crate) is_unknown_encoding: bool,
     /// What separates its parts.
     pub(crate) boundary: Option<Vec<u8>>,
+    /// The charset that it names.
+    pub(crate) charset: Option<String>,
+    /// Its encoding is `binary`: it may not be in lines.
+    pub(crate) is_binary: bool,
     /// It says that it is an attachment.
     pub(crate) is_attachment: bool,
     pub(crate) seal: Option<Seal>,
@@ -103,6 +107,8 @@ impl Content {
             names,
             encoding: known.unwrap_or(Encoding::Identity),
             is_unknown_encoding: known.is_none(),
+            charset: kinds.get(chosen).and_then(|field| field.texts("charset").into_iter().next()),
+            is_binary: encoding == "binary",
             boundary: boundaries.into_iter().next().map(|(_, boundary)| boundary),
             is_attachment: dispositions.iter().any(|field| field.value == "attachment"),
             is_ambiguous,
@@ -131,7 +137,7 @@ fn seal(mime: &str, field: &Field) -> Option<Seal> {
 
 /// A field with parameters.
 #[derive(Debug)]
-struct Field {
+pub(crate) struct Field {
     /// What stands before the first semicolon, in small letters.
     value: String,
     /// Names of parameters in small letters, and what is behind their `=`.
@@ -139,7 +145,7 @@ struct Field {
 }
 
 impl Field {
-    fn read(field: &[u8]) -> Self {
+    pub(crate) fn read(field: &[u8]) -> Self {
         let mut segments = segments(field).into_iter();
         let first = segments.next().unwrap_or_default();
         let value = String::from_utf8_lossy(without_comments(first).trim_ascii()).to_ascii_lowercase();
@@ -176,7 +182,7 @@ impl Field {
     }
 
     /// A parameter in pieces or with a charset (RFC 2231): `name*`, `name*0`, `name*1*`.
-    fn pieced(&self, name: &str) -> Option<(Option<String>, Vec<u8>)> {
+    pub(crate) fn pieced(&self, name: &str) -> Option<(Option<String>, Vec<u8>)> {
         let mut pieces: BTreeMap<u32, (bool, &[u8])> = BTreeMap::new();
         for (known, raw) in &self.parameters {
             let Some(rest) = known.strip_prefix(name).and_then(|rest| rest.strip_prefix('*')) else { continue };
@@ -213,7 +219,7 @@ impl Field {
 }
 
 /// A field cut at its semicolons, but not at quoted ones.
-fn segments(field: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn segments(field: &[u8]) -> Vec<&[u8]> {
     let (mut segments, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (at, byte) in field.iter().enumerate() {
         match byte {
@@ -235,7 +241,7 @@ fn segments(field: &[u8]) -> Vec<&[u8]> {
     segments
 }
 
-fn parameter(segment: &[u8]) -> Option<(String, Vec<u8>)> {
+pub(crate) fn parameter(segment: &[u8]) -> Option<(String, Vec<u8>)> {
     let segment = without_comments(segment.trim_ascii());
     let at = memchr::memchr(b'=', segment)?;
     let name: String = String::from_utf8_lossy(&segment[..at]).chars().filter(|c| !c.is_whitespace()).collect();
@@ -254,7 +260,7 @@ fn without_comments(mut text: &[u8]) -> &[u8] {
 }
 
 /// What is behind a parameter's `=` may be read as any of these; the likeliest first.
-fn readings(raw: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn readings(raw: &[u8]) -> Vec<Vec<u8>> {
     let mut readings: Vec<Vec<u8>> = Vec::new();
     let unescaped = |text: &[u8]| {
         let (mut plain, mut is_escaped) = (Vec::with_capacity(text.len()), false);

@@ -140,7 +140,8 @@ pub(crate) struct Line {
     pub(crate) start: u64,
     /// Behind its line end.
     pub(crate) end: u64,
-    /// How many bytes its end takes: 2 for CRLF, 1 for a lone LF or CR, 0 where the bytes end.
+    /// How many bytes its end takes: 2 for CRLF, 1 for a lone LF or CR, 0 where the bytes end; more where several CRs before
+    /// an LF count as one line end.
     pub(crate) ending: u64,
 }
 
@@ -150,11 +151,19 @@ pub(crate) struct Lines<'a> {
     stream: Stream<'a>,
     at: u64,
     text: Vec<u8>,
+    joins_crs: bool,
+    /// CRs that have been read, each of which ends an empty line.
+    crs: u64,
 }
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(from: &'a dyn ReadAt, at: u64) -> Self {
-        Self { stream: Stream::new(from, at), at, text: Vec::new() }
+        Self { stream: Stream::new(from, at), at, text: Vec::new(), joins_crs: false, crs: 0 }
+    }
+
+    /// Lines as they are once bare CRs are repaired: CRs before an LF are one line end with it.
+    pub(crate) fn joining_crs(from: &'a dyn ReadAt, at: u64) -> Self {
+        Self { joins_crs: true, ..Self::new(from, at) }
     }
 
     /// The last line's bytes without its end, as far as they were kept.
@@ -166,6 +175,11 @@ impl<'a> Lines<'a> {
     pub(crate) fn next(&mut self, keep: usize) -> io::Result<Option<Line>> {
         self.text.clear();
         let start = self.at;
+        if self.crs > 0 {
+            self.crs -= 1;
+            self.at += 1;
+            return Ok(Some(Line { start, end: self.at, ending: 1 }));
+        }
         loop {
             let piece = self.stream.fill_buf()?;
             if piece.is_empty() {
@@ -185,10 +199,17 @@ impl<'a> Lines<'a> {
             self.stream.consume(at + 1);
             self.at += at as u64 + 1;
             let mut ending = 1;
+            let mut more = 0;
+            while is_cr && self.joins_crs && self.stream.fill_buf()?.first() == Some(&b'\r') {
+                self.stream.consume(1);
+                more += 1;
+            }
             if is_cr && self.stream.fill_buf()?.first() == Some(&b'\n') {
                 self.stream.consume(1);
-                self.at += 1;
-                ending = 2;
+                self.at += 1 + more;
+                ending = 2 + more;
+            } else {
+                self.crs = more;
             }
             return Ok(Some(Line { start, end: self.at, ending }));
         }
@@ -220,5 +241,17 @@ mod tests {
         let size = PIECE_BYTES as u64 + 1;
         assert_eq!(lines.next(1).unwrap(), Some(Line { start: 0, end: size, ending: 2 }));
         assert_eq!(lines.next(1).unwrap(), Some(Line { start: size, end: size + 1, ending: 0 }));
+    }
+
+    #[test]
+    fn crs_before_an_lf_can_be_one_line_end() {
+        let bytes: &[u8] = b"a\r\r\r\nb\r\r\rc\r\r";
+        let mut lines = Lines::joining_crs(&bytes, 0);
+        let mut seen = Vec::new();
+        while let Some(line) = lines.next(3).unwrap() {
+            seen.push((line.start, line.end, line.ending, String::from_utf8_lossy(lines.text()).into_owned()));
+        }
+        let expected = [(0, 5, 4, "a"), (5, 7, 1, "b"), (7, 8, 1, ""), (8, 9, 1, ""), (9, 11, 1, "c"), (11, 12, 1, "")];
+        assert_eq!(seen, expected.map(|(start, end, ending, text)| (start, end, ending, text.to_owned())));
     }
 }

@@ -14,7 +14,7 @@ use crate::walk::Place;
 /// A line of quoted-printable.
 const LINE_CHARS_MAX: usize = 76;
 /// A line of base64.
-const LINE_BYTES: usize = 57;
+pub(crate) const LINE_BYTES: usize = 57;
 /// Files that a note names; it says how many more there are.
 const NAMED_MAX: usize = 10;
 /// A header line longer than this is of no content field.
@@ -238,7 +238,7 @@ fn encode(text: &[u8], encoding: Encoding, end: &str) -> Vec<u8> {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let letter = |bits: u32, shift: u32| char::from(LETTERS[(bits >> shift) as usize & 63]);
     let mut text = String::new();

@@ -42,13 +42,39 @@ pub(crate) trait Visitor {
     fn seal(&mut self, part: &Part, seal: Seal);
     /// Something could not be looked at; in this part, or at all.
     fn unseen(&mut self, part: Option<&Part>, what: Unseen);
+    /// A header has ended; what it heads begins.
+    fn opened(&mut self, _part: &Part, _holds: Holds) -> io::Result<()> {
+        Ok(())
+    }
+    /// What was opened last, and is not closed yet, ends here.
+    fn closed(&mut self, _end: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a header heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Parts,
+    Message,
+    Content,
 }
 
 /// Walks through a message.
 pub(crate) fn walk(message: &dyn ReadAt, limits: &Limits, visitor: &mut dyn Visitor) -> io::Result<()> {
+    walk_lines(message, Lines::new(message, 0), limits, visitor)
+}
+
+/// Walks through the lines of a message.
+pub(crate) fn walk_lines(
+    message: &dyn ReadAt,
+    lines: Lines<'_>,
+    limits: &Limits,
+    visitor: &mut dyn Visitor,
+) -> io::Result<()> {
     let walk = Walk {
         message,
-        lines: Lines::new(message, 0),
+        lines,
         limits,
         visitor,
         frames: Vec::new(),
@@ -157,6 +183,15 @@ impl Header {
     }
 }
 
+/// The content fields of a header whose lines these are.
+pub(crate) fn content_of<'a>(lines: impl Iterator<Item = &'a [u8]>, limits: &Limits) -> Content {
+    let mut header = Header::new(0, true, String::new(), false);
+    for line in lines {
+        header.take(line, limits.header_bytes_max);
+    }
+    Content::read(&header.fields, header.default_type())
+}
+
 struct Walk<'a> {
     message: &'a dyn ReadAt,
     lines: Lines<'a>,
@@ -180,17 +215,17 @@ impl Walk<'_> {
             };
             let Some(line) = self.lines.next(keep)? else { break };
             if is_first {
-                self.is_crlf = line.ending == 2;
+                self.is_crlf = line.ending >= 2;
                 is_first = false;
             }
             if self.boundary().is_none() {
-                self.take_header_line(line);
+                self.take_header_line(line)?;
             }
             // A header may have ended with this line, and then it may be the first boundary.
             if let Some((index, is_close)) = self.boundary() {
                 // The line end before a boundary belongs to it.
                 self.close(index + 1, line.start - self.last_ending, line.start)?;
-                self.is_crlf = line.ending == 2 || (line.ending == 0 && self.is_crlf);
+                self.is_crlf = line.ending >= 2 || (line.ending == 0 && self.is_crlf);
                 if !self.open_part(index, is_close, line) {
                     return Ok(());
                 }
@@ -201,11 +236,11 @@ impl Walk<'_> {
     }
 
     /// Takes a line that is no boundary of what is open.
-    fn take_header_line(&mut self, line: Line) {
+    fn take_header_line(&mut self, line: Line) -> io::Result<()> {
         let (text, max) = (self.lines.text(), self.limits.header_bytes_max);
-        let State::Header(header) = &mut self.state else { return };
+        let State::Header(header) = &mut self.state else { return Ok(()) };
         if text.is_empty() {
-            self.end_of_header(line.start, line.end);
+            self.end_of_header(line.start, line.end)?;
         } else if text.len() > max {
             // So long a line is none of a header that can be read; where it is continued is not known.
             header.fields.is_cut = true;
@@ -213,9 +248,10 @@ impl Walk<'_> {
             header.junk_at = Some(line.start);
             if Content::read(&header.fields, header.default_type()).boundary.is_some() {
                 // Its parts begin without an empty line before them.
-                self.end_of_header(line.start, line.start);
+                self.end_of_header(line.start, line.start)?;
             }
         }
+        Ok(())
     }
 
     /// The multipart whose boundary the last line is, and whether it closes it.
@@ -258,8 +294,8 @@ impl Walk<'_> {
     }
 
     /// A header has ended: what follows is parts, a message, or a content.
-    fn end_of_header(&mut self, end: u64, body_at: u64) {
-        let State::Header(header) = std::mem::replace(&mut self.state, State::Between) else { return };
+    fn end_of_header(&mut self, end: u64, body_at: u64) -> io::Result<()> {
+        let State::Header(header) = std::mem::replace(&mut self.state, State::Between) else { return Ok(()) };
         let mut content = Content::read(&header.fields, header.default_type());
         let seal = self.frames.last().and_then(|frame| frame.part.seal).or(content.seal);
         // A line that is no header field begins the content, unless more of the header follows it.
@@ -295,6 +331,12 @@ impl Walk<'_> {
         if let Some(seal) = part.content.seal {
             self.visitor.seal(&part, seal);
         }
+        let holds = match (has_parts, has_message) {
+            (true, _) => Holds::Parts,
+            (false, true) => Holds::Message,
+            (false, false) => Holds::Content,
+        };
+        self.visitor.opened(&part, holds)?;
         if has_parts {
             let is_digest = part.content.mime == "multipart/digest";
             let boundary = boundary.unwrap_or_default();
@@ -306,23 +348,28 @@ impl Walk<'_> {
         } else {
             self.state = State::Body(part);
         }
+        Ok(())
     }
 
     /// Closes what is open down to so many frames; `end` is where their content ends, `at` the place that is read.
     fn close(&mut self, frames: usize, end: u64, at: u64) -> io::Result<()> {
         while let State::Header(_) = &self.state {
-            self.end_of_header(at, at);
+            self.end_of_header(at, at)?;
         }
         if let State::Body(part) = std::mem::replace(&mut self.state, State::Between) {
+            let end = end.max(part.place.body.start);
             self.visit(part, end)?;
+            self.visitor.closed(end)?;
         }
         while self.frames.len() > frames {
             let Some(Frame { part, multipart }) = self.frames.pop() else { break };
+            let end = end.max(part.place.body.start);
             match multipart {
                 Some(Multipart { parts: 0, .. }) => self.visit(part, end)?,
                 Some(_) => {}
                 None => self.visit(part, end)?,
             }
+            self.visitor.closed(end)?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Rules, messages, archives and winmail.dats for the tests.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses some of it; tests may fail by panicking")]
 
+pub(crate) mod repairs;
+
 use std::io::Write;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
