@@ -184,6 +184,9 @@ pub(crate) fn sync(report: &SyncReport) -> String {
     if report.replaced > 0 {
         let _ = write!(text, " ({} without what a rule bans)", report.replaced);
     }
+    if report.repaired > 0 {
+        let _ = write!(text, " ({} repaired)", report.repaired);
+    }
     for (count, what) in [
         (report.left_behind, "left behind by rules"),
         (report.moved, "moved"),
@@ -366,7 +369,9 @@ pub(crate) fn rules(report: &RulesReport) -> String {
             rows.push(cells(String::new(), item.size_bytes));
         }
         for file in &files {
-            rows.push(cells(field(file, "name"), file["size_bytes"].as_u64().unwrap_or_default()));
+            let repair = || Some(format!("{} {}", file["count"].as_u64()?, file["how"].as_str()?));
+            let size = file["size_bytes"].as_u64().unwrap_or(item.size_bytes);
+            rows.push(cells(repair().unwrap_or_else(|| field(file, "name")), size));
         }
     }
     let mut text = table(&["Reference", "Mailbox", "Folder", "What", "Rule", "Received", "File", ">Size"], &rows);

@@ -158,46 +158,30 @@ impl Pass<'_> {
             })
             .collect();
         let index = flight.folder;
-        let changed = if flight.to_prove == 0 { HashSet::new() } else { self.changed_items(&flight, &ids).await? };
-        let work = &mut self.folders[index];
-        work.flights -= 1;
-        work.added(outcome.validity, &ids);
-        work.is_unsure |= !changed.is_empty();
+        self.folders[index].flights -= 1;
+        let altered = self.take_stored(&flight, outcome.validity, ids).await?;
         let then = flight.items.iter().rev().find_map(|item| item.then.clone());
-        let (mut items, mut bytes, mut altered) = (0, 0, None);
-        for (planned, id) in flight.items.into_iter().zip(ids) {
-            if changed.contains(&planned.id) {
-                self.fail_changed(index, &planned);
-                altered = altered.or((planned.is == traits::PLAIN).then_some(planned.id));
-                continue;
-            }
-            items += 1;
-            bytes += planned.found.size_bytes;
-            self.copied(index, &planned, id);
-        }
-        self.work.progress.add(self.work.mailbox.mailbox, items, bytes, 0);
         let work = &mut self.folders[index];
         if !work.is_put_off() && then.is_some() {
             work.cursor = then;
         }
         self.commit(index, &[flight.number]).await?;
-        if flight.to_prove != 0 {
-            let mut tx = self.work.store.write(&self.work.lease).await?;
-            tx.set_bytes_proved(self.kept, self.not_kept).await?;
-            tx.commit().await?;
-        }
-        if let Some(id) = altered {
-            let row = &self.folders[index].row;
-            let what = format!(
-                "the target gives back other bytes or another date than it was given: item {id} of {:?} was read back from \
-                 {:?} and was not as sent",
-                row.path.to_string(),
-                row.target_path.to_string()
-            );
-            let error = Error::new(Cause::Altered, Scope::Mailbox, what);
-            return Err(Failure { side: Some(Side::Target), error });
-        }
+        self.refuse_altered(index, altered.as_ref())?;
         self.finish_if_simple(index).await
+    }
+
+    /// A target that changes a plain item gets no more.
+    fn refuse_altered(&self, index: usize, altered: Option<&ItemId>) -> Result<(), Failure> {
+        let Some(id) = altered else { return Ok(()) };
+        let row = &self.folders[index].row;
+        let what = format!(
+            "the target gives back other bytes or another date than it was given: item {id} of {:?} was read back from {:?} and \
+             was not as sent",
+            row.path.to_string(),
+            row.target_path.to_string()
+        );
+        let error = Error::new(Cause::Altered, Scope::Mailbox, what);
+        Err(Failure { side: Some(Side::Target), error })
     }
 
     fn copied(&mut self, index: usize, planned: &Planned, id: Option<ItemId>) {
@@ -247,6 +231,10 @@ impl Pass<'_> {
         for exception in &exceptions {
             tx.add_exception(exception).await?;
         }
+        if (self.kept, self.not_kept) != self.recorded_proved {
+            tx.set_bytes_proved(self.kept, self.not_kept).await?;
+            self.recorded_proved = (self.kept, self.not_kept);
+        }
         if let Some(cursor) = &cursor {
             tx.set_cursor(work.row.folder, &cursor.0).await?;
             work.row.cursor = Some(cursor.0.clone());
@@ -283,25 +271,23 @@ impl Pass<'_> {
         }
         let Some(error) = error else { return Ok(()) };
         let one_by_one = !stored.is_empty() || !self.target.offers().batches_whole;
-        let ids: Vec<Option<ItemId>> = stored.iter().map(|(_, id)| id.clone()).collect();
-        let work = &mut self.folders[index];
-        work.added(outcome.validity, &ids);
-        for (planned, id) in stored {
-            self.copied(index, &planned, id);
-        }
+        let (items, ids): (Vec<Planned>, Vec<Option<ItemId>>) = stored.into_iter().unzip();
+        let stored = Flight { items, ..flight };
+        let altered = self.take_stored(&stored, outcome.validity, ids).await?;
         let rest = self.look_for_refused(index, refused).await?;
         if stops_all(&error) {
-            return self.give_up(index, flight.number, error).await;
+            return self.give_up(index, stored.number, error).await;
         }
         if one_by_one {
             // Each item had its own answer.
             for (planned, refusal) in rest {
-                self.fail_planned(index, &planned, &refusal);
+                self.fail_or_repair(index, &planned, &refusal);
             }
-            self.commit(index, &[flight.number]).await?;
+            self.commit(index, &[stored.number]).await?;
+            self.refuse_altered(index, altered.as_ref())?;
             return self.finish_if_simple(index).await;
         }
-        self.commit(index, &[flight.number]).await?;
+        self.commit(index, &[stored.number]).await?;
         let mut parts = halve(rest);
         while let Some(part) = parts.pop() {
             let kept = part.clone();
@@ -323,7 +309,7 @@ impl Pass<'_> {
                 return self.give_up(index, flight.number, error).await;
             }
             if let [(planned, error)] = rest.as_slice() {
-                self.fail_planned(index, planned, error);
+                self.fail_or_repair(index, planned, error);
                 self.commit(index, &[flight.number]).await?;
             } else {
                 self.commit(index, &[flight.number]).await?;
@@ -375,6 +361,53 @@ impl Pass<'_> {
             }
         }
         Ok(rest)
+    }
+
+    /// Takes what is on the target for copied, unless it is read back and is seen to be changed. Returns a plain item that was.
+    async fn take_stored(
+        &mut self,
+        flight: &Flight,
+        validity: Option<u64>,
+        ids: Vec<Option<ItemId>>,
+    ) -> Result<Option<ItemId>, Failure> {
+        let index = flight.folder;
+        let is_to_prove = flight.to_prove != 0 && !flight.items.is_empty();
+        let changed = if is_to_prove { self.changed_items(flight, &ids).await? } else { HashSet::new() };
+        let work = &mut self.folders[index];
+        work.added(validity, &ids);
+        work.is_unsure |= !changed.is_empty();
+        let (mut items, mut bytes, mut altered) = (0, 0, None);
+        for (planned, id) in flight.items.iter().zip(ids) {
+            if changed.contains(&planned.id) {
+                self.fail_changed(index, planned);
+                altered = altered.or_else(|| (planned.is == traits::PLAIN).then(|| planned.id.clone()));
+                continue;
+            }
+            items += 1;
+            bytes += planned.found.size_bytes;
+            self.copied(index, planned, id);
+        }
+        self.work.progress.add(self.work.mailbox.mailbox, items, bytes, 0);
+        Ok(altered)
+    }
+
+    /// An item was refused: it fails, unless the policy has it repaired and tried again.
+    fn fail_or_repair(&mut self, index: usize, planned: &Planned, error: &Error) {
+        if error.cause == Cause::Refused && planned.found.broken_header {
+            self.not_kept |= traits::BROKEN_HEADER & self.work.travel.repairable();
+            if self.is_to_repair(planned, traits::BROKEN_HEADER) {
+                self.folders[index].read_again.push(planned.id.clone());
+                return;
+            }
+        }
+        self.fail_planned(index, planned, error);
+    }
+
+    /// Is an item to be repaired for one of these traits, which the target does not keep? It was read before that was seen.
+    fn is_to_repair(&self, planned: &Planned, of: u8) -> bool {
+        self.work.travel.learn(self.not_kept);
+        let is_message = planned.kind == model::ItemKind::Message;
+        is_message && of & self.not_kept & !planned.knew & self.work.travel.repairable() != 0
     }
 
     fn fail_planned(&mut self, index: usize, planned: &Planned, error: &Error) {
@@ -440,6 +473,10 @@ impl Pass<'_> {
 
     /// An item that the target keeps with other bytes is no copy.
     fn fail_changed(&mut self, index: usize, planned: &Planned) {
+        if self.is_to_repair(planned, planned.is) {
+            self.folders[index].read_again.push(planned.id.clone());
+            return;
+        }
         let cause = traits::cause(planned.is);
         let from = self.folders[index].row.path.to_string();
         let changes = if cause == Cause::FutureDate { "date" } else { "bytes" };

@@ -42,9 +42,10 @@ impl Entry {
         self.treated.as_ref().filter(|treated| treated.how == How::Left).map(|treated| treated.rule.as_str())
     }
 
-    /// The rule by which something in it is replaced, if one is.
-    pub(crate) fn replaced_by(&self) -> Option<&str> {
-        self.treated.as_ref().filter(|treated| treated.how == How::Replaced).map(|treated| treated.rule.as_str())
+    /// How it is written otherwise than the source has it, and by which rule, if it is.
+    pub(crate) fn rewritten_by(&self) -> Option<(How, &str)> {
+        let treated = self.treated.as_ref().filter(|treated| treated.how.is_rewritten());
+        treated.map(|treated| (treated.how, treated.rule.as_str()))
     }
 
     /// Digest of what the source holds.

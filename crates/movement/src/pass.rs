@@ -60,6 +60,8 @@ pub(crate) struct Pass<'w> {
     /// Traits of items that the target was seen to keep, and those it was seen to change.
     pub(crate) kept: u8,
     pub(crate) not_kept: u8,
+    /// Both, as the ledger has them.
+    pub(crate) recorded_proved: (u8, u8),
     pub(crate) report: Report,
     /// The folder that arrivals belong to.
     current: Option<usize>,
@@ -122,6 +124,7 @@ pub(crate) async fn pass(
         is_all_read: true,
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,
+        recorded_proved: (work.mailbox.bytes_proved, work.mailbox.bytes_not_kept),
         report: Report::default(),
         current: None,
     };
@@ -346,7 +349,7 @@ impl Pass<'_> {
     async fn take_item(
         &mut self,
         index: usize,
-        Examined { item, mut found, mut treatment, malware }: Examined,
+        Examined { item, mut found, mut treatment, malware, knew }: Examined,
         known: Option<&LedgerItem>,
     ) -> Result<(), Failure> {
         let max = self.target.offers().item_bytes_max;
@@ -355,6 +358,13 @@ impl Pass<'_> {
         let (original, original_size) = treatment
             .as_ref()
             .map_or((found.exact, found.size_bytes), |is| (is.original.unwrap_or(found.exact), is.original_size_bytes));
+        // Read before it was seen that the target forces a repair: it is read again.
+        let learnt = self.not_kept & !knew & self.work.travel.repairable();
+        let is_repaired = is & learnt != 0 || (found.broken_header && learnt & traits::BROKEN_HEADER != 0);
+        if is_repaired && item.kind == model::ItemKind::Message && self.folders[index].lane.left_by.is_none() {
+            self.folders[index].read_again.push(item.id);
+            return Ok(());
+        }
         let lane = &self.folders[index].lane;
         if let Some(rule) = self.work.travel.left_by(lane, received, &item.flags, found.size_bytes) {
             treatment = Some(self.work.travel.left(rule, &item.id, original, original_size));
@@ -422,8 +432,9 @@ impl Pass<'_> {
             .map_or(InLedger::Nothing, |known| InLedger::Known { fate: known.fate, source_flags: &known.source_flags });
         match decide(&source, &ledger, on_target, self.work.setting) {
             Intent::Copy => {
-                let is_replaced = treatment.as_ref().is_some_and(|treatment| treatment.how == How::Replaced);
-                self.report.replaced += u64::from(is_replaced);
+                let how = treatment.as_ref().map(|treatment| treatment.how);
+                self.report.replaced += u64::from(how == Some(How::Replaced));
+                self.report.repaired += u64::from(how == Some(How::Repaired));
                 work.treat(&item.id, treatment);
                 let then = item.then;
                 let planned = Planned {
@@ -436,6 +447,7 @@ impl Pass<'_> {
                     then,
                     failed_before,
                     is,
+                    knew,
                 };
                 self.plan(index, planned).await?;
             }

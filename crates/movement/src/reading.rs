@@ -21,6 +21,8 @@ pub(crate) struct Examined {
     pub(crate) treatment: Option<Treatment>,
     /// What the scanner found in it.
     pub(crate) malware: Option<String>,
+    /// What the target was known to change or refuse when this was made of it.
+    pub(crate) knew: u8,
 }
 
 /// What arrives from the source.
@@ -102,7 +104,7 @@ pub(crate) async fn next(reading: &mut dyn Reading, travel: Option<(&Travel, &Ho
                 let made = match travel {
                     Some((travel, holds)) => travel.make(item, holds).await,
                     None => match examine(item.kind, &item.body).await {
-                        Ok(found) => Ok(Examined { item, found, treatment: None, malware: None }),
+                        Ok(found) => Ok(Examined { item, found, treatment: None, malware: None, knew: 0 }),
                         Err(error) => Err((item, error)),
                     },
                 };

@@ -49,6 +49,8 @@ pub struct Report {
     pub left_behind: u64,
     /// Of the items copied: those with notes in place of what is banned.
     pub replaced: u64,
+    /// Items that travel written otherwise, since the target could not hold them.
+    pub repaired: u64,
     /// Items that failed in this pass, for the first time or again.
     pub failed: u64,
     /// Items whose flags were changed.

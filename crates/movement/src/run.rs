@@ -286,6 +286,7 @@ impl Engine {
             Err(failure) => return (Report::default(), Err(failure)),
         };
         let adopted_follow = self.policy.following.adopted_follow && !row.roster.target_in_use;
+        let losses = losses_between(&source_is, &target_is);
         let work = Work {
             store: store.clone(),
             key: self.key,
@@ -296,8 +297,10 @@ impl Engine {
                 self.policy.clone(),
                 self.quarantine.clone().filter(|_| !self.dry_run),
                 self.scanner.clone(),
+                losses.clone(),
+                row.bytes_not_kept,
             ),
-            losses: losses_between(&source_is, &target_is),
+            losses,
             target_kinds: target_is.kinds,
             holds: Holds::new(self.holds.clone()),
             look_holds: Holds::new(HoldsLimits {
@@ -347,6 +350,7 @@ fn add(all: &mut Report, pass: Report) {
     all.adopted += pass.adopted;
     all.left_behind += pass.left_behind;
     all.replaced += pass.replaced;
+    all.repaired += pass.repaired;
     all.failed += pass.failed;
     all.flags_changed += pass.flags_changed;
     all.folders_made += pass.folders_made;

@@ -6,6 +6,8 @@ use model::{Cause, Findings};
 pub(crate) const PLAIN: u8 = 1;
 /// Bytes above 127 in the header.
 pub(crate) const EIGHT_BIT_HEADER: u8 = 2;
+/// Lines in the header that are no fields: servers refuse these, so it is never read back, but noted once it was refused.
+pub(crate) const BROKEN_HEADER: u8 = 8;
 /// Received at a time that is still to come: Dovecot puts its own time in its place.
 pub(crate) const FUTURE_DATE: u8 = 4;
 

@@ -8,18 +8,21 @@
 //! Rules decide once: what is on the target stays there as it is when they change, and what was left behind is judged anew.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
 use connector::{Body, Error, Holds, Item};
-use inspection::{Finding, Limits, ReadAt, Verdict};
+use inspection::{Finding, Limits, ReadAt, Repaired, Repairs, Verdict};
 use model::{
-    Cause, Digest, Examiner, Findings, Flags, FolderPath, ItemId, ItemKind, LossTable, Scope, SpecialUse, SystemFlag,
+    Cause, Digest, Examiner, Findings, Flags, FolderPath, ItemId, ItemKind, Loss, LossTable, Scope, SpecialUse,
+    SystemFlag,
 };
 use profile::{Placement, Policy};
 use serde_json::json;
 use store::{How, Treatment};
 
 use crate::reading::Examined;
+use crate::traits;
 
 /// Keeps the originals of what does not travel as it is. One that is kept already is not kept twice.
 #[async_trait]
@@ -41,6 +44,9 @@ pub(crate) struct Travel {
     policy: Arc<Policy>,
     quarantine: Option<Arc<dyn Quarantine>>,
     scanner: Option<Arc<dyn Scanner>>,
+    losses: LossTable,
+    /// Traits of items that the target is seen to change or refuse: they are repaired from then on, by policy.
+    not_kept: Arc<AtomicU8>,
 }
 
 /// A folder, as far as rules ask.
@@ -56,8 +62,37 @@ impl Travel {
         policy: Arc<Policy>,
         quarantine: Option<Arc<dyn Quarantine>>,
         scanner: Option<Arc<dyn Scanner>>,
+        losses: LossTable,
+        not_kept: u8,
     ) -> Self {
-        Self { policy, quarantine, scanner }
+        Self { policy, quarantine, scanner, losses, not_kept: Arc::new(AtomicU8::new(not_kept)) }
+    }
+
+    /// These traits are seen not to be kept by the target.
+    pub(crate) fn learn(&self, not_kept: u8) {
+        self.not_kept.fetch_or(not_kept, Ordering::SeqCst);
+    }
+
+    /// Traits for which items are repaired, once the target is seen not to keep them.
+    pub(crate) fn repairable(&self) -> u8 {
+        let repairs = &self.policy.repairs;
+        let of = |is_repaired: bool, of: u8| if is_repaired { of } else { 0 };
+        of(repairs.eight_bit_header, traits::EIGHT_BIT_HEADER) | of(repairs.broken_header, traits::BROKEN_HEADER)
+    }
+
+    /// What this target forces to be repaired in an item with these findings.
+    fn forced(&self, found: &Findings, not_kept: u8) -> Repairs {
+        let wanted = &self.policy.repairs;
+        Repairs {
+            nul: wanted.nul && found.nul && self.losses.has(Loss::Nul),
+            bare_cr: wanted.bare_cr && found.bare_cr && self.losses.has(Loss::BareCr),
+            bare_lf: wanted.bare_lf && found.bare_lf && self.losses.has(Loss::MixedLineEnds),
+            eight_bit_header: wanted.eight_bit_header
+                && found.eight_bit_header
+                && not_kept & traits::EIGHT_BIT_HEADER != 0,
+            broken_header: wanted.broken_header && found.broken_header && not_kept & traits::BROKEN_HEADER != 0,
+            line_bytes_max: wanted.line_bytes_max,
+        }
     }
 
     /// What is cited of the policy.
@@ -125,7 +160,8 @@ impl Travel {
 
     /// Makes of an item what travels.
     pub(crate) async fn make(&self, item: Item, holds: &Holds) -> Result<Examined, (Item, Error)> {
-        match self.try_make(&item, holds).await {
+        let knew = self.not_kept.load(Ordering::SeqCst);
+        match self.try_make(&item, holds, knew).await {
             Ok((body, found, treatment)) => {
                 let item = Item { body: body.unwrap_or(item.body.clone()), ..item };
                 // What stays behind harms nobody.
@@ -137,19 +173,77 @@ impl Travel {
                         Err(error) => return Err((item, error)),
                     },
                 };
-                Ok(Examined { item, found, treatment, malware })
+                Ok(Examined { item, found, treatment, malware, knew })
             }
             Err(error) => Err((item, error)),
         }
     }
 
-    async fn try_make(&self, item: &Item, holds: &Holds) -> Result<(Option<Body>, Findings, Option<Treatment>), Error> {
+    async fn try_make(
+        &self,
+        item: &Item,
+        holds: &Holds,
+        knew: u8,
+    ) -> Result<(Option<Body>, Findings, Option<Treatment>), Error> {
         let original = examine(item.kind, &item.body).await?;
-        if item.kind != ItemKind::Message || self.policy.inspection.bans_nothing() {
+        if item.kind != ItemKind::Message {
             return Ok((None, original, None));
         }
-        let (policy, body) = (self.policy.clone(), item.body.clone());
-        let inspect = move || {
+        let mut made = Made { body: None, found: original.clone(), how: None, rule: String::new(), detail: Vec::new() };
+        self.repair(item, holds, self.forced(&original, knew), &mut made).await?;
+        self.replace(item, holds, &mut made).await?;
+        let Some(how) = made.how else { return Ok((None, original, None)) };
+        let treatment = Treatment {
+            source_id: item.id.clone(),
+            how,
+            rule: made.rule,
+            policy: self.policy.citation.clone(),
+            original: Some(original.exact),
+            original_size_bytes: original.size_bytes,
+            detail: json!(made.detail).to_string(),
+        };
+        if how != How::Noted
+            && let Some(quarantine) = &self.quarantine
+        {
+            quarantine.keep(original.exact, &item.body).await?;
+        }
+        // What is left behind is known by what the source holds.
+        if how == How::Left {
+            Ok((None, original, Some(treatment)))
+        } else {
+            Ok((made.body, made.found, Some(treatment)))
+        }
+    }
+
+    /// Writes a message so that the target can hold it.
+    async fn repair(&self, item: &Item, holds: &Holds, wanted: Repairs, made: &mut Made) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let body = item.body.clone();
+        let repaired = apart(move || inspection::repair(&At(&body), &wanted, &Limits::default())).await;
+        let Some(repaired) = repaired.map_err(|error| cannot("repair", &error))?.filter(|made| !made.is_unchanged())
+        else {
+            return Ok(());
+        };
+        made.how = Some(How::Repaired);
+        made.rule = repaired.done.first().map(|done| done.rule.code().to_owned()).unwrap_or_default();
+        made.detail.extend(repairs_made(&repaired));
+        let (from, size_bytes) = (item.body.clone(), repaired.size_bytes);
+        let body = holds.rewritten(&item.body, size_bytes, move |out| repaired.write(&At(&from), out)).await?;
+        made.found = examine(item.kind, &body).await?;
+        made.body = Some(body);
+        Ok(())
+    }
+
+    /// Takes out of a message what is banned in it as it would travel.
+    async fn replace(&self, item: &Item, holds: &Holds, made: &mut Made) -> Result<(), Error> {
+        if self.policy.inspection.bans_nothing() {
+            return Ok(());
+        }
+        let from = made.body.clone().unwrap_or_else(|| item.body.clone());
+        let (policy, body) = (self.policy.clone(), from.clone());
+        let inspected = apart(move || {
             let body = At(&body);
             let found = inspection::inspect(&body, &policy.inspection, &Limits::default())?;
             let verdict = found.verdict(&policy.inspection);
@@ -157,48 +251,53 @@ impl Travel {
                 Verdict::Replace => inspection::edits(&body, &found, &policy.inspection)?,
                 Verdict::Travels | Verdict::Skip => Vec::new(),
             };
-            Ok::<_, std::io::Error>((found, verdict, edits))
-        };
-        // Apart from the other tasks: a small archive may unpack to much.
-        let inspected = tokio::task::spawn_blocking(inspect).await;
-        let (found, verdict, edits) = inspected
-            .unwrap_or_else(|_| Err(std::io::Error::other("it was stopped")))
-            .map_err(|error| cannot("inspect", &error))?;
+            Ok((found, verdict, edits))
+        });
+        let (found, verdict, edits) = inspected.await.map_err(|error| cannot("inspect", &error))?;
         if found.findings.is_empty() {
-            return Ok((None, original, None));
+            return Ok(());
         }
+        made.detail.splice(0..0, found.findings.iter().map(file));
         let how = match verdict {
             Verdict::Travels => How::Noted,
             Verdict::Replace => How::Replaced,
             Verdict::Skip => How::Left,
         };
+        if how == How::Noted && made.how.is_some() {
+            return Ok(());
+        }
         let rule = found.binding(&self.policy.inspection).find_map(|finding| finding.rule.clone());
-        let treatment = Treatment {
-            source_id: item.id.clone(),
-            how,
-            rule: rule
-                .or_else(|| found.findings.iter().find_map(|finding| finding.rule.clone()))
-                .unwrap_or_else(|| "unseen".to_owned()),
-            policy: self.policy.citation.clone(),
-            original: Some(original.exact),
-            original_size_bytes: original.size_bytes,
-            detail: detail(&found.findings),
-        };
-        if verdict != Verdict::Travels
-            && let Some(quarantine) = &self.quarantine
-        {
-            quarantine.keep(original.exact, &item.body).await?;
+        made.how = Some(how);
+        made.rule = rule
+            .or_else(|| found.findings.iter().find_map(|finding| finding.rule.clone()))
+            .unwrap_or_else(|| "unseen".to_owned());
+        if verdict == Verdict::Replace {
+            let size_bytes = inspection::size_with(from.size_bytes(), &edits);
+            let body = from.clone();
+            let body =
+                holds.rewritten(&from, size_bytes, move |out| inspection::apply(&At(&body), &edits, out)).await?;
+            made.found = examine(item.kind, &body).await?;
+            made.body = Some(body);
         }
-        if verdict != Verdict::Replace {
-            return Ok((None, original, Some(treatment)));
-        }
-        let from = item.body.clone();
-        let size_bytes = inspection::size_with(from.size_bytes(), &edits);
-        let body =
-            holds.rewritten(&item.body, size_bytes, move |out| inspection::apply(&At(&from), &edits, out)).await?;
-        let found = examine(item.kind, &body).await?;
-        Ok((Some(body), found, Some(treatment)))
+        Ok(())
     }
+}
+
+/// What is being made of an item.
+struct Made {
+    /// What travels, where it is not what the source holds.
+    body: Option<Body>,
+    /// What its bytes show.
+    found: Findings,
+    how: Option<How>,
+    rule: String,
+    detail: Vec<serde_json::Value>,
+}
+
+/// Apart from the other tasks: a small archive may unpack to much.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(std::io::Error::other("it was stopped")))
 }
 
 /// A body that can be read from any place.
@@ -235,22 +334,29 @@ pub(crate) fn barred(found: &Findings, losses: &LossTable, size_bytes_max: Optio
     losses.bars(found).or(is_large.then_some(Cause::TooLarge))
 }
 
-/// The files that a treatment is about, as the ledger keeps them.
-fn detail(findings: &[Finding]) -> String {
-    let files: Vec<_> = findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "rule": finding.rule,
-                "why": finding.why.to_string(),
-                "name": finding.file.name,
-                "type": finding.file.mime,
-                "size_bytes": finding.file.size_bytes,
-                "sha256": finding.file.sha256.map(|digest| digest.to_string()),
-                "part": finding.part,
-                "inside": finding.inside,
-            })
+/// A file that a treatment is about, as the ledger keeps it.
+fn file(finding: &Finding) -> serde_json::Value {
+    json!({
+        "rule": finding.rule,
+        "why": finding.why.to_string(),
+        "name": finding.file.name,
+        "type": finding.file.mime,
+        "size_bytes": finding.file.size_bytes,
+        "sha256": finding.file.sha256.map(|digest| digest.to_string()),
+        "part": finding.part,
+        "inside": finding.inside,
+    })
+}
+
+/// What was repaired, as the ledger keeps it; nothing of what the message says.
+fn repairs_made(repaired: &Repaired) -> impl Iterator<Item = serde_json::Value> {
+    repaired.done.iter().map(|done| {
+        json!({
+            "rule": done.rule.code(),
+            "how": done.how.code(),
+            "count": done.count,
+            "first_byte": done.first_byte,
+            "part": done.part,
         })
-        .collect();
-    json!(files).to_string()
+    })
 }

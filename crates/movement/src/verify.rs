@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use connector::{Holds, Source, losses_between};
 use model::{Cause, Fate, Flags, FolderPath, ItemId};
 use serde::Serialize;
-use store::{FailureRow, FolderRow, HeldRemoval, LedgerItem, MailboxRow, Treatment};
+use store::{FailureRow, FolderRow, HeldRemoval, How, LedgerItem, MailboxRow, Treatment};
 
 use crate::comparing::{Compared, Entry, Held, Rules, compare, read_folders, rewritten};
 use crate::failure::{Failure, OnSide};
@@ -100,6 +100,9 @@ pub struct Verification {
     /// Of those on the target: with notes in place of what is banned, by rule.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub replaced: BTreeMap<String, u64>,
+    /// Of those on the target: written so that the target takes them, by rule.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub repaired: BTreeMap<String, u64>,
     /// Of those on the target: as earlier rules had them travel.
     pub by_earlier_rules: u64,
     /// Of these: waiting for a person's word.
@@ -134,6 +137,9 @@ impl Verification {
         let mut parts = vec![format!("{} on the target", plain(self.on_target))];
         for (rule, count) in &self.replaced {
             parts.push(format!("{} of them without what rule {rule} bans", plain(*count)));
+        }
+        for (rule, count) in &self.repaired {
+            parts.push(format!("{} of them as rule {rule} had to write them", plain(*count)));
         }
         if self.by_earlier_rules > 0 {
             parts.push(format!("{} of them by earlier rules", plain(self.by_earlier_rules)));
@@ -181,6 +187,9 @@ impl Verification {
         for (rule, count) in other.replaced {
             *self.replaced.entry(rule).or_default() += count;
         }
+        for (rule, count) in other.repaired {
+            *self.repaired.entry(rule).or_default() += count;
+        }
         self.by_earlier_rules += other.by_earlier_rules;
         self.withdrawn += other.withdrawn;
         self.moving += other.moving;
@@ -193,6 +202,12 @@ impl Verification {
             (None, None) => None,
             (one, other) => Some(one.unwrap_or_default() + other.unwrap_or_default()),
         };
+    }
+
+    /// How many are written otherwise than the source has them, by this rule.
+    fn rewritten(&mut self, (how, rule): (How, &str)) -> &mut u64 {
+        let by_rule = if how == How::Repaired { &mut self.repaired } else { &mut self.replaced };
+        by_rule.entry(rule.to_owned()).or_default()
     }
 
     pub(crate) fn differ(&mut self, difference: Difference) {
@@ -224,7 +239,7 @@ impl Engine {
         let (source_is, target_is) = sides.declarations();
         let (source, target, _seats) = sides.open_to_read().await?;
         let (losses, kinds) = (losses_between(&source_is, &target_is), target_is.kinds);
-        let travel = Travel::new(self.policy.clone(), None, None);
+        let travel = Travel::new(self.policy.clone(), None, None, losses.clone(), mailbox.bytes_not_kept);
         let treatments = self.store.treatments(self.key, mailbox.mailbox).await?;
         let treatments =
             treatments.into_iter().map(|row| ((row.folder, row.treatment.source_id.clone()), row.treatment));
@@ -439,18 +454,16 @@ impl Verifier<'_> {
         let withdrawn = self.withdrawn_since(pair, &there).await?;
         let mut found = compare(&here.entries, &there.entries);
         let mut unexplained = Vec::new();
-        for rule in here.entries.iter().filter_map(Entry::replaced_by) {
-            *self.result.replaced.entry(rule.to_owned()).or_default() += 1;
+        for by in here.entries.iter().filter_map(Entry::rewritten_by) {
+            *self.result.rewritten(by) += 1;
         }
         let earlier = self.copies_by_earlier_rules(pair, &here, &there, &found).await?;
         let travelled = self.travelled(pair, &here, &found).await?;
         found.left.retain(|index| !earlier.values().any(|target| target == index));
         for index in found.missing.drain(..).collect::<Vec<_>>() {
             let entry = &here.entries[index];
-            if let Some(rule) = entry.replaced_by()
-                && let Some(count) = self.result.replaced.get_mut(rule)
-            {
-                *count -= 1;
+            if let Some(by) = entry.rewritten_by() {
+                *self.result.rewritten(by) -= 1;
             }
             if earlier.contains_key(&index) {
                 self.result.on_target += 1;
@@ -478,6 +491,7 @@ impl Verifier<'_> {
             *count.entry(cause).or_default() += 1;
         }
         self.result.replaced.retain(|_, count| *count > 0);
+        self.result.repaired.retain(|_, count| *count > 0);
         self.result.items += (here.entries.len() + here.unreadable.len()) as u64;
         let folder = pair.path.to_string();
         let moved = self.moved_since(pair, &here, &there).await?;

@@ -54,6 +54,8 @@ pub(crate) struct Planned {
     pub(crate) failed_before: bool,
     /// What is special about it: one of [`traits`].
     pub(crate) is: u8,
+    /// What the target was known to change or refuse when it was read.
+    pub(crate) knew: u8,
 }
 
 impl Planned {

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use conformance::world::{World, message};
 use connector::Body;
 use connector::memory::{MemoryItem, Traits};
-use inspection::{Ban, Banned, Disposition};
-use model::{Digest, Fate, Flags, FolderPath, ItemId};
+use inspection::{Ban, Banned, Disposition, Repairs};
+use model::{Cause, Digest, Fate, Flags, FolderPath, ItemId, Loss};
 use movement::{Quarantine, Verification};
 use profile::{Profile, Settings};
 use store::{How, TreatmentRow};
@@ -277,7 +277,7 @@ async fn an_item_moved_to_a_folder_left_behind_goes_from_the_target() {
 
 #[tokio::test]
 async fn what_cannot_travel_and_may_be_there_already_is_decided_once() {
-    let mut world = World::with(Traits::default(), Traits { refuses: vec![model::Loss::Nul], ..Traits::default() });
+    let mut world = World::with(Traits::default(), Traits { refuses: vec![Loss::Nul], ..Traits::default() });
     world.person("ann");
     let own = Settings { received_before: Some("1990-01-01".to_owned()), ..Settings::default() };
     let following = world.policy.following;
@@ -458,4 +458,138 @@ async fn a_copy_that_is_lost_is_not_explained_by_a_rule_that_came_later() {
     let found = verified(&world).await;
     assert!(!found.is_exact(), "{}", found.sentence());
     assert_eq!(found.unexplained, 1);
+}
+
+/// Messages that some servers can't hold, each in its own way, and one that all can.
+fn odd_ones() -> Vec<(&'static str, MemoryItem)> {
+    let odd = |number: usize, header: &[u8], body: &[u8]| {
+        let mut bytes =
+            format!("From: o{number}@example.test\r\nMessage-ID: <o{number}@example.test>\r\n").into_bytes();
+        bytes.extend_from_slice(header);
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(body);
+        MemoryItem::message(bytes, 1_000_000_000 + number as i64)
+    };
+    vec![
+        ("", odd(1, b"Subject: plain\r\n", b"as it should be\r\n")),
+        ("repair-nul", odd(2, b"", b"one\0two\r\n")),
+        ("repair-bare-cr", odd(3, b"", b"one\rtwo\r\n")),
+        ("repair-line-ends", odd(4, b"", b"one\ntwo\r\n")),
+        ("repair-eight-bit-header", odd(5, "Subject: \u{d8}ster\r\n".as_bytes(), b"five\r\n")),
+        ("repair-eight-bit-header", odd(6, "Subject: \u{141}ucja\r\n".as_bytes(), b"six\r\n")),
+        ("repair-broken-header", odd(7, b"no header field\r\nTo: b@example.test\r\n", b"seven\r\n")),
+    ]
+}
+
+fn picky() -> Traits {
+    Traits {
+        refuses: vec![Loss::Nul, Loss::BareCr, Loss::MixedLineEnds, Loss::BrokenHeader],
+        changes_eight_bit_headers: true,
+        ..Traits::default()
+    }
+}
+
+fn repairing(policy: &profile::Policy) -> profile::Policy {
+    let repairs = Repairs {
+        nul: true,
+        bare_cr: true,
+        bare_lf: true,
+        eight_bit_header: true,
+        broken_header: true,
+        line_bytes_max: None,
+    };
+    let citation = format!("{} repairing", policy.citation);
+    profile::Policy { repairs, citation, ..policy.clone() }
+}
+
+#[tokio::test]
+async fn what_the_target_cannot_hold_is_repaired_where_the_policy_says_so_and_the_original_is_kept() {
+    for (traits, is_allowed_later) in [(picky(), false), (Traits { batches_whole: false, ..picky() }, true)] {
+        let (mut world, kept) = world_with(traits);
+        let inbox = FolderPath::inbox();
+        for (_, item) in odd_ones() {
+            world.source.deliver("ann", &inbox, item);
+        }
+        if is_allowed_later {
+            world.sync_well().await;
+            let tally = world.tally().await;
+            assert_eq!((tally.copied, tally.failed), (1, 6), "without repairs they fail");
+            assert_eq!(kept.0.lock().unwrap().len(), 0);
+        }
+        world.policy = repairing(&world.policy);
+        let end = world.sync_well().await;
+        let report = &end.outcomes[0].report;
+        assert_eq!(report.repaired, 6, "{report:?}");
+        let tally = world.tally().await;
+        assert_eq!((tally.source, tally.copied, tally.failed, tally.accounted()), (7, 7, 0, 7));
+        let made: BTreeMap<ItemId, TreatmentRow> =
+            treatments(&world).await.into_iter().map(|row| (row.treatment.source_id.clone(), row)).collect();
+        assert_eq!(made.len(), 6);
+        for (number, (rule, item)) in odd_ones().into_iter().enumerate() {
+            let Some(row) = made.get(&ItemId::from_u32(number as u32 + 1)) else {
+                assert_eq!(rule, "");
+                continue;
+            };
+            assert_eq!((row.treatment.how, row.treatment.rule.as_str()), (How::Repaired, rule));
+            assert_eq!(row.treatment.original, Some(Digest::of(&item.bytes)));
+            assert_eq!(
+                kept.0.lock().unwrap()[&Digest::of(&item.bytes).to_string()],
+                item.bytes,
+                "the original is kept"
+            );
+        }
+        let there: Vec<String> = there(&world, &inbox).iter().map(text_of).collect();
+        let has = |what: &str| there.iter().filter(|text| text.contains(what)).count();
+        for (what, count) in [
+            ("as it should be", 1),
+            ("one two", 1),
+            ("one\r\ntwo", 2),
+            ("=?utf-8?", 2),
+            ("X-Broken-Header: no header field", 1),
+            ("seven", 1),
+        ] {
+            assert_eq!(has(what), count, "{what}: {there:#?}");
+        }
+        assert_eq!(there.len(), 7, "{there:#?}");
+        let verified = verified(&world).await;
+        assert!(verified.is_exact() && verified.by_earlier_rules == 0, "{}", verified.sentence());
+        assert_eq!(verified.repaired.values().sum::<u64>(), 6, "{}", verified.sentence());
+        let effects = world.target.effects();
+        let again = world.sync_well().await;
+        assert_eq!((world.target.effects(), again.outcomes[0].report.repaired), (effects, 0), "and again: nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_repaired_message_is_judged_by_what_it_is_then() {
+    let (mut world, kept) = world_with(picky());
+    let inbox = FolderPath::inbox();
+    world.policy = repairing(&world.policy);
+    let mut bytes = with_attachment(1, "run.exe").bytes;
+    bytes.splice(0..0, *b"X-Odd: a\0b\r\n");
+    world.source.deliver("ann", &inbox, MemoryItem::message(bytes.clone(), 1_000_000_000));
+    world.sync_well().await;
+    let text = text_of(&there(&world, &inbox)[0]);
+    assert!(text.contains("X-Odd: a b") && text.contains("Not copied.") && !text.contains("AAECAwQ="), "{text}");
+    let made = treatments(&world).await;
+    assert_eq!((made[0].treatment.how, made[0].treatment.rule.as_str()), (How::Replaced, "banned-extension"));
+    assert!(made[0].treatment.detail.contains("repair-nul"), "{}", made[0].treatment.detail);
+    assert_eq!(kept.0.lock().unwrap()[&Digest::of(&bytes).to_string()], bytes);
+    assert!(verified(&world).await.is_exact());
+}
+
+#[tokio::test]
+async fn what_cannot_be_repaired_fails_with_its_cause() {
+    let (mut world, _) = world_with(picky());
+    let inbox = FolderPath::inbox();
+    world.policy = repairing(&world.policy);
+    let signed =
+        b"From: s@example.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\
+        one\0two\r\n--b\r\nContent-Type: application/pgp-signature\r\n\r\nx\r\n--b--\r\n";
+    world.source.deliver("ann", &inbox, MemoryItem::message(signed.to_vec(), 1_000_000_000));
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox), []);
+    let (engine, mailboxes) = world.engine().await;
+    let failures = engine.store.failures(engine.key, Some(mailboxes[0])).await.unwrap();
+    assert_eq!(failures.iter().map(|failure| failure.cause).collect::<Vec<_>>(), [Cause::Nul]);
 }

@@ -145,8 +145,8 @@ mod tests {
     fn a_mistake_is_named_with_its_line() {
         let text = SHIPPED[0].2;
         for (from, to, expected) in [
-            ("removals_max = 1000", "removals_maxi = 1000", "line 22: unknown field `removals_maxi`"),
-            ("removals_max = 1000", "removals_max = \"x\"", "line 22: invalid type"),
+            ("removals_max = 1000", "removals_maxi = 1000", "line 28: unknown field `removals_maxi`"),
+            ("removals_max = 1000", "removals_max = \"x\"", "line 28: invalid type"),
             ("version = 1", "version = -1", "line 6: "),
             ("\"travel\"", "\"fly\"", "line 12: unknown variant `fly`"),
         ] {

@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inspection::{Ban, Banned, Disposition, Kind, Rules, SealedDisposition, Unseen};
+use inspection::{Ban, Banned, Disposition, Kind, Repairs, Rules, SealedDisposition, Unseen};
 use model::{Digest, FolderPath, Following};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
-use crate::settings::{Adopted, BannedAttachment, Items, Settings, SignedMail};
+use crate::settings::{Adopted, BannedAttachment, Items, Repair, Settings, SignedMail};
 use crate::{About, Error};
 
 /// A share cannot be more.
 const PERCENT_MAX: u8 = 100;
+/// Lines may always have so many bytes (RFC 5322, 2.1.1).
+const LINE_BYTES_MIN: u32 = 78;
 const MILLION: u32 = 1_000_000;
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -33,6 +35,8 @@ pub struct Policy {
     pub quota_bytes: Option<u64>,
     /// What messages may hold.
     pub inspection: Rules,
+    /// What is repaired where the target forces it.
+    pub repairs: Repairs,
     /// Do items of the folder for deleted ones travel?
     pub deleted_items: bool,
     /// Do items travel that are marked as deleted?
@@ -62,6 +66,7 @@ impl Policy {
             item_bytes_max: None,
             quota_bytes: None,
             inspection: Rules::default(),
+            repairs: Repairs::default(),
             deleted_items: true,
             marked_deleted: true,
             received_from: None,
@@ -147,6 +152,7 @@ impl Policy {
             item_bytes_max: settings.item_bytes_max,
             quota_bytes: settings.quota_bytes,
             inspection: rules(settings)?,
+            repairs: repairs(settings)?,
             deleted_items: needed("deleted_items", settings.deleted_items)? == Items::Migrate,
             marked_deleted: needed("marked_deleted", settings.marked_deleted)? == Items::Migrate,
             received_from,
@@ -256,6 +262,23 @@ fn rules(settings: &Settings) -> Result<Rules, Error> {
             SignedMail::Replace => SealedDisposition::Replace,
         },
         note,
+    })
+}
+
+/// What is repaired.
+fn repairs(settings: &Settings) -> Result<Repairs, Error> {
+    let is_made = |setting, value| Ok::<_, Error>(needed(setting, value)? == Repair::Make);
+    if let Some(max) = settings.line_bytes_max.filter(|max| *max < LINE_BYTES_MIN) {
+        let message = format!("policy.line_bytes_max = {max} is less than {LINE_BYTES_MIN}, which every line may have");
+        return Err(Error::new(message, "give the most bytes that the target takes in a line, such as 998"));
+    }
+    Ok(Repairs {
+        nul: is_made("repair_nul", settings.repair_nul)?,
+        bare_cr: is_made("repair_bare_cr", settings.repair_bare_cr)?,
+        bare_lf: is_made("repair_line_ends", settings.repair_line_ends)?,
+        eight_bit_header: is_made("repair_eight_bit_header", settings.repair_eight_bit_header)?,
+        broken_header: is_made("repair_broken_header", settings.repair_broken_header)?,
+        line_bytes_max: settings.line_bytes_max,
     })
 }
 

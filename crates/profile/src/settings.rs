@@ -44,6 +44,16 @@ words! {
 }
 
 words! {
+    /// Whether something that the target can't hold is repaired.
+    Repair {
+        /// It is: the item is written so that the target takes it, and its original goes to the quarantine.
+        Make "make",
+        /// It is not: the item fails.
+        Fail "fail",
+    }
+}
+
+words! {
     /// Whether items of a sort travel.
     Items {
         /// They do.
@@ -184,6 +194,22 @@ settings! {
     banned_contents: Vec<String>, "banned-content";
     /// What can't be looked into is banned where it is named here, else listed and let through.
     banned_unseen: Vec<String>, "banned-unseen";
+    /// What becomes of an item with NUL bytes where the target can't hold them: `make` or `fail`. Made, a NUL in text becomes a
+    /// space; a file or a binary text with one is encoded as base64 and keeps it.
+    repair_nul: Repair, "repair-nul";
+    /// The same of CRs that no LF follows: in text they become line ends, a file is encoded as base64 and keeps them.
+    repair_bare_cr: Repair, "repair-bare-cr";
+    /// The same of items whose lines end in more than one way: in text all become CRLF, a file is encoded as base64.
+    repair_line_ends: Repair, "repair-line-ends";
+    /// The same of bytes above 127 in a message's header, where the target is seen to change them: they are written as encoded
+    /// words and parameters, which mail programs show as the same text.
+    repair_eight_bit_header: Repair, "repair-eight-bit-header";
+    /// The same of lines in a message's header that are no header fields, where the target is seen to refuse them: each becomes
+    /// the field X-Broken-Header.
+    repair_broken_header: Repair, "repair-broken-header";
+    /// Lines of more bytes than this are repaired: folded in a header; a text with one is encoded as quoted-printable, a file as
+    /// base64. At least 78.
+    line_bytes_max: u32, "repair-long-line";
     /// Whether items of the folder for deleted ones travel: `migrate` or `leave`.
     deleted_items: Items, "deleted-items";
     /// Whether items travel that are marked as deleted but still there: `migrate` (mark and all) or `leave`.

@@ -38,6 +38,12 @@ signed_mail = "replace"
 attachment_note = "Gone with the tide."
 banned_extensions = ["lamp"]
 banned_types = ["image/*"]
+repair_nul = "make"
+repair_bare_cr = "fail"
+repair_line_ends = "make"
+repair_eight_bit_header = "fail"
+repair_broken_header = "make"
+line_bytes_max = 998
 deleted_items = "leave"
 marked_deleted = "leave"
 failures_per_million_expected = 0
@@ -55,6 +61,7 @@ fn an_invented_profile_works_like_any_other() {
     let profile = Profile::parse(INVENTED, "lighthouse").unwrap();
     let policy = profile.policy(&Settings::default()).unwrap();
     assert_eq!((policy.profile.as_str(), policy.profile_version), ("lighthouse", 7));
+    assert_eq!((policy.repairs.nul, policy.repairs.bare_cr, policy.repairs.line_bytes_max), (true, false, Some(998)));
     assert!(!policy.deleted_items && !policy.marked_deleted && policy.following.adopted_follow);
     let verdict = |message: &str| {
         let found = inspect(&message.as_bytes(), &policy.inspection, &Limits::default()).unwrap();

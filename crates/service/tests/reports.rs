@@ -296,7 +296,7 @@ fn the_numbers_are_the_same_in_every_form() {
         (0..row.len()).filter(is_shown).map(|place| row[place]).collect()
     };
     let page = written(&document, Form::Html, None);
-    assert!(page.contains("Nothing to show under: Without outcome."));
+    assert!(page.contains("Nothing to show under: Repaired, Without outcome."));
     let table = between(&page, "<caption id=\"people\">", "</table>");
     let rows: Vec<Vec<u64>> = table
         .split("<tr class=")

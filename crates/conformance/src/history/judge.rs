@@ -271,7 +271,10 @@ impl Case<'_> {
             let is_wrong = match track.mine.get(flag) {
                 Some(_) if is_other || is_weak || track.both.contains(flag) => false,
                 Some(is_set) => on_target != usize::from(*is_set),
-                None if is_weak => on_target < at_source || (on_target > at_source && !track.taken.contains(flag)),
+                // Which of several it was is not known any more, so one may have a flag that another had.
+                None if is_weak => {
+                    on_target < at_source || (on_target > at_source && !track.taken.contains(flag) && !track.several)
+                }
                 None => on_target != at_source,
             };
             if is_wrong {
@@ -304,7 +307,10 @@ impl Case<'_> {
             // The subscription of a folder of the person's own, or of one that is left over, may be the person's.
             let may_be_told =
                 !self.book.weak && !self.book.made_folders.contains(path) && !self.book.freed.contains(path);
+            // What was told there is not known any more: it may be the person who has ended it since.
+            let may_be_ended = self.book.weak && self.demands.in_use && shelf.subscribed;
             let differs = there.subscribed != shelf.subscribed
+                && !may_be_ended
                 && (shelf.subscribed || (self.demands.subscriptions && may_be_told));
             if differs && !own.contains(path) {
                 let (source, target) = (shelf.subscribed, there.subscribed);

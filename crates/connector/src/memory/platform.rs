@@ -525,6 +525,9 @@ impl Platform {
         let size = put.bytes.len() as u64;
         let found = model::Examiner::examine(put.kind, &put.bytes);
         let refuse = |cause, what: &str| Some(Error::new(cause, Scope::Item, what));
+        if found.broken_header && self.traits.refuses.contains(&Loss::BrokenHeader) {
+            return refuse(Cause::Refused, "the item has a header that is none");
+        }
         if let Some(cause) = LossTable::new(self.traits.refuses.clone()).bars(&found) {
             return refuse(cause, "the item holds bytes that the platform does not take");
         }

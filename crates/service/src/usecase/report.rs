@@ -102,6 +102,8 @@ pub struct Counts {
     pub items: Tally,
     /// Of those on the target: with a note in place of what a rule bans.
     pub replaced: u64,
+    /// Of those on the target: written so that the target can hold them.
+    pub repaired: u64,
     /// Of those that failed: somebody has accepted their loss.
     pub accepted: u64,
     /// Removals at the source that wait for a word.
@@ -127,6 +129,7 @@ impl Counts {
         self.known += other.known;
         self.items += other.items;
         self.replaced += other.replaced;
+        self.repaired += other.repaired;
         self.accepted += other.accepted;
         self.removals_held += other.removals_held;
         self.unaccounted += other.unaccounted;
@@ -597,7 +600,9 @@ pub(crate) async fn counts(store: &Store, key: ProjectKey, row: &MailboxRow) -> 
         counts.items += tally;
     }
     let treated = store.treatments(key, row.mailbox).await?;
-    counts.replaced = treated.iter().filter(|row| row.treatment.how == How::Replaced).count() as u64;
+    let treated_so = |how| treated.iter().filter(|row| row.treatment.how == how).count() as u64;
+    counts.replaced = treated_so(How::Replaced);
+    counts.repaired = treated_so(How::Repaired);
     let failures = store.failures(key, Some(row.mailbox)).await?;
     let is_accepted = |row: &&store::FailureRow| row.accepted_by.is_some() && listed.contains(&row.folder);
     counts.accepted = failures.iter().filter(is_accepted).count() as u64;

@@ -65,7 +65,8 @@ pub struct RulesReport {
 pub struct RuleCount {
     /// The rule.
     pub rule: String,
-    /// `replaced`: it travels with a note in place of what is banned. `left`: it does not travel. `noted`: it travels as it is,
+    /// `replaced`: it travels with a note in place of what is banned. `repaired`: it travels written so that the target can
+    /// hold it. `left`: it does not travel. `noted`: it travels as it is,
     /// and something could not be looked into, or is let through.
     pub how: &'static str,
     /// How many items.
@@ -194,7 +195,8 @@ impl Project {
 
     /// Where originals are kept, if the policy may take anything out of a message.
     pub(crate) async fn originals(&self) -> Result<Option<Arc<dyn movement::Quarantine>>, Error> {
-        if self.config.policy.inspection.bans_nothing() {
+        let policy = &self.config.policy;
+        if policy.inspection.bans_nothing() && policy.repairs.is_empty() {
             return Ok(None);
         }
         Ok(Some(Arc::new(Originals(self.open_quarantine().await?))))

@@ -29,6 +29,8 @@ pub struct SyncReport {
     pub left_behind: u64,
     /// Of the items copied: those with notes in place of what is banned.
     pub replaced: u64,
+    /// Items that travel written otherwise, since the target could not hold them.
+    pub repaired: u64,
     /// Items moved on the target, as on the source.
     pub moved: u64,
     /// Items removed from the target, as from the source.
@@ -90,6 +92,8 @@ pub struct MailboxResult {
     pub left_behind: u64,
     /// Of the items copied: those with notes in place of what is banned.
     pub replaced: u64,
+    /// Items that travel written otherwise, since the target could not hold them.
+    pub repaired: u64,
     /// Items whose flags were changed.
     pub flags_changed: u64,
     /// Items moved on the target, as on the source.
@@ -199,6 +203,7 @@ impl Project {
             report.adopted += result.adopted;
             report.left_behind += result.left_behind;
             report.replaced += result.replaced;
+            report.repaired += result.repaired;
             report.failed += result.failed;
             report.mailboxes_failed += u64::from(result.cause.is_some());
             report.mailboxes.push(result);
@@ -237,6 +242,7 @@ fn mailbox_result(
         adopted: outcome.report.adopted,
         left_behind: outcome.report.left_behind,
         replaced: outcome.report.replaced,
+        repaired: outcome.report.repaired,
         flags_changed: outcome.report.flags_changed,
         moved: outcome.report.moved,
         removed: outcome.report.removed,
@@ -268,6 +274,7 @@ mod tests {
             adopted: 0,
             left_behind: 0,
             replaced: 0,
+            repaired: 0,
             flags_changed: 0,
             moved: 0,
             removed: 0,

@@ -288,7 +288,7 @@ impl Store {
             AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
             WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.target_path = $4 \
             AND f.target_validity IN (0, $5) AND f.gone_at IS NOT NULL AND i.fate = 1 AND i.target_id IS NOT NULL \
-            AND t.how = 'replaced'";
+            AND t.how IN ('replaced', 'repaired')";
         let values = values![key.organisation, key.project, mailbox, path_text(target_path), validity as i64];
         let rows = self.database.query(select, values).await?;
         rows.iter()

@@ -47,6 +47,8 @@ impl FolderRow {
 pub enum How {
     /// It travels with notes in place of what is banned.
     Replaced,
+    /// It travels written otherwise, since the target could not hold it as it was.
+    Repaired,
     /// It does not travel.
     Left,
     /// It travels as it is, and something could not be looked into, or is let through.
@@ -54,15 +56,21 @@ pub enum How {
 }
 
 impl How {
-    const EVERY: [Self; 3] = [Self::Replaced, Self::Left, Self::Noted];
+    const EVERY: [Self; 4] = [Self::Replaced, Self::Repaired, Self::Left, Self::Noted];
 
     /// Its name, as the ledger and reports have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Replaced => "replaced",
+            Self::Repaired => "repaired",
             Self::Left => "left",
             Self::Noted => "noted",
         }
+    }
+
+    /// Does it travel, but not as it was?
+    pub fn is_rewritten(self) -> bool {
+        matches!(self, Self::Replaced | Self::Repaired)
     }
 
     pub(super) fn from_name(name: &str) -> Option<Self> {

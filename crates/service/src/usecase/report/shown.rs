@@ -130,6 +130,7 @@ impl Counts {
             self.known,
             items.copied,
             self.replaced,
+            self.repaired,
             items.adopted,
             items.excluded,
             items.withdrawn,
@@ -173,6 +174,11 @@ impl OverallReport {
             (
                 "Replaced",
                 "Counted among the copied and those there before: what the rules ban in them gave way to a note.",
+            ),
+            (
+                "Repaired",
+                "Counted among the copied and those there before: the target could not hold them as they were; the originals are \
+                 kept.",
             ),
             ("Accepted", "Counted among the failed: a named person has accepted the loss."),
             ("Removals held", "Removed at the source, still on the target, until somebody says what is right."),
@@ -265,6 +271,7 @@ impl OverallReport {
             row("Copied", items.copied, "put on the target by this migration", "status"),
             row("There before", items.adopted, "on the target already, left as it was", "status"),
             row("Replaced", all.replaced, "of the two above: with a note in place of what the rules ban", "rules"),
+            row("Repaired", all.repaired, "of the first two: written so that the target can hold it", "rules"),
             row("Left by rule", items.excluded, "a rule keeps it from travelling", "rules"),
             row("Withdrawn", items.withdrawn, "its person has removed it from the target", "status"),
             row("Held", items.held, "waits for somebody's word", "held list"),
@@ -300,6 +307,7 @@ impl OverallReport {
             Column::new("Items", Kind::Number),
             Column::new("Copied", Kind::Number),
             Column::if_any("Replaced", Kind::Number),
+            Column::if_any("Repaired", Kind::Number),
             Column::if_any("There before", Kind::Number),
             Column::if_any("Left by rule", Kind::Number),
             Column::if_any("Withdrawn", Kind::Number),
