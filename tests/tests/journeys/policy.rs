@@ -170,3 +170,51 @@ fn malware_stays_at_the_source_and_nothing_passes_while_the_scanner_is_away() {
         "{verified:#}"
     );
 }
+
+/// The plain rules, and those of `nhsmail`: how many of the same messages Cyrus takes.
+#[test]
+fn what_a_server_cannot_hold_arrives_repaired() {
+    let Some(source) = Store::dovecot(Format::Sdbox, &["alice"]) else { return };
+    let Some(target) = Store::cyrus(&["alice"]) else { return };
+    let filled = source.fill("alice", &spread(every_message()));
+    let before = source.state("alice");
+    let row = format!("{},{}", source.name("alice"), target.name("alice"));
+    let project = Project::new(source.endpoint(), target.endpoint()).row(&row);
+    let (_, strict) = project.json(&["sync"]);
+    let failed = strict["failed"].as_u64().unwrap();
+    assert!(failed > 10 && strict["repaired"] == 0, "without repairs they fail: {strict:#}");
+
+    let project = project.with("profile = \"nhsmail\"\npolicy.banned_attachment = \"replace\"");
+    let (_, synced) = project.json(&["sync"]);
+    let repaired = synced["repaired"].as_u64().unwrap();
+    let (_, listed) = project.json(&["failed", "list"]);
+    let left: Vec<String> = listed["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| format!("{} {}", line["cause"], line["server"]))
+        .collect();
+    println!("{failed} failed; repaired {repaired}, left {left:#?}");
+    assert!(repaired + left.len() as u64 >= failed && (left.len() as u64) * 3 < failed, "{synced:#}\n{left:#?}");
+    let (_, verified) = project.json(&["verify"]);
+    println!("{}", verified["sentence"]);
+    assert_eq!(verified["all"]["unexplained"], 0, "{verified:#}");
+    assert_eq!(verified["all"]["items"], filled.messages, "{verified:#}");
+    let counted: u64 = verified["all"]["repaired"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    let (_, rules) = project.json(&["rules"]);
+    assert_eq!((counted, count(&rules, "repaired")), (repaired, repaired), "{}", rules["counts"]);
+    // An original can be had again, byte for byte.
+    let items = rules["items"].as_array().unwrap();
+    let item = items.iter().find(|item| item["how"] == "repaired").unwrap();
+    let to = project.path().join("original.eml");
+    let (code, exported) =
+        project.json(&["quarantine", "export", item["reference"].as_str().unwrap(), "--to", to.to_str().unwrap()]);
+    assert_eq!(code, 0, "{exported:#}");
+    assert_eq!(fs::metadata(&to).unwrap().len(), item["size_bytes"].as_u64().unwrap());
+
+    assert_same_state(&source.state("alice"), &before);
+    let copied = target.state("alice");
+    let (_, again) = project.json(&["sync"]);
+    assert_eq!((&again["copied"], &again["repaired"]), (&0.into(), &0.into()), "{again:#}");
+    assert_same_state(&target.state("alice"), &copied);
+}
