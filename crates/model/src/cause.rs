@@ -37,6 +37,29 @@ pub enum Scope {
     Run,
 }
 
+/// Who has to act about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// Whoever runs the source, or the item's person there.
+    Source,
+    /// Whoever runs the target.
+    Target,
+    /// Whoever runs the migration.
+    Project,
+}
+
+impl Owner {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+            Self::Project => "project",
+        }
+    }
+}
+
 macro_rules! causes {
     ($($(#[doc = $doc:literal])+ $variant:ident $code:literal $advice:literal;)+) => {
         /// The class of a failure. Its code is what reports, filters and other tools rely on.
@@ -51,6 +74,11 @@ macro_rules! causes {
             /// The class's stable code.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// What it is, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
 
             /// What a person should do about it.
@@ -85,17 +113,17 @@ causes! {
     /// The item is larger than the target takes.
     TooLarge "too-large" "Raise the size limit on the target, or agree with the person to leave the item behind.";
     /// The item holds a NUL byte, which the target can't hold.
-    Nul "nul" "The item can't travel as it is; the original stays on the source.";
+    Nul "nul" "Have it repaired by the rules (policy.repair_nul), or agree with the person to leave it behind; it stays on the source.";
     /// The item holds a CR without LF, which the target can't hold.
-    BareCr "bare-cr" "The item can't travel as it is; the original stays on the source.";
+    BareCr "bare-cr" "Have it repaired by the rules (policy.repair_bare_cr), or agree with the person to leave it behind; it stays on the source.";
     /// The item's lines end in more than one way, which the target can't hold.
-    MixedLineEnds "mixed-line-ends" "The item can't travel as it is; the original stays on the source.";
+    MixedLineEnds "mixed-line-ends" "Have it repaired by the rules (policy.repair_line_ends), or agree with the person to leave it behind; it stays on the source.";
     /// The item has a byte above 127 in its header, and the target is seen to change such bytes.
-    EightBitHeader "eight-bit-header" "Let the target keep such bytes (in Cyrus: munge8bit: no), or agree with the person to leave the item behind.";
+    EightBitHeader "eight-bit-header" "Have it repaired by the rules (policy.repair_eight_bit_header), let the target keep such bytes (in Cyrus: munge8bit: no), or agree with the person to leave the item behind.";
     /// The item was received at a time that is still to come, and the target is seen to put another in its place.
     FutureDate "future-date" "It is copied once that time has come; or correct its date on the source.";
     /// The item's header holds a line that is no header field, and the target refuses that.
-    BrokenHeader "broken-header" "The item can't travel as it is; the original stays on the source.";
+    BrokenHeader "broken-header" "Have it repaired by the rules (policy.repair_broken_header), or agree with the person to leave it behind; it stays on the source.";
     /// The scanner finds malware in the item.
     Infected "infected" "Tell the person and the security team; the item stays on the source. Accept its loss, or clean it there and run again.";
     /// The scanner does not take the item, so it was not looked at.
@@ -137,6 +165,66 @@ causes! {
 }
 
 impl Cause {
+    /// Who can do something about a failure of this class.
+    pub fn owner(self) -> Owner {
+        match self {
+            Self::Nul
+            | Self::BareCr
+            | Self::MixedLineEnds
+            | Self::FutureDate
+            | Self::BrokenHeader
+            | Self::Infected
+            | Self::Unreadable
+            | Self::FolderCollision => Owner::Source,
+            Self::OverQuota
+            | Self::TooLarge
+            | Self::EightBitHeader
+            | Self::Refused
+            | Self::FolderRefused
+            | Self::Altered
+            | Self::TargetRenumbered
+            | Self::MassDisappearance => Owner::Target,
+            Self::Connection
+            | Self::Tls
+            | Self::Login
+            | Self::NotTheirStore
+            | Self::SharedStore
+            | Self::Permission
+            | Self::Missing
+            | Self::Throttled
+            | Self::Unavailable
+            | Self::NoRoomToHold
+            | Self::NotScanned
+            | Self::Ambiguous
+            | Self::InDoubt
+            | Self::LeaseLapsed
+            | Self::Protocol
+            | Self::Unsupported
+            | Self::LocalFile
+            | Self::Database
+            | Self::Stopped
+            | Self::Internal => Owner::Project,
+        }
+    }
+
+    /// The exit code by which imapsync tells the same, where it does: many scripts and people know those.
+    pub fn imapsync(self) -> Option<u8> {
+        match self {
+            Self::Connection => Some(10),
+            Self::Tls => Some(12),
+            Self::Login => Some(16),
+            Self::OverQuota => Some(113),
+            Self::TooLarge | Self::Refused | Self::BrokenHeader => Some(114),
+            Self::Unreadable => Some(115),
+            Self::FolderRefused => Some(116),
+            Self::Missing => Some(117),
+            Self::Throttled => Some(118),
+            Self::Infected => Some(119),
+            Self::Stopped => Some(6),
+            _ => None,
+        }
+    }
+
     /// The class with this code.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::EVERY.iter().copied().find(|cause| cause.code() == code)

@@ -18,7 +18,7 @@ mod policy;
 mod time;
 
 pub use actor::{Actor, Role};
-pub use cause::{Cause, Scope, Side};
+pub use cause::{Cause, Owner, Scope, Side};
 pub use digest::{CANONICAL_VERSION, Digest, Examiner, Findings};
 pub use fate::{Fate, Tally};
 pub use flags::{Flags, SystemFlag};

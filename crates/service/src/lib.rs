@@ -23,7 +23,7 @@ pub use usecase::init::{InitReport, init};
 pub use usecase::losses::{LossLine, LossReport, losses};
 pub use usecase::report::{
     ClassLine, CollectionLine, Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, Letter,
-    LetterItem, OverallReport, Owner, PersonLine, RateVerdict,
+    LetterItem, OverallReport, PersonLine, RateVerdict,
 };
 pub use usecase::rules::{
     ExportReport, ProfileReport, QuarantineReport, Rule, RuleCount, RuledItem, RulesReport, profile, validate_profile,

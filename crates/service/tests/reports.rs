@@ -9,7 +9,7 @@ use model::{Cause, Phase, Tally};
 use profile::Policy;
 use report::{Document, Form};
 use service::{
-    Counts, ExceptionLine, FailedItem, FailedItemsReport, Heading, Letter, LetterItem, OverallReport, Owner, PersonLine,
+    Counts, ExceptionLine, FailedItem, FailedItemsReport, Heading, Letter, LetterItem, OverallReport, PersonLine,
 };
 
 /// 2026-11-21 17:05 UTC.
@@ -130,7 +130,7 @@ fn failed_item(place: u64, mailbox: &str, name: &str, cause: Cause) -> FailedIte
         cause,
         size_bytes: 1_024 * place,
         tries: place,
-        owner: Owner::of(cause),
+        owner: cause.owner(),
         what: "the item holds a NUL byte, which the target can't hold".to_owned(),
         server: None,
         advice: cause.advice(),

@@ -60,11 +60,24 @@ fn throttled(code: &str, text: &str, doing: Doing) -> Option<Retry> {
     (is_code || WORDS.iter().any(|word| text.contains(word))).then_some(Retry::Later(None))
 }
 
-/// Exchange's hint: "Suggested Backoff Time: 299961 milliseconds".
+/// How long the server wants us to wait: Exchange's "Suggested Backoff Time: 299961 milliseconds", and what others write,
+/// such as "try again in 5 minutes". A number without a unit is one of seconds.
 fn backoff(text: &str) -> Option<Duration> {
-    let (_, after) = text.split_once("suggested backoff time:")?;
-    let digits: String = after.trim_start().chars().take_while(char::is_ascii_digit).collect();
-    Some(Duration::from_millis(digits.parse().ok()?))
+    const WORDS: [&str; 5] = ["suggested backoff time:", "try again in", "retry in", "retry after", "please wait"];
+    WORDS.iter().find_map(|words| {
+        let (_, after) = text.split_once(words)?;
+        let after = after.trim_start();
+        let unit = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number: u64 = after[..after.len() - unit.len()].parse().ok()?;
+        let unit: String = unit.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+        let millis = match unit.as_str() {
+            "ms" | "msec" | "millisecond" | "milliseconds" => 1,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
+            "h" | "hour" | "hours" => 3_600_000,
+            _ => 1_000,
+        };
+        Some(Duration::from_millis(number.checked_mul(millis)?))
+    })
 }
 
 fn class(completion: &Completion, text: &str, doing: Doing) -> (Cause, Option<Retry>) {
@@ -166,6 +179,22 @@ mod tests {
 
     fn error_of(status: Status, text: &str, doing: Doing) -> Error {
         refused("cannot do it", &Completion::of(status, &StatusText::of(text.as_bytes())), doing)
+    }
+
+    #[test]
+    fn a_server_says_how_long_to_wait() {
+        for (text, seconds) in [
+            ("request is throttled. suggested backoff time: 299961 milliseconds", Some(299.961)),
+            ("too many connections, try again in 5 minutes.", Some(300.0)),
+            ("slow down; retry after 30", Some(30.0)),
+            ("retry in 2 hours", Some(7200.0)),
+            ("please wait 10s", Some(10.0)),
+            ("please wait a while", None),
+            ("try again in 99999999999999999999 hours", None),
+            ("over quota", None),
+        ] {
+            assert_eq!(backoff(text).map(|wait| wait.as_secs_f64()), seconds, "{text}");
+        }
     }
 
     #[test]

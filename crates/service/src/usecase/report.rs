@@ -10,7 +10,7 @@ mod subjects;
 use std::collections::{BTreeMap, HashSet};
 
 use connector::{Clock, SystemClock};
-use model::{Cause, Phase, Tally};
+use model::{Cause, Owner, Phase, Tally};
 use profile::Policy;
 use serde::Serialize;
 use store::{How, MailboxRow, ProjectKey, RemovalState, Store};
@@ -233,62 +233,6 @@ pub struct ExceptionLine {
     pub what: String,
     /// What to do about it.
     pub advice: &'static str,
-}
-
-/// Who has to act about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Owner {
-    /// Whoever runs the source, or the item's person there.
-    Source,
-    /// Whoever runs the target.
-    Target,
-    /// Whoever runs the migration.
-    Project,
-}
-
-impl Owner {
-    /// Who can do something about a failure of this class.
-    pub fn of(cause: Cause) -> Self {
-        match cause {
-            Cause::Nul
-            | Cause::BareCr
-            | Cause::MixedLineEnds
-            | Cause::FutureDate
-            | Cause::BrokenHeader
-            | Cause::Infected
-            | Cause::Unreadable
-            | Cause::FolderCollision => Self::Source,
-            Cause::OverQuota
-            | Cause::TooLarge
-            | Cause::EightBitHeader
-            | Cause::Refused
-            | Cause::FolderRefused
-            | Cause::Altered
-            | Cause::TargetRenumbered
-            | Cause::MassDisappearance => Self::Target,
-            Cause::Connection
-            | Cause::Tls
-            | Cause::Login
-            | Cause::NotTheirStore
-            | Cause::SharedStore
-            | Cause::Permission
-            | Cause::Missing
-            | Cause::Throttled
-            | Cause::Unavailable
-            | Cause::NoRoomToHold
-            | Cause::NotScanned
-            | Cause::Ambiguous
-            | Cause::InDoubt
-            | Cause::LeaseLapsed
-            | Cause::Protocol
-            | Cause::Unsupported
-            | Cause::LocalFile
-            | Cause::Database
-            | Cause::Stopped
-            | Cause::Internal => Self::Project,
-        }
-    }
 }
 
 /// Everything that failed.
@@ -570,7 +514,7 @@ pub(crate) async fn failed_items(
             cause: failure.cause,
             size_bytes: failure.size_bytes,
             tries: failure.tries.unsigned_abs(),
-            owner: Owner::of(failure.cause),
+            owner: failure.cause.owner(),
             what: failure.what,
             server: failure.server,
             advice: failure.cause.advice(),

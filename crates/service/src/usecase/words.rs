@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Cause, ItemId, Side};
+use model::{Cause, ItemId, Owner, Side};
 use serde::Serialize;
 use serde_json::json;
 use store::{MailboxRow, RemovalState};
@@ -94,6 +94,8 @@ pub struct FailedLine {
     pub size_bytes: u64,
     /// How often it was tried.
     pub tries: i64,
+    /// Who has to act.
+    pub owner: Owner,
     /// What to do about it.
     pub advice: &'static str,
     /// Who has accepted its loss.
@@ -307,6 +309,7 @@ impl Project {
                     server: failure.server,
                     size_bytes: failure.size_bytes,
                     tries: failure.tries,
+                    owner: failure.cause.owner(),
                     advice: failure.cause.advice(),
                     accepted_by: failure.accepted_by,
                     accepted_why: failure.accepted_why,

@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
-use model::Phase;
+use model::{Owner, Phase};
 use movement::state::counted;
 use report::{Cell, Column, Document, Kind, Sentence, Table, Weight, grouped, moment};
 
 use super::{
-    Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, OverallReport, Owner, PersonLine,
-    RateVerdict,
+    Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, OverallReport, PersonLine, RateVerdict,
 };
 
 fn text(text: impl Into<String>) -> Cell {
@@ -45,17 +44,6 @@ fn standing(person: &PersonLine) -> String {
         "parked" => format!("{}, needs a person", phase(person.phase)),
         "waiting" => format!("{}, waits", phase(person.phase)),
         _ => phase(person.phase).to_owned(),
-    }
-}
-
-impl Owner {
-    /// In words.
-    fn words(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-            Self::Project => "project",
-        }
     }
 }
 
@@ -450,7 +438,7 @@ impl FailedItemsReport {
             let owners: Vec<String> = by_owner
                 .iter()
                 .filter(|(_, count)| *count > 0)
-                .map(|(owner, count)| format!("{} at the {}", grouped(*count as u64), owner.words()))
+                .map(|(owner, count)| format!("{} at the {}", grouped(*count as u64), owner.name()))
                 .collect();
             let text = format!(
                 "{failed}; {} accepted, {} to be acted on: {}.",
@@ -473,7 +461,7 @@ impl FailedItemsReport {
             let numbers = [class.items, class.accepted, class.items - class.accepted].map(Cell::Number);
             let mut cells = vec![text(class.cause.code())];
             cells.extend(numbers);
-            cells.extend([text(class.owner.words()), text(class.advice)]);
+            cells.extend([text(class.owner.name()), text(class.advice)]);
             cells
         });
         let accepted = self.classes.iter().map(|class| class.accepted).sum();
@@ -512,7 +500,7 @@ impl FailedItemsReport {
                 text(item.cause.code()),
                 Cell::Number(item.size_bytes),
                 Cell::Number(item.tries),
-                text(item.owner.words()),
+                text(item.owner.name()),
                 text(&item.what),
                 text_if(item.server.as_ref()),
                 text(item.advice),
