@@ -160,3 +160,51 @@ fn a_board_gets_both_reports_in_every_form_and_the_sums_agree() {
     assert_eq!([&overall["all"]["accepted"], &overall["all"]["done_hundredths"]], [1, 10_000], "{overall:#}");
     assert!(project.run(&["report", "failed"]).out.contains("Accepted by: Kim Hughes"));
 }
+
+#[test]
+fn subjects_are_for_those_who_may_see_them_and_a_letter_tells_one_person() {
+    let source = Store::maildir();
+    let Some(target) = Store::dovecot(Format::Maildir, &["bob", "cyd"]) else { return };
+    let mut nul = numbered(7);
+    nul.bytes = b"From: a@example.test\r\nSubject: =?utf-8?Q?Ward_=C3=98ster?=\r\n\r\nnul \0\r\n".to_vec();
+    source.fill("bob", &small("bob"));
+    source.fill("bob", &[Folder { path: vec!["Work".to_owned()], messages: vec![nul, numbered(8)] }]);
+    source.fill("cyd", &small("cyd"));
+    let project = Project::new(source.endpoint(), target.endpoint()).row("bob,bob").row("cyd,cyd");
+    assert_eq!(project.run(&["sync"]).code, 1);
+
+    // Without roles whoever runs the program may; where there are some, only those named.
+    let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+    let roles = |subjects: &str| format!("roles = {{ engineer = [{:?}], subjects = [{subjects}] }}", user.trim());
+    let (name, nobody) = (format!("{:?}", user.trim()), roles(""));
+    let strict = project.with(&nobody);
+    for arguments in [&["report", "failed", "--subjects"][..], &["report", "letter", "bob", "--subjects"]] {
+        let run = strict.run(arguments);
+        assert_eq!(run.code, 3, "{run:?}");
+        assert!(run.err.contains("roles.subjects") && !run.out.contains("Ward"), "{run:?}");
+    }
+    let project = strict.without(&nobody).with(&roles(&name));
+    let (code, failed) = project.json(&["report", "failed", "--subjects"]);
+    assert_eq!((code, &failed["items"][0]["subject"]), (0, &"Ward Øster".into()), "{failed:#}");
+    let csv = project.run(&["report", "failed", "--subjects", "--format", "csv"]).out;
+    assert!(csv.contains("\"Subject\"") && csv.contains("Ward Øster"), "{csv}");
+    let plain = project.run(&["report", "failed", "--format", "csv"]).out;
+    assert!(!plain.contains("Subject\"") && !plain.contains("Ward"), "{plain}");
+
+    let letter = project.run(&["report", "letter", "bob", "--contact", "the help desk, 0123", "--subjects"]);
+    for tells in ["items are there so far", "One item could not be copied", "Ward Øster", "Work", "the help desk, 0123"]
+    {
+        assert!(letter.code == 0 && letter.out.contains(tells), "{tells}: {letter:?}");
+    }
+    assert!(!letter.out.contains("NUL") && !letter.out.contains("whimbrel"), "in its reader's words: {letter:?}");
+    let well = project.run(&["report", "letter", "cyd"]);
+    assert!(well.code == 0 && well.out.contains("You need do nothing."), "{well:?}");
+    let unknown = project.run(&["report", "letter", "bop"]);
+    assert!(unknown.code == 2 && unknown.err.contains("did you mean"), "{unknown:?}");
+
+    // Who asked is on record, and what they were told is not.
+    let database = fs::read(project.path().join("whimbrel.db")).unwrap();
+    let holds = |what: &[u8]| database.windows(what.len()).any(|piece| piece == what);
+    assert!(holds(b"report.subjects") && holds(b"letter.subjects"));
+    assert!(!holds("Øster".as_bytes()) && !holds(b"=C3=98ster"));
+}
