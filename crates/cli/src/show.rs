@@ -92,6 +92,19 @@ pub(crate) fn check(report: &CheckReport) -> String {
             }
         }
     }
+    if let Some(scanner) = &report.scanner {
+        let _ = match scanner.wrong {
+            None => writeln!(text, "malware scanner\n  ok     {}", scanner.sentence),
+            Some(cause) => {
+                writeln!(
+                    text,
+                    "malware scanner\n  WRONG  {}\n         what to do: {}",
+                    scanner.sentence,
+                    cause.advice()
+                )
+            }
+        };
+    }
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {warning}");
     }

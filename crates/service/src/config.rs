@@ -454,9 +454,13 @@ impl Config {
 
     /// The scanner, if items are to be scanned.
     pub(crate) fn scanner(&self) -> Option<Arc<dyn movement::Scanner>> {
+        Some(Arc::new(crate::usecase::rules::Scan(self.clamd()?)))
+    }
+
+    /// The daemon that scans, if items are to be scanned.
+    pub(crate) fn clamd(&self) -> Option<malware::Clamd> {
         let entry = self.file.malware.as_ref()?;
-        let clamd = malware::Clamd::at(&entry.clamd, Duration::from_secs(entry.scan_seconds));
-        Some(Arc::new(crate::usecase::rules::Scan(clamd)))
+        Some(malware::Clamd::at(&entry.clamd, Duration::from_secs(entry.scan_seconds)))
     }
 
     /// Do these names at these endpoints mean one mailbox?

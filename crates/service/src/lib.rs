@@ -15,7 +15,7 @@ pub use model::Tally;
 pub use people::FILE as PEOPLE_FILE;
 pub use project::{Project, Selection};
 pub use secret::Environment;
-pub use usecase::check::{CheckReport, EndpointCheck};
+pub use usecase::check::{CheckReport, EndpointCheck, ScannerCheck};
 pub use usecase::demo::{Demo, DemoReport};
 pub use usecase::discover::{DiscoverReport, FolderFound, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};

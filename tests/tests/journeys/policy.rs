@@ -150,7 +150,12 @@ fn malware_stays_at_the_source_and_nothing_passes_while_the_scanner_is_away() {
     let row = format!("{},{}", source.name("alice"), target.name("alice"));
     let line = format!("[malware]\nclamd = {:?}", clamd.address());
     let project = Project::new(source.endpoint(), target.endpoint()).row(&row).with(&line);
+    let (code, checked) = project.json(&["check"]);
+    let says = checked["scanner"]["sentence"].as_str().unwrap();
+    assert!(code == 0 && says.starts_with("ClamAV"), "{checked:#}");
     clamd.stop();
+    let (code, checked) = project.json(&["check"]);
+    assert_eq!((code, &checked["scanner"]["wrong"]), (10, &"unavailable".into()), "{checked:#}");
     let (code, synced) = project.json(&["sync"]);
     assert_eq!((code, &synced["copied"]), (10, &0.into()), "nothing passes unseen: {synced:#}");
     let mailbox = &synced["mailboxes"][0];

@@ -17,6 +17,9 @@ use crate::{Error, Project, Selection, people};
 pub struct CheckReport {
     /// The endpoints.
     pub endpoints: Vec<EndpointCheck>,
+    /// The malware scanner, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scanner: Option<ScannerCheck>,
     /// What to look at besides.
     pub warnings: Vec<String>,
 }
@@ -36,6 +39,16 @@ pub struct EndpointCheck {
     pub findings: Vec<Finding>,
 }
 
+/// What was found of the malware scanner.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScannerCheck {
+    /// What it says of itself and its signatures, or why it can't be asked.
+    pub sentence: String,
+    /// The class of what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<Cause>,
+}
+
 impl CheckReport {
     /// What was found wrong first.
     pub fn wrong(&self) -> Option<(Side, Cause)> {
@@ -47,7 +60,8 @@ impl CheckReport {
 
     /// The exit code.
     pub fn exit(&self) -> Exit {
-        self.wrong().map_or(Exit::Done, |(_, cause)| exit_of(cause))
+        let of_scanner = self.scanner.as_ref().and_then(|scanner| scanner.wrong);
+        self.wrong().map(|(_, cause)| cause).or(of_scanner).map_or(Exit::Done, exit_of)
     }
 }
 
@@ -101,7 +115,14 @@ impl Project {
         if chosen.is_empty() {
             warnings.push(format!("{} has no people yet", people::FILE));
         }
-        Ok(CheckReport { endpoints, warnings })
+        let scanner = match self.config.clamd() {
+            None => None,
+            Some(clamd) => Some(match clamd.version().await {
+                Ok(version) => ScannerCheck { sentence: version, wrong: None },
+                Err(error) => ScannerCheck { sentence: error.to_string(), wrong: Some(error.cause) },
+            }),
+        };
+        Ok(CheckReport { endpoints, scanner, warnings })
     }
 
     fn endpoint_check(
