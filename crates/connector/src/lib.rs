@@ -30,7 +30,7 @@ mod target;
 pub use body::{Body, BodyReader, Holding, Holds, HoldsLimits};
 pub use clock::{Clock, SystemClock};
 pub use declaration::{Allowance, Declaration, Finding, Offers, Quota, StoreProof, Topic, losses_between};
-pub use door::{Door, Effect, OpenDoor};
+pub use door::{Door, Effect, OpenDoor, ShutDoor};
 pub use error::{Error, Retry};
 pub use model::FolderState;
 pub use source::{Cursor, Event, Folder, Item, ListedItem, ReadFolder, Reading, Source, Usage, usage};

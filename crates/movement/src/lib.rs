@@ -17,6 +17,7 @@ mod finish;
 mod flags;
 mod folders;
 mod follow;
+mod forecast;
 mod hold;
 mod look;
 mod matching;
@@ -40,6 +41,7 @@ mod verify;
 mod work;
 
 pub use failure::Failure;
+pub use forecast::{Becomes, Forecast, Kept, Pace, rates};
 pub use hold::{Holder, Moment, NoProbe, Probe};
 pub use progress::{Finished, MailboxProgress, Progress};
 pub use quota::{Counted, Limit, Load, QuotaOf, QuotaVerdict};

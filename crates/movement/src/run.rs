@@ -194,7 +194,7 @@ impl Engine {
         let mut state = row.state.clone();
         let mut outcome = MailboxOutcome { mailbox, report: Report::default(), failure: None, state: state.clone() };
         let mut tries = 0;
-        let stood = row.state.phase;
+        let (stood, began) = (row.state.phase, self.clock.since_boot());
         let mut row = row;
         if !self.dry_run {
             state = after(&state, &Happened::PassBegan);
@@ -246,7 +246,16 @@ impl Engine {
         let happened = self.happened(&row, &outcome).await?;
         state = after(&state, &happened);
         outcome.state = state.clone();
-        match self.store.release(&lease, &state, None).await {
+        let released = async {
+            if outcome.report.copied > 0 {
+                let worked = u64::try_from((self.clock.since_boot() - began).as_millis()).unwrap_or(u64::MAX);
+                let mut tx = store.write(&lease).await?;
+                tx.add_work(worked, outcome.report.copied, outcome.report.bytes).await?;
+                tx.commit().await?;
+            }
+            self.store.release(&lease, &state, None).await
+        };
+        match released.await {
             // Somebody else has it by now, and says how it stands.
             Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
             Err(error) => Err(error.into()),

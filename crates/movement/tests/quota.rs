@@ -143,7 +143,8 @@ async fn a_copy_that_another_tool_made_counts_once() {
 
 #[tokio::test]
 async fn a_mailbox_that_grows_over_stops_and_goes_on_once_it_is_cured() {
-    let cures: [(&str, fn(&mut World)); 4] = [
+    type Cure = (&'static str, fn(&mut World));
+    let cures: [Cure; 4] = [
         ("more quota", |world| world.policy.quota_bytes = Some(20_000)),
         ("own quota", |world| {
             world.quotas.insert("ann".to_owned(), 20_000);

@@ -73,7 +73,9 @@ pub async fn what_a_mailbox_uses_grows_by_what_is_put_into_it(fixture: &dyn Fixt
     let after = usage(target.as_mut(), &listed).await.unwrap();
     let bytes: u64 = some().iter().map(|item| item.bytes.len() as u64).sum();
     assert_eq!((after.bytes - before.bytes, after.items - before.items), (bytes, some().len() as u64));
-    listed.iter_mut().for_each(|folder| folder.size_bytes = None);
+    for folder in &mut listed {
+        folder.size_bytes = None;
+    }
     assert_eq!(usage(target.as_mut(), &listed).await.unwrap(), after, "asked item by item");
     let Quota { bytes, items } = target.quota().await.unwrap();
     for allowance in bytes.into_iter().chain(items) {
