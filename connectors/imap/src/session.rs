@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use connector::{
-    Account, Batch, Door, Effect, Error, FlagChange, Folder, FolderState, Holds, Known, Moved, NewFolder, Offers,
-    Outcome, ReadFolder, Reading, Removal, Source, StoreProof, Target,
+    Account, Batch, Door, Effect, Error, FlagChange, Folder, FolderState, Holds, Known, ListedItem, Moved, NewFolder,
+    Offers, Outcome, Quota, ReadFolder, Reading, Removal, Source, StoreProof, Target,
 };
 use model::{Cause, Flags, FolderPath, ItemId};
 
@@ -59,7 +59,6 @@ impl Session {
             moves: has("MOVE") && has("UIDPLUS"),
             numbers_rise: true,
             tells_changes: has("CONDSTORE") || has("QRESYNC"),
-            quota_bytes_free: introduction.quota_bytes_free,
         };
         let about = format!("{} {}", line.greeting, introduction.server.unwrap_or_default());
         Self {
@@ -206,6 +205,14 @@ impl Source for Session {
 
     async fn list(&mut self, folder: &FolderPath) -> Result<Vec<(ItemId, Flags)>, Error> {
         self.list_items(folder).await
+    }
+
+    async fn sizes(&mut self, folder: &ReadFolder) -> Result<Vec<ListedItem>, Error> {
+        self.list_sizes(folder).await
+    }
+
+    async fn quota(&mut self) -> Result<Quota, Error> {
+        self.ask_quota().await
     }
 
     async fn close(&mut self) {

@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use conformance::suite::Fixture;
 use connector::{
-    Account, Batch, Connector, Declaration, Door, Error, Finding, FlagChange, Folder, Holds, ItemOutcome, Known, Moved,
-    NewFolder, Offers, Outcome, ReadFolder, Reading, Removal, Source, StoreProof, SystemClock, Target, mutf7,
+    Account, Batch, Connector, Declaration, Door, Error, Finding, FlagChange, Folder, Holds, ItemOutcome, Known,
+    ListedItem, Moved, NewFolder, Offers, Outcome, Quota, ReadFolder, Reading, Removal, Source, StoreProof,
+    SystemClock, Target, mutf7,
 };
 use mbox::{Dialect, Layout, MboxConfig, MboxConnector};
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, Scope};
@@ -161,6 +162,12 @@ impl Source for Writer {
     async fn list(&mut self, folder: &FolderPath) -> Result<Vec<(ItemId, Flags)>, Error> {
         self.source.list(folder).await
     }
+    async fn sizes(&mut self, folder: &ReadFolder) -> Result<Vec<ListedItem>, Error> {
+        self.source.sizes(folder).await
+    }
+    async fn quota(&mut self) -> Result<Quota, Error> {
+        self.source.quota().await
+    }
     async fn close(&mut self) {}
 }
 
@@ -286,6 +293,9 @@ conformance::connector_tests!(
     items_are_read_by_their_ids,
     a_missing_folder_does_not_hold_up_the_others,
     many_items_stay_in_order,
+    sizes_are_those_of_what_is_read,
+    sizes_after_a_cursor_are_those_of_what_came_after,
+    what_a_mailbox_uses_grows_by_what_is_put_into_it,
     an_account_that_is_not_there_is_an_error_of_one_mailbox,
     the_check_finds_it_well,
     every_declared_kind_is_held,

@@ -43,8 +43,27 @@ pub(crate) enum Command {
         #[command(flatten)]
         selection: Chosen,
     },
-    /// List what there is to move
+    /// List what there is to move: folders, items, bytes, the largest item, the oldest and the newest. Reads no body
     Discover {
+        /// Folder by folder
+        #[arg(long)]
+        folders: bool,
+        #[command(flatten)]
+        shown: Shown,
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// Predict what a sync would make of each mailbox: bytes, items, refusals by rule, quota, time. Writes nothing on either
+    /// side; keeps the prediction, so that it can be scored afterwards
+    Preflight {
+        /// Read every item and inspect it as a sync does: what is attached is not known otherwise
+        #[arg(long, conflicts_with = "score")]
+        read: bool,
+        /// Compare the last prediction with what came of it
+        #[arg(long)]
+        score: bool,
+        #[command(flatten)]
+        shown: Shown,
         #[command(flatten)]
         selection: Chosen,
     },

@@ -140,11 +140,26 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             give("check", &|| show::check(&report), &report);
             Ok(report.exit())
         }
-        Command::Discover { selection } => {
+        Command::Discover { folders, shown, selection } => {
             let stop = stop_on_interrupt();
             let selection = selection.into();
-            let report = using(open().await, async |p| p.discover(&selection, &environment, stop).await).await?;
-            give("discover", &|| show::discover(&report), &report);
+            let work = async |p: &Project| p.discover(&selection, folders, &environment, stop).await;
+            let report = using(open().await, work).await?;
+            report_to::give("discover", &report, &report.document(), &shown, json)?;
+            Ok(report.exit())
+        }
+        Command::Preflight { score: true, shown, selection, .. } => {
+            let (project, selection) = (Project::open(folder, &environment).await, selection.into());
+            let report = using(project, async |p| p.score(&selection).await).await?;
+            report_to::give("preflight-score", &report, &report.document(), &shown, json)?;
+            Ok(Exit::Done)
+        }
+        Command::Preflight { read, shown, selection, .. } => {
+            let stop = stop_on_interrupt();
+            let selection = selection.into();
+            let work = async |p: &Project| p.preflight(&selection, read, &environment, stop).await;
+            let report = using(open().await, work).await?;
+            report_to::give("preflight", &report, &report.document(), &shown, json)?;
             Ok(report.exit())
         }
         Command::Sync { selection, dry_run } => {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use movement::state::counted;
 use service::{
-    CheckReport, DemoReport, DiscoverReport, DoctorReport, ExportReport, FailedReport, HeldReport, InitReport,
-    LossReport, ProfileReport, QuarantineReport, RulesReport, StatusReport, SyncReport, VerifyReport, WordReport,
+    CheckReport, DemoReport, DoctorReport, ExportReport, FailedReport, HeldReport, InitReport, LossReport,
+    ProfileReport, QuarantineReport, RulesReport, StatusReport, SyncReport, VerifyReport, WordReport,
 };
 
 use crate::text;
@@ -109,36 +109,6 @@ pub(crate) fn check(report: &CheckReport) -> String {
         let _ = writeln!(text, "warning: {warning}");
     }
     text.trim_end().to_owned()
-}
-
-pub(crate) fn discover(report: &DiscoverReport) -> String {
-    let rows: Vec<Vec<String>> = report
-        .mailboxes
-        .iter()
-        .map(|mailbox| {
-            vec![
-                mailbox.source.clone(),
-                mailbox.endpoint.clone(),
-                mailbox.folders.len().to_string(),
-                mailbox.items.to_string(),
-                mailbox.bytes.map_or_else(|| "not told".to_owned(), text::bytes),
-                mailbox.error.clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    let mut text = table(&["Mailbox", "Endpoint", ">Folders", ">Items", ">Size", ""], &rows);
-    let _ = write!(
-        text,
-        "{}: {} in {}, {}",
-        counted(report.mailboxes.len() as u64, "mailbox"),
-        counted(report.items, "item"),
-        counted(report.folders, "folder"),
-        text::bytes(report.bytes)
-    );
-    if report.failed > 0 {
-        let _ = write!(text, "; {} could not be looked at", counted(report.failed, "mailbox"));
-    }
-    text
 }
 
 pub(crate) fn sync(report: &SyncReport) -> String {

@@ -5,6 +5,7 @@
 //! refuse clearly.
 
 mod follow;
+mod size;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use connector::{
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, ItemKind, Loss, ReceivedAt, Scope, SpecialUse};
 
 pub use self::follow::*;
+pub use self::size::*;
 
 /// When a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,9 @@ macro_rules! connector_suite {
             a_folder_that_holds_something_is_not_removed,
             an_empty_folder_is_removed_with_its_subscription,
             what_is_not_removed_alone_stays_marked,
+            sizes_are_those_of_what_is_read,
+            sizes_after_a_cursor_are_those_of_what_came_after,
+            what_a_mailbox_uses_grows_by_what_is_put_into_it,
         );
     };
 }

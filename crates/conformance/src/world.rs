@@ -44,6 +44,8 @@ pub struct World {
     pub folder: tempfile::TempDir,
     /// The database's address.
     pub url: String,
+    /// Quotas of people, by their names at the source.
+    pub quotas: BTreeMap<String, u64>,
     people: Vec<Named>,
     stop: (watch::Sender<bool>, watch::Receiver<bool>),
 }
@@ -124,6 +126,7 @@ impl World {
             probe: Arc::new(NoProbe),
             folder,
             url,
+            quotas: BTreeMap::new(),
             people: Vec::new(),
             stop: watch::channel(false),
         }
@@ -210,7 +213,8 @@ impl World {
             .map(|row| {
                 let account = |name: &str| Account::named(name);
                 let (source, target) = (account(&row.roster.source_name), account(&row.roster.target_name));
-                (row.mailbox, Person { source, target, problem: None })
+                let quota_bytes = self.quotas.get(&row.roster.source_name).copied();
+                (row.mailbox, Person { source, target, quota_bytes, problem: None })
             })
             .collect();
         let engine = Engine {

@@ -47,8 +47,43 @@ pub struct Offers {
     pub numbers_rise: bool,
     /// Changes since a cursor are told without reading the whole folder.
     pub tells_changes: bool,
-    /// Bytes free in the mailbox's quota, if it says.
-    pub quota_bytes_free: Option<u64>,
+}
+
+/// What a platform lets a mailbox hold, as far as it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// In bytes.
+    pub bytes: Option<Allowance>,
+    /// In items.
+    pub items: Option<Allowance>,
+}
+
+/// How much of something there may be, and how much there is by the platform's own count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// How much there is.
+    pub used: u64,
+    /// How much there may be.
+    pub max: u64,
+    /// It counts in units of so many.
+    pub unit: u64,
+}
+
+impl Allowance {
+    /// How much more there may be.
+    pub fn free(&self) -> u64 {
+        self.max.saturating_sub(self.used)
+    }
+}
+
+impl Quota {
+    /// Where several apply to one mailbox, that of which less is free counts.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        let less =
+            |one: Option<Allowance>, other: Option<Allowance>| one.into_iter().chain(other).min_by_key(Allowance::free);
+        Self { bytes: less(self.bytes, other.bytes), items: less(self.items, other.items) }
+    }
 }
 
 /// How it is known whose store was reached.

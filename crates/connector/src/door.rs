@@ -1,6 +1,8 @@
 //! The door: the one place every effect passes, so that a worker whose lease is over can be held back at the last moment
 //! and a test can stop a process at each effect.
 
+use model::{Cause, Scope};
+
 use crate::Error;
 
 /// Something that may change a target, a database or a file.
@@ -66,6 +68,19 @@ pub struct OpenDoor;
 impl Door for OpenDoor {
     fn before(&self, _: Effect) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn after(&self, _: Effect) {}
+}
+
+/// Lets nothing pass: for who opens a target only to look at it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ShutDoor;
+
+impl Door for ShutDoor {
+    fn before(&self, effect: Effect) -> Result<(), Error> {
+        let what = format!("nothing is written here, so there is no {}", effect.name());
+        Err(Error::new(Cause::Internal, Scope::Mailbox, what))
     }
 
     fn after(&self, _: Effect) {}

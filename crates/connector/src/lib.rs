@@ -29,11 +29,11 @@ mod target;
 
 pub use body::{Body, BodyReader, Holding, Holds, HoldsLimits};
 pub use clock::{Clock, SystemClock};
-pub use declaration::{Declaration, Finding, Offers, StoreProof, Topic, losses_between};
-pub use door::{Door, Effect, OpenDoor};
+pub use declaration::{Allowance, Declaration, Finding, Offers, Quota, StoreProof, Topic, losses_between};
+pub use door::{Door, Effect, OpenDoor, ShutDoor};
 pub use error::{Error, Retry};
 pub use model::FolderState;
-pub use source::{Cursor, Event, Folder, Item, ReadFolder, Reading, Source};
+pub use source::{Cursor, Event, Folder, Item, ListedItem, ReadFolder, Reading, Source, Usage, usage};
 pub use target::{
     Batch, BatchItem, FlagChange, ItemOutcome, Known, Moved, NewFolder, Outcome, Ready, Removal, Target, ready,
 };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use model::{Flags, FolderPath, FolderState, ItemId, ItemKind, ReceivedAt, SpecialUse};
 use serde::{Deserialize, Serialize};
 
-use crate::{Body, Error, Holds, Offers, StoreProof};
+use crate::{Body, Error, Holds, Offers, Quota, StoreProof};
 
 /// A folder of a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,52 @@ pub struct Item {
     pub body: Body,
     /// The folder is read this far once this item and all before it have a durable fate.
     pub then: Option<Cursor>,
+}
+
+/// An item as a folder lists it, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedItem {
+    /// What the folder calls it.
+    pub id: ItemId,
+    /// How many bytes it has when it is read, as the platform says; 0 where it does not.
+    pub size_bytes: u64,
+    /// When it was received, where the platform knows.
+    pub received: Option<ReceivedAt>,
+    /// Its flags.
+    pub flags: Flags,
+}
+
+/// What lies in a mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Bytes of all items, of every kind.
+    pub bytes: u64,
+    /// How many items there are.
+    pub items: u64,
+}
+
+/// What lies in these folders of a mailbox, as listed. Where the listing says no size, the folder's items are asked for
+/// theirs.
+pub async fn usage(source: &mut dyn Source, listed: &[Folder]) -> Result<Usage, Error> {
+    let mut usage = Usage::default();
+    for folder in listed.iter().filter(|folder| folder.holds_items) {
+        if let (Some(state), Some(size_bytes)) = (folder.state, folder.size_bytes) {
+            usage.bytes += size_bytes;
+            usage.items += state.count;
+            continue;
+        }
+        let whole = ReadFolder { path: folder.path.clone(), since: None };
+        match source.sizes(&whole).await {
+            Ok(items) => {
+                usage.bytes += items.iter().map(|item| item.size_bytes).sum::<u64>();
+                usage.items += items.len() as u64;
+            }
+            Err(error) if error.ends_session() => return Err(error),
+            // It was listed, and can't be opened: nothing is known of it, and nothing goes there.
+            Err(_) => {}
+        }
+    }
+    Ok(usage)
 }
 
 /// What a reading yields. The events of a folder stand between its `Begin` and its `End` or `Skipped`.
@@ -135,6 +181,13 @@ pub trait Source: Send {
 
     /// Every item of a folder with its flags, in the order of ids.
     async fn list(&mut self, folder: &FolderPath) -> Result<Vec<(ItemId, Flags)>, Error>;
+
+    /// The items of a folder that the cursor does not cover, in the order of ids, with what is known of them without reading
+    /// any body.
+    async fn sizes(&mut self, folder: &ReadFolder) -> Result<Vec<ListedItem>, Error>;
+
+    /// What the platform itself lets the mailbox hold, asked now. Nothing where it says nothing.
+    async fn quota(&mut self) -> Result<Quota, Error>;
 
     /// Says goodbye.
     async fn close(&mut self);

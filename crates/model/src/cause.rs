@@ -108,8 +108,8 @@ causes! {
     Throttled "throttled" "Nothing to do: Whimbrel waits as long as the server asks, then goes on.";
     /// The server can't just now.
     Unavailable "unavailable" "Nothing to do at once: Whimbrel tries again. If it lasts, look at that server's own log.";
-    /// The target has no room left.
-    OverQuota "over-quota" "Raise the quota of the target mailbox, or make room in it and on its disk, then run again.";
+    /// The mailbox does not fit into its quota, or the target has no room left.
+    OverQuota "over-quota" "Have its person remove mail on either side, raise the quota (that of the target mailbox, quota in people.csv, or policy.quota_bytes), or make room on the target's disk; the next run goes on by itself.";
     /// The item is larger than the target takes.
     TooLarge "too-large" "Raise the size limit on the target, or agree with the person to leave the item behind.";
     /// The item holds a NUL byte, which the target can't hold.

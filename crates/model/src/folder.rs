@@ -154,6 +154,7 @@ impl FolderState {
 
     /// The folder as it stands now, with as many items as there would be if none but those had come since `mark`: where there
     /// are fewer, some went, and whoever compares the two counts another time will notice. `came` are the ids since the mark.
+    #[must_use]
     pub fn as_if_none_went<'i>(self, mark: &Self, came: impl Iterator<Item = &'i ItemId>) -> Self {
         if mark.next == 0 || mark.validity != self.validity {
             return self;

@@ -103,7 +103,7 @@ impl Pass<'_> {
         self.change_flags_later(index).await?;
         let Some(end) = &self.folders[index].end else { return Ok(source) };
         let mut state = end.state;
-        if self.work.dry_run {
+        if self.work.dry_run || self.folders[index].waits_for_room {
             return Ok(source);
         }
         if self.fates(index).await? != state.count {

@@ -19,6 +19,7 @@ use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::follow::Departed;
 use crate::matching::{Candidate, Found, Wanted};
+use crate::quota::Room;
 use crate::reading::{Arrival, Examined, Reader, Task};
 use crate::report::Report;
 use crate::traits;
@@ -57,6 +58,10 @@ pub(crate) struct Pass<'w> {
     /// Every folder that the source lists was read, or had not changed.
     pub(crate) is_all_read: bool,
     pub(crate) next_number: i64,
+    /// How much may still be copied.
+    pub(crate) room: Room,
+    /// There was no room, and the source has lost items since: they go from the target before anything is copied.
+    pub(crate) makes_room_first: bool,
     /// Traits of items that the target was seen to keep, and those it was seen to change.
     pub(crate) kept: u8,
     pub(crate) not_kept: u8,
@@ -122,6 +127,8 @@ pub(crate) async fn pass(
         flag_intents,
         departed: Departed::default(),
         is_all_read: true,
+        room: Room::NotAsked,
+        makes_room_first: false,
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,
         recorded_proved: (work.mailbox.bytes_proved, work.mailbox.bytes_not_kept),
@@ -150,6 +157,8 @@ impl Pass<'_> {
             self.hold_what_renumbering_left().await?;
             self.make_removals().await?;
         }
+        // With what room there is now.
+        self.report.again |= self.folders.iter().any(|work| work.waits_for_room);
         self.look_for_late_ones().await?;
         self.clean_up().await?;
         source.close().await;
@@ -186,7 +195,7 @@ impl Pass<'_> {
         Err(Failure { side: None, error })
     }
 
-    fn read_folder(&self, index: usize) -> ReadFolder {
+    pub(crate) fn read_folder(&self, index: usize) -> ReadFolder {
         let row = &self.folders[index].row;
         ReadFolder { path: row.path.clone(), since: row.cursor.clone().map(connector::Cursor) }
     }
@@ -509,6 +518,11 @@ impl Pass<'_> {
 
     /// Takes an item that is to be copied into the batch of its folder; sends the batch when it is full.
     async fn plan(&mut self, index: usize, planned: Planned) -> Result<(), Failure> {
+        if self.makes_room_first {
+            self.folders[index].waits_for_room = true;
+            return Ok(());
+        }
+        self.take_room(planned.found.size_bytes).await?;
         let work = &mut self.folders[index];
         if self.work.dry_run {
             work.would.copy += 1;

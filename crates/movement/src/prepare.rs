@@ -106,6 +106,8 @@ impl Pass<'_> {
         let listed = Listed { held, trash, numbers_rise: source.offers().numbers_rise };
         let uses = self.know_folders(listed, rows, &there).await?;
         self.follow_target(&there).await?;
+        self.check_quota(source, &there, &uses).await?;
+        self.makes_room_first = self.may_make_room();
         if !self.work.dry_run {
             self.settle_flag_intents().await?;
         }
@@ -642,6 +644,13 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Was there no room when the mailbox was last worked on, and has the source lost items of which copies may go?
+    fn may_make_room(&self) -> bool {
+        let was_full = self.work.mailbox.state.cause.is_some_and(|(cause, _)| cause == Cause::OverQuota);
+        let lost = |work: &FolderWork| work.row.source.is_some_and(|read| has_lost(&read, &work.state));
+        was_full && !self.work.dry_run && self.folders.iter().any(lost)
+    }
+
     /// The folders that may hold anything new: all but those that are proved to stand as they were last read.
     fn folders_to_read(&mut self) -> Vec<usize> {
         let mut to_read = Vec::new();
@@ -740,6 +749,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         state,
         end: None,
         is_done: false,
+        waits_for_room: false,
         would,
     }
 }

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::hold::{CommitWatch, Holder, Keeper, Probe};
 use crate::pass::{Work, pass};
 use crate::progress::{Finished, Progress};
+use crate::quota::QuotaOf;
 use crate::report::{Report, Tuning};
 use crate::sides::Endpoint;
 use crate::state::{Happened, after};
@@ -36,6 +37,8 @@ pub struct Person {
     pub source: Account,
     /// On the target.
     pub target: Account,
+    /// The quota that the project has for this person alone, in bytes.
+    pub quota_bytes: Option<u64>,
     /// What keeps this person from being worked on, known beforehand.
     pub problem: Option<Failure>,
 }
@@ -191,6 +194,7 @@ impl Engine {
         let mut state = row.state.clone();
         let mut outcome = MailboxOutcome { mailbox, report: Report::default(), failure: None, state: state.clone() };
         let mut tries = 0;
+        let (stood, began) = (row.state.phase, self.clock.since_boot());
         let mut row = row;
         if !self.dry_run {
             state = after(&state, &Happened::PassBegan);
@@ -234,10 +238,24 @@ impl Engine {
             self.store.release(&lease, &row.state, None).await?;
             return Ok(outcome);
         }
+        let is_refused = |failure: &Failure| failure.error.cause == Cause::OverQuota;
+        if !outcome.report.changed_anything() && outcome.failure.as_ref().is_some_and(is_refused) {
+            // It did not start, and may still be given another target.
+            state.phase = stood;
+        }
         let happened = self.happened(&row, &outcome).await?;
         state = after(&state, &happened);
         outcome.state = state.clone();
-        match self.store.release(&lease, &state, None).await {
+        let released = async {
+            if outcome.report.copied > 0 {
+                let worked = u64::try_from((self.clock.since_boot() - began).as_millis()).unwrap_or(u64::MAX);
+                let mut tx = store.write(&lease).await?;
+                tx.add_work(worked, outcome.report.copied, outcome.report.bytes).await?;
+                tx.commit().await?;
+            }
+            self.store.release(&lease, &state, None).await
+        };
+        match released.await {
             // Somebody else has it by now, and says how it stands.
             Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
             Err(error) => Err(error.into()),
@@ -302,6 +320,7 @@ impl Engine {
             ),
             losses,
             target_kinds: target_is.kinds,
+            quota: self.quota_of(row.mailbox),
             holds: Holds::new(self.holds.clone()),
             look_holds: Holds::new(HoldsLimits {
                 memory_bytes: LOOK_MEMORY_BYTES,
@@ -316,6 +335,12 @@ impl Engine {
             now: self.clock.unix_seconds(),
         };
         pass(&work, source, target).await
+    }
+
+    /// The project's quota for a mailbox: its person's own, else the policy's.
+    pub(crate) fn quota_of(&self, mailbox: i64) -> Option<(QuotaOf, u64)> {
+        let own = self.people.get(&mailbox).and_then(|person| person.quota_bytes);
+        own.map(|own| (QuotaOf::Person, own)).or(self.policy.quota_bytes.map(|bytes| (QuotaOf::Policy, bytes)))
     }
 
     /// What happened to the mailbox, for its state.

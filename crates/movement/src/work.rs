@@ -15,6 +15,7 @@ use crate::decide::Setting;
 use crate::flags::FlagWork;
 use crate::matching::{Candidate, Pool};
 use crate::progress::Progress;
+use crate::quota::QuotaOf;
 use crate::report::{Tuning, WouldDo};
 use crate::travel::{Lane, Travel};
 
@@ -28,6 +29,8 @@ pub(crate) struct Work {
     pub(crate) travel: Travel,
     pub(crate) losses: LossTable,
     pub(crate) target_kinds: Vec<ItemKind>,
+    /// The project's quota for this mailbox.
+    pub(crate) quota: Option<(QuotaOf, u64)>,
     pub(crate) holds: Holds,
     /// Room for what is read back from the target: of its own, so that looking never waits for copying.
     pub(crate) look_holds: Holds,
@@ -141,6 +144,8 @@ pub(crate) struct FolderWork {
     pub(crate) state: FolderState,
     pub(crate) end: Option<End>,
     pub(crate) is_done: bool,
+    /// Items of it were not copied, so that room is made first.
+    pub(crate) waits_for_room: bool,
     pub(crate) would: WouldDo,
 }
 
@@ -155,7 +160,8 @@ impl FolderWork {
         !(self.deferred.is_empty()
             && self.arrived.is_empty()
             && self.flag_changes.is_empty()
-            && self.flags_later.is_empty())
+            && self.flags_later.is_empty()
+            && !self.waits_for_room)
     }
 
     /// Is the target folder looked at? Where something lies that we know of, also if nothing goes there any more.

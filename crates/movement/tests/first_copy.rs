@@ -215,7 +215,8 @@ async fn a_target_that_rewrites_everything_parks_the_mailbox_before_much_is_ther
 
 #[tokio::test]
 async fn a_full_mailbox_parks_and_goes_on_once_there_is_room() {
-    let mut world = World::with(Traits::default(), Traits { quota_bytes: Some(3000), ..Traits::default() });
+    let mut world =
+        World::with(Traits::default(), Traits { quota_bytes: Some(3000), tells_quota: false, ..Traits::default() });
     world.person("ann");
     fill(&world, "ann");
     let end = world.sync().await;

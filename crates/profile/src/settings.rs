@@ -171,8 +171,8 @@ settings! {
     item_bytes_max: u64, "item-size";
     /// An attachment of more decoded bytes than this is banned.
     attachment_bytes_max: u64, "attachment-size";
-    /// A mailbox whose items, those already on the target included, reach this many bytes is over quota; strictly below
-    /// passes. Read, and not checked yet.
+    /// A mailbox whose items, those already on the target included, would reach this many bytes is not copied; strictly below
+    /// passes. The column `quota` of people.csv overrides it for one person.
     quota_bytes: u64, "quota";
     /// What happens to an item with a banned attachment: `replace` (a note takes its place) or `skip`.
     banned_attachment: BannedAttachment, "banned-attachment";

@@ -17,10 +17,14 @@ pub use project::{Project, Selection};
 pub use secret::Environment;
 pub use usecase::check::{CheckReport, EndpointCheck, ScannerCheck};
 pub use usecase::demo::{Demo, DemoReport};
-pub use usecase::discover::{DiscoverReport, FolderFound, MailboxFound};
+pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::init::{InitReport, init};
 pub use usecase::losses::{LossLine, LossReport, losses};
+pub use usecase::preflight::{
+    Check, ItemScore, KeptItem, Numbers, PersonForecast, PersonScore, PreflightReport, RatesFrom, RuleForecast,
+    RuleScore, ScoreReport, Subject, TimeForecast, Verdict,
+};
 pub use usecase::report::{
     ClassLine, CollectionLine, Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, Letter,
     LetterItem, OverallReport, PersonLine, RateVerdict,

@@ -47,6 +47,8 @@ pub(crate) struct Row {
     pub source_endpoint: Option<String>,
     /// Does its person work on the target already?
     pub target_in_use: bool,
+    /// How many bytes their mailbox must stay below; none: what the policy says.
+    pub quota_bytes: Option<u64>,
     /// Their own password at the source.
     pub source_password: Option<Password>,
     /// Their own password at the target.
@@ -213,11 +215,18 @@ impl Parser<'_> {
                 false
             }
         };
-        if let Some(quota) = cell("quota")
-            && quota.parse::<u64>().is_err()
-        {
-            mistake(format!("quota {quota:?} is not a number of bytes"));
-        }
+        let quota_bytes = match cell("quota").map(|quota| quota.parse::<u64>().map_err(|_| quota)) {
+            None => None,
+            Some(Ok(0)) => {
+                mistake("quota 0 lets nothing travel".to_owned());
+                None
+            }
+            Some(Ok(quota)) => Some(quota),
+            Some(Err(quota)) => {
+                mistake(format!("quota {quota:?} is not a number of bytes"));
+                None
+            }
+        };
         let source_endpoint = cell("source_endpoint");
         match &source_endpoint {
             None if self.sources.len() > 1 => {
@@ -250,6 +259,7 @@ impl Parser<'_> {
                 collection,
                 source_endpoint,
                 target_in_use,
+                quota_bytes,
                 source_password,
                 target_password,
             });
@@ -317,7 +327,8 @@ mod tests {
             d,D,,perhaps,x\n\
             A,E,,,\n\
             f,a,,,\n\
-            g,G,,,,too many\n";
+            g,G,,,,too many\n\
+            h,H,,,0\n";
         let error = parse_with(text, &["local"]).unwrap_err();
         for expected in [
             "line 3: source is empty",
@@ -327,9 +338,16 @@ mod tests {
             "line 6: the source \"A\" is in line 2 already",
             "line 7: the target \"a\" is in line 2 already",
             "line 8: 6 cells",
+            "line 9: quota 0",
         ] {
             assert!(error.what.contains(expected), "{expected}: {error}");
         }
+    }
+
+    #[test]
+    fn a_persons_own_quota_is_read() {
+        let rows = parse_with("source,target,quota\na,A,26843545600\nb,B,\n", &["local"]).unwrap().rows;
+        assert_eq!((rows[0].quota_bytes, rows[1].quota_bytes), (Some(25 << 30), None));
     }
 
     #[test]

@@ -243,7 +243,7 @@ impl Project {
         };
         let source = account(&row.source, password(Side::Source, &row.source_password));
         let target = account(&row.target, password(Side::Target, &row.target_password));
-        Person { source, target, problem }
+        Person { source, target, quota_bytes: row.quota_bytes, problem }
     }
 
     /// The name of an endpoint.

@@ -11,6 +11,7 @@
 
 mod audit;
 mod error;
+mod forecast;
 mod lease;
 mod ledger;
 mod project;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub use audit::{AuditFault, AuditRow};
 pub use error::Error;
+pub use forecast::{ForecastItem, ForecastRow, Worked};
 pub use lease::{Lease, LeaseTerms};
 pub use ledger::{
     ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How,
@@ -66,6 +68,14 @@ impl Store {
             store.close().await;
             return Err(error);
         }
+        Ok(store)
+    }
+
+    /// Opens a database with the schema that an earlier program made.
+    #[cfg(any(test, feature = "suite"))]
+    pub(crate) async fn open_at_step(url: &str, step: usize) -> Result<Self, Error> {
+        let store = Self { database: Arc::new(sql::Database::open(url).await?), watch: Arc::new(Unwatched) };
+        schema::bring_to(&store, step).await?;
         Ok(store)
     }
 

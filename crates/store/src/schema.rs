@@ -16,11 +16,21 @@ const STEPS: &[Step] = &[
     Step { sqlite: include_str!("schema/1.sqlite.sql"), postgres: include_str!("schema/1.postgres.sql") },
     Step { sqlite: include_str!("schema/2.sqlite.sql"), postgres: include_str!("schema/2.postgres.sql") },
     Step { sqlite: include_str!("schema/3.sqlite.sql"), postgres: include_str!("schema/3.postgres.sql") },
+    Step { sqlite: include_str!("schema/4.sqlite.sql"), postgres: include_str!("schema/4.postgres.sql") },
 ];
+
+/// How many steps this program knows.
+#[cfg(any(test, feature = "suite"))]
+pub(crate) const KNOWN: usize = STEPS.len();
 
 /// Makes the schema the one this program knows.
 pub(crate) async fn bring_forward(store: &Store) -> Result<(), Error> {
-    let known = STEPS.len() as i64;
+    bring_to(store, STEPS.len()).await
+}
+
+/// Makes the schema that of this step, where it is of an earlier one.
+pub(crate) async fn bring_to(store: &Store, step: usize) -> Result<(), Error> {
+    let known = step as i64;
     let mut tx = store.begin(Durability::Full).await?;
     tx.alone(Alone::Upgrading).await?;
     tx.execute("CREATE TABLE IF NOT EXISTS whimbrel_schema (version BIGINT NOT NULL)", Vec::new()).await?;
@@ -32,7 +42,7 @@ pub(crate) async fn bring_forward(store: &Store) -> Result<(), Error> {
     if found >= known {
         return Ok(());
     }
-    for (index, step) in STEPS.iter().enumerate().skip(found as usize) {
+    for (index, step) in STEPS.iter().enumerate().take(step).skip(found as usize) {
         tx.script(if tx.is_postgres() { step.postgres } else { step.sqlite }).await?;
         tx.execute("INSERT INTO whimbrel_schema (version) VALUES ($1)", values![index as i64 + 1]).await?;
     }

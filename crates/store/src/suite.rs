@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a suite of tests")]
 #![expect(missing_docs, reason = "the names say it")]
 
+mod forecast;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +20,8 @@ use crate::{
     Error, Fact, FlagFact, FlagIntent, FolderRow, HeldItem, IntentItem, IntentState, Lease, LeaseTerms, MailboxState,
     NewException, NewFailure, NewFolder, ProjectKey, RemovalState, RosterRow, Store, Watch,
 };
+
+pub use self::forecast::*;
 
 const TERMS: LeaseTerms = LeaseTerms { lasts_ms: 60_000, margin_ms: 0 };
 const SHORT: LeaseTerms = LeaseTerms { lasts_ms: 1, margin_ms: 0 };
@@ -52,6 +56,9 @@ macro_rules! every_store_test {
             ten_thousand_facts_in_one_transaction,
             many_items_are_changed_at_once_and_no_others,
             audit_rows_are_chained_and_cannot_be_changed,
+            a_prediction_takes_the_place_of_the_one_before,
+            time_worked_adds_up,
+            a_database_of_an_earlier_step_is_brought_forward_with_what_is_in_it,
         );
     };
 }

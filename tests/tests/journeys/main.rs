@@ -22,6 +22,7 @@ mod login;
 mod lost_answers;
 mod people;
 mod policy;
+mod preflight;
 mod report;
 mod rivals;
 mod stops;

@@ -161,7 +161,11 @@ pub(super) fn folders(root: &Path) -> io::Result<Vec<Folder>> {
     let one = |(path, (directory, holds_items)): (FolderPath, (PathBuf, bool))| {
         let listed = if holds_items { scan(&directory)? } else { Vec::new() };
         let known = about.as_ref().map(|about| about.get(&path).copied().unwrap_or_default());
-        let sizes = listed.iter().map(|item| directory.join(&item.file).metadata().ok().map(|facts| facts.len()));
+        // Of files that may be converted, only who reads them knows how long they become.
+        let size = |item: &Listed| {
+            item.is_wire.then(|| directory.join(&item.file).metadata().ok()).flatten().map(|facts| facts.len())
+        };
+        let sizes = listed.iter().map(size);
         Ok(Folder {
             kind: ItemKind::Message,
             holds_items,

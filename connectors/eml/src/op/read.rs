@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{Body, Error, Event, Holds, Item, ReadFolder, Reading, maildate};
+use connector::{Body, Error, Event, Holds, Item, ListedItem, ReadFolder, Reading, maildate};
 use model::{Cause, FolderPath, FolderState, ItemId, ItemKind, ReceivedAt, Scope};
 
 use super::list::Listed;
@@ -46,6 +46,35 @@ fn received(item: &Listed, begin: &[u8], facts: &Metadata) -> ReceivedAt {
     said.unwrap_or_else(|| ReceivedAt::utc(facts.mtime()))
 }
 
+/// What is known of an item without keeping its bytes. None when it is gone or can't be read: that is said when it is read.
+pub(super) fn measure(directory: &Path, item: &Listed) -> Option<ListedItem> {
+    let file = File::open(directory.join(&item.file)).ok()?;
+    let facts = file.metadata().ok()?;
+    let size_bytes = if item.is_wire {
+        facts.len()
+    } else {
+        let ends = line_ends(&file, facts.len()).ok()?;
+        facts.len() + if ends.is_lf_only() { ends.lf } else { 0 }
+    };
+    let mut begin = vec![0; if item.received.is_some() { 0 } else { HEADER_BYTES_MAX.min(facts.len() as usize) }];
+    file.read_exact_at(&mut begin, 0).ok()?;
+    let received = Some(received(item, &begin, &facts));
+    Some(ListedItem { id: item.id.clone(), size_bytes, received, flags: item.flags.clone() })
+}
+
+/// How the lines of a file end, read in pieces.
+fn line_ends(file: &File, size: u64) -> io::Result<LineEnds> {
+    let (mut ends, mut offset) = (LineEnds::default(), 0);
+    let mut piece = vec![0; PIECE_BYTES.min(size as usize)];
+    while offset < size {
+        let wanted = PIECE_BYTES.min((size - offset) as usize);
+        file.read_exact_at(&mut piece[..wanted], offset)?;
+        ends.count(&piece[..wanted]);
+        offset += wanted as u64;
+    }
+    Ok(ends)
+}
+
 fn load(directory: &Path, item: &Listed) -> Loaded {
     let load = || -> io::Result<Loaded> {
         let file = match File::open(directory.join(&item.file)) {
@@ -78,16 +107,7 @@ async fn hold_large(file: Arc<File>, size: u64, is_wire: bool, holds: &Holds) ->
     };
     let counted = {
         let file = file.clone();
-        blocking(move || {
-            let (mut ends, mut offset, mut piece) = (LineEnds::default(), 0, vec![0; PIECE_BYTES]);
-            while offset < size {
-                let wanted = PIECE_BYTES.min((size - offset) as usize);
-                file.read_exact_at(&mut piece[..wanted], offset)?;
-                ends.count(&piece[..wanted]);
-                offset += wanted as u64;
-            }
-            Ok(ends)
-        })
+        blocking(move || line_ends(&file, size))
     };
     let ends = counted.await.map_err(unreadable)?;
     let converts = !is_wire && ends.is_lf_only();

@@ -8,15 +8,12 @@ use super::identity::Marks;
 use crate::map::names::Names;
 use crate::map::refusal;
 use crate::wire::command::Command;
-use crate::wire::mailbox::{ListEntry, Namespaces, StatusItems, metadata, quota, quota_roots, rights};
+use crate::wire::mailbox::{ListEntry, Namespaces, StatusItems, metadata, quota_roots, rights};
 use crate::wire::response::{Completion, Response};
 use crate::wire::token::{Token, text_of};
 
 /// The name of Cyrus's annotation that tells a mailbox from every other.
 const UNIQUE_ID: &str = "/shared/vendor/cmu/cyrus-imapd/uniqueid";
-
-/// STORAGE of a quota is counted in units of this many bytes (RFC 9208).
-const QUOTA_UNIT_BYTES: u64 = 1024;
 
 /// What was learnt after a login.
 pub(crate) struct Introduction {
@@ -30,8 +27,6 @@ pub(crate) struct Introduction {
     /// The largest message that INBOX takes.
     pub(crate) append_limit: Option<u64>,
     pub(crate) marks: Marks,
-    /// Bytes free within the quota.
-    pub(crate) quota_bytes_free: Option<u64>,
     /// The rights to INBOX (ACL, RFC 4314).
     pub(crate) rights: Option<String>,
 }
@@ -111,7 +106,6 @@ pub(crate) async fn introduce(line: &mut Line) -> Result<Introduction, Error> {
     let mut separator = None;
     let mut append_limit = None;
     let mut marks = Marks::default();
-    let mut free: Option<u64> = None;
     let mut my_rights = None;
     let on = |_: usize, response: &Response<'_>| {
         if let Some(tokens) = response.data("ID") {
@@ -132,13 +126,6 @@ pub(crate) async fn introduce(line: &mut Line) -> Result<Introduction, Error> {
             marks.unique_id = metadata(tokens).into_iter().find(is_ours).map(|(_, value)| value);
         } else if let Some(tokens) = response.data("QUOTAROOT") {
             marks.quota_roots = quota_roots(tokens);
-        } else if let Some(tokens) = response.data("QUOTA") {
-            for resource in quota(tokens).map(|(_, resources)| resources).unwrap_or_default() {
-                if resource.name.eq_ignore_ascii_case("STORAGE") {
-                    let here = resource.limit.saturating_sub(resource.usage).saturating_mul(QUOTA_UNIT_BYTES);
-                    free = Some(free.map_or(here, |free| free.min(here)));
-                }
-            }
         } else if let Some(tokens) = response.data("MYRIGHTS") {
             my_rights = rights(tokens);
         }
@@ -159,7 +146,7 @@ pub(crate) async fn introduce(line: &mut Line) -> Result<Introduction, Error> {
     }
     let utf8 = enabled.iter().any(|word| word.starts_with("UTF8=")) || line.capabilities.has_utf8_names();
     let names = Names::new(namespaces, separator, utf8);
-    Ok(Introduction { server, enabled, names, inbox, append_limit, marks, quota_bytes_free: free, rights: my_rights })
+    Ok(Introduction { server, enabled, names, inbox, append_limit, marks, rights: my_rights })
 }
 
 /// The GUID of INBOX. Asked only of Dovecot, whose own word it is: it has no MAILBOXID before version 2.4.

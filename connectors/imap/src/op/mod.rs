@@ -16,6 +16,7 @@ mod login;
 mod outlet;
 mod read;
 mod select;
+mod size;
 mod store;
 mod subscribe;
 mod token;

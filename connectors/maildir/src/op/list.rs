@@ -60,19 +60,16 @@ pub(crate) fn folders(root: &Path) -> io::Result<Vec<Folder>> {
             holds_items: true,
             special_use: None,
             state: Some(state(&listed)),
-            size_bytes: listed.iter().map(|item| size_bytes(&directory, item)).sum(),
+            size_bytes: listed.iter().map(wire_bytes).sum(),
         })
     };
     paths.into_iter().map(one).collect()
 }
 
-/// Bytes of an item in wire form, as its name says; else of its file.
-fn size_bytes(directory: &Path, item: &Listed) -> Option<u64> {
-    let said = |key: &str| {
-        let (id, _) = item_name::split(item.file.rsplit('/').next()?);
-        id.split(',').find_map(|part| part.strip_prefix(key)?.parse().ok())
-    };
-    said("W=").or_else(|| said("S=")).or_else(|| Some(directory.join(&item.file).metadata().ok()?.len()))
+/// Bytes of an item in wire form, if its name says.
+pub(super) fn wire_bytes(item: &Listed) -> Option<u64> {
+    let (id, _) = item_name::split(item.file.rsplit('/').next()?);
+    id.split(',').find_map(|part| part.strip_prefix("W=")?.parse().ok())
 }
 
 /// The items of a folder, in the order of ids.

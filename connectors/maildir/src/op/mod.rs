@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use connector::{
-    Batch, Clock, Door, Error, FlagChange, Folder, Holds, Known, Moved, NewFolder, Offers, Outcome, ReadFolder,
-    Reading, Removal, Source, StoreProof, Target,
+    Batch, Clock, Door, Error, FlagChange, Folder, Holds, Known, ListedItem, Moved, NewFolder, Offers, Outcome, Quota,
+    ReadFolder, Reading, Removal, Source, StoreProof, Target,
 };
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, Scope};
 
 pub(crate) use self::list::Listed;
 use crate::config::Keywords;
-use crate::map::{failed, state};
+use crate::map::{covered, failed, state};
 use crate::wire::folder_name;
 
 /// Names for new files: seconds and a number, rising.
@@ -136,6 +136,21 @@ impl Source for Maildir {
 
     async fn list(&mut self, folder: &FolderPath) -> Result<Vec<(ItemId, Flags)>, Error> {
         Ok(self.scan(folder).await?.into_iter().map(|item| (item.id, item.flags)).collect())
+    }
+
+    async fn sizes(&mut self, folder: &ReadFolder) -> Result<Vec<ListedItem>, Error> {
+        let mut listed = self.scan(&folder.path).await?;
+        if let Some(since) = folder.since.as_ref().and_then(covered) {
+            listed.retain(|item| item.id > since);
+        }
+        let directory = self.directory(&folder.path)?;
+        let measured = blocking(move || Ok(listed.iter().filter_map(|item| read::measure(&directory, item)).collect()));
+        measured.await.map_err(|error| failed(Scope::Folder, "measure the items", &folder.path, &error))
+    }
+
+    /// Files have no quota but the disk.
+    async fn quota(&mut self) -> Result<Quota, Error> {
+        Ok(Quota::default())
     }
 
     async fn close(&mut self) {}

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector::{Body, Error, Event, Holds, Item, ReadFolder, Reading};
+use connector::{Body, Error, Event, Holds, Item, ListedItem, ReadFolder, Reading};
 use model::{Cause, FolderPath, FolderState, ItemId, ItemKind, ReceivedAt, Scope};
 
-use super::list::{Listed, scan};
+use super::list::{Listed, scan, wire_bytes};
 use super::{Maildir, blocking};
 use crate::map::{covered, cursor, failed, state};
 use crate::wire::line_ends::{LineEnds, to_wire};
@@ -52,6 +52,34 @@ fn open(directory: &Path, item: &Listed) -> io::Result<Option<File>> {
     }
 }
 
+/// What is known of an item without keeping its bytes. None when it is gone or can't be read: that is said when it is read.
+pub(super) fn measure(directory: &Path, item: &Listed) -> Option<ListedItem> {
+    let file = open(directory, item).ok()??;
+    let facts = file.metadata().ok()?;
+    let size_bytes = match wire_bytes(item) {
+        Some(size_bytes) => size_bytes,
+        None => {
+            let ends = line_ends(&file, facts.len()).ok()?;
+            facts.len() + if ends.is_lf_only() { ends.lf } else { 0 }
+        }
+    };
+    let received = Some(ReceivedAt::utc(facts.mtime()));
+    Some(ListedItem { id: item.id.clone(), size_bytes, received, flags: item.flags.clone() })
+}
+
+/// How the lines of a file end, read in pieces.
+fn line_ends(file: &File, size: u64) -> io::Result<LineEnds> {
+    let (mut ends, mut offset) = (LineEnds::default(), 0);
+    let mut piece = vec![0; PIECE_BYTES.min(size as usize)];
+    while offset < size {
+        let wanted = PIECE_BYTES.min((size - offset) as usize);
+        file.read_exact_at(&mut piece[..wanted], offset)?;
+        ends.count(&piece[..wanted]);
+        offset += wanted as u64;
+    }
+    Ok(ends)
+}
+
 fn load(directory: &Path, item: &Listed) -> Loaded {
     let load = || -> io::Result<Loaded> {
         let Some(file) = open(directory, item)? else { return Ok(Loaded::Gone) };
@@ -79,16 +107,7 @@ async fn hold_large(file: Arc<File>, size: u64, holds: &Holds) -> Result<Body, E
     };
     let counted = {
         let file = file.clone();
-        blocking(move || {
-            let (mut ends, mut offset, mut piece) = (LineEnds::default(), 0, vec![0; PIECE_BYTES]);
-            while offset < size {
-                let wanted = PIECE_BYTES.min((size - offset) as usize);
-                file.read_exact_at(&mut piece[..wanted], offset)?;
-                ends.count(&piece[..wanted]);
-                offset += wanted as u64;
-            }
-            Ok(ends)
-        })
+        blocking(move || line_ends(&file, size))
     };
     let ends = counted.await.map_err(unreadable)?;
     let converts = ends.is_lf_only();

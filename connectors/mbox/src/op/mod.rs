@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use connector::{Clock, Error, Folder, Holds, Offers, ReadFolder, Reading, Source, StoreProof};
+use connector::{Clock, Error, Folder, Holds, ListedItem, Offers, Quota, ReadFolder, Reading, Source, StoreProof};
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, ItemKind, Scope};
 
 pub(crate) use self::index::{Index, Indexes};
 use self::list::Tree;
 pub(crate) use self::list::begins_as_mbox;
 use crate::config::{Layout, Manner, MboxConfig};
-use crate::map::failed;
+use crate::map::{covered, failed};
 
 /// An opened mailbox of mbox files.
 pub(crate) struct Mbox {
@@ -164,6 +164,23 @@ impl Source for Mbox {
     async fn list(&mut self, folder: &FolderPath) -> Result<Vec<(ItemId, Flags)>, Error> {
         let (_, index) = self.index(folder).await?;
         Ok(index.listed.iter().map(|item| (item.id.clone(), item.flags.clone())).collect())
+    }
+
+    async fn sizes(&mut self, folder: &ReadFolder) -> Result<Vec<ListedItem>, Error> {
+        let (_, index) = self.index(&folder.path).await?;
+        let since = folder.since.as_ref().and_then(covered);
+        let new = index.listed.iter().filter(|item| since.as_ref().is_none_or(|since| item.id > *since));
+        let one = |item: &index::Listed| ListedItem {
+            id: item.id.clone(),
+            size_bytes: item.wire_bytes,
+            received: Some(item.received),
+            flags: item.flags.clone(),
+        };
+        Ok(new.map(one).collect())
+    }
+
+    async fn quota(&mut self) -> Result<Quota, Error> {
+        Ok(Quota::default())
     }
 
     async fn close(&mut self) {}

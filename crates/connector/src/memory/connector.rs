@@ -10,8 +10,8 @@ use super::platform::{MemoryItem, Platform, Traits};
 use super::wire::{Dial, PutItem, Request, Response, Wire};
 use crate::{
     Account, Batch, Connector, Cursor, Declaration, Door, Effect, Error, Event, Finding, FlagChange, Folder,
-    FolderState, Holds, Item, ItemOutcome, Known, Moved, NewFolder, Offers, OpenDoor, Outcome, ReadFolder, Reading,
-    Removal, Source, StoreProof, Target, Topic,
+    FolderState, Holds, Item, ItemOutcome, Known, ListedItem, Moved, NewFolder, Offers, OpenDoor, Outcome, Quota,
+    ReadFolder, Reading, Removal, Source, StoreProof, Target, Topic,
 };
 
 /// Items are fetched in windows of this many.
@@ -197,6 +197,16 @@ impl Source for Opened {
 
     async fn list(&mut self, folder: &FolderPath) -> Result<Vec<(ItemId, Flags)>, Error> {
         expect!(ask(self.wire.as_mut(), Request::List(folder.clone())).await?, Response::List(list) => numbered(list))
+    }
+
+    async fn sizes(&mut self, folder: &ReadFolder) -> Result<Vec<ListedItem>, Error> {
+        let since = folder.since.as_ref().and_then(Place::of).map(|place| (place.validity, place.next));
+        let request = Request::Sizes(folder.path.clone(), since);
+        expect!(ask(self.wire.as_mut(), request).await?, Response::Sizes(items) => items)
+    }
+
+    async fn quota(&mut self) -> Result<Quota, Error> {
+        expect!(ask(self.wire.as_mut(), Request::Quota).await?, Response::Quota(quota) => quota)
     }
 
     async fn close(&mut self) {}

@@ -7,7 +7,7 @@ use model::{Cause, Flags, FolderPath, ItemId, ItemKind, Loss, LossTable, Receive
 use serde::{Deserialize, Serialize};
 
 use super::wire::{PutItem, Response};
-use crate::{Error, FlagChange, Folder, FolderState, Known, NewFolder, Offers, Removal};
+use crate::{Allowance, Error, FlagChange, Folder, FolderState, Known, ListedItem, NewFolder, Offers, Quota, Removal};
 
 /// What a platform offers and refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub struct Traits {
     pub item_bytes_max: Option<u64>,
     /// Bytes a mailbox may hold.
     pub quota_bytes: Option<u64>,
+    /// Says how much a mailbox may hold, and how much of that is used.
+    pub tells_quota: bool,
+    /// Says the size of each folder in its list.
+    pub tells_sizes: bool,
     /// What it refuses in an item's bytes.
     pub refuses: Vec<Loss>,
     /// Makes an `X` of each byte above 127 in a header, as Cyrus does by default.
@@ -54,6 +58,8 @@ impl Default for Traits {
             tells_gone: true,
             item_bytes_max: None,
             quota_bytes: None,
+            tells_quota: true,
+            tells_sizes: true,
             refuses: Vec::new(),
             changes_eight_bit_headers: false,
             adds_a_field: false,
@@ -72,6 +78,8 @@ impl Traits {
             moves: false,
             tells_changes: false,
             tells_gone: false,
+            tells_quota: false,
+            tells_sizes: false,
             ..Self::default()
         }
     }
@@ -86,7 +94,6 @@ impl Traits {
             moves: self.moves,
             numbers_rise: true,
             tells_changes: self.tells_changes,
-            quota_bytes_free: None,
         }
     }
 }
@@ -138,6 +145,10 @@ impl StoredFolder {
             count: self.items.len() as u64,
             change: if traits.tells_changes { self.change } else { 0 },
         }
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.items.values().map(|stored| stored.item.bytes.len() as u64).sum()
     }
 
     fn add(&mut self, item: MemoryItem) -> u32 {
@@ -426,7 +437,7 @@ impl Platform {
                 special_use: folder.special_use,
                 subscribed: folder.subscribed,
                 state: Some(folder.state(&self.traits)),
-                size_bytes: Some(folder.items.values().map(|stored| stored.item.bytes.len() as u64).sum()),
+                size_bytes: self.traits.tells_sizes.then(|| folder.size_bytes()),
             };
             Ok(mailbox.folders.iter().map(one).collect())
         })
@@ -451,6 +462,32 @@ impl Platform {
     pub(super) fn list(&self, name: &str, path: &FolderPath) -> Result<Vec<(u32, Flags)>, Error> {
         self.folder(name, path, |folder| {
             folder.items.iter().map(|(id, stored)| (*id, stored.item.flags.clone())).collect()
+        })
+    }
+
+    pub(super) fn sizes(
+        &self,
+        name: &str,
+        path: &FolderPath,
+        since: Option<(u64, u32)>,
+    ) -> Result<Vec<ListedItem>, Error> {
+        self.folder(name, path, |folder| {
+            let from = since.filter(|(validity, _)| *validity == folder.validity).map_or(0, |(_, next)| next);
+            let one = |(id, stored): (&u32, &Stored)| ListedItem {
+                id: ItemId::from_u32(*id),
+                size_bytes: stored.item.bytes.len() as u64,
+                received: Some(stored.item.received),
+                flags: stored.item.flags.clone(),
+            };
+            folder.items.range(from..).map(one).collect()
+        })
+    }
+
+    pub(super) fn quota(&self, name: &str) -> Result<Quota, Error> {
+        let max = self.lock().quota_bytes.filter(|_| self.traits.tells_quota);
+        self.mailbox(name, |mailbox| {
+            let used = mailbox.folders.values().map(StoredFolder::size_bytes).sum();
+            Ok(Quota { bytes: max.map(|max| Allowance { used, max, unit: 1 }), items: None })
         })
     }
 
@@ -488,8 +525,7 @@ impl Platform {
     ) -> Result<(u64, Vec<Result<u32, Error>>), Error> {
         let mut used: u64 = 0;
         self.mailbox(name, |mailbox| {
-            let size = |stored: &Stored| stored.item.bytes.len() as u64;
-            used = mailbox.folders.values().flat_map(|folder| folder.items.values()).map(size).sum();
+            used = mailbox.folders.values().map(StoredFolder::size_bytes).sum();
             Ok(())
         })?;
         let refusals: Vec<Option<Error>> = items.iter().map(|put| self.refusal(put, &mut used)).collect();

@@ -8,7 +8,7 @@ use model::{Cause, Flags, FolderPath, ItemId, ItemKind, ReceivedAt, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::platform::{MemoryItem, Platform};
-use crate::{Error, FlagChange, Folder, FolderState, Known, NewFolder, Offers, Removal};
+use crate::{Error, FlagChange, Folder, FolderState, Known, ListedItem, NewFolder, Offers, Quota, Removal};
 
 /// What the connector asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +23,10 @@ pub enum Request {
     Items(FolderPath, u32, usize),
     /// All ids with flags.
     List(FolderPath),
+    /// Sizes and dates of items from this id up; of all where the validity is another than this.
+    Sizes(FolderPath, Option<(u64, u32)>),
+    /// What the mailbox may hold.
+    Quota,
     /// Flags changed and items gone since this change.
     Changes(FolderPath, u64),
     /// Makes a folder.
@@ -76,6 +80,10 @@ pub enum Response {
     Items(Vec<(u32, MemoryItem)>),
     /// Ids with flags.
     List(Vec<(u32, Flags)>),
+    /// Items with sizes and dates.
+    Sizes(Vec<ListedItem>),
+    /// What the mailbox may hold.
+    Quota(Quota),
     /// Flags changed; items gone, if the platform tells.
     Changes(Vec<(u32, Flags)>, Option<Vec<u32>>),
     /// It was done.
@@ -125,6 +133,8 @@ impl Session {
             Request::State(path) => Response::State(platform.state(name, &path)?),
             Request::Items(path, from, limit) => Response::Items(platform.items(name, &path, from, limit)?),
             Request::List(path) => Response::List(platform.list(name, &path)?),
+            Request::Sizes(path, since) => Response::Sizes(platform.sizes(name, &path, since)?),
+            Request::Quota => Response::Quota(platform.quota(name)?),
             Request::Changes(path, since) => platform.changes(name, &path, since)?,
             Request::Create(new) => platform.create(name, &new).map(|()| Response::Done)?,
             Request::Stage(item) => {

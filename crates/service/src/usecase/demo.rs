@@ -123,7 +123,7 @@ impl Demo {
         let rows = store.mailboxes(key).await?;
         let accounts = rows.iter().map(|row| {
             let account = Account::named(&row.roster.source_name);
-            (row.mailbox, Person { source: account.clone(), target: account, problem: None })
+            (row.mailbox, Person { source: account.clone(), target: account, quota_bytes: None, problem: None })
         });
         let (kept, its_key) = (folder.join("quarantine"), folder.join("quarantine.key"));
         let originals = Originals::open(&kept, &its_key).await?;

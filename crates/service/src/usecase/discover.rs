@@ -1,12 +1,16 @@
 //! `discover`: the inventory of what there is to move.
 
+mod shown;
+
 use std::sync::Arc;
 
-use model::{Cause, FolderPath};
+use connector::{ListedItem, ReadFolder};
+use model::{Cause, FolderPath, MailboxKind};
 use movement::Progress;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::report::Heading;
 use crate::error::Exit;
 use crate::secret::Environment;
 use crate::{Error, Project, Selection};
@@ -14,6 +18,9 @@ use crate::{Error, Project, Selection};
 /// The inventory.
 #[derive(Clone, Debug, Serialize)]
 pub struct DiscoverReport {
+    /// What it is about.
+    #[serde(flatten)]
+    pub heading: Heading,
     /// The mailboxes.
     pub mailboxes: Vec<MailboxFound>,
     /// Folders of all of them.
@@ -24,6 +31,9 @@ pub struct DiscoverReport {
     pub bytes: u64,
     /// Mailboxes that could not be looked at.
     pub failed: u64,
+    /// Show each folder?
+    #[serde(skip)]
+    pub by_folder: bool,
 }
 
 /// A mailbox.
@@ -33,12 +43,16 @@ pub struct MailboxFound {
     pub source: String,
     /// Its name at the target.
     pub target: String,
+    /// What its person is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whose mailbox it is.
+    pub kind: MailboxKind,
     /// The endpoint it is on.
     pub endpoint: String,
-    /// Its items.
-    pub items: u64,
-    /// Their bytes, if the server says.
-    pub bytes: Option<u64>,
+    /// What lies in it.
+    #[serde(flatten)]
+    pub found: Found,
     /// Its folders.
     pub folders: Vec<FolderFound>,
     /// Why it could not be looked at.
@@ -49,15 +63,52 @@ pub struct MailboxFound {
     pub cause: Option<Cause>,
 }
 
+/// What lies in a folder, or in all folders of a mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// How many items.
+    pub items: u64,
+    /// How many bytes.
+    pub bytes: u64,
+    /// Bytes of the largest item.
+    pub largest: u64,
+    /// When the oldest item was received (seconds since 1970).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<i64>,
+    /// When the newest item was received (seconds since 1970).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<i64>,
+}
+
+impl Found {
+    fn of(items: &[ListedItem]) -> Self {
+        let received = || items.iter().filter_map(|item| item.received).map(|at| at.unix_seconds);
+        Self {
+            items: items.len() as u64,
+            bytes: items.iter().map(|item| item.size_bytes).sum(),
+            largest: items.iter().map(|item| item.size_bytes).max().unwrap_or_default(),
+            oldest: received().min(),
+            newest: received().max(),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.items += other.items;
+        self.bytes += other.bytes;
+        self.largest = self.largest.max(other.largest);
+        self.oldest = self.oldest.into_iter().chain(other.oldest).min();
+        self.newest = self.newest.max(other.newest);
+    }
+}
+
 /// A folder.
 #[derive(Clone, Debug, Serialize)]
 pub struct FolderFound {
     /// Its path.
     pub path: FolderPath,
-    /// Its items.
-    pub items: u64,
-    /// Their bytes, if the server says.
-    pub bytes: Option<u64>,
+    /// What lies in it.
+    #[serde(flatten)]
+    pub found: Found,
     /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub special_use: Option<model::SpecialUse>,
@@ -71,15 +122,18 @@ impl DiscoverReport {
 }
 
 impl Project {
-    /// Looks at the source mailboxes chosen. Changes nothing.
+    /// Looks at the source mailboxes chosen. Changes nothing, and reads no body.
     pub async fn discover(
         &self,
         selection: &Selection,
+        by_folder: bool,
         environment: Environment<'_>,
         stop: watch::Receiver<bool>,
     ) -> Result<DiscoverReport, Error> {
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), true)?;
-        let mut report = DiscoverReport { mailboxes: Vec::new(), folders: 0, items: 0, bytes: 0, failed: 0 };
+        let heading = self.report_heading(selection);
+        let mut report =
+            DiscoverReport { heading, mailboxes: Vec::new(), folders: 0, items: 0, bytes: 0, failed: 0, by_folder };
         for row in self.select(selection).await? {
             if *stop.borrow() {
                 let what = "stopped on request".to_owned();
@@ -88,9 +142,10 @@ impl Project {
             let mut found = MailboxFound {
                 source: row.roster.source_name.clone(),
                 target: row.roster.target_name.clone(),
+                name: row.roster.name.clone(),
+                kind: row.roster.kind,
                 endpoint: self.endpoint_name(row.roster.source_endpoint).to_owned(),
-                items: 0,
-                bytes: None,
+                found: Found::default(),
                 folders: Vec::new(),
                 error: None,
                 cause: None,
@@ -103,11 +158,12 @@ impl Project {
                     report.failed += 1;
                 }
             }
-            found.items = found.folders.iter().map(|folder| folder.items).sum();
-            found.bytes = found.folders.iter().map(|folder| folder.bytes).sum();
+            for folder in &found.folders {
+                found.found.add(&folder.found);
+            }
             report.folders += found.folders.len() as u64;
-            report.items += found.items;
-            report.bytes += found.bytes.unwrap_or_default();
+            report.items += found.found.items;
+            report.bytes += found.found.bytes;
             report.mailboxes.push(found);
         }
         Ok(report)
@@ -124,17 +180,31 @@ async fn look(engine: &movement::Engine, row: &store::MailboxRow) -> Result<Vec<
     let mut source = connector.source(&person.source).await.map_err(on_source)?;
     let mut found = Vec::new();
     for folder in source.folders().await.map_err(on_source)?.into_iter().filter(|folder| folder.holds_items) {
-        let state = match folder.state {
-            Some(state) => state,
-            None => source.state(&folder.path).await.map_err(on_source)?,
-        };
-        found.push(FolderFound {
-            path: folder.path,
-            items: state.count,
-            bytes: folder.size_bytes,
-            special_use: folder.special_use,
-        });
+        let whole = ReadFolder { path: folder.path.clone(), since: None };
+        let items = source.sizes(&whole).await.map_err(on_source)?;
+        found.push(FolderFound { path: folder.path, found: Found::of(&items), special_use: folder.special_use });
     }
     source.close().await;
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Flags, ItemId, ReceivedAt};
+
+    use super::*;
+
+    #[test]
+    fn what_is_found_adds_up() {
+        let item = |id, size_bytes, received: Option<i64>| ListedItem {
+            id: ItemId::from_u32(id),
+            size_bytes,
+            received: received.map(ReceivedAt::utc),
+            flags: Flags::NONE,
+        };
+        let mut all = Found::of(&[item(1, 10, Some(500)), item(2, 30, None)]);
+        all.add(&Found::of(&[]));
+        all.add(&Found::of(&[item(1, 20, Some(-5))]));
+        assert_eq!(all, Found { items: 3, bytes: 60, largest: 30, oldest: Some(-5), newest: Some(500) });
+    }
 }

@@ -4,7 +4,7 @@
 //! `rules`. Subjects of items stand in a report only for those who may see them, and the audit log says who asked.
 
 mod letter;
-mod shown;
+pub(crate) mod shown;
 mod subjects;
 
 use std::collections::{BTreeMap, HashSet};
@@ -442,7 +442,7 @@ impl Project {
         })
     }
 
-    fn report_heading(&self, selection: &Selection) -> Heading {
+    pub(crate) fn report_heading(&self, selection: &Selection) -> Heading {
         let file = &self.config.file;
         let mut only: Vec<String> = selection.mailboxes.clone();
         only.extend(selection.collection.iter().map(|name| format!("collection {name}")));

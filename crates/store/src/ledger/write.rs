@@ -33,8 +33,8 @@ impl Store {
 
 /// A change of the ledger. Nothing of it is there before the commit.
 pub struct LedgerTx<'l> {
-    tx: Tx<'l>,
-    lease: &'l Lease,
+    pub(crate) tx: Tx<'l>,
+    pub(crate) lease: &'l Lease,
 }
 
 impl LedgerTx<'_> {

@@ -10,20 +10,20 @@ use super::{
     Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, OverallReport, PersonLine, RateVerdict,
 };
 
-fn text(text: impl Into<String>) -> Cell {
+pub(crate) fn text(text: impl Into<String>) -> Cell {
     Cell::Text(text.into())
 }
 
-fn text_if(text: Option<&String>) -> Cell {
+pub(crate) fn text_if(text: Option<&String>) -> Cell {
     text.map_or(Cell::Empty, |text| Cell::Text(text.clone()))
 }
 
-fn sentence(weight: Weight, text: impl Into<String>) -> Sentence {
+pub(crate) fn sentence(weight: Weight, text: impl Into<String>) -> Sentence {
     Sentence { weight, text: text.into() }
 }
 
 /// A verb that goes with so many.
-fn verb(number: u64, one: &'static str, many: &'static str) -> &'static str {
+pub(crate) fn verb(number: u64, one: &'static str, many: &'static str) -> &'static str {
     if number == 1 { one } else { many }
 }
 
@@ -48,7 +48,7 @@ fn standing(person: &PersonLine) -> String {
 }
 
 impl Heading {
-    fn document(&self, what: &str) -> Document {
+    pub(crate) fn document(&self, what: &str) -> Document {
         let name = if self.organisation.is_empty() { &self.code } else { &self.organisation };
         let mut facts = vec![
             ("Organisation", format!("{name} ({})", self.code)),

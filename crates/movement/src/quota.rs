@@ -1,0 +1,540 @@
+//! Does what is to come fit into the target mailbox (R-075, R-105, R-106)?
+//!
+//! What counts, in bytes and in items: everything that lies on the target, of every kind and whoever put it there, and
+//! what is still to be copied, by the sizes that the source lists. What rules leave behind, as far as folder, date, mark
+//! and size tell, does not count; an item whose attachments will be replaced counts whole. A copy counts once: what is to
+//! come is taken for a copy of what lies there, or for an item that was moved, where size and date are the same.
+//!
+//! A quota of the project (`quota` of a person, else `quota_bytes` of the policy) must not be reached; the target's own may be
+//! filled. It is checked before the first write of a pass and only when something may have to be copied: first by the
+//! sizes of whole folders, which cost nothing where the listing tells them; only if these do not fit, item by item. While items
+//! are sent, each takes its room from what is left.
+//!
+//! Where it does not fit nothing is written any more, what was copied stays, and every further run looks again.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use connector::{Error, Folder, ListedItem, Quota, Source, Usage, usage};
+use model::{Cause, Fate, FolderPath, ItemId, Scope, Side};
+use serde::Serialize;
+use store::{LedgerItem, RemovalState};
+
+use crate::failure::{Failure, OnSide};
+use crate::pass::Pass;
+use crate::state::counted;
+
+/// Whose quota it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuotaOf {
+    /// The person's own, in the list of people.
+    Person,
+    /// The policy's, for everybody.
+    Policy,
+    /// The target's, as it says.
+    Target,
+}
+
+impl QuotaOf {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Person => "the column quota of people.csv",
+            Self::Policy => "policy.quota_bytes",
+            Self::Target => "the target's own quota",
+        }
+    }
+}
+
+/// What a quota counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counted {
+    /// Bytes.
+    Bytes,
+    /// Items.
+    Items,
+}
+
+impl Counted {
+    fn of(self, usage: Usage) -> u64 {
+        match self {
+            Self::Bytes => usage.bytes,
+            Self::Items => usage.items,
+        }
+    }
+
+    fn shown(self, number: u64) -> String {
+        match self {
+            Self::Bytes => counted(number, "byte"),
+            Self::Items => counted(number, "item"),
+        }
+    }
+}
+
+/// A quota that a mailbox has to keep to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limit {
+    /// Whose it is.
+    pub of: QuotaOf,
+    /// What it counts.
+    pub counts: Counted,
+    /// How much.
+    pub max: u64,
+}
+
+impl Limit {
+    /// May so much lie there? A quota of the project must not be reached (A-12); the target itself lets its own be filled.
+    fn fits(&self, number: u64) -> bool {
+        if self.of == QuotaOf::Target { number <= self.max } else { number < self.max }
+    }
+
+    /// The most that may lie there.
+    fn most(&self) -> u64 {
+        if self.of == QuotaOf::Target { self.max } else { self.max.saturating_sub(1) }
+    }
+}
+
+/// What lies on the target, what goes, and what is to come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Load {
+    /// What lies on the target.
+    pub there: Usage,
+    /// Of that: our copies of what the source has no more, which are about to go.
+    pub going: Usage,
+    /// What is to be copied.
+    pub coming: Usage,
+}
+
+impl Load {
+    /// What will lie there.
+    fn then(&self, counts: Counted) -> u64 {
+        let of = |usage| counts.of(usage);
+        of(self.there).saturating_sub(of(self.going)).saturating_add(of(self.coming))
+    }
+}
+
+/// How a mailbox stands to the quota that leaves it the least room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct QuotaVerdict {
+    /// The quota.
+    #[serde(flatten)]
+    pub limit: Limit,
+    /// What will lie there, counted as the quota counts.
+    pub then: u64,
+    /// Does it fit?
+    pub fits: bool,
+}
+
+/// The quotas of a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits(Vec<Limit>);
+
+impl Limits {
+    /// That of the project, if it has one, and those of the target.
+    pub(crate) fn new(project: Option<(QuotaOf, u64)>, target: &Quota) -> Self {
+        let mut limits = Vec::new();
+        limits.extend(project.map(|(of, max)| Limit { of, counts: Counted::Bytes, max }));
+        let own = [(Counted::Bytes, target.bytes), (Counted::Items, target.items)];
+        let limit = |(counts, allowance): (Counted, Option<connector::Allowance>)| {
+            allowance.map(|allowance| Limit { of: QuotaOf::Target, counts, max: allowance.max })
+        };
+        limits.extend(own.into_iter().filter_map(limit));
+        Self(limits)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How this load stands to the one that leaves the least room.
+    pub(crate) fn verdict(&self, load: &Load) -> Option<QuotaVerdict> {
+        let one = |limit: &Limit| {
+            let then = load.then(limit.counts);
+            QuotaVerdict { limit: *limit, then, fits: limit.fits(then) }
+        };
+        let room = |verdict: &QuotaVerdict| (verdict.fits, verdict.limit.most().saturating_sub(verdict.then));
+        self.0.iter().map(one).min_by_key(room)
+    }
+
+    /// How much may be copied.
+    fn room(&self, load: &Load) -> Usage {
+        let left = |counts: Counted| {
+            let there = counts.of(load.there).saturating_sub(counts.of(load.going));
+            let limits = self.0.iter().filter(|limit| limit.counts == counts);
+            limits.map(|limit| limit.most().saturating_sub(there)).min().unwrap_or(u64::MAX)
+        };
+        Usage { bytes: left(Counted::Bytes), items: left(Counted::Items) }
+    }
+}
+
+/// What lies there, of what is listed and of what the platform says that it counts. Where it counts more, by a unit or more,
+/// there is something that is not listed: items of another kind, say.
+pub(crate) fn lies_there(listed: Usage, quota: &Quota) -> Usage {
+    let more = |listed: u64, allowance: Option<connector::Allowance>| match allowance {
+        Some(allowance) if allowance.used >= listed.saturating_add(allowance.unit) => allowance.used,
+        _ => listed,
+    };
+    Usage { bytes: more(listed.bytes, quota.bytes), items: more(listed.items, quota.items) }
+}
+
+/// How much may still be copied in this pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Nobody has asked yet.
+    NotAsked,
+    /// So much, with what lies there.
+    Left(Usage, Usage),
+}
+
+/// Items by what tells that one is a copy of the other, and how many there are of each.
+#[derive(Default)]
+pub(crate) struct Alike(HashMap<(u64, Option<i64>), u64>);
+
+impl Alike {
+    pub(crate) fn add(&mut self, size_bytes: u64, received: Option<i64>) {
+        *self.0.entry((size_bytes, received)).or_default() += 1;
+    }
+
+    /// Takes one of these.
+    pub(crate) fn take(&mut self, size_bytes: u64, received: Option<i64>) -> bool {
+        match self.0.get_mut(&(size_bytes, received)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn left(&self) -> Usage {
+        let bytes = self.0.iter().map(|((size_bytes, _), count)| size_bytes * count).sum();
+        Usage { bytes, items: self.0.values().sum() }
+    }
+}
+
+fn sum(coming: &BTreeMap<usize, Vec<ListedItem>>) -> Usage {
+    let bytes = coming.values().flatten().map(|item| item.size_bytes).sum();
+    Usage { bytes, items: coming.values().map(|items| items.len() as u64).sum() }
+}
+
+pub(crate) fn seconds(item: &ListedItem) -> Option<i64> {
+    item.received.map(|at| at.unix_seconds)
+}
+
+/// The failure that a mailbox over quota is.
+fn over(whose: &str, verdict: &QuotaVerdict, load: &Load, then: &str) -> Failure {
+    let limit = &verdict.limit;
+    let shown = |usage| limit.counts.shown(limit.counts.of(usage));
+    let number = |usage| limit.counts.of(usage);
+    let going = if number(load.going) > 0 {
+        format!(", of which {} are about to go", shown(load.going))
+    } else {
+        String::new()
+    };
+    let rule = if limit.of == QuotaOf::Target { "it may hold" } else { "it must stay below" };
+    let surplus = verdict.then - limit.most();
+    let what = format!(
+        "{whose} would hold {} on the target: {} lie there{going}, and {} are to be copied; {rule} {} ({}), so {} must go \
+         from either side; {then}",
+        limit.counts.shown(verdict.then),
+        shown(load.there),
+        shown(load.coming),
+        limit.counts.shown(limit.max),
+        limit.of.words(),
+        limit.counts.shown(surplus),
+    );
+    Failure { side: Some(Side::Target), error: Error::new(Cause::OverQuota, Scope::Mailbox, what) }
+}
+
+impl Pass<'_> {
+    /// Whether all that is to be copied fits, before anything is written.
+    pub(crate) async fn check_quota(
+        &mut self,
+        source: &mut dyn Source,
+        there: &BTreeMap<FolderPath, Folder>,
+        uses: &[Folder],
+    ) -> Result<(), Failure> {
+        let new: Vec<usize> = (0..self.folders.len()).filter(|index| self.may_have_new(*index)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let (limits, quota) = self.limits().await?;
+        let listed: Vec<Folder> = if limits.is_empty() { Vec::new() } else { there.values().cloned().collect() };
+        let there_is = lies_there(usage(self.target.as_mut(), &listed).await.on_target()?, &quota);
+        let mut load = Load { there: there_is, ..Load::default() };
+        let whole = |index: &usize| uses[*index].size_bytes.map(|bytes| (bytes, self.folders[*index].state.count));
+        if let Some(sizes) = new.iter().map(whole).collect::<Option<Vec<_>>>() {
+            let (bytes, items) = sizes.into_iter().fold((0, 0), |(b, i), (bytes, items)| (b + bytes, i + items));
+            load.coming = Usage { bytes, items };
+        } else if !limits.is_empty() {
+            load.coming = Usage { bytes: u64::MAX, items: u64::MAX };
+        }
+        let fits = |load: &Load| limits.verdict(load).is_none_or(|verdict| verdict.fits);
+        if !fits(&load) {
+            let mut coming = self.coming(source, &new).await?;
+            load.coming = sum(&coming);
+            if !fits(&load) {
+                load.going = self.without_moved(source, &mut coming).await?;
+                self.without_copies(&mut coming, there).await?;
+                load.coming = sum(&coming);
+            }
+        }
+        if let Some(verdict) = limits.verdict(&load).filter(|verdict| !verdict.fits && load.coming.items > 0) {
+            return Err(over(&self.whose(), &verdict, &load, "nothing was written"));
+        }
+        self.room = Room::Left(limits.room(&load), load.there);
+        Ok(())
+    }
+
+    /// Takes the room that an item needs. An error when there is none: what was to be sent before it is sent.
+    pub(crate) async fn take_room(&mut self, size_bytes: u64) -> Result<(), Failure> {
+        if self.room == Room::NotAsked {
+            let (limits, quota) = self.limits().await?;
+            let mut load = Load::default();
+            if !limits.is_empty() {
+                let listed = self.target.folders().await.on_target()?;
+                load.there = lies_there(usage(self.target.as_mut(), &listed).await.on_target()?, &quota);
+            }
+            self.room = Room::Left(limits.room(&load), load.there);
+        }
+        let Room::Left(left, there) = &mut self.room else { return Ok(()) };
+        if size_bytes <= left.bytes && left.items > 0 {
+            left.bytes -= if left.bytes == u64::MAX { 0 } else { size_bytes };
+            left.items -= u64::from(left.items != u64::MAX);
+            return Ok(());
+        }
+        let (left, there) = (*left, *there);
+        self.send_all().await?;
+        let what = format!(
+            "{} has reached its quota: {} lay on the target when the pass began and there was room for {}, not for the next \
+             item of {}; what was copied stays, and nothing more was written",
+            self.whose(),
+            counted(there.bytes, "byte"),
+            counted(left.bytes, "byte"),
+            counted(size_bytes, "byte"),
+        );
+        Err(Failure { side: Some(Side::Target), error: Error::new(Cause::OverQuota, Scope::Mailbox, what) })
+    }
+
+    fn whose(&self) -> String {
+        let roster = &self.work.mailbox.roster;
+        format!("{} → {}", roster.source_name, roster.target_name)
+    }
+
+    /// The quotas in force.
+    async fn limits(&mut self) -> Result<(Limits, Quota), Failure> {
+        let quota = self.target.quota().await.on_target()?;
+        Ok((Limits::new(self.work.quota, &quota), quota))
+    }
+
+    /// May the folder hold something that is to be copied?
+    fn may_have_new(&self, index: usize) -> bool {
+        let work = &self.folders[index];
+        let is_held = self.work.target_kinds.contains(&work.row.kind);
+        let is_new = work.row.source.is_none_or(|read| read.next != work.state.next || work.state.next == 0);
+        let is_unchanged = work.row.source.is_some_and(|read| work.state.proves_unchanged(&read));
+        work.is_written_to() && is_held && is_new && !is_unchanged && work.state.count > 0
+    }
+
+    /// The items of these folders that are to be copied, as far as can be told without reading them.
+    async fn coming(
+        &mut self,
+        source: &mut dyn Source,
+        new: &[usize],
+    ) -> Result<BTreeMap<usize, Vec<ListedItem>>, Failure> {
+        let max = self.target.offers().item_bytes_max;
+        let mut coming = BTreeMap::new();
+        for index in new {
+            let plan = self.read_folder(*index);
+            let mut items = match source.sizes(&plan).await {
+                Ok(items) => items,
+                Err(error) if error.ends_session() => return Err(error).on_source(),
+                // Why it can't be read is said when it is read.
+                Err(_) => continue,
+            };
+            let work = &self.folders[*index];
+            let travels = |item: &ListedItem| {
+                let left = self.work.travel.left_by(&work.lane, seconds(item), &item.flags, item.size_bytes);
+                left.is_none() && max.is_none_or(|max| item.size_bytes <= max)
+            };
+            items.retain(travels);
+            if !work.is_fresh
+                && let (Some(first), Some(last)) = (items.first(), items.last())
+            {
+                let known = self.work.store.items_between(self.work.key, &work.row, &first.id, &last.id).await?;
+                let known: HashSet<ItemId> = known.into_iter().map(|item| item.source_id).collect();
+                items.retain(|item| !known.contains(&item.id));
+            }
+            coming.insert(*index, items);
+        }
+        Ok(coming)
+    }
+
+    /// Leaves out what was moved at the source, which needs no more room. Returns our copies that are about to go.
+    async fn without_moved(
+        &mut self,
+        source: &mut dyn Source,
+        coming: &mut BTreeMap<usize, Vec<ListedItem>>,
+    ) -> Result<Usage, Failure> {
+        let (key, adopted_follow) = (self.work.key, self.work.setting.adopted_follow);
+        let is_ours = |item: &LedgerItem| item.fate == Fate::Copied || (adopted_follow && item.fate == Fate::Adopted);
+        let (mut going, mut former) = (Alike::default(), Alike::default());
+        let mut count = 0;
+        for work in &self.folders {
+            let is_unchanged = work.row.source.is_some_and(|read| work.state.proves_unchanged(&read));
+            if work.is_fresh || is_unchanged {
+                continue;
+            }
+            let listed = match source.list(&work.row.path).await {
+                Ok(listed) => listed.into_iter().map(|(id, _)| id).collect::<HashSet<ItemId>>(),
+                Err(error) if error.ends_session() => return Err(error).on_source(),
+                Err(_) => continue,
+            };
+            let mut items = self.work.store.items(key, &work.row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                for item in page.iter().filter(|item| is_ours(item) && !listed.contains(&item.source_id)) {
+                    going.add(item.size_bytes, item.received);
+                    count += 1;
+                }
+            }
+        }
+        for row in &self.rows_gone {
+            let mut items = self.work.store.items(key, row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                page.iter().filter(|item| is_ours(item)).for_each(|item| former.add(item.size_bytes, item.received));
+            }
+        }
+        for held in self.removals.values() {
+            if matches!(held.state, RemovalState::Due | RemovalState::Doing | RemovalState::Approved) {
+                going.add(held.size_bytes, held.received);
+            }
+        }
+        for items in coming.values_mut() {
+            items.retain(|item| {
+                let (size_bytes, received) = (item.size_bytes, seconds(item));
+                !going.take(size_bytes, received) && !former.take(size_bytes, received)
+            });
+        }
+        // What its person may have touched, or what is much at once, stays until somebody says so.
+        let there = self.work.store.count_there(key, self.work.mailbox.mailbox).await?;
+        let stays = self.work.setting.in_use || self.work.policy.following.is_mass(count, there);
+        Ok(if stays { Usage::default() } else { going.left() })
+    }
+
+    /// Leaves out what lies on the target already, put there by another tool or by us without our knowing.
+    async fn without_copies(
+        &mut self,
+        coming: &mut BTreeMap<usize, Vec<ListedItem>>,
+        there: &BTreeMap<FolderPath, Folder>,
+    ) -> Result<(), Failure> {
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        for (index, items) in coming {
+            let path = self.folders[*index].row.target_path.clone();
+            let Some(folder) = there.get(&path).filter(|folder| folder.holds_items && !items.is_empty()) else {
+                continue;
+            };
+            let whole = connector::ReadFolder { path: path.clone(), since: None };
+            let listed = match self.target.sizes(&whole).await {
+                Ok(listed) => listed,
+                Err(error) if error.ends_session() => return Err(error).on_target(),
+                Err(_) => continue,
+            };
+            let validity = folder.state.map_or(0, |state| state.validity);
+            let known = self.work.store.target_ids(key, mailbox, &path, validity).await?;
+            let mut alike = Alike::default();
+            for item in listed.iter().filter(|item| !known.contains(&item.id)) {
+                alike.add(item.size_bytes, seconds(item));
+            }
+            items.retain(|item| !alike.take(item.size_bytes, seconds(item)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connector::Allowance;
+
+    use super::*;
+
+    fn load(there: u64, going: u64, coming: u64) -> Load {
+        let usage = |bytes| Usage { bytes, items: bytes / 10 };
+        Load { there: usage(there), going: usage(going), coming: usage(coming) }
+    }
+
+    fn limits(project: Option<u64>, target: Option<u64>) -> Limits {
+        let bytes = target.map(|max| Allowance { used: 0, max, unit: 1 });
+        Limits::new(project.map(|max| (QuotaOf::Policy, max)), &Quota { bytes, items: None })
+    }
+
+    #[test]
+    fn exactly_at_the_projects_quota_fails_and_one_byte_less_passes() {
+        for (project, load, fits) in [
+            (100, load(0, 0, 100), false),
+            (100, load(0, 0, 99), true),
+            (100, load(60, 0, 40), false),
+            (100, load(59, 0, 40), true),
+            (100, load(100, 0, 0), false),
+            (100, load(90, 30, 39), true),
+            (100, load(90, 30, 40), false),
+            (4_294_967_296, load(4_294_967_295, 0, 1), false),
+            (u64::MAX, load(u64::MAX, 0, 1), false),
+        ] {
+            let verdict = limits(Some(project), None).verdict(&load).unwrap();
+            assert_eq!(verdict.fits, fits, "{load:?} of {project}");
+        }
+    }
+
+    #[test]
+    fn the_targets_own_may_be_filled_and_the_stricter_one_counts() {
+        for (project, target, coming, of, fits) in [
+            (None, Some(100), 100, QuotaOf::Target, true),
+            (None, Some(100), 101, QuotaOf::Target, false),
+            (Some(50), Some(100), 50, QuotaOf::Policy, false),
+            (Some(200), Some(100), 101, QuotaOf::Target, false),
+            (Some(100), Some(100), 100, QuotaOf::Policy, false),
+        ] {
+            let verdict = limits(project, target).verdict(&load(0, 0, coming)).unwrap();
+            assert_eq!((verdict.limit.of, verdict.fits), (of, fits), "{project:?} and {target:?}");
+        }
+        assert_eq!(limits(None, None).verdict(&load(1, 0, 1)), None);
+    }
+
+    #[test]
+    fn room_is_what_keeps_below_every_quota() {
+        assert_eq!(limits(Some(100), Some(100)).room(&load(40, 0, 0)).bytes, 59);
+        assert_eq!(limits(None, Some(100)).room(&load(40, 10, 0)).bytes, 70);
+        assert_eq!(limits(Some(10), None).room(&load(40, 0, 0)), Usage { bytes: 0, items: u64::MAX });
+        let items = Some(Allowance { used: 0, max: 7, unit: 1 });
+        let limits = Limits::new(None, &Quota { bytes: None, items });
+        assert_eq!(limits.room(&load(40, 0, 0)), Usage { bytes: u64::MAX, items: 3 });
+    }
+
+    #[test]
+    fn what_is_not_listed_counts_as_the_platform_says() {
+        let quota = |used| Quota { bytes: Some(Allowance { used, max: 1 << 20, unit: 1024 }), items: None };
+        let bytes = |listed, used| lies_there(Usage { bytes: listed, items: 1 }, &quota(used)).bytes;
+        assert_eq!(bytes(1500, 2048), 1500, "rounded up");
+        assert_eq!(bytes(1500, 1024), 1500, "rounded down");
+        assert_eq!(bytes(1500, 3072), 3072, "a calendar, say");
+    }
+
+    #[test]
+    fn each_copy_is_taken_once() {
+        let mut alike = Alike::default();
+        alike.add(5, Some(1));
+        alike.add(5, Some(1));
+        alike.add(5, None);
+        assert!(alike.take(5, Some(1)) && alike.take(5, Some(1)) && !alike.take(5, Some(1)));
+        assert!(!alike.take(6, None));
+        assert_eq!(alike.left(), Usage { bytes: 5, items: 1 });
+    }
+}
