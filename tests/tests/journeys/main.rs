@@ -26,4 +26,5 @@ mod preflight;
 mod report;
 mod rivals;
 mod stops;
+mod trouble;
 mod words;
