@@ -4,7 +4,7 @@
 //! ended only when the intent is durable; the facts follow when the answer has come. An answer that is a refusal or no
 //! answer at all is not believed: what appeared on the target is looked at, and only then is anything sent again.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use connector::{Batch, BatchItem, Error, ItemOutcome, Outcome, Removal, ready};
 use model::{Cause, Fate, FolderState, ItemId, Scope, Side};
@@ -19,22 +19,41 @@ use crate::traits;
 impl Pass<'_> {
     /// Sends what is planned for a folder.
     pub(crate) async fn send(&mut self, index: usize) -> Result<(), Failure> {
-        let items = std::mem::take(&mut self.folders[index].batch);
-        self.folders[index].batch_bytes = 0;
-        if items.is_empty() {
-            return Ok(());
-        }
-        let to_prove = self.to_prove(&items);
-        if to_prove != 0 {
+        loop {
+            let items = self.take_batch(index);
+            if items.is_empty() {
+                return Ok(());
+            }
+            let to_prove = self.to_prove(&items);
+            if to_prove == 0 {
+                while self.flights.len() >= self.target.batches_in_flight_max().max(1) {
+                    self.settle_one().await?;
+                }
+                return self.submit(index, items, 0).await;
+            }
+            // Of a trait that targets change one item shows it: the others wait, so that no more of them are changed.
+            let (items, waiting) = one_of_each_trait(items, to_prove);
+            let work = &mut self.folders[index];
+            work.batch_bytes = waiting.iter().map(|planned| planned.found.size_bytes).sum();
+            work.batch = waiting;
             // To read it back nothing else may be on its way.
             self.drain().await?;
             self.submit(index, items, to_prove).await?;
-            return self.drain().await;
+            self.drain().await?;
         }
-        while self.flights.len() >= self.target.batches_in_flight_max().max(1) {
-            self.settle_one().await?;
+    }
+
+    /// What is planned for a folder, without what the target was seen to change since.
+    fn take_batch(&mut self, index: usize) -> Vec<Planned> {
+        let items = std::mem::take(&mut self.folders[index].batch);
+        self.folders[index].batch_bytes = 0;
+        let not_kept = self.not_kept;
+        let (changed, items) = items.into_iter().partition(|planned| planned.is & not_kept != 0);
+        let changed: Vec<Planned> = changed;
+        for planned in changed {
+            self.fail_changed(index, &planned, planned.is & not_kept, true);
         }
-        self.submit(index, items, 0).await
+        items
     }
 
     /// Traits of these items that the target has not been seen to keep.
@@ -372,16 +391,20 @@ impl Pass<'_> {
     ) -> Result<Option<ItemId>, Failure> {
         let index = flight.folder;
         let is_to_prove = flight.to_prove != 0 && !flight.items.is_empty();
-        let changed = if is_to_prove { self.changed_items(flight, &ids).await? } else { HashSet::new() };
+        let changed = if is_to_prove { self.changed_items(flight, &ids).await? } else { HashMap::new() };
         let work = &mut self.folders[index];
         work.added(validity, &ids);
         work.is_unsure |= !changed.is_empty();
         let (mut items, mut bytes, mut altered) = (0, 0, None);
         for (planned, id) in flight.items.iter().zip(ids) {
-            if changed.contains(&planned.id) {
-                self.fail_changed(index, planned);
-                altered = altered.or_else(|| (planned.is == traits::PLAIN).then(|| planned.id.clone()));
+            if let Some(changed) = changed.get(&planned.id) {
+                self.fail_changed(index, planned, changed.traits, changed.is_removed);
+                altered = altered.or_else(|| (changed.traits & traits::PLAIN != 0).then(|| planned.id.clone()));
                 continue;
+            }
+            if planned.knew & !self.not_kept != 0 {
+                // Refused as it was, and stored repaired.
+                self.learn(planned.knew);
             }
             items += 1;
             bytes += planned.found.size_bytes;
@@ -391,23 +414,21 @@ impl Pass<'_> {
         Ok(altered)
     }
 
-    /// An item was refused: it fails, unless the policy has it repaired and tried again.
+    /// An item was refused: it fails, unless the policy may have it repaired and tried again.
     fn fail_or_repair(&mut self, index: usize, planned: &Planned, error: &Error) {
-        if error.cause == Cause::Refused && planned.found.broken_header {
-            self.not_kept |= traits::BROKEN_HEADER & self.work.travel.repairable();
-            if self.is_to_repair(planned, traits::BROKEN_HEADER) {
-                self.folders[index].read_again.push(planned.id.clone());
-                return;
-            }
+        let to_try = self.work.travel.to_try(planned.kind, &planned.found, planned.knew);
+        if error.cause == Cause::Refused && to_try != 0 {
+            self.read_repaired(index, &planned.id, planned.knew | to_try);
+        } else {
+            self.fail_planned(index, planned, error);
         }
-        self.fail_planned(index, planned, error);
     }
 
-    /// Is an item to be repaired for one of these traits, which the target does not keep? It was read before that was seen.
-    fn is_to_repair(&self, planned: &Planned, of: u8) -> bool {
-        self.work.travel.learn(self.not_kept);
-        let is_message = planned.kind == model::ItemKind::Message;
-        is_message && of & self.not_kept & !planned.knew & self.work.travel.repairable() != 0
+    /// An item is read again and repaired, as if the target were known to change or refuse this.
+    pub(crate) fn read_repaired(&mut self, index: usize, id: &ItemId, traits: u8) {
+        let work = &mut self.folders[index];
+        work.trials.insert(id.clone(), traits);
+        work.read_again.push(id.clone());
     }
 
     fn fail_planned(&mut self, index: usize, planned: &Planned, error: &Error) {
@@ -423,10 +444,14 @@ impl Pass<'_> {
         self.fail(index, fact, cause, what, error.server.clone(), None);
     }
 
-    /// The first batch of a mailbox is read back, and so are the first items of each trait that a target may change: a
-    /// target that changes bytes is found before much is there, and before anything of it counts as copied. Returns the
-    /// items that were changed; their copies are taken away again where that can be done without touching anything else.
-    async fn changed_items(&mut self, flight: &Flight, ids: &[Option<ItemId>]) -> Result<HashSet<ItemId>, Failure> {
+    /// The first batch of a mailbox is read back, and so is an item of each trait that a target may change: a target that changes
+    /// bytes is found before much is there, and before anything of it counts as copied. Returns the items that were changed;
+    /// their copies are taken away again where that can be done without touching anything else.
+    async fn changed_items(
+        &mut self,
+        flight: &Flight,
+        ids: &[Option<ItemId>],
+    ) -> Result<HashMap<ItemId, Changed>, Failure> {
         let (index, path) = (flight.folder, self.folders[flight.folder].row.target_path.clone());
         let is_to_prove = |planned: &Planned| planned.is & flight.to_prove != 0;
         let sent = || flight.items.iter().zip(ids).filter(|(planned, _)| is_to_prove(planned));
@@ -435,16 +460,34 @@ impl Pass<'_> {
             let listed = self.target.since(&path, &self.mark(index)).await.on_target()?;
             there = listed.into_iter().map(|(id, _)| id).collect();
         }
-        let mut pool = Pool::new(self.read_target(&path, &there).await?);
-        let changed: Vec<(&Planned, &Option<ItemId>)> =
-            sent().filter(|(planned, _)| pool.find_same(&wanted(planned)).is_none()).collect();
-        let seen = sent().fold(0, |all, (planned, _)| all | planned.is);
-        let not_kept = changed.iter().fold(0, |all, (planned, _)| all | planned.is);
-        self.kept |= seen & !not_kept;
-        self.not_kept |= not_kept & !traits::PLAIN;
+        let read = self.read_target(&path, &there).await?;
+        let by_id: HashMap<&ItemId, &Candidate> = read.iter().map(|candidate| (&candidate.id, candidate)).collect();
+        let mut pool = Pool::new(read.clone());
+        let mut changed: Vec<(&Planned, &Option<ItemId>, u8)> = Vec::new();
+        for (planned, id) in sent() {
+            let traits = match id.as_ref().map(|id| by_id.get(id)) {
+                Some(Some(candidate)) => {
+                    let bytes = candidate.found.exact != planned.found.exact;
+                    traits::changed(planned.is, bytes, candidate.received != planned.received_seconds())
+                }
+                // Its person or a filter took it away since: that shows nothing.
+                Some(None) => continue,
+                None if pool.find_same(&wanted(planned)).is_some() => 0,
+                None => planned.is,
+            };
+            if traits == 0 {
+                self.kept |= planned.is;
+            } else {
+                changed.push((planned, id, traits));
+            }
+        }
+        let not_kept = changed.iter().fold(0, |all, (_, _, traits)| all | traits);
+        self.kept &= !not_kept;
+        self.learn(not_kept & !traits::PLAIN);
         let may_remove = !self.work.setting.in_use && self.target.offers().removes_exactly;
-        for (planned, id) in &changed {
-            let removed = match id {
+        let mut found = HashMap::new();
+        for (planned, id, traits) in changed {
+            let is_removed = match id {
                 Some(id) if may_remove => {
                     let removed = self
                         .target
@@ -455,7 +498,7 @@ impl Pass<'_> {
                 }
                 _ => false,
             };
-            if !removed {
+            if !is_removed {
                 let row = &self.folders[index].row;
                 let what = format!(
                     "item {} of {:?} lies in {:?} with other bytes or another date, which the target has changed",
@@ -467,17 +510,20 @@ impl Pass<'_> {
                 let exception = exception(Cause::Altered, row, source_id, target_id, what);
                 self.folders[index].exceptions.push(exception);
             }
+            found.insert(planned.id.clone(), Changed { traits, is_removed });
         }
-        Ok(changed.into_iter().map(|(planned, _)| planned.id.clone()).collect())
+        Ok(found)
     }
 
-    /// An item that the target keeps with other bytes is no copy.
-    fn fail_changed(&mut self, index: usize, planned: &Planned) {
-        if self.is_to_repair(planned, planned.is) {
-            self.folders[index].read_again.push(planned.id.clone());
+    /// An item that the target keeps with other bytes or another date is no copy. It is repaired where the policy says so, unless
+    /// what was changed still lies there: then it would be there twice.
+    fn fail_changed(&mut self, index: usize, planned: &Planned, traits: u8, is_removed: bool) {
+        let to_try = self.work.travel.to_try(planned.kind, &planned.found, planned.knew);
+        if is_removed && traits & to_try != 0 {
+            self.read_repaired(index, &planned.id, planned.knew | to_try);
             return;
         }
-        let cause = traits::cause(planned.is);
+        let cause = traits::cause(traits);
         let from = self.folders[index].row.path.to_string();
         let changes = if cause == Cause::FutureDate { "date" } else { "bytes" };
         let what = format!("cannot copy item {} of {from:?}: the target changes its {changes}", planned.id);
@@ -561,6 +607,34 @@ fn halve(mut items: Vec<(Planned, Error)>) -> Vec<Vec<Planned>> {
     let plain = |items: Vec<(Planned, Error)>| items.into_iter().map(|(planned, _)| planned).collect();
     let second = items.split_off(items.len() / 2);
     [second, items].into_iter().filter(|part| !part.is_empty()).map(plain).collect()
+}
+
+/// An item that the target has changed.
+struct Changed {
+    /// Those of its traits that explain it.
+    traits: u8,
+    /// The copy was taken away again.
+    is_removed: bool,
+}
+
+/// Of items with traits that are to be proved one; the others wait. Those without go first, as they were.
+fn one_of_each_trait(items: Vec<Planned>, to_prove: u8) -> (Vec<Planned>, Vec<Planned>) {
+    let to_prove = to_prove & !traits::PLAIN;
+    let (mut first, mut waiting, mut seen) = (Vec::new(), Vec::new(), 0);
+    for mut planned in items {
+        let of = planned.is & to_prove;
+        if of != 0 && seen != 0 {
+            waiting.push(planned);
+            continue;
+        }
+        seen |= of;
+        if !waiting.is_empty() {
+            // The cursor stays before what waits.
+            planned.then = None;
+        }
+        first.push(planned);
+    }
+    (first, waiting)
 }
 
 impl FolderWork {

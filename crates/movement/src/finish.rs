@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use connector::Source;
-use model::{Cause, Fate, FolderState, ItemId, Side};
+use model::{Cause, Fate, FolderState, ItemId, ItemKind, Side};
 use store::{Fact, FolderRow, HeldItem, LedgerItem};
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
@@ -170,6 +170,11 @@ impl Pass<'_> {
                     }
                     self.settled(index, fact, None, item.failed_before);
                 }
+                Intent::Hold(_) if self.work.travel.to_try(ItemKind::Message, &item.found, item.knew) != 0 => {
+                    // What lies there may be what a repair made of it, before the ledger was lost: it is compared as that, too.
+                    let to_try = self.work.travel.to_try(ItemKind::Message, &item.found, item.knew);
+                    self.read_repaired(index, &item.id, item.knew | to_try);
+                }
                 Intent::Hold(cause) => {
                     let row = &self.folders[index].row;
                     let what = format!(
@@ -217,10 +222,16 @@ impl Pass<'_> {
                 if self.folders[index].is_looked_at() {
                     self.look(index).await?;
                 }
-                let path = self.folders[index].row.path.clone();
+                let work = &mut self.folders[index];
+                let path = work.row.path.clone();
+                // Not before these have a fate, whatever comes behind them.
+                work.cursor = None;
+                let trials = std::mem::take(&mut work.trials);
+                self.work.travel.try_repairs(trials);
                 self.expect(Some(index));
                 source = self.read(source, Task::Items(path, ids), &[]).await?;
                 self.expect(None);
+                self.work.travel.try_repairs(HashMap::new());
             }
             self.settle_deferred(index);
             if self.folders[index].read_again.is_empty() {

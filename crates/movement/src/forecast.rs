@@ -465,7 +465,7 @@ impl Forecaster<'_> {
         }
         let is = traits::of(found, received, self.engine.clock.unix_seconds());
         if is & self.mailbox.bytes_not_kept != 0 {
-            return fails(traits::cause(is));
+            return fails(traits::cause(is & self.mailbox.bytes_not_kept));
         }
         let becomes = match seen.treatment.as_ref().map(|treatment| treatment.how) {
             Some(How::Replaced) => Some(Becomes::Replaced),

@@ -368,9 +368,8 @@ impl Pass<'_> {
             .as_ref()
             .map_or((found.exact, found.size_bytes), |is| (is.original.unwrap_or(found.exact), is.original_size_bytes));
         // Read before it was seen that the target forces a repair: it is read again.
-        let learnt = self.not_kept & !knew & self.work.travel.repairable();
-        let is_repaired = is & learnt != 0 || (found.broken_header && learnt & traits::BROKEN_HEADER != 0);
-        if is_repaired && item.kind == model::ItemKind::Message && self.folders[index].lane.left_by.is_none() {
+        let is_to_repair = self.not_kept & self.work.travel.to_try(item.kind, &found, knew) != 0;
+        if is_to_repair && self.folders[index].lane.left_by.is_none() {
             self.folders[index].read_again.push(item.id);
             return Ok(());
         }
@@ -384,7 +383,7 @@ impl Pass<'_> {
             _ if is_left => Verdict::LeftBehind,
             _ if malware.is_some() => Verdict::CannotBeHeld(Cause::Infected),
             Some(cause) => Verdict::CannotBeHeld(cause),
-            None if is & self.not_kept != 0 => Verdict::CannotBeHeld(traits::cause(is)),
+            None if is & self.not_kept != 0 => Verdict::CannotBeHeld(traits::cause(is & self.not_kept)),
             None => Verdict::Travels,
         };
         // Somebody has said that it is another item than the one it waited for.
@@ -424,13 +423,13 @@ impl Pass<'_> {
                 Found::Later => {
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.treat(&id, treatment.filter(|_| !is_left));
-                    work.deferred.push(Deferred { id, found, flags, received, failed_before, verdict });
+                    work.deferred.push(Deferred { id, found, flags, received, failed_before, verdict, knew });
                     return Ok(());
                 }
                 Found::Nothing if !is_left_folder && self.departed.holds(found.exact, wanted.received) => {
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.treat(&id, treatment.filter(|_| !is_left));
-                    work.arrived.push(Deferred { id, found, flags, received, failed_before, verdict });
+                    work.arrived.push(Deferred { id, found, flags, received, failed_before, verdict, knew });
                     return Ok(());
                 }
                 Found::Nothing => {}
@@ -461,6 +460,13 @@ impl Pass<'_> {
                 self.plan(index, planned).await?;
             }
             Intent::Adopt => {
+                if knew & !self.not_kept != 0
+                    && treatment.as_ref().is_some_and(|treatment| treatment.how == How::Repaired)
+                {
+                    // What lies there is what a repair made: the target forced it once.
+                    self.learn(knew);
+                }
+                let work = &mut self.folders[index];
                 work.treat(&item.id, treatment.filter(|_| !is_left));
                 let mut fact = new_fact(Fate::Adopted, &item, Some(&found));
                 let then = item.then;
@@ -495,6 +501,12 @@ impl Pass<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The target is seen not to keep items with these traits.
+    pub(crate) fn learn(&mut self, not_kept: u8) {
+        self.not_kept |= not_kept;
+        self.work.travel.learn(not_kept);
     }
 
     /// Why an item can't travel, in words.

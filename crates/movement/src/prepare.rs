@@ -724,6 +724,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         ours: HashMap::new(),
         arrived: Vec::new(),
         another: HashSet::new(),
+        trials: HashMap::new(),
         held: Vec::new(),
         is_withdrawn: false,
         flags_later: Vec::new(),

@@ -7,8 +7,10 @@
 //!
 //! Rules decide once: what is on the target stays there as it is when they change, and what was left behind is judged anew.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use connector::{Body, Error, Holds, Item};
@@ -47,6 +49,8 @@ pub(crate) struct Travel {
     losses: LossTable,
     /// Traits of items that the target is seen to change or refuse: they are repaired from then on, by policy.
     not_kept: Arc<AtomicU8>,
+    /// Items that are repaired for more traits, to see whether the target takes or has them then.
+    trials: Arc<Mutex<HashMap<ItemId, u8>>>,
 }
 
 /// A folder, as far as rules ask.
@@ -65,12 +69,32 @@ impl Travel {
         losses: LossTable,
         not_kept: u8,
     ) -> Self {
-        Self { policy, quarantine, scanner, losses, not_kept: Arc::new(AtomicU8::new(not_kept)) }
+        Self {
+            policy,
+            quarantine,
+            scanner,
+            losses,
+            not_kept: Arc::new(AtomicU8::new(not_kept)),
+            trials: Arc::default(),
+        }
     }
 
     /// These traits are seen not to be kept by the target.
     pub(crate) fn learn(&self, not_kept: u8) {
         self.not_kept.fetch_or(not_kept, Ordering::SeqCst);
+    }
+
+    /// These items of the folder that is read next are repaired for these traits, too.
+    pub(crate) fn try_repairs(&self, trials: HashMap<ItemId, u8>) {
+        *self.trials.lock().unwrap_or_else(PoisonError::into_inner) = trials;
+    }
+
+    /// The first trait of an item for which a repair can be tried that was not made when it was read; none: 0.
+    pub(crate) fn to_try(&self, kind: ItemKind, found: &Findings, knew: u8) -> u8 {
+        let may_be = self.repairable() & !knew;
+        let of = [(found.broken_header, traits::BROKEN_HEADER), (found.eight_bit_header, traits::EIGHT_BIT_HEADER)];
+        let first = of.into_iter().find(|(is, of)| *is && may_be & of != 0).map_or(0, |(_, of)| of);
+        if kind == ItemKind::Message { first } else { 0 }
     }
 
     /// Traits for which items are repaired, once the target is seen not to keep them.
@@ -160,7 +184,8 @@ impl Travel {
 
     /// Makes of an item what travels.
     pub(crate) async fn make(&self, item: Item, holds: &Holds) -> Result<Examined, (Item, Error)> {
-        let knew = self.not_kept.load(Ordering::SeqCst);
+        let trial = self.trials.lock().unwrap_or_else(PoisonError::into_inner).get(&item.id).copied();
+        let knew = self.not_kept.load(Ordering::SeqCst) | trial.unwrap_or_default();
         match self.try_make(&item, holds, knew).await {
             Ok((body, found, treatment)) => {
                 let item = Item { body: body.unwrap_or(item.body.clone()), ..item };
@@ -222,10 +247,13 @@ impl Travel {
         }
         let body = item.body.clone();
         let repaired = apart(move || inspection::repair(&At(&body), &wanted, &Limits::default())).await;
-        let Some(repaired) = repaired.map_err(|error| cannot("repair", &error))?.filter(|made| !made.is_unchanged())
-        else {
+        let Some(repaired) = repaired.map_err(|error| cannot("repair", &error))? else { return Ok(()) };
+        if repaired.is_unchanged() {
+            made.how = Some(How::Noted);
+            made.rule = repaired.impossible.first().map(|not| not.rule.code().to_owned()).unwrap_or_default();
+            made.detail.extend(repairs_made(&repaired));
             return Ok(());
-        };
+        }
         made.how = Some(How::Repaired);
         made.rule = repaired.done.first().map(|done| done.rule.code().to_owned()).unwrap_or_default();
         made.detail.extend(repairs_made(&repaired));
@@ -263,7 +291,7 @@ impl Travel {
             Verdict::Replace => How::Replaced,
             Verdict::Skip => How::Left,
         };
-        if how == How::Noted && made.how.is_some() {
+        if how == How::Noted && made.how == Some(How::Repaired) {
             return Ok(());
         }
         let rule = found.binding(&self.policy.inspection).find_map(|finding| finding.rule.clone());
@@ -348,9 +376,9 @@ fn file(finding: &Finding) -> serde_json::Value {
     })
 }
 
-/// What was repaired, as the ledger keeps it; nothing of what the message says.
+/// What was repaired and what could not be, as the ledger keeps it; nothing of what the message says.
 fn repairs_made(repaired: &Repaired) -> impl Iterator<Item = serde_json::Value> {
-    repaired.done.iter().map(|done| {
+    let done = repaired.done.iter().map(|done| {
         json!({
             "rule": done.rule.code(),
             "how": done.how.code(),
@@ -358,5 +386,14 @@ fn repairs_made(repaired: &Repaired) -> impl Iterator<Item = serde_json::Value> 
             "first_byte": done.first_byte,
             "part": done.part,
         })
-    })
+    });
+    let impossible = repaired.impossible.iter().map(|not| {
+        json!({
+            "rule": not.rule.code(),
+            "impossible": not.why.code(),
+            "first_byte": not.first_byte,
+            "part": not.part,
+        })
+    });
+    done.chain(impossible)
 }

@@ -55,7 +55,7 @@ pub(crate) struct Planned {
     pub(crate) then: Option<connector::Cursor>,
     /// It failed before: its failure is cleared when it succeeds.
     pub(crate) failed_before: bool,
-    /// What is special about it: one of [`traits`].
+    /// What is special about it: its [`traits`](crate::traits).
     pub(crate) is: u8,
     /// What the target was known to change or refuse when it was read.
     pub(crate) knew: u8,
@@ -75,6 +75,8 @@ pub(crate) struct Deferred {
     pub(crate) received: Option<ReceivedAt>,
     pub(crate) failed_before: bool,
     pub(crate) verdict: Verdict,
+    /// What the target was known to change or refuse when it was read.
+    pub(crate) knew: u8,
 }
 
 /// A folder being worked on.
@@ -101,6 +103,8 @@ pub(crate) struct FolderWork {
     pub(crate) pool: Pool,
     /// Of the candidates: copies that are ours, from before the source numbered the folder anew.
     pub(crate) ours: HashMap<ItemId, ItemThere>,
+    /// Items to be read again that are repaired then, as if the target were known to change or refuse this of them.
+    pub(crate) trials: HashMap<ItemId, u8>,
     pub(crate) deferred: Vec<Deferred>,
     /// New items that may have come from another folder.
     pub(crate) arrived: Vec<Deferred>,
@@ -161,6 +165,7 @@ impl FolderWork {
             && self.arrived.is_empty()
             && self.flag_changes.is_empty()
             && self.flags_later.is_empty()
+            && self.read_again.is_empty()
             && !self.waits_for_room)
     }
 

@@ -593,3 +593,50 @@ async fn what_cannot_be_repaired_fails_with_its_cause() {
     let failures = engine.store.failures(engine.key, Some(mailboxes[0])).await.unwrap();
     assert_eq!(failures.iter().map(|failure| failure.cause).collect::<Vec<_>>(), [Cause::Nul]);
 }
+
+#[tokio::test]
+async fn a_lost_ledger_finds_what_was_repaired() {
+    let (mut world, _) = world_with(picky());
+    let inbox = FolderPath::inbox();
+    world.policy = repairing(&world.policy);
+    for (_, item) in odd_ones() {
+        world.source.deliver("ann", &inbox, item);
+    }
+    world.sync_well().await;
+    let before = there(&world, &inbox);
+    assert_eq!(before.len(), 7);
+    world.url = format!("sqlite:{}/another.db", world.folder.path().display());
+    world.sync_well().await;
+    assert_eq!(there(&world, &inbox), before, "none twice");
+    let tally = world.tally().await;
+    assert_eq!((tally.source, tally.adopted, tally.held), (7, 7, 0));
+    let found = verified(&world).await;
+    assert!(found.is_exact(), "{} {:?}", found.sentence(), found.differences);
+}
+
+/// Where an altered copy can't be taken away again, no second form of it is put beside it, and only one is altered.
+#[tokio::test]
+async fn what_is_altered_and_stays_is_not_sent_again_and_teaches_for_all_others() {
+    let (mut world, _) = world_with(Traits { removes_exactly: false, ..picky() });
+    let inbox = FolderPath::inbox();
+    world.policy = repairing(&world.policy);
+    for number in 0..5 {
+        let subject =
+            format!("Subject: \u{d8}ster {number}\r\nMessage-ID: <e{number}@example.test>\r\n\r\ntext {number}\r\n");
+        world.source.deliver("ann", &inbox, MemoryItem::message(subject, 1_000_000_000 + number));
+    }
+    world.sync_well().await;
+    let texts: Vec<String> = there(&world, &inbox).iter().map(text_of).collect();
+    for number in 0..5 {
+        let of = |text: &&String| text.contains(&format!("text {number}"));
+        assert_eq!(texts.iter().filter(of).count(), 1, "each is there once: {texts:#?}");
+    }
+    assert_eq!(texts.iter().filter(|text| text.contains("=?utf-8?")).count(), 4, "{texts:#?}");
+    let tally = world.tally().await;
+    assert_eq!((tally.source, tally.copied, tally.failed), (5, 4, 1));
+    let found = verified(&world).await;
+    assert!(!found.is_exact() && found.unexplained == 0, "the altered one is told: {}", found.sentence());
+    let (engine, _) = world.engine().await;
+    let exceptions = engine.store.exceptions(engine.key).await.unwrap();
+    assert_eq!(exceptions.iter().filter(|one| one.exception.class == Cause::Altered).count(), 1);
+}
