@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use movement::state::counted;
+use serde::Serialize;
 use service::{
     AgainstReport, Error, Exit, ItemChoice, ManifestExport, ManifestKey, ManifestReport, Project, RevealReport,
     Selection, check_manifest, reveal_item,
@@ -23,11 +24,7 @@ pub(crate) async fn run(which: ManifestOf, folder: &Path, json: bool) -> Result<
             let project = Project::open(folder, &environment).await;
             let work = async |p: &Project| p.export_manifest(&selection, &to, roots.as_deref(), new_key, stop).await;
             let report = using(project, work).await?;
-            if json {
-                print_json("manifest-export", &report)
-            } else {
-                print(&exported(&report))
-            }
+            give(json, "manifest-export", &report, exported);
             Ok(report.exit())
         }
         ManifestOf::Check { file, key, against: Some(endpoint), flags, selection, .. } => {
@@ -37,11 +34,7 @@ pub(crate) async fn run(which: ManifestOf, folder: &Path, json: bool) -> Result<
                 p.check_manifest_against(&file, key, &endpoint, flags, &selection, &environment, stop).await
             };
             let report = using(Project::open_to_work(folder, &environment).await, work).await?;
-            if json {
-                print_json("manifest-against", &report)
-            } else {
-                print(&against(&report))
-            }
+            give(json, "manifest-against", &report, against);
             Ok(report.exit())
         }
         ManifestOf::Check { file, key, item, message, selection, .. } => {
@@ -50,33 +43,29 @@ pub(crate) async fn run(which: ManifestOf, folder: &Path, json: bool) -> Result<
                     .advise("leave --mailbox and --collection out, or add --against"));
             }
             let report = check_manifest(&file, key.as_deref(), item.as_deref(), message.as_deref())?;
-            if json {
-                print_json("manifest-check", &report)
-            } else {
-                print(&checked(&report))
-            }
+            give(json, "manifest-check", &report, checked);
             Ok(report.exit())
         }
         ManifestOf::Reveal { file, to, mailbox, folder, id, message } => {
             let choice = ItemChoice { mailbox, folder, id };
             let report = reveal_item(&file, &choice, message.as_deref(), &to)?;
-            if json {
-                print_json("manifest-reveal", &report)
-            } else {
-                print(&revealed(&report))
-            }
+            give(json, "manifest-reveal", &report, revealed);
             Ok(Exit::Done)
         }
         ManifestOf::Key { new_key } => {
             let report =
                 using(Project::open(folder, &environment).await, async |p| p.manifest_key(new_key).await).await?;
-            if json {
-                print_json("manifest-key", &report)
-            } else {
-                print(&key(&report))
-            }
+            give(json, "manifest-key", &report, key);
             Ok(Exit::Done)
         }
+    }
+}
+
+fn give<R: Serialize>(json: bool, name: &str, report: &R, shown: impl FnOnce(&R) -> String) {
+    if json {
+        print_json(name, report);
+    } else {
+        print(&shown(report));
     }
 }
 
@@ -107,7 +96,7 @@ fn exported(report: &ManifestExport) -> String {
     text
 }
 
-fn fates(counts: &impl serde::Serialize) -> String {
+fn fates(counts: &impl Serialize) -> String {
     let counts = serde_json::to_value(counts).unwrap_or_default();
     let number = |name: &str| counts[name].as_u64().unwrap_or_default();
     let names = ["copied", "adopted", "excluded", "failed", "held", "withdrawn"];

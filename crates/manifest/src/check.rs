@@ -118,7 +118,7 @@ struct Check<'c> {
     collections: Level,
     mailbox_count: u64,
     last_mailbox: Option<Digest32>,
-    last_collection: Option<Option<String>>,
+    last_collection: Option<Collection>,
 }
 
 /// What has come of one level.
@@ -274,7 +274,7 @@ impl<'c> Check<'c> {
         self.items.counts.count(item.fate);
         match self.last_item.as_ref().map(|last| place(last).cmp(&place(&item))) {
             Some(std::cmp::Ordering::Equal) => {
-                self.wrong(number, "is the same item as the one before it: it stands twice")
+                self.wrong(number, "is the same item as the one before it: it stands twice");
             }
             Some(std::cmp::Ordering::Greater) => {
                 self.wrong(number, "stands after an item that comes after it: lines changed places");
@@ -366,13 +366,13 @@ impl<'c> Check<'c> {
             if (size, counts) != (collection.mailboxes, collection.counts) {
                 self.wrong(number, format_args!("has other counts of {name} than its mailboxes give"));
             }
-            if self.last_collection.as_ref().is_some_and(|last| *last >= collection.name) {
+            if self.last_collection.as_ref().is_some_and(|last| last.name >= collection.name) {
                 self.wrong(
                     number,
                     format_args!("({name}) stands after a collection that comes after it, or stands twice"),
                 );
             }
-            self.last_collection = Some(collection.name.clone());
+            self.last_collection = Some(collection.clone());
             self.collections.counts.add(&collection.counts);
         }
         self.last_mailbox = None;

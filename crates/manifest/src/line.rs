@@ -18,6 +18,7 @@ pub const LINE_BYTES_MAX: usize = 1 << 20;
 pub const SALT_BYTES: usize = 16;
 
 /// A line.
+#[expect(clippy::large_enum_variant, reason = "nearly every line is an item, the largest")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Line {

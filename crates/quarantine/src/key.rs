@@ -102,7 +102,6 @@ impl Keys {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: keyfile::Error) -> Error {
     Error::new(Cause::LocalFile, Scope::Run, error.0)
 }

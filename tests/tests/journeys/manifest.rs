@@ -1,5 +1,5 @@
 //! What became of every item, signed: checked by the program, by another one that knows only the page, against both sides, and
-//! item by item; and what somebody has done to a message since is named.
+//! item by item; and what somebody has done to a message since is named.
 
 use std::{
     fs,
@@ -386,6 +386,23 @@ fn a_key_that_is_missing_is_not_made_anew_unsaid_and_readers_sign_nothing() {
     let (code, exported) = project.json(&["manifest", "export", "--to", &to, "--new-key"]);
     assert_eq!((code, &exported["is_key_new"]), (0, &true.into()), "{exported:#}");
     assert_ne!(exported["key"], key.as_str());
+    // While somebody works on a mailbox its numbers change: nothing is written.
+    let during = project.path().join("during.manifest").display().to_string();
+    let hold = |until: &str| {
+        let script = format!("UPDATE mailbox SET lease_until = {until} WHERE source_name = 'bob'");
+        let python =
+            "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute(sys.argv[2]); base.commit()";
+        let base = project.path().join("whimbrel.db");
+        assert_eq!(Run::of(Command::new("python3").args(["-c", python]).arg(base).arg(script)).code, 0);
+    };
+    hold("9000000000000");
+    let run = project.run(&["manifest", "export", "--to", &during]);
+    assert!(run.code == 75 && run.err.contains("bob is being worked on") && !Path::new(&during).exists(), "{run:?}");
+    assert_eq!(project.run(&["manifest", "export", "--to", &during, "--mailbox", "alice"]).code, 0);
+    let (_, report) = alone(&["manifest", "check", &during]);
+    assert_eq!((&report["only"][0], &report["mailboxes"]), (&"1 chosen mailbox".into(), &1.into()), "{report:#}");
+    hold("NULL");
+
     let me = Run::of(Command::new("id").arg("-un")).out;
     let settings = project.path().join("whimbrel.toml");
     let roles = format!("[roles]\nengineer = [\"somebody-else\"]\nreader = [{:?}]\n", me.trim());
@@ -394,6 +411,63 @@ fn a_key_that_is_missing_is_not_made_anew_unsaid_and_readers_sign_nothing() {
     let run = project.run(&["manifest", "export", "--to", &refused]);
     assert!(run.code == 3 && run.err.contains("R-347") && !Path::new(&refused).exists(), "{run:?}");
     assert_eq!(project.run(&["manifest", "check", &to, "--against", "national"]).code, 0);
+    let other = fs::read_to_string(&settings).unwrap().replace("RX1", "RX2");
+    fs::write(&settings, other).unwrap();
+    let run = project.run(&["manifest", "check", &to, "--against", "national"]);
+    assert!(run.code == 2 && run.err.contains("is of RX1, project migration"), "{run:?}");
+}
+
+#[test]
+fn what_failed_waits_or_is_left_over_is_in_it_with_its_reason() {
+    let source = Store::maildir();
+    let Some(target) = Store::dovecot(Format::Maildir, &["alice"]) else { return };
+    let with = |number: usize, text: &[u8]| {
+        let mut message = numbered(number);
+        message.bytes.extend_from_slice(text);
+        message
+    };
+    // Two that the target can't hold, and one of which it has another form: that may be the same.
+    let inbox = (0..5).map(numbered).chain([with(5, b"nul \0\r\n"), with(6, b"nul \0\r\n")]);
+    source.fill("alice", &[folder("INBOX", inbox.collect())]);
+    target.fill("alice", &[folder("INBOX", vec![with(4, b"another body\r\n")])]);
+    let project = Project::new(source.endpoint(), target.endpoint()).person("alice");
+    let project = project.with("[policy]\nremovals_free = 0\nremovals_max = 0");
+    assert_eq!(project.run(&["sync"]).code, 1);
+    let (_, failed) = project.json(&["failed", "list"]);
+    let first = failed["failed"][0]["reference"].as_str().unwrap();
+    let accept = ["failed", "accept", first, "--by", "Kim", "--reason", "an old joke"];
+    assert_eq!(project.run(&accept).code, 0);
+    // One goes from the source, and stays on the target until somebody says a word.
+    fs::remove_file(file_with(&source.maildir_of("alice"), "body number 0;")).unwrap();
+    assert_eq!(project.json(&["sync"]).1["removals_held"], 1);
+
+    let whole = project.path().join("whole.manifest").display().to_string();
+    let (code, exported) = project.json(&["manifest", "export", "--to", &whole]);
+    let names = ["source", "copied", "adopted", "excluded", "failed", "held", "withdrawn", "leftover"];
+    let counts = names.map(|name| exported[name].as_u64().unwrap());
+    assert_eq!((code, counts), (0, [6, 3, 0, 0, 2, 1, 0, 1]), "{exported:#}");
+    let (code, report) = alone(&["manifest", "check", &whole]);
+    let rules =
+        report["rules"].as_array().unwrap().iter().map(|rule| {
+            format!("{} {} {}", rule["items"], rule["how"].as_str().unwrap(), rule["rule"].as_str().unwrap())
+        });
+    let expected = ["2 failed nul", "1 held ambiguous", "1 leftover mass-disappearance"];
+    assert_eq!((code, rules.collect::<Vec<_>>()), (0, expected.map(str::to_owned).to_vec()), "{report:#}");
+    assert_eq!(by_python(&[&whole]).code, 0);
+    let text = fs::read_to_string(&whole).unwrap();
+    assert_eq!((text.matches("\"accepted\":true").count(), text.contains("Kim")), (1, false), "{text}");
+    // On the target is what was copied and what is left over; what an item waits for is somebody's own.
+    let (code, report) = project.json(&["manifest", "check", &whole, "--against", "national", "--flags"]);
+    let numbers = ["expected", "same", "different", "others"].map(|name| report[name].as_u64().unwrap());
+    assert_eq!((code, numbers), (0, [4, 4, 0, 1]), "{report:#}");
+    let (code, report) = project.json(&["manifest", "check", &whole, "--against", "local"]);
+    assert_eq!((code, &report["same"]), (0, &6.into()), "{report:#}");
+    // Before a mailbox was read nothing of it has a fate, and that is told.
+    let begun = Project::new(source.endpoint(), target.endpoint()).person("alice");
+    let early = begun.path().join("early.manifest").display().to_string();
+    let run = begun.run(&["manifest", "export", "--to", &early]);
+    assert!(run.code == 0 && run.out.contains("1 mailbox not read to the end yet"), "{run:?}");
+    assert_eq!(by_python(&[&early]).code, 0);
 }
 
 #[test]

@@ -301,8 +301,7 @@ fn open(path: &Path) -> Result<(impl Read, bool), Error> {
 }
 
 impl ManifestReport {
-    fn of(file: &Path, form: &'static str, head: Option<Head>, key: Option<PublicKey>, problems: Problems) -> Self {
-        let head = head.as_ref();
+    fn of(file: &Path, form: &'static str, head: Option<&Head>, key: Option<PublicKey>, problems: Problems) -> Self {
         Self {
             file: file.display().to_string(),
             form,
@@ -343,13 +342,15 @@ impl ManifestReport {
 fn checked(file: &Path, checked: Checked, key: Option<PublicKey>) -> ManifestReport {
     let form = if checked.has_items { "whole" } else { "roots" };
     let rules = checked.rules.into_iter().map(|((how, rule), items)| ManifestRule { how, rule, items }).collect();
-    let report = ManifestReport::of(file, form, checked.head, key, checked.problems).with(checked.project.as_ref());
+    let report =
+        ManifestReport::of(file, form, checked.head.as_ref(), key, checked.problems).with(checked.project.as_ref());
     ManifestReport { rules, ..report }
 }
 
 fn proved(file: &Path, opened: impl Read, key: Option<PublicKey>) -> Result<ManifestReport, Error> {
     let proof = check_proof(opened, key).map_err(unreadable(file))?;
-    let report = ManifestReport::of(file, "item", proof.head, key, proof.problems).with(proof.project.as_ref());
+    let report =
+        ManifestReport::of(file, "item", proof.head.as_ref(), key, proof.problems).with(proof.project.as_ref());
     let item = proof.who.zip(proof.item).map(|(who, item)| ProvedItem {
         mailbox: who.source.name,
         target_mailbox: who.target.name,

@@ -187,6 +187,17 @@ impl Project {
             .collect();
         let is_all = *selection == Selection::default();
         let manifest = check_manifest(file, key, None, None)?;
+        let ours = (Some(self.config.code.to_string()), Some(self.config.file.project.clone()));
+        if manifest.is_sound && (manifest.code.clone(), manifest.project.clone()) != ours {
+            let of = |name: Option<String>| name.unwrap_or_default();
+            let what = format!(
+                "{} is of {}, project {}: this project can't read its mailboxes",
+                file.display(),
+                of(manifest.code),
+                of(manifest.project)
+            );
+            return Err(Error::usage(what).advise("name the folder of that project with --project"));
+        }
         let mut report = AgainstReport {
             manifest,
             endpoint: endpoint.to_owned(),

@@ -125,9 +125,9 @@ impl Project {
         }
         let (project, written, public_written) = writer.finish(SystemClock.unix_seconds()).map_err(cannot)?;
         drop((written, public_written));
-        full.is_whole()?;
+        full.complete()?;
         if let Some(public) = public {
-            public.is_whole()?;
+            public.complete()?;
         }
         let report = ManifestExport {
             to: to.display().to_string(),
@@ -430,7 +430,8 @@ impl NewFile {
         BufWriter::with_capacity(1 << 16, &self.file)
     }
 
-    fn is_whole(mut self) -> Result<(), Error> {
+    /// All was written: it stays.
+    fn complete(mut self) -> Result<(), Error> {
         self.file.sync_all().map_err(|error| cannot_write(&self.path, &error))?;
         self.is_whole = true;
         Ok(())
