@@ -103,9 +103,10 @@ impl Signer {
     /// The item of this mailbox with its salt, and with its flags hashed: those at the source, and those on the target where
     /// they are others.
     pub fn salted_item(&self, who: &Who, unsalted: Item, flags: &str, flags_there: Option<&str>) -> Item {
-        let mut item = Item { salt: Hex([0; SALT_BYTES]), ..unsalted };
         let there = flags_there.unwrap_or(flags);
-        let line = Line::Item(item.clone()).written();
+        let unsalted = Line::Item(Item { salt: Hex([0; SALT_BYTES]), ..unsalted });
+        let line = unsalted.written();
+        let Line::Item(mut item) = unsalted else { unreachable!("it was just made") };
         item.salt = self.salt(&[&who.salt.0, &line, flags.as_bytes(), there.as_bytes()]);
         item.source.flags = Some(flags_hash(&item.salt, flags));
         if let (Some(target), Some(flags)) = (&mut item.target, flags_there) {

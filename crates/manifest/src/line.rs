@@ -14,6 +14,8 @@ use crate::tree::leaf;
 pub const VERSION: u32 = 1;
 /// A line is never longer: a folder's path and two names are far below this.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
+/// Nearly every line is shorter.
+const LINE_BYTES_USUAL: usize = 768;
 /// How many bytes of a hash are kept of flags, and how many a salt has.
 pub const SALT_BYTES: usize = 16;
 
@@ -399,9 +401,19 @@ impl<const N: usize> Hex<N> {
     }
 }
 
+impl<const N: usize> Hex<N> {
+    fn digits(&self) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let both = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)]));
+        let mut digits = String::with_capacity(2 * N);
+        digits.extend(self.0.iter().flat_map(both));
+        digits
+    }
+}
+
 impl<const N: usize> std::fmt::Display for Hex<N> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&self.digits())
     }
 }
 
@@ -413,14 +425,15 @@ impl<const N: usize> std::fmt::Debug for Hex<N> {
 
 impl<const N: usize> Serialize for Hex<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.digits())
     }
 }
 
 impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{} hexadecimal digits are expected", 2 * N)))
+        // Nothing in it needs to be escaped, so it stands in the line as it is.
+        let text = <&str>::deserialize(deserializer)?;
+        Self::parse(text).ok_or_else(|| serde::de::Error::custom(format!("{} hexadecimal digits are expected", 2 * N)))
     }
 }
 
@@ -486,11 +499,11 @@ impl Serialize for Canonical {
 
 impl<'de> Deserialize<'de> for Canonical {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = <&str>::deserialize(deserializer)?;
         if text == Self::SAME {
             return Ok(Self::Same);
         }
-        let digest = Hex::<32>::parse(&text).and_then(|hex| Digest::from_bytes(&hex.0));
+        let digest = Hex::<32>::parse(text).and_then(|hex| Digest::from_bytes(&hex.0));
         digest.map(Self::Other).ok_or_else(|| serde::de::Error::custom("a digest or \"same\" is expected"))
     }
 }
@@ -562,7 +575,9 @@ pub fn flags_hash(salt: &Hex<SALT_BYTES>, flags: &str) -> Hex<SALT_BYTES> {
 impl Line {
     /// The line as it is written, without its end.
     pub fn written(&self) -> Vec<u8> {
-        let Ok(line) = serde_json::to_vec(self) else { unreachable!("plain values can be written") };
+        let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
+        let written = serde_json::to_writer(&mut line, self);
+        assert!(written.is_ok(), "plain values can be written");
         line
     }
 

@@ -83,10 +83,13 @@ impl<'s, W: Write> Writer<'s, W> {
     pub fn item(&mut self, item: Item) -> io::Result<()> {
         let is_in_order = self.last.as_ref().is_none_or(|last| place(last) < place(&item));
         assert!(self.who.is_some() && is_in_order, "an item comes in its mailbox, each once, in its order");
-        let line = Line::Item(item.clone()).written();
-        self.mailbox.tree.push(leaf(&line));
         self.mailbox.counts.count(item.fate);
-        self.last = Some(item);
+        let item = Line::Item(item);
+        let line = item.written();
+        self.mailbox.tree.push(leaf(&line));
+        if let Line::Item(item) = item {
+            self.last = Some(item);
+        }
         self.write(&line, false)
     }
 
