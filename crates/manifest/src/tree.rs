@@ -212,10 +212,10 @@ mod tests {
     fn the_roots_are_those_of_rfc_6962() {
         // The tree of seven lines in section 2.1.3.
         let leaves = leaves(7);
-        let [a, b, c, d, e, f, j] = leaves[..] else { panic!("seven") };
-        let (g, h, i) = (node(&a, &b), node(&c, &d), node(&e, &f));
-        assert_eq!(grown(&leaves, None).0, node(&node(&g, &h), &node(&i, &j)));
-        assert_eq!(grown(&leaves, Some(3)).1.map(|path| path.hashes), Some(vec![c, g, node(&i, &j)]));
+        let pairs: Vec<Digest> = leaves[..6].chunks(2).map(|two| node(&two[0], &two[1])).collect();
+        let (left, right) = (node(&pairs[0], &pairs[1]), node(&pairs[2], &leaves[6]));
+        assert_eq!(grown(&leaves, None).0, node(&left, &right));
+        assert_eq!(grown(&leaves, Some(3)).1.map(|path| path.hashes), Some(vec![leaves[2], pairs[0], right]));
         let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(grown(&[], None).0.to_string(), nothing);
     }
