@@ -168,7 +168,7 @@ pub struct Item {
     pub received: Option<i64>,
     /// What the source holds.
     pub source: Held,
-    /// What a rule made of it: `replaced`, `left` or `noted`.
+    /// What a rule made of it: `replaced`, `repaired`, `left` or `noted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<String>,
     /// The rule by which it was replaced or left behind, or the loss for which it failed, or why it waits.

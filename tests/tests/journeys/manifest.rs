@@ -462,6 +462,19 @@ fn what_failed_waits_or_is_left_over_is_in_it_with_its_reason() {
     assert_eq!((code, numbers), (0, [4, 4, 0, 1]), "{report:#}");
     let (code, report) = project.json(&["manifest", "check", &whole, "--against", "local"]);
     assert_eq!((code, &report["same"]), (0, &6.into()), "{report:#}");
+    // What is repaired has both digests: what the source holds, and what travelled and is there.
+    let project = project.with("repair_nul = \"make\"");
+    let (_, synced) = project.json(&["sync"]);
+    assert_eq!(synced["repaired"], 2, "{synced:#}");
+    let repaired = project.path().join("repaired.manifest").display().to_string();
+    assert_eq!(project.run(&["manifest", "export", "--to", &repaired]).code, 0);
+    let (_, report) = alone(&["manifest", "check", &repaired]);
+    let is_repaired = |rule: &Value| rule["how"] == "repaired" && rule["items"] == 2;
+    assert!(report["rules"].as_array().unwrap().iter().any(is_repaired), "{report:#}");
+    for endpoint in ["national", "local"] {
+        let (code, report) = project.json(&["manifest", "check", &repaired, "--against", endpoint]);
+        assert_eq!((code, &report["different"]), (0, &0.into()), "{report:#}");
+    }
     // Before a mailbox was read nothing of it has a fate, and that is told.
     let begun = Project::new(source.endpoint(), target.endpoint()).person("alice");
     let early = begun.path().join("early.manifest").display().to_string();

@@ -307,7 +307,7 @@ impl Besides {
         let (source, sent) = match treatment {
             Some(made) if made.original.is_some_and(|original| item.exact.is_some_and(|exact| exact != original)) => {
                 let original = bytes(made.original_size_bytes, made.original, None);
-                (original, (made.how == How::Replaced).then_some(travelled))
+                (original, (made.how != How::Left).then_some(travelled))
             }
             _ => (travelled, None),
         };
