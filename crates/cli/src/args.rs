@@ -119,6 +119,9 @@ pub(crate) enum Command {
     /// The originals of what does not travel as it is: write one out again, check them all
     #[command(subcommand)]
     Quarantine(QuarantineOf),
+    /// What became of every item, as a signed file that others can check without this program and without any mail
+    #[command(subcommand)]
+    Manifest(ManifestOf),
     /// Move a small invented organisation to maildirs: no server, no root, no network
     Demo {
         /// Where to put it: an empty folder, or one to make
@@ -219,6 +222,72 @@ pub(crate) enum QuarantineOf {
     },
     /// Read all that is kept, and say whether it is whole
     Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ManifestOf {
+    /// Write what became of every item, signed by this project's key
+    Export {
+        /// The file to write: one that is not there yet. It tells whose mail lies where: keep it
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// Write roots and numbers only to this file, too, under the same signature. It names nobody and may be handed out
+        #[arg(long, value_name = "FILE")]
+        roots: Option<PathBuf>,
+        /// Make a key though manifests were signed with another one, which is lost
+        #[arg(long)]
+        new_key: bool,
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// Check signature, roots and counts of a manifest, or the proof of one item. Needs no project and no mail
+    Check {
+        /// A manifest, one with roots only, or the proof of one item
+        file: PathBuf,
+        /// The public key that must have signed it, as whoever signed it has told you
+        #[arg(long, value_name = "PUBLICKEY")]
+        key: Option<String>,
+        /// Read this endpoint of the project and compare every item with it: what is missing, changed or extra there
+        #[arg(long, value_name = "ENDPOINT", conflicts_with_all = ["item", "message"])]
+        against: Option<String>,
+        /// Compare flags too, which people change
+        #[arg(long, requires = "against")]
+        flags: bool,
+        /// Check the proof of one item of this manifest, from `manifest reveal`
+        #[arg(long, value_name = "PROOF")]
+        item: Option<PathBuf>,
+        /// Compare this file, a message, with the item that is proved
+        #[arg(long, value_name = "FILE")]
+        message: Option<PathBuf>,
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// Write the proof of one item of a manifest, for somebody who is not to see the rest
+    Reveal {
+        /// The manifest
+        file: PathBuf,
+        /// The file to write: one that is not there yet
+        #[arg(long, value_name = "PROOF")]
+        to: PathBuf,
+        /// The item is of this mailbox, by its name at the source or the target
+        #[arg(long, value_name = "NAME")]
+        mailbox: Option<String>,
+        /// It is in this folder of the source
+        #[arg(long, value_name = "PATH")]
+        folder: Option<String>,
+        /// The source's folder calls it this
+        #[arg(long, value_name = "ID")]
+        id: Option<String>,
+        /// It is this message
+        #[arg(long, value_name = "FILE")]
+        message: Option<PathBuf>,
+    },
+    /// Print the public key that this project's manifests are signed with; hand it over by another way than the manifests
+    Key {
+        /// Make a key though manifests were signed with another one, which is lost
+        #[arg(long)]
+        new_key: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

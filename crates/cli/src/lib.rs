@@ -2,6 +2,7 @@
 //! it went.
 
 mod args;
+mod manifest;
 mod progress;
 mod report_to;
 mod show;
@@ -244,6 +245,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
                 }
             }
         }
+        Command::Manifest(which) => manifest::run(which, folder, json).await,
         Command::Held(held) => {
             let project = Project::open(folder, &environment).await;
             let (word, approve) = match held {

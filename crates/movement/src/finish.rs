@@ -409,6 +409,7 @@ impl Pass<'_> {
 
 /// The fact that an item lies on the target as this candidate: as ours, unless there are more alike than we put there.
 pub(crate) fn known_as(item: LedgerItem, candidate: Candidate, alike: &Alike) -> Fact {
+    let there = candidate.found.exact;
     Fact {
         fate: alike.fate(item.exact, item.received, item.fate),
         source_id: item.source_id,
@@ -419,6 +420,6 @@ pub(crate) fn known_as(item: LedgerItem, candidate: Candidate, alike: &Alike) ->
         source_flags: item.source_flags,
         target_id: Some(candidate.id),
         target_flags: Some(candidate.flags),
-        read_back: None,
+        read_back: item.exact.is_some_and(|exact| exact != there).then_some(there),
     }
 }

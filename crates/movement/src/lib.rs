@@ -9,6 +9,7 @@
 //! [`decide`] (what is done with an item, as a table), [`state`] (where a mailbox stands), `pass` (one pass over one
 //! mailbox), `look` (what keeps a stop at any point from losing or doubling anything).
 
+mod afresh;
 mod batch;
 mod comparing;
 pub mod decide;
@@ -40,6 +41,7 @@ mod vanished;
 mod verify;
 mod work;
 
+pub use afresh::{Afresh, FolderNow, ItemNow};
 pub use failure::Failure;
 pub use forecast::{Becomes, Forecast, Kept, Pace, rates};
 pub use hold::{Holder, Moment, NoProbe, Probe};

@@ -398,6 +398,7 @@ impl Pass<'_> {
         if let Some(error) = work.unusable.as_ref().filter(|_| !is_left) {
             let (cause, server) = (error.cause, error.server.clone());
             let what = format!("the folder {:?} could not be made on the target", work.row.target_path.to_string());
+            work.treat(&item.id, treatment);
             let fact = new_fact(Fate::Failed, &item, Some(&found));
             self.fail(index, fact, cause, what, server, item.then);
             return Ok(());
@@ -483,6 +484,7 @@ impl Pass<'_> {
                 self.settled(index, fact, item.then, failed_before);
             }
             Intent::Fail(cause) => {
+                work.treat(&item.id, treatment.filter(|_| !is_left));
                 let fact = new_fact(Fate::Failed, &item, Some(&found));
                 let mut what = self.cannot_travel(index, &item.id, found.size_bytes, cause);
                 if let Some(name) = malware.filter(|_| cause == Cause::Infected) {

@@ -30,7 +30,7 @@ impl Endpoint {
         Self { name: name.into(), connector, seats: Arc::new(Semaphore::new(max)), reach: Reach::default() }
     }
 
-    async fn seats(&self, count: u32) -> Result<OwnedSemaphorePermit, Failure> {
+    pub(crate) async fn seats(&self, count: u32) -> Result<OwnedSemaphorePermit, Failure> {
         let closed = |_| Failure::internal("no more mailboxes are opened");
         self.seats.clone().acquire_many_owned(count).await.map_err(closed)
     }

@@ -1,11 +1,12 @@
 //! Files and folders of a quarantine: made durable, made once, and walked through.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+pub(crate) use keyfile::{folder_of, make_once};
 use tempfile::NamedTempFile;
 
 use crate::key::{Name, hex_digit};
@@ -21,29 +22,12 @@ pub(crate) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The folder that a file lies in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// Makes a folder, and those above it that are missing, durably.
 pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
     let missing: Vec<&Path> = folder.ancestors().take_while(is_missing).collect();
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
     missing.into_iter().try_for_each(|made| sync(folder_of(made)))
-}
-
-/// Makes a file that only its owner may read: whole, durable, and only if there is none. Was there none?
-pub(crate) fn make_once(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder_of(path))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => sync(folder_of(path)).map(|()| true),
-        Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(failed) => Err(failed.error),
-    }
 }
 
 /// A file to write an item to, in the quarantine's folder.

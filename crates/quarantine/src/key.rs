@@ -3,40 +3,24 @@
 //! A key is made once and never replaced: with another key all that was kept would be lost.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use connector::Error;
+use keyfile::Key;
 use model::{Cause, Digest, Scope};
 use ring::aead::{CHACHA20_POLY1305, LessSafeKey, UnboundKey};
-use ring::rand::{SecureRandom, SystemRandom};
 use ring::{hkdf, hmac};
 
-use crate::files;
 use crate::form::SALT_BYTES;
 
-const KEY_BYTES: usize = 32;
-/// The bits of a mode that let others than the owner do anything.
-const OTHERS_MAY: u32 = 0o077;
+/// Whose key it is, in errors.
+const OF: &str = "quarantine";
 
 /// What the derived keys are for: HKDF's `info`. No two purposes share a key.
 const FOR_ITEM: &[u8] = b"whimbrel quarantine 1 item";
 const FOR_NAMES: &[u8] = b"whimbrel quarantine 1 names";
 /// What the key's id is the HMAC of.
 const ID_OF: &[u8] = b"whimbrel quarantine 1 key-id";
-
-/// The key's bytes, in one place of the memory, overwritten when they are no longer needed.
-struct Master(Box<[u8; KEY_BYTES]>);
-
-impl Drop for Master {
-    fn drop(&mut self) {
-        self.0.fill(0);
-        // Or the compiler would leave out writes that nobody reads.
-        std::hint::black_box(&self.0);
-    }
-}
 
 /// The name of an item: the HMAC of its digest. It says nothing to whoever lacks the key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +58,7 @@ pub(crate) fn hex_digit(digit: u8) -> Option<u8> {
 
 /// The key and what is derived from it. It is shown nowhere.
 pub(crate) struct Keys {
-    master: Master,
+    master: Key,
     names: hmac::Key,
 }
 
@@ -85,50 +69,19 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    fn new(master: Master) -> Self {
-        let names = derived(&master, &[], &[FOR_NAMES], hkdf::HKDF_SHA256.hmac_algorithm());
+    fn new(master: Key) -> Self {
+        let names = master.derived(&[], FOR_NAMES, hkdf::HKDF_SHA256.hmac_algorithm());
         Self { master, names }
     }
 
     /// The key in this file; none if there is no file.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
-        let shown = path.display();
-        let unreadable = |error| refused(format!("the key of the quarantine, {shown}, cannot be read: {error}"));
-        let mut file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(error)),
-        };
-        let facts = file.metadata().map_err(unreadable)?;
-        if facts.mode() & OTHERS_MAY != 0 {
-            return Err(refused(format!(
-                "the key of the quarantine, {shown}, is open to other users of this machine: nothing was read. Do: \
-                 chmod 600 {shown}"
-            )));
-        }
-        if !facts.is_file() || facts.len() != KEY_BYTES as u64 {
-            return Err(refused(format!(
-                "{shown} is not the key of a quarantine, which is a file of {KEY_BYTES} bytes: give the right file, or \
-                 bring it back from a backup"
-            )));
-        }
-        let mut master = Master(Box::new([0; KEY_BYTES]));
-        file.read_exact(&mut master.0[..]).map_err(unreadable)?;
-        Ok(Some(Self::new(master)))
+        Ok(Key::read(OF, path).map_err(refused)?.map(Self::new))
     }
 
     /// Makes the file with a new key. One that is there by now stays, and is the key.
     pub(crate) fn make(path: &Path) -> Result<Self, Error> {
-        let shown = path.display();
-        let mut master = Master(Box::new([0; KEY_BYTES]));
-        if SystemRandom::new().fill(&mut master.0[..]).is_err() {
-            return Err(refused("the system gives no random bytes: no key was made for the quarantine".to_owned()));
-        }
-        let is_new = files::make_once(path, &master.0[..]);
-        if is_new.map_err(|error| refused(format!("the quarantine's key cannot be written to {shown}: {error}")))? {
-            return Ok(Self::new(master));
-        }
-        Self::read(path)?.ok_or_else(|| refused(format!("the key of the quarantine, {shown}, was taken away just now")))
+        Key::make(OF, path).map(Self::new).map_err(refused)
     }
 
     /// What tells keys apart and gives nothing away.
@@ -145,22 +98,12 @@ impl Keys {
 
     /// The key of the item with this salt.
     pub(crate) fn of_item(&self, salt: &[u8; SALT_BYTES]) -> LessSafeKey {
-        LessSafeKey::new(derived::<_, UnboundKey>(&self.master, salt, &[FOR_ITEM], &CHACHA20_POLY1305))
+        LessSafeKey::new(self.master.derived::<_, UnboundKey>(salt, FOR_ITEM, &CHACHA20_POLY1305))
     }
 }
 
-/// The key for one purpose. It goes straight from HKDF to the one who uses it.
-fn derived<L: hkdf::KeyType, K>(master: &Master, salt: &[u8], purpose: &[&[u8]], kind: L) -> K
-where
-    K: for<'a> From<hkdf::Okm<'a, L>>,
-{
-    let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(&master.0[..]);
-    let Ok(key) = extracted.expand(purpose, kind) else { unreachable!("a key is shorter than 255 blocks") };
-    K::from(key)
-}
-
-fn refused(what: String) -> Error {
-    Error::new(Cause::LocalFile, Scope::Run, what)
+fn refused(error: keyfile::Error) -> Error {
+    Error::new(Cause::LocalFile, Scope::Run, error.0)
 }
 
 #[cfg(test)]
@@ -168,7 +111,7 @@ mod tests {
     use super::*;
 
     fn keys(byte: u8) -> Keys {
-        Keys::new(Master(Box::new([byte; KEY_BYTES])))
+        Keys::new(Key::of([byte; keyfile::KEY_BYTES]))
     }
 
     #[test]

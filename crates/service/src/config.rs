@@ -71,6 +71,9 @@ pub struct ProjectFile {
     /// Whether items are scanned for malware before they travel.
     #[serde(default)]
     pub malware: Option<MalwareEntry>,
+    /// How manifests are signed.
+    #[serde(default)]
+    pub manifest: ManifestEntry,
 }
 
 fn plain() -> String {
@@ -222,6 +225,21 @@ pub struct MalwareEntry {
 
 fn scan_seconds() -> u64 {
     120
+}
+
+/// How manifests are signed: what became of every item, for others to check.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ManifestEntry {
+    /// The file with the secret key, which nobody else may read; made when it is first needed. Whoever has it can sign in the
+    /// organisation's name: keep a copy of it elsewhere, and give out the public key that is printed.
+    pub key_file: PathBuf,
+}
+
+impl Default for ManifestEntry {
+    fn default() -> Self {
+        Self { key_file: "manifest.key".into() }
+    }
 }
 
 /// An endpoint: a server, or a folder of files.

@@ -21,6 +21,10 @@ pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::init::{InitReport, init};
 pub use usecase::losses::{LossLine, LossReport, losses};
+pub use usecase::manifest::{
+    AgainstDifference, AgainstReport, DifferenceIs, ItemChoice, MailboxAgainst, ManifestExport, ManifestKey,
+    ManifestReport, ManifestRule, MessageIs, ProvedItem, RevealReport, check_manifest, reveal_item,
+};
 pub use usecase::preflight::{
     Check, ItemScore, KeptItem, Numbers, PersonForecast, PersonScore, PreflightReport, RatesFrom, RuleForecast,
     RuleScore, ScoreReport, Subject, TimeForecast, Verdict,

@@ -308,7 +308,11 @@ pub async fn facts_are_read_back_and_replaced_by_later_ones(url: &str) {
         target_id: None,
         ..fact(2, Fate::Failed)
     };
-    let other_form = Fact { canonical: Some(Digest::of(b"canonical")), ..fact(3, Fate::Adopted) };
+    let other_form = Fact {
+        canonical: Some(Digest::of(b"canonical")),
+        read_back: Some(Digest::of(b"there")),
+        ..fact(3, Fate::Adopted)
+    };
     let mut tx = w.store.write(&lease).await.unwrap();
     tx.add_facts(&folder, &[fact(1, Fate::Copied), failed, other_form]).await.unwrap();
     tx.commit().await.unwrap();
@@ -318,6 +322,7 @@ pub async fn facts_are_read_back_and_replaced_by_later_ones(url: &str) {
     assert_eq!(items[0].target_flags, Flags::of(["\\Seen"]));
     assert_eq!((items[1].exact, items[1].received, &items[1].target_id), (None, None, &None));
     assert_eq!(items[2].canonical, Some(Digest::of(b"canonical")));
+    assert_eq!((items[0].read_back, items[2].read_back), (None, Some(Digest::of(b"there"))));
 
     let flags = FlagFact {
         source_id: ItemId::from_u32(1),

@@ -20,6 +20,7 @@ mod imap_suite;
 mod large;
 mod login;
 mod lost_answers;
+mod manifest;
 mod people;
 mod policy;
 mod preflight;

@@ -6,6 +6,7 @@ pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod losses;
+pub(crate) mod manifest;
 pub(crate) mod preflight;
 pub(crate) mod report;
 pub(crate) mod rules;

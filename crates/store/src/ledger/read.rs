@@ -59,9 +59,26 @@ macro_rules! items_there_select {
 macro_rules! item_select {
     ($end:literal) => {
         concat!(
-            "SELECT source_id, fate, size, received, exact, canonical, source_flags, target_id, target_flags FROM item ",
+            "SELECT source_id, fate, size, received, exact, canonical, source_flags, target_id, target_flags, read_back ",
+            "FROM item ",
             "WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 ",
             $end
+        )
+    };
+}
+
+/// Reads what was made of items of a mailbox (`$3`) for which this holds.
+macro_rules! treatment_select {
+    ($which:literal) => {
+        concat!(
+            "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, f.folder, f.path, ",
+            "i.fate, i.received FROM treatment t ",
+            "JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder ",
+            "JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint ",
+            "AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id ",
+            "WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL AND ",
+            $which,
+            " ORDER BY f.folder, t.source_id"
         )
     };
 }
@@ -96,6 +113,7 @@ fn ledger_item(row: &Row) -> Result<LedgerItem, Error> {
         target_flags: target_flags.unwrap_or_else(|| source_flags.clone()),
         source_flags,
         target_id: row.blob_or_null(7).map(ItemId::new),
+        read_back: digest(row.blob_or_null(9))?,
     })
 }
 
@@ -228,14 +246,22 @@ impl Store {
 
     /// What the policy made of a mailbox's items that are on the target or were left behind.
     pub async fn treatments(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<TreatmentRow>, Error> {
-        let select = "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, f.folder, f.path, \
-            i.fate, i.received FROM treatment t \
-            JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
-            JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
-            AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
-            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL \
-            AND ((i.fate IN (1, 2) AND t.how <> 'left') OR (i.fate = 3 AND t.how = 'left')) \
-            ORDER BY f.folder, t.source_id";
+        let rows = treatment_select!("((i.fate IN (1, 2) AND t.how <> 'left') OR (i.fate = 3 AND t.how = 'left'))");
+        self.treatments_by(rows, key, mailbox).await
+    }
+
+    /// What the policy made of a mailbox's items, whatever became of them.
+    pub async fn every_treatment(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<TreatmentRow>, Error> {
+        let rows = treatment_select!("((i.fate <> 3 AND t.how <> 'left') OR (i.fate = 3 AND t.how = 'left'))");
+        self.treatments_by(rows, key, mailbox).await
+    }
+
+    async fn treatments_by(
+        &self,
+        select: &'static str,
+        key: ProjectKey,
+        mailbox: i64,
+    ) -> Result<Vec<TreatmentRow>, Error> {
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         rows.iter()
             .map(|row| {

@@ -195,6 +195,8 @@ pub struct LedgerItem {
     pub target_id: Option<ItemId>,
     /// Its flags there as last read back.
     pub target_flags: Flags,
+    /// Digest of what the target holds, where it is known to be other than what travelled.
+    pub read_back: Option<Digest>,
 }
 
 /// Why an item failed, to be written.

@@ -1,0 +1,256 @@
+//! `manifest`: its commands, and what they say.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use movement::state::counted;
+use serde::Serialize;
+use service::{
+    AgainstReport, Error, Exit, ItemChoice, ManifestExport, ManifestKey, ManifestReport, Project, RevealReport,
+    Selection, check_manifest, reveal_item,
+};
+
+use crate::args::ManifestOf;
+use crate::{print, print_json, stop_on_interrupt, text, using};
+
+/// Differences and problems shown by name; more are in the JSON.
+const SHOWN: usize = 20;
+
+pub(crate) async fn run(which: ManifestOf, folder: &Path, json: bool) -> Result<Exit, Error> {
+    let environment = |name: &str| std::env::var(name).ok();
+    match which {
+        ManifestOf::Export { to, roots, new_key, selection } => {
+            let (stop, selection) = (stop_on_interrupt(), selection.into());
+            let project = Project::open(folder, &environment).await;
+            let work = async |p: &Project| p.export_manifest(&selection, &to, roots.as_deref(), new_key, stop).await;
+            let report = using(project, work).await?;
+            give(json, "manifest-export", &report, exported);
+            Ok(report.exit())
+        }
+        ManifestOf::Check { file, key, against: Some(endpoint), flags, selection, .. } => {
+            let (stop, selection) = (stop_on_interrupt(), selection.into());
+            let work = async |p: &Project| {
+                let key = key.as_deref();
+                p.check_manifest_against(&file, key, &endpoint, flags, &selection, &environment, stop).await
+            };
+            let report = using(Project::open_to_work(folder, &environment).await, work).await?;
+            give(json, "manifest-against", &report, against);
+            Ok(report.exit())
+        }
+        ManifestOf::Check { file, key, item, message, selection, .. } => {
+            if Selection::from(selection) != Selection::default() {
+                return Err(Error::usage("a manifest is checked whole: nobody can be chosen")
+                    .advise("leave --mailbox and --collection out, or add --against"));
+            }
+            let report = check_manifest(&file, key.as_deref(), item.as_deref(), message.as_deref())?;
+            give(json, "manifest-check", &report, checked);
+            Ok(report.exit())
+        }
+        ManifestOf::Reveal { file, to, mailbox, folder, id, message } => {
+            let choice = ItemChoice { mailbox, folder, id };
+            let report = reveal_item(&file, &choice, message.as_deref(), &to)?;
+            give(json, "manifest-reveal", &report, revealed);
+            Ok(Exit::Done)
+        }
+        ManifestOf::Key { new_key } => {
+            let report =
+                using(Project::open(folder, &environment).await, async |p| p.manifest_key(new_key).await).await?;
+            give(json, "manifest-key", &report, key);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn give<R: Serialize>(json: bool, name: &str, report: &R, shown: impl FnOnce(&R) -> String) {
+    if json {
+        print_json(name, report);
+    } else {
+        print(&shown(report));
+    }
+}
+
+fn key(report: &ManifestKey) -> String {
+    report.key.clone()
+}
+
+fn exported(report: &ManifestExport) -> String {
+    let mut text = format!("The manifest is in {}.\n", report.to);
+    if let Some(roots) = &report.roots {
+        let _ = writeln!(text, "Roots and numbers only are in {roots}; that file names nobody and may be handed out.");
+    }
+    let counts = &report.counts;
+    let _ = writeln!(text, "{}: {}", counted(report.mailboxes, "mailbox"), fates(counts));
+    if report.not_read > 0 {
+        let which = counted(report.not_read, "mailbox");
+        let _ = writeln!(text, "{which} not read to the end yet: of what is left there the manifest says nothing.");
+    }
+    if report.unaccounted > 0 {
+        let _ = writeln!(
+            text,
+            "THE SUMS DO NOT HOLD: {} without a fate in folders read to their end.",
+            counted(report.unaccounted, "item")
+        );
+    }
+    let made = if report.is_key_new { ", made just now: keep a copy of it" } else { "" };
+    let _ = write!(text, "Signed by the key{made}. Public key, to be handed over by another way:\n{}", report.key);
+    text
+}
+
+fn fates(counts: &impl Serialize) -> String {
+    let counts = serde_json::to_value(counts).unwrap_or_default();
+    let number = |name: &str| counts[name].as_u64().unwrap_or_default();
+    let names = ["copied", "adopted", "excluded", "failed", "held", "withdrawn"];
+    let each: Vec<String> = names.iter().map(|name| format!("{} {name}", number(name))).collect();
+    let mut text = format!("{} of the source: {}", counted(number("source"), "item"), each.join(", "));
+    if number("leftover") > 0 {
+        let _ = write!(text, "; besides, {} no more at the source and still on the target", number("leftover"));
+    }
+    text
+}
+
+fn revealed(report: &RevealReport) -> String {
+    format!(
+        "The proof of item {} of {:?} of {} ({}) is in {}.\nIt is checked with: whimbrel manifest check {} --key {}",
+        report.id, report.folder, report.mailbox, report.fate, report.to, report.to, report.key
+    )
+}
+
+fn checked(report: &ManifestReport) -> String {
+    let mut text = String::new();
+    if let (Some(name), Some(code), Some(project)) = (&report.organisation, &report.code, &report.project) {
+        let what = match report.form {
+            "whole" => "Manifest",
+            "roots" => "Manifest (roots and numbers only)",
+            _ => "Proof of one item of the manifest",
+        };
+        let day = |seconds: Option<i64>| seconds.map_or_else(|| "?".to_owned(), text::day);
+        let _ = writeln!(text, "{what} of {name} ({code}), project {project}, {}", day(report.ended.or(report.begun)));
+    }
+    if !report.only.is_empty() {
+        let _ = writeln!(text, "Only of {}", report.only.join(", "));
+    }
+    if report.root.is_some() {
+        let in_collections = counted(report.collections, "collection");
+        let _ =
+            writeln!(text, "{} in {in_collections}: {}", counted(report.mailboxes, "mailbox"), fates(&report.counts));
+    }
+    for rule in &report.rules {
+        let by = if rule.rule.is_empty() { String::new() } else { format!(" by rule {}", rule.rule) };
+        let _ = writeln!(text, "  {} {}{by}", counted(rule.items, "item"), rule.how);
+    }
+    item(report, &mut text);
+    for problem in report.problems.iter().take(SHOWN) {
+        let _ = writeln!(text, "WRONG  {problem}");
+    }
+    let more = report.problem_count.saturating_sub(SHOWN as u64);
+    if more > 0 {
+        let _ = writeln!(text, "… and {more} more");
+    }
+    let is_by = match (&report.key, report.is_key_known) {
+        (Some(key), true) => format!("by the key that you gave, {key}"),
+        (Some(key), false) => format!(
+            "by a key that THE FILE ITSELF BRINGS, {key}: anyone can make such a file. Compare the key with the one that \
+             {} has told you, or give that with --key",
+            report.organisation.as_deref().unwrap_or("its maker")
+        ),
+        (None, _) => "by nobody".to_owned(),
+    };
+    match (report.is_sound, report.form) {
+        (false, _) => text.push_str("NOT SOUND: this is not what was signed."),
+        (true, "whole") => {
+            let _ = write!(text, "Sound: items, roots and counts agree, and are signed {is_by}.");
+        }
+        (true, "roots") => {
+            let _ = write!(text, "Sound: roots and counts agree, and are signed {is_by}. Items are not in it.");
+        }
+        (true, _) => {
+            let _ = write!(text, "Proved: the item is in the manifest, which is signed {is_by}.");
+        }
+    }
+    text
+}
+
+fn item(report: &ManifestReport, text: &mut String) {
+    let Some(item) = &report.item else { return };
+    let says = &item.says;
+    let _ = writeln!(
+        text,
+        "Item {} of {:?} of {} (at the target {}): {}",
+        says.id,
+        item.folder,
+        item.mailbox,
+        item.target_mailbox,
+        says.fate.name()
+    );
+    if let Some(rule) = &says.rule {
+        let how = says.how.as_deref().unwrap_or(says.fate.name());
+        let policy = says.policy.as_ref().map(|policy| format!(" of {policy}")).unwrap_or_default();
+        let _ = writeln!(text, "  {how} by rule {rule}{policy}");
+    }
+    let bytes = [("the source holds", Some(&says.source)), ("travelled", says.sent.as_ref())];
+    for (what, held) in bytes {
+        if let Some(sha256) = held.and_then(|held| held.sha256) {
+            let size = held.and_then(|held| held.size).map(text::bytes).unwrap_or_default();
+            let _ = writeln!(text, "  {what}: SHA-256 {sha256}, {size}");
+        }
+    }
+    if let Some(received) = says.received {
+        let _ = writeln!(text, "  received {}", text::day(received));
+    }
+    if let Some(message) = &item.message {
+        let _ = match (message.source, message.sent) {
+            (source, sent) if source == sent => writeln!(text, "  {} is {source}", message.file),
+            (source, sent) => {
+                writeln!(
+                    text,
+                    "  {}: beside what the source holds {source}, beside what travelled {sent}",
+                    message.file
+                )
+            }
+        };
+    }
+}
+
+fn against(report: &AgainstReport) -> String {
+    let mut text = checked(&report.manifest);
+    text.push('\n');
+    if !report.manifest.is_sound {
+        let _ = write!(text, "{:?} was not read: what was altered proves nothing of it.", report.endpoint);
+        return text;
+    }
+    for mailbox in &report.mailboxes {
+        if let Some(error) = &mailbox.error {
+            let _ = writeln!(text, "{} → {} could not be compared: {error}", mailbox.source, mailbox.target);
+            if let Some(advice) = mailbox.advice {
+                let _ = writeln!(text, "  what to do: {advice}");
+            }
+        }
+        if mailbox.counts.is_empty() {
+            continue;
+        }
+        let each: Vec<String> = mailbox.counts.iter().map(|(is, count)| format!("{count} {}", is.name())).collect();
+        let _ = writeln!(text, "{} → {}: {}", mailbox.source, mailbox.target, each.join(", "));
+        for difference in mailbox.differences.iter().take(SHOWN) {
+            let _ = writeln!(text, "  {} in {}: {}", difference.is.name(), difference.folder, difference.what);
+        }
+        let more = mailbox.counts.values().sum::<u64>().saturating_sub(SHOWN as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  … and {more} more; --json lists them");
+        }
+    }
+    let _ = write!(
+        text,
+        "Read at {:?}: {} of {} that are to be there are; {} different.",
+        report.endpoint,
+        report.same,
+        counted(report.expected, "item"),
+        report.different
+    );
+    if report.others > 0 {
+        let _ = write!(text, " {} there of people who worked there already.", counted(report.others, "other item"));
+    }
+    if report.failed > 0 {
+        let _ = write!(text, " {} could not be compared.", counted(report.failed, "mailbox"));
+    }
+    text
+}

@@ -1,0 +1,457 @@
+//! `manifest export`: what the ledger knows, page by page, as a signed file.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use connector::{Clock, SystemClock};
+use manifest::{
+    Account, Canonical, Counts, Digest32, Head, Held, Hex, Id, Item, Line, MailboxFacts, Outcome, PublicKey,
+    SALT_BYTES, Signer, There, VERSION, Who, Writer, flags_text, leaf,
+};
+use model::{Digest, Fate, Flags, ItemId};
+use serde::Serialize;
+use serde_json::json;
+use store::{FailureRow, FolderRow, HeldItem, HeldRemoval, How, LedgerItem, MailboxRow, Treatment};
+use tokio::sync::watch;
+
+use super::{cannot_write, count_lines, stopped};
+use crate::error::Exit;
+use crate::{Error, Project, Selection};
+
+/// The audit log's name for an export.
+const EXPORTED: &str = "manifest.export";
+/// Why an item of the source waits for a word.
+const AMBIGUOUS: &str = "ambiguous";
+
+/// How a manifest was written.
+#[derive(Clone, Debug, Serialize)]
+pub struct ManifestExport {
+    /// Where it is.
+    pub to: String,
+    /// Where the file with roots only is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roots: Option<String>,
+    /// The public key that it is to be checked with.
+    pub key: String,
+    /// The key was made just now.
+    pub is_key_new: bool,
+    /// Collections, those in none counting as one.
+    pub collections: u64,
+    /// Mailboxes.
+    pub mailboxes: u64,
+    /// Of these: not read to their end yet.
+    pub not_read: u64,
+    /// Their items, by fate.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Items without a fate, or with more than one, in folders read to their end: the sums do not hold.
+    pub unaccounted: u64,
+}
+
+impl ManifestExport {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        if self.unaccounted == 0 { Exit::Done } else { Exit::WithFailures }
+    }
+}
+
+/// The public key of a project's manifests.
+#[derive(Clone, Debug, Serialize)]
+pub struct ManifestKey {
+    /// The key.
+    pub key: String,
+    /// It was made just now.
+    pub is_new: bool,
+}
+
+/// A mailbox to be written: whose it is, and the hash of the line that says so.
+struct Planned {
+    row: MailboxRow,
+    who: Who,
+    hash: Digest,
+}
+
+/// What the ledger says of a mailbox's items besides the items themselves.
+struct Besides {
+    treatments: HashMap<(i64, ItemId), Treatment>,
+    failures: HashMap<(i64, ItemId), FailureRow>,
+    held: HashMap<(i64, ItemId), HeldItem>,
+    removals: Vec<HeldRemoval>,
+}
+
+impl Project {
+    /// The public key of this project's manifests. It is made if there is none.
+    pub async fn manifest_key(&self, new_key: bool) -> Result<ManifestKey, Error> {
+        self.may_migrate()?;
+        let (signer, is_new) = self.signer(new_key).await?;
+        Ok(ManifestKey { key: signer.public().to_string(), is_new })
+    }
+
+    /// Writes what became of every item of the mailboxes chosen, to a file that is not there yet and that nobody else may
+    /// read; and, if asked to, the file with roots only, which may be handed to anybody.
+    pub async fn export_manifest(
+        &self,
+        selection: &Selection,
+        to: &Path,
+        roots: Option<&Path>,
+        new_key: bool,
+        stop: watch::Receiver<bool>,
+    ) -> Result<ManifestExport, Error> {
+        self.may_migrate()?;
+        let rows = self.select(selection).await?;
+        if let Some(row) = rows.iter().find(|row| row.is_held) {
+            return Err(is_worked_on(row));
+        }
+        let (signer, is_key_new) = self.signer(new_key).await?;
+        let full = NewFile::make(to, 0o600)?;
+        let public = roots.map(|path| NewFile::make(path, 0o644)).transpose()?;
+        let cannot = |error: io::Error| cannot_write(to, &error);
+        let (head, public_out) = (self.manifest_head(selection), public.as_ref().map(NewFile::writer));
+        let mut writer = Writer::begin(&signer, head, full.writer(), public_out).map_err(cannot)?;
+        let (mut unaccounted, mut not_read) = (0, 0);
+        for (collection, mailboxes) in self.planned(&signer, rows) {
+            for planned in mailboxes {
+                if *stop.borrow() {
+                    return Err(stopped());
+                }
+                let (left, is_read) = self.write_mailbox(&mut writer, &signer, &planned, to).await?;
+                unaccounted += left;
+                not_read += u64::from(!is_read);
+            }
+            writer.collection(collection).map_err(cannot)?;
+        }
+        let (project, written, public_written) = writer.finish(SystemClock.unix_seconds()).map_err(cannot)?;
+        drop((written, public_written));
+        full.complete()?;
+        if let Some(public) = public {
+            public.complete()?;
+        }
+        let report = ManifestExport {
+            to: to.display().to_string(),
+            roots: roots.map(|path| path.display().to_string()),
+            key: signer.public().to_string(),
+            is_key_new,
+            collections: project.collections,
+            mailboxes: project.mailboxes,
+            not_read,
+            counts: project.counts,
+            unaccounted,
+        };
+        let root = project.root.to_string();
+        let detail = json!({
+            "project": self.config.file.project, "key": report.key, "root": root, "mailboxes": report.mailboxes,
+            "items": report.counts.items, "only": only(selection),
+        });
+        self.store.audit(self.key, &self.actor, EXPORTED, &detail).await?;
+        Ok(report)
+    }
+
+    fn manifest_head(&self, selection: &Selection) -> Head {
+        let file = &self.config.file;
+        Head {
+            version: VERSION,
+            organisation: self.config.code.to_string(),
+            name: file.organisation.name.clone(),
+            project: file.project.clone(),
+            policy: self.config.policy.citation.clone(),
+            program: concat!("whimbrel ", env!("CARGO_PKG_VERSION")).to_owned(),
+            only: only(selection),
+            begun: SystemClock.unix_seconds(),
+            key: Hex([0; 32]),
+        }
+    }
+
+    /// The key, and whether it is new. A missing one is made only where nothing was ever signed with it.
+    async fn signer(&self, new_key: bool) -> Result<(Signer, bool), Error> {
+        let path = self.config.path(&self.config.file.manifest.key_file);
+        let unusable = |error: keyfile::Error| {
+            Error::usage(error.0).advise("see [manifest] key_file in whimbrel.toml, and docs/manifest.md")
+        };
+        if let Some(signer) = Signer::read(&path).map_err(unusable)? {
+            return Ok((signer, false));
+        }
+        if let Some(key) = self.last_key().await?.filter(|_| !new_key) {
+            let shown = path.display();
+            let what = format!(
+                "the key {shown} is missing, and manifests of this project were signed with it (public key {key}): no new \
+                 one was made"
+            );
+            return Err(Error::usage(what).advise(
+                "bring it back from its backup; or, if it is lost, add --new-key and give everybody the new public key",
+            ));
+        }
+        Signer::make(&path).map(|signer| (signer, true)).map_err(unusable)
+    }
+
+    /// The public key that the last manifest of this project was signed with, as the audit log has it.
+    async fn last_key(&self) -> Result<Option<String>, Error> {
+        let (log, _) = self.store.audit_log(self.key).await?;
+        Ok(log.iter().rev().filter(|row| row.action == EXPORTED).find_map(|row| {
+            let detail: serde_json::Value = serde_json::from_str(&row.detail).ok()?;
+            let is_ours = detail["project"] == self.config.file.project.as_str();
+            detail["key"].as_str().filter(|_| is_ours).map(str::to_owned)
+        }))
+    }
+
+    /// The mailboxes by collection, in the order of the file: it tells nothing of names.
+    fn planned(&self, signer: &Signer, rows: Vec<MailboxRow>) -> Vec<(Option<String>, Vec<Planned>)> {
+        let mut collections = std::collections::BTreeMap::<Option<String>, Vec<Planned>>::new();
+        let ours = format!("{} {}", self.config.code, self.config.file.project);
+        for row in rows {
+            let account = |endpoint: i64, name: &str| Account {
+                endpoint: self.endpoint_name(endpoint).to_owned(),
+                kind: self.endpoints.get(&endpoint).map_or("?", |(_, kind)| kind).to_owned(),
+                name: name.to_owned(),
+            };
+            let roster = &row.roster;
+            let who = Who {
+                salt: Hex([0; SALT_BYTES]),
+                source: account(roster.source_endpoint, &roster.source_name),
+                target: account(roster.target_endpoint, &roster.target_name),
+                in_use: roster.target_in_use,
+            };
+            let who = signer.salted_who(who, &ours);
+            let hash = leaf(&Line::Who(who.clone()).written());
+            collections.entry(roster.collection.clone()).or_default().push(Planned { row, who, hash });
+        }
+        for mailboxes in collections.values_mut() {
+            mailboxes.sort_by_key(|planned| planned.hash);
+        }
+        collections.into_iter().collect()
+    }
+
+    /// Writes a mailbox. How many items are not accounted for, and whether it was read to its end.
+    async fn write_mailbox<W: Write>(
+        &self,
+        writer: &mut Writer<'_, W>,
+        signer: &Signer,
+        planned: &Planned,
+        to: &Path,
+    ) -> Result<(u64, bool), Error> {
+        let Planned { row, who, .. } = planned;
+        let cannot = |error: io::Error| cannot_write(to, &error);
+        let mut folders = self.store.folders(self.key, row.mailbox).await?;
+        let before = (folders.clone(), row.pass, row.state.clone());
+        let besides = self.besides(row.mailbox).await?;
+        let all: HashMap<i64, FolderRow> = folders.iter().map(|folder| (folder.folder, folder.clone())).collect();
+        folders.retain(|folder| !folder.is_gone());
+        folders.sort_by(|one, other| place(one).cmp(&place(other)));
+        writer.who(who).map_err(cannot)?;
+        let mut facts = MailboxFacts { read: row.pass.map(|(_, ended)| ended / 1000), ..MailboxFacts::default() };
+        let mut unaccounted = 0;
+        for folder in &folders {
+            let mut with_fate = 0;
+            let mut items = self.store.items(self.key, folder);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                with_fate += page.len() as u64;
+                for item in page {
+                    writer.item(besides.item(signer, who, folder, item)).map_err(cannot)?;
+                }
+            }
+            let source = folder.source.map_or(with_fate, |state| state.count);
+            facts.source += source;
+            facts.folders += 1;
+            facts.folders_read += u64::from(folder.source.is_some());
+            unaccounted += source.abs_diff(with_fate);
+        }
+        let mut left_over: Vec<Item> = besides
+            .removals
+            .iter()
+            .filter_map(|removal| Some(leftover(signer, who, all.get(&removal.folder)?, removal)))
+            .collect();
+        left_over.sort_by(|one, other| manifest::place(one).cmp(&manifest::place(other)));
+        for item in left_over {
+            writer.item(item).map_err(cannot)?;
+        }
+        writer.mailbox(facts).map_err(cannot)?;
+        let now = self.store.mailbox(self.key, row.mailbox).await?.filter(|now| !now.is_held);
+        let after = match now {
+            Some(now) => (self.store.folders(self.key, row.mailbox).await?, now.pass, now.state),
+            None => return Err(is_worked_on(row)),
+        };
+        if before != after {
+            return Err(is_worked_on(row));
+        }
+        Ok((unaccounted, facts.folders_read == facts.folders && row.pass.is_some()))
+    }
+
+    async fn besides(&self, mailbox: i64) -> Result<Besides, Error> {
+        let treatments = self.store.every_treatment(self.key, mailbox).await?;
+        let failures = self.store.failures(self.key, Some(mailbox)).await?;
+        let held = self.store.held_items(self.key, mailbox).await?;
+        let treated = |row: store::TreatmentRow| ((row.folder, row.treatment.source_id.clone()), row.treatment);
+        Ok(Besides {
+            treatments: treatments.into_iter().map(treated).collect(),
+            failures: failures.into_iter().map(|row| ((row.folder, row.source_id.clone()), row)).collect(),
+            held: held.into_iter().map(|row| ((row.folder, row.source_id.clone()), row)).collect(),
+            removals: self.store.held_removals(self.key, mailbox).await?,
+        })
+    }
+}
+
+impl Besides {
+    fn item(&self, signer: &Signer, who: &Who, folder: &FolderRow, item: LedgerItem) -> Item {
+        let key = (folder.folder, item.source_id.clone());
+        let treatment = self.treatments.get(&key);
+        let failure = self.failures.get(&key).filter(|_| item.fate == Fate::Failed);
+        let held = self.held.get(&key).filter(|_| item.fate == Fate::Held);
+        let travelled = bytes(item.size_bytes, item.exact, item.canonical);
+        // What a rule changed is beside what the source holds; what it left behind never became anything else.
+        let (source, sent) = match treatment {
+            Some(made) if made.original.is_some_and(|original| item.exact.is_some_and(|exact| exact != original)) => {
+                let original = bytes(made.original_size_bytes, made.original, None);
+                (original, (made.how != How::Left).then_some(travelled))
+            }
+            _ => (travelled, None),
+        };
+        let fate = Outcome::from(item.fate);
+        let there = match (fate.is_on_target(), held) {
+            (true, _) => Some((item.target_id, item.read_back)),
+            (false, Some(held)) => Some((held.target_id.clone(), None)),
+            (false, None) => None,
+        };
+        let rule = treatment.map(|made| made.rule.clone());
+        let rule = rule.or_else(|| failure.map(|failure| failure.cause.code().to_owned()));
+        let target = there.map(|(id, sha256)| self::there(folder, id, sha256));
+        let unsalted = Item {
+            how: treatment.map(|made| made.how.name().to_owned()),
+            rule: rule.or_else(|| held.map(|_| AMBIGUOUS.to_owned())),
+            policy: treatment.map(|made| made.policy.clone()),
+            accepted: failure.is_some_and(|failure| failure.accepted_by.is_some()),
+            sent,
+            target,
+            ..unsalted(fate, folder, item.source_id, item.received, source)
+        };
+        salted(signer, who, unsalted, &item.source_flags, &item.target_flags)
+    }
+}
+
+fn leftover(signer: &Signer, who: &Who, folder: &FolderRow, removal: &HeldRemoval) -> Item {
+    let source = bytes(removal.size_bytes, removal.exact, removal.canonical);
+    let id = removal.source_id.clone();
+    let unsalted = Item {
+        rule: Some(removal.rule.clone()).filter(|rule| !rule.is_empty()),
+        target: Some(there(folder, removal.target_id.clone(), None)),
+        ..unsalted(Outcome::Leftover, folder, id, removal.received, source)
+    };
+    salted(signer, who, unsalted, &removal.source_flags, &removal.target_flags)
+}
+
+fn unsalted(fate: Outcome, folder: &FolderRow, id: ItemId, received: Option<i64>, source: Held) -> Item {
+    Item {
+        salt: Hex([0; SALT_BYTES]),
+        fate,
+        kind: folder.kind.name().to_owned(),
+        folder: folder.path.names().to_vec(),
+        validity: folder.validity,
+        id: Id(id),
+        received,
+        source,
+        how: None,
+        rule: None,
+        policy: None,
+        accepted: false,
+        sent: None,
+        target: None,
+    }
+}
+
+fn salted(signer: &Signer, who: &Who, unsalted: Item, source: &Flags, target: &Flags) -> Item {
+    let (here, there) = (flags_text(source), flags_text(target));
+    let is_other = unsalted.target.is_some() && here != there;
+    signer.salted_item(who, unsalted, &here, is_other.then_some(&there))
+}
+
+fn there(folder: &FolderRow, id: Option<ItemId>, sha256: Option<Digest>) -> There {
+    There {
+        folder: folder.target_path.names().to_vec(),
+        validity: folder.target.map_or(0, |state| state.validity),
+        id: id.map(Id),
+        sha256: sha256.map(Digest32),
+        flags: None,
+    }
+}
+
+fn bytes(size: u64, exact: Option<Digest>, canonical: Option<Digest>) -> Held {
+    Held {
+        size: exact.map(|_| size),
+        sha256: exact.map(Digest32),
+        canonical1: exact.zip(canonical).map(|(exact, canonical)| Canonical::of(exact, canonical)),
+        flags: None,
+    }
+}
+
+fn place(folder: &FolderRow) -> (&[String], &'static str, u64) {
+    (folder.path.names(), folder.kind.name(), folder.validity)
+}
+
+fn only(selection: &Selection) -> Vec<String> {
+    let mailboxes = match selection.mailboxes.len() as u64 {
+        0 => None,
+        // Not which: that line is in the file with roots only.
+        some => Some(count_lines(some, "chosen mailbox")),
+    };
+    let collection = selection.collection.as_ref().map(|name| format!("collection {name}"));
+    mailboxes.into_iter().chain(collection).collect()
+}
+
+fn is_worked_on(row: &MailboxRow) -> Error {
+    let what = format!(
+        "{} is being worked on, so its numbers change while they are written; no manifest was written",
+        row.roster.source_name
+    );
+    let error = Error { exit: Exit::Busy, rule: None, what, advice: None };
+    error.advise("run it again when `sync` has ended, or choose others with --mailbox or --collection")
+}
+
+/// A file that is removed again unless it becomes whole.
+struct NewFile {
+    path: PathBuf,
+    file: File,
+    is_whole: bool,
+}
+
+impl NewFile {
+    fn make(path: &Path, mode: u32) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(mode).open(path);
+        let file = file.map_err(|error| cannot_write(path, &error))?;
+        Ok(Self { path: path.to_owned(), file, is_whole: false })
+    }
+
+    fn writer(&self) -> BufWriter<&File> {
+        BufWriter::with_capacity(1 << 16, &self.file)
+    }
+
+    /// All was written: it stays.
+    fn complete(mut self) -> Result<(), Error> {
+        self.file.sync_all().map_err(|error| cannot_write(&self.path, &error))?;
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whose signature a manifest must bear.
+pub(super) fn pinned(key: Option<&str>) -> Result<Option<PublicKey>, Error> {
+    let Some(text) = key else { return Ok(None) };
+    let key = PublicKey::parse(text).ok_or_else(|| {
+        Error::usage("--key is not a public key, which is 64 hexadecimal digits")
+            .advise("give what `whimbrel manifest key` prints")
+    })?;
+    Ok(Some(key))
+}
