@@ -96,15 +96,17 @@ impl Endpoint {
         (!holder.eq_ignore_ascii_case(&account.name)).then(|| holder.clone())
     }
 
-    /// A connection broke while this folder was read, at this message if that is known.
-    pub(crate) fn broke_at(&self, account: &str, folder: &FolderPath, validity: u32, uid: Option<u32>) {
+    /// A connection broke while this folder was read, at this message if that is known; `is_said` if the server said that it is
+    /// for what it was to read: then once is enough.
+    pub(crate) fn broke_at(&self, account: &str, folder: &FolderPath, validity: u32, uid: Option<u32>, is_said: bool) {
         let mut memory = self.memory();
         if let Some(uid) = uid {
-            *memory.breaks.entry((account.to_owned(), folder.clone(), validity, uid)).or_insert(0) += 1;
+            let breaks = memory.breaks.entry((account.to_owned(), folder.clone(), validity, uid)).or_insert(0);
+            *breaks += if is_said { BREAKS_MAX } else { 1 };
         }
         let key = (account.to_owned(), folder.clone());
         let breaks = memory.breaks_of_folder.entry(key.clone()).or_insert(0);
-        *breaks += 1;
+        *breaks += if is_said { BREAKS_OF_FOLDER_MAX } else { 1 };
         if *breaks >= BREAKS_OF_FOLDER_MAX {
             memory.careful.insert(key);
         }

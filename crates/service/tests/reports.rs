@@ -188,6 +188,7 @@ fn letter(subjects: bool) -> Letter {
         contact: Some("the help desk, 0123 456".to_owned()),
         items: Tally { source: 4_312, copied: 4_301, adopted: 6, excluded: 2, failed: 3, ..Tally::default() },
         replaced: 4,
+        repaired: 3,
         failed: items.collect(),
         subjects,
     }
@@ -199,8 +200,13 @@ fn a_letter_is_in_its_readers_words() {
         assert_golden(&format!("{name}.txt"), &written(&document, Form::Text, None));
         assert_golden(&format!("{name}.html"), &written(&document, Form::Html, None));
     }
-    let well =
-        Letter { failed: Vec::new(), replaced: 0, items: Tally { copied: 5, ..Tally::default() }, ..letter(false) };
+    let well = Letter {
+        failed: Vec::new(),
+        replaced: 0,
+        repaired: 0,
+        items: Tally { copied: 5, ..Tally::default() },
+        ..letter(false)
+    };
     let text = well.document().text();
     assert!(text.contains("All 5 items of it are there") && text.contains("You need do nothing."), "{text}");
 }

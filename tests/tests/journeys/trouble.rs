@@ -194,3 +194,21 @@ fn forty_people_with_all_kinds_of_trouble_are_moved_as_far_as_they_can_be_and_cu
 fn copied_by_full(synced: &Value) -> u64 {
     ["full1", "full2"].iter().map(|name| mailbox(synced, name)["copied"].as_u64().unwrap()).sum()
 }
+
+#[test]
+fn a_message_that_the_server_breaks_off_at_holds_up_nothing_else() {
+    let Some(source) = Store::dovecot(Format::Maildir, &["ann"]) else { return };
+    let target = Store::maildir();
+    source.fill("ann", &small("ann"));
+    source.fill(
+        "ann",
+        &[Folder { path: vec!["INBOX".to_owned()], messages: vec![one(10, &"soon damaged ".repeat(100))] }],
+    );
+    let Store::Dovecot(server) = &source else { unreachable!() };
+    damage(server, "ann");
+    let project = Project::new(source.endpoint(), target.endpoint()).row(&format!("ann,{}", target.name("ann")));
+    let run = project.run(&["-v", "sync"]);
+    println!("{run:?}");
+    let (_, status) = project.json(&["status"]);
+    assert_eq!((&status["all"]["copied"], &status["all"]["failed"]), (&SMALL.into(), &1.into()), "{status:#}");
+}

@@ -273,7 +273,9 @@ impl Session {
     /// The connection was lost while this message was being read.
     pub(crate) fn lost_at(&mut self, error: Error, sink: &Sink<'_>, uid: Option<u32>) -> Error {
         if error.cause == model::Cause::Connection {
-            self.endpoint.broke_at(&self.account, sink.folder, sink.validity, uid);
+            // Dovecot says so of a message that it can't read, and goes.
+            let is_said = error.server.as_ref().is_some_and(|said| said.to_ascii_lowercase().contains("fetch failed"));
+            self.endpoint.broke_at(&self.account, sink.folder, sink.validity, uid, is_said);
         }
         self.lost(error)
     }

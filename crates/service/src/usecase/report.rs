@@ -437,6 +437,7 @@ impl Project {
             contact: contact.map(str::to_owned),
             items: counts.items,
             replaced: counts.replaced,
+            repaired: counts.repaired,
             failed: items.map(|(_, item)| LetterItem::of(item)).collect(),
             subjects: with_subjects,
         })

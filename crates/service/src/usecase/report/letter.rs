@@ -26,6 +26,8 @@ pub struct Letter {
     pub items: Tally,
     /// Of those on the target: with a note in place of an attachment.
     pub replaced: u64,
+    /// Of those on the target: written otherwise, since the target could not hold them.
+    pub repaired: u64,
     /// What could not be copied.
     pub failed: Vec<LetterItem>,
     /// The subjects were asked for.
@@ -67,7 +69,7 @@ const LEFT_BEHIND: &str = "It was agreed that this one stays behind. You need do
 /// Why an item could not be copied and what its person can do, in their words.
 fn said_of(cause: Cause) -> (&'static str, &'static str) {
     match cause {
-        Cause::TooLarge | Cause::NoRoomToHold => (
+        Cause::TooLarge => (
             "It is larger than the new system takes.",
             "Save what you need of its attachments where your organisation keeps files. If you do not need the message, \
              delete it.",
@@ -102,7 +104,13 @@ fn said_of(cause: Cause) -> (&'static str, &'static str) {
             "It is written in a way that the new system does not take.",
             "If you need it, open it and save it as a file, or forward it to yourself.",
         ),
-        _ => ("It could not be copied yet.", "You need do nothing: it is tried again."),
+        Cause::Unsupported => (
+            "It is of a kind that is not moved to the new system.",
+            "If you need it, save it as a file, or ask for help.",
+        ),
+        _ => {
+            ("It could not be copied yet.", "We are dealing with it. Keep what you need of it until you hear from us.")
+        }
     }
 }
 
@@ -173,6 +181,18 @@ impl Letter {
                 "{} that {verb} an attachment the new system does not accept came without it; a note in {them} it.",
                 counted(self.replaced, "item")
             );
+            sentences.push(sentence(Weight::Plain, what));
+        }
+        if self.repaired > 0 {
+            let verb = if self.repaired == 1 { "was" } else { "were" };
+            let what = format!(
+                "{} {verb} written a little differently, so that the new system can hold them. What they say is the same.",
+                counted(self.repaired, "item")
+            );
+            sentences.push(sentence(Weight::Plain, what));
+        }
+        if items.held > 0 {
+            let what = format!("{} may be there already; we are finding out.", counted(items.held, "item"));
             sentences.push(sentence(Weight::Plain, what));
         }
         if items.excluded > 0 {
