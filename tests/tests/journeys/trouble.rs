@@ -83,7 +83,7 @@ fn failed(project: &Project) -> BTreeMap<String, Vec<String>> {
 fn damage(server: &Dovecot, name: &str) -> PathBuf {
     let files = fs::read_dir(server.maildir(name).join("cur")).unwrap().map(|entry| entry.unwrap().path());
     let file = files.max_by_key(|file| fs::metadata(file).unwrap().len()).unwrap();
-    fs::set_permissions(&file, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
     file
 }
 
