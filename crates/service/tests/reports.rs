@@ -10,6 +10,7 @@ use profile::Policy;
 use report::{Document, Form};
 use service::{
     Counts, ExceptionLine, FailedItem, FailedItemsReport, Heading, Letter, LetterItem, OverallReport, PersonLine,
+    RuleCount,
 };
 
 /// 2026-11-21 17:05 UTC.
@@ -115,7 +116,9 @@ fn exceptions() -> Vec<ExceptionLine> {
 }
 
 fn overall() -> OverallReport {
-    OverallReport::of(heading(), people(), exceptions(), &Policy::plain())
+    let rule = |rule: &str, how, items| RuleCount { rule: rule.to_owned(), how, items };
+    let rules = vec![rule("banned-extension", "replaced", 12), rule("repair-nul", "repaired", 3)];
+    OverallReport { rules, ..OverallReport::of(heading(), people(), exceptions(), &Policy::plain()) }
 }
 
 fn failed_item(place: u64, mailbox: &str, name: &str, cause: Cause) -> FailedItem {

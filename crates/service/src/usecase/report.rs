@@ -17,6 +17,7 @@ use store::{How, MailboxRow, ProjectKey, RemovalState, Store};
 
 pub use letter::{Letter, LetterItem};
 
+use super::rules::RuleCount;
 use super::words::reference;
 use crate::secret::Environment;
 use crate::{Error, Project, Selection};
@@ -56,6 +57,8 @@ pub struct OverallReport {
     pub failures: FailureRate,
     /// The same for each collection, and for those who are in none.
     pub collections: Vec<CollectionLine>,
+    /// What rules made of items.
+    pub rules: Vec<RuleCount>,
     /// Exceptions that were still so at the last pass.
     pub exceptions: Vec<ExceptionLine>,
 }
@@ -348,7 +351,7 @@ impl OverallReport {
         let collections = members.iter().map(line).collect();
         let all = Counts::of(&people.iter().collect::<Vec<_>>());
         let failures = FailureRate::new(&all.items, policy);
-        Self { heading, people, all, failures, collections, exceptions }
+        Self { heading, people, all, failures, collections, rules: Vec::new(), exceptions }
     }
 }
 
@@ -466,11 +469,14 @@ pub(crate) async fn overall(
     heading: Heading,
     policy: &Policy,
 ) -> Result<OverallReport, Error> {
-    let (mut people, mut exceptions) = (Vec::new(), Vec::new());
+    let (mut people, mut exceptions, mut rules) = (Vec::new(), Vec::new(), Vec::new());
     let open: Vec<_> = store.exceptions(key).await?.into_iter().filter(|exception| exception.is_open).collect();
     for row in rows {
         let counts = counts(store, key, &row).await?;
         let roster = &row.roster;
+        for made in store.treatments(key, row.mailbox).await? {
+            RuleCount::add(&mut rules, &made.treatment);
+        }
         for found in open.iter().filter(|found| found.mailbox == row.mailbox) {
             exceptions.push(ExceptionLine {
                 mailbox: roster.source_name.clone(),
@@ -493,7 +499,8 @@ pub(crate) async fn overall(
             counts,
         });
     }
-    Ok(OverallReport::of(heading, people, exceptions, policy))
+    RuleCount::sort(&mut rules);
+    Ok(OverallReport { rules, ..OverallReport::of(heading, people, exceptions, policy) })
 }
 
 /// What failed of a mailbox, and where the ledger has it.

@@ -12,7 +12,7 @@ use model::Digest;
 use profile::{Profile, RuleLine};
 use serde::Serialize;
 use serde_json::json;
-use store::{How, TreatmentRow};
+use store::{How, Treatment, TreatmentRow};
 
 use crate::{Error, Project, Selection};
 
@@ -71,6 +71,28 @@ pub struct RuleCount {
     pub how: &'static str,
     /// How many items.
     pub items: u64,
+}
+
+impl RuleCount {
+    /// Counts one more item.
+    pub(crate) fn add(counts: &mut Vec<Self>, made: &Treatment) {
+        let how = How::name(made.how);
+        match counts.iter_mut().find(|count| count.rule == made.rule && count.how == how) {
+            Some(count) => count.items += 1,
+            None => counts.push(Self { rule: made.rule.clone(), how, items: 1 }),
+        }
+    }
+
+    /// In a fixed order.
+    pub(crate) fn sort(counts: &mut [Self]) {
+        counts.sort_by(|one, other| (&one.rule, one.how).cmp(&(&other.rule, other.how)));
+    }
+
+    /// What the rule does, as the pages of profiles say it.
+    pub fn sentence(&self) -> Option<String> {
+        let rules = profile::Settings::default().rules();
+        rules.into_iter().find(|rule| rule.id == self.rule).map(|rule| rule.sentence)
+    }
 }
 
 /// An item that a rule decided.
@@ -285,15 +307,11 @@ impl Project {
                 if rule.is_some_and(|rule| rule != row.treatment.rule) {
                     continue;
                 }
-                let item = ruled(&mailbox.roster.source_name, row);
-                match counts.iter_mut().find(|count| count.rule == item.rule && count.how == item.how) {
-                    Some(count) => count.items += 1,
-                    None => counts.push(RuleCount { rule: item.rule.clone(), how: item.how, items: 1 }),
-                }
-                items.push(item);
+                RuleCount::add(&mut counts, &row.treatment);
+                items.push(ruled(&mailbox.roster.source_name, row));
             }
         }
-        counts.sort_by(|one, other| (&one.rule, one.how).cmp(&(&other.rule, other.how)));
+        RuleCount::sort(&mut counts);
         Ok(RulesReport { counts, items })
     }
 }

@@ -6,6 +6,7 @@ use model::{Owner, Phase};
 use movement::state::counted;
 use report::{Cell, Column, Document, Kind, Sentence, Table, Weight, grouped, moment};
 
+use super::super::rules::RuleCount;
 use super::{
     Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, OverallReport, PersonLine, RateVerdict,
 };
@@ -141,6 +142,9 @@ impl OverallReport {
         document.tables = vec![self.summary(), self.people()];
         if self.collections.len() > 1 {
             document.tables.insert(1, self.by_collection());
+        }
+        if !self.rules.is_empty() {
+            document.tables.push(by_rule(&self.rules));
         }
         document.tables.push(exceptions(&self.exceptions));
         document.main = "people";
@@ -369,6 +373,36 @@ impl OverallReport {
             total: Some(cells("All", self.people.len() as u64, in_step, &self.all, &self.failures)),
             empty: "",
         }
+    }
+}
+
+fn by_rule(rules: &[RuleCount]) -> Table {
+    let became = |how: &str| match how {
+        "replaced" => "a note in place of an attachment",
+        "repaired" => "written so that the target can hold it",
+        "left" => "left behind",
+        _ => "copied, and listed",
+    };
+    let row = |count: &RuleCount| {
+        vec![
+            text(&count.rule),
+            text(became(count.how)),
+            Cell::Number(count.items),
+            count.sentence().map_or(Cell::Empty, Cell::Text),
+        ]
+    };
+    Table {
+        name: "rules",
+        title: "What the rules made of items".to_owned(),
+        columns: vec![
+            Column::new("Rule", Kind::Text),
+            Column::new("What became of them", Kind::Text),
+            Column::new("Items", Kind::Number),
+            Column::new("What the rule does", Kind::Prose),
+        ],
+        rows: rules.iter().map(row).collect(),
+        total: None,
+        empty: "",
     }
 }
 
