@@ -2,8 +2,9 @@
 //!
 //! Whatever comes after this border knows only what travels. Where attachments are replaced, digests, intents, adoption,
 //! moves and the comparison of both sides are all about the message with the notes in it; what the source holds is kept
-//! beside it in the ledger, as a [`Treatment`]. The same item and policy give the same bytes every time, so that a lost
-//! ledger, a second run and `verify` find them again.
+//! beside it in the ledger, as a [`Treatment`]. The same item and policy give the same bytes every time, but for
+//! what the target is seen to change or refuse ([`Travel::learn`]), so that a lost ledger, a second run and `verify` find them
+//! again.
 //!
 //! Rules decide once: what is on the target stays there as it is when they change, and what was left behind is judged anew.
 

@@ -3,9 +3,9 @@
 
 use std::{fs, path::Path, process::Command};
 
-use conformance::servers::{Clamd, Format, MALWARE};
+use conformance::servers::{Clamd, Dovecot, Format, MALWARE};
 use journeys::{
-    mail::{Folder, every_message, spread},
+    mail::{Folder, Message, every_message, numbered, spread},
     project::Project,
     store::{Store, assert_same_state},
 };
@@ -222,4 +222,102 @@ fn what_a_server_cannot_hold_arrives_repaired() {
     let (_, again) = project.json(&["sync"]);
     assert_eq!((&again["copied"], &again["repaired"]), (&0.into(), &0.into()), "{again:#}");
     assert_same_state(&target.state("alice"), &copied);
+}
+
+/// A rule of an invented profile, and a message that it decides: where it lies, and whose it is.
+fn item_of_each_rule() -> Vec<(&'static str, &'static str, &'static str, Message)> {
+    let made = |number: usize, header: &str, body: &[u8]| {
+        let mut message = numbered(number);
+        message.bytes =
+            format!("From: r{number}@example.test\r\nMessage-ID: <r{number}@example.test>\r\n{header}\r\n").into();
+        message.bytes.extend_from_slice(body);
+        message.bytes.extend_from_slice(b"\r\n");
+        message
+    };
+    let attached = |number: usize, fields: &str, content: &str| {
+        let body = format!(
+            "--edge\r\n\r\ntext\r\n--edge\r\n{fields}\r\nContent-Transfer-Encoding: base64\r\n\r\n{content}\r\n--edge--"
+        );
+        made(number, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=edge\r\n", body.as_bytes())
+    };
+    let lines = |bytes: usize| "abcdefghijklmnop\r\n".repeat(bytes / 18);
+    let plain = |number| made(number, "", b"plain");
+    vec![
+        ("item-size", "dov", "INBOX", made(1, "", lines(70_000).as_bytes())),
+        ("attachment-size", "dov", "INBOX", attached(2, "Content-Type: application/pdf; name=a.pdf", &lines(40_000))),
+        ("banned-extension", "dov", "INBOX", attached(3, "Content-Type: a/b; name=a.lamp", "AAAA")),
+        ("banned-type", "dov", "INBOX", attached(4, "Content-Type: image/x-tide; name=a", "AAAA")),
+        (
+            "banned-content",
+            "dov",
+            "INBOX",
+            attached(5, "Content-Type: text/plain; name=a.txt", &format!("TVqQAAMAAAAEAAAA{}", "A".repeat(400))),
+        ),
+        ("deleted-items", "dov", "Bin", plain(6)),
+        ("marked-deleted", "dov", "INBOX", Message { flags: vec!["\\Deleted"], ..plain(7) }),
+        ("received-from", "dov", "INBOX", Message { received: 900_000_000, ..plain(8) }),
+        ("received-before", "dov", "INBOX", Message { received: 1_700_000_000, ..plain(9) }),
+        ("folder-left", "dov", "Bin/Old", plain(10)),
+        ("folder-only", "dov", "Other", plain(11)),
+        ("repair-nul", "dir", "INBOX", made(12, "", b"one\0two")),
+        ("repair-bare-cr", "dir", "INBOX", made(13, "", b"one\rtwo")),
+        ("repair-eight-bit-header", "dir", "INBOX", made(15, "Subject: \u{d8}ster\r\n", b"x")),
+        ("repair-broken-header", "dir", "INBOX", made(16, "no header field\r\nTo: b@example.test\r\n", b"x")),
+        ("repair-long-line", "dir", "INBOX", made(17, "", "x".repeat(2_000).as_bytes())),
+    ]
+}
+
+/// For each rule of a profile that decides about items an item, a counter in the report, and a line in the documentation: under a
+/// profile that nobody has (R-001).
+#[test]
+fn each_rule_has_an_item_a_counter_in_the_report_and_a_line_in_the_documentation() {
+    const RULES: &str = r#"
+[policy]
+item_bytes_max = 60000
+attachment_bytes_max = 20000
+banned_extensions = ["lamp"]
+banned_types = ["image/x-tide"]
+banned_contents = ["dos-program", "windows-program"]
+deleted_items = "leave"
+marked_deleted = "leave"
+received_from = "2000-01-01"
+received_before = "2020-01-01"
+folders_left = ["Bin/Old"]
+folders_only = ["INBOX", "Bin"]
+repair_nul = "make"
+repair_bare_cr = "make"
+repair_line_ends = "make"
+repair_eight_bit_header = "make"
+repair_broken_header = "make"
+line_bytes_max = 998
+"#;
+    let builder = Dovecot::builder().format(Format::Sdbox).special_use("Bin", "\\Trash");
+    let Some(dov) = Store::dovecot_with(builder, &["ann"]) else { return };
+    let Some(target) = Store::cyrus(&["ann", "bob"]) else { return };
+    let dir = Store::maildir();
+    for (_, whose, name, message) in item_of_each_rule() {
+        let (store, person) = if whose == "dov" { (&dov, "ann") } else { (&dir, "bob") };
+        let folder = Folder { path: name.split('/').map(str::to_owned).collect(), messages: vec![message] };
+        assert_eq!(store.fill(person, &[folder]).refused_messages, 0);
+    }
+    let sources = vec![("dov".to_owned(), dov.endpoint()), ("dir".to_owned(), dir.endpoint())];
+    let project = Project::of_several(sources, target.endpoint());
+    let project =
+        project.row(&format!("ann,{},dov", target.name("ann"))).row(&format!("bob,{},dir", target.name("bob")));
+    let file = project.path().join("whimbrel.toml");
+    fs::write(&file, fs::read_to_string(&file).unwrap() + RULES).unwrap();
+
+    let (code, synced) = project.json(&["sync"]);
+    assert_eq!((code, &synced["failed"]), (0, &0.into()), "{synced:#}");
+    let (_, overall) = project.json(&["report", "overall"]);
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/profiles/plain.md")).unwrap();
+    let shown = project.run(&["report", "overall"]).out;
+    for (rule, _, _, _) in item_of_each_rule() {
+        let counts = overall["rules"].as_array().unwrap();
+        let count = counts.iter().find(|count| count["rule"] == rule);
+        assert_eq!(count.unwrap_or_else(|| panic!("{rule}: {:#}", overall["rules"]))["items"], 1, "{rule}");
+        assert!(page.contains(&format!("| `{rule}` |")) && shown.contains(rule), "{rule}");
+    }
+    let (code, verified) = project.json(&["verify"]);
+    assert_eq!((code, &verified["all"]["unexplained"]), (0, &0.into()), "{}", verified["sentence"]);
 }
