@@ -90,6 +90,9 @@ impl RuleCount {
 
     /// What the rule does, as the pages of profiles say it.
     pub fn sentence(&self) -> Option<String> {
+        if self.rule == "unseen" {
+            return Some("Something in it could not be looked into, such as an encrypted archive.".to_owned());
+        }
         let rules = profile::Settings::default().rules();
         rules.into_iter().find(|rule| rule.id == self.rule).map(|rule| rule.sentence)
     }
