@@ -10,9 +10,9 @@
 //!   text mode leave them. A lone CR or LF in a file is one of its bytes, so the file is encoded as base64; but where the
 //!   whole message has LF at its line ends, as in files of mail, so has a file in it, and they become CRLF.
 //! - Bytes above 127 are repaired in the header of the message itself. No server looks at those of its parts and of
-//!   messages in it, so they stay.
-//! - A line that is no header field becomes one. But where no known field follows, it is the message's text, and an empty
-//!   line comes before it, so that nobody's text is hidden.
+//!   messages in it, so they stay. Their charset is the one of the message's text, if that is named and can be theirs.
+//! - A line that is no header field becomes one. But where nothing behind it tells that the header goes on, it is the
+//!   message's text, and an empty line comes before it, so that nobody's text is hidden ([`known`]).
 //! - Long lines: header fields are folded (RFC 5322, 2.2.3), texts are encoded as quoted-printable, files as base64, and
 //!   what is encoded gets shorter lines.
 //!
@@ -26,6 +26,8 @@ mod encode;
 mod field;
 mod fold;
 mod head;
+mod known;
+mod look;
 mod plan;
 mod scan;
 mod words;

@@ -64,8 +64,8 @@ pub(super) fn plan(
 }
 
 /// A message with its NULs read as spaces: as it is to be, so that headers and boundaries are seen as they will be.
-struct Spaced<'a> {
-    message: &'a dyn ReadAt,
+pub(super) struct Spaced<'a> {
+    pub(super) message: &'a dyn ReadAt,
 }
 
 impl ReadAt for Spaced<'_> {
