@@ -336,6 +336,83 @@ fn a_header_goes_on_where_known_fields_follow() {
 }
 
 #[test]
+fn files_of_text_keep_all_their_bytes() {
+    let file = b"MSH|^~\\&|A\rPID|1\0\r\nOBX\n\rend";
+    let begin =
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nDear all\r\n--b\r\n";
+    for fields in [
+        "Content-Type: text/plain; name=adt.hl7",
+        "Content-Type: text/plain\r\nContent-Disposition: attachment",
+        "Content-Type: text/csv\r\nContent-Disposition: inline; filename=\"a b.csv\"",
+    ] {
+        for encoding in ["", "\r\nContent-Transfer-Encoding: quoted-printable"] {
+            for wanted in [all(), Repairs { bare_cr: true, ..Repairs::default() }] {
+                let message =
+                    [begin, fields.as_bytes(), encoding.as_bytes(), b"\r\n\r\n", file, b"\r\n--b--\r\n"].concat();
+                let found = check(&message, &wanted);
+                assert!(how(&found).iter().all(|(_, how)| *how == How::Base64), "{found:?}");
+                let expected = format!(
+                    "{}{fields}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n",
+                    text(begin),
+                    STANDARD.encode(file)
+                );
+                assert_eq!(text(&repaired(&message, &wanted)), expected);
+            }
+        }
+    }
+    // One that only has long lines stays a text.
+    let message = format!("Content-Type: text/plain; name=a.txt\r\n\r\n{}\r\n", "word ".repeat(300));
+    assert_eq!(how(&check(message.as_bytes(), &all())), [(RepairRule::LongLine, How::QuotedPrintable)]);
+    // As with other files, a message's own line ends are theirs.
+    let message = "Content-Type: text/plain; name=a.txt\n\na\nb\n";
+    assert_eq!(written(message, &all()), message.replace('\n', "\r\n"));
+    // A text in UTF-16 that does not say so.
+    let message = b"Content-Type: text/plain\r\n\r\n\xff\xfea\0b\0".to_vec();
+    assert_eq!(how(&check(&message, &all())), [(RepairRule::Nul, How::Base64)]);
+}
+
+#[test]
+fn files_in_another_encoding_keep_their_bytes() {
+    let nested = |fields: &str, body: &str| {
+        format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{fields}\r\n\r\n{body}\r\n--b--\r\n")
+    };
+    let message = nested("Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable", "=FF\0a=\nb\rc\nd=3D");
+    let expected =
+        nested("Content-Type: a/b\r\nContent-Transfer-Encoding: base64", &STANDARD.encode(b"\xff\0ab\rc\nd="));
+    assert_eq!(written(&message, &all()), expected);
+    check(message.as_bytes(), &all());
+    // What may stand in base64 is not content.
+    let message = nested("Content-Type: a/b\r\nContent-Transfer-Encoding: base64", "YQ\0=\n=");
+    assert_eq!(how(&check(message.as_bytes(), &all())).len(), 2);
+    assert!(written(&message, &all()).contains("YQ =\r\n="));
+    // In a message in LF, so are its line ends.
+    let message = "Content-Type: text/plain\nContent-Transfer-Encoding: x-own\n\na\nb\n";
+    assert_eq!(written(message, &all()), message.replace('\n', "\r\n"));
+    for (fields, body, rule) in [
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: x-own", "a\0", RepairRule::Nul),
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: x-own", "a\rb", RepairRule::BareCr),
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: x-own", "a\nb", RepairRule::LineEnds),
+        ("Content-Type: a/b\r\nContent-Transfer-Encoding: uuencode", "begin 644 a\r\n$\0   \r\nend", RepairRule::Nul),
+    ] {
+        let found = check(nested(fields, body).as_bytes(), &all());
+        assert_eq!(impossible(&found), [(rule, WhyNot::UnknownEncoding)], "{body:?}");
+        assert!(found.unwrap().is_unchanged());
+    }
+}
+
+#[test]
+fn a_signed_text_in_quoted_printable_is_never_changed() {
+    for begin in ["-----BEGIN PGP SIGNED MESSAGE-----", "=2D----BEGIN PGP SIGNED=\r\n MESSAGE-----"] {
+        for (body, rule) in [("a\0b", RepairRule::Nul), ("a\rb", RepairRule::BareCr), ("a\nb", RepairRule::LineEnds)] {
+            let message = format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{begin}\r\n{body}\r\n");
+            let found = check(message.as_bytes(), &all());
+            assert_eq!(impossible(&found), [(rule, WhyNot::Signed)], "{message}");
+            assert!(found.unwrap().is_unchanged());
+        }
+    }
+}
+
+#[test]
 fn the_charset_of_the_text_names_that_of_the_header() {
     let eight = Repairs { eight_bit_header: true, ..Repairs::default() };
     let subject = |parts: &str| {
