@@ -19,6 +19,11 @@
 //! - Long lines: header fields are folded (RFC 5322, 2.2.3), texts are encoded as quoted-printable, files as base64, and
 //!   what is encoded gets shorter lines.
 //!
+//! What is signed within the message (S/MIME, PGP) is never changed. But the signature that a server puts on the whole of
+//! it on its way (DKIM, ARC) stays in its header and does not match any more once something is repaired. Who receives a
+//! message checks that when it comes; of mail that was delivered long ago nobody does, and the results of that check stay
+//! in the header, too.
+//!
 //! A message is read as it will be: its NULs are spaces and its line ends are single ones, if these are wanted. So what is
 //! banned in it is looked for in the repaired message.
 //!
@@ -118,7 +123,7 @@ macro_rules! sentences {
 }
 
 sentences! {
-    /// A repair.
+    /// A repair. A signature of the whole message by a server (DKIM, ARC) does not match any more after any of them.
     RepairRule {
         /// A NUL byte in text becomes a space; a file, an attached text or a binary text with one is encoded as base64 and
         /// keeps it.
