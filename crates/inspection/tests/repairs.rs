@@ -297,6 +297,8 @@ fn no_text_is_hidden_in_the_header() {
         "Please read what he wrote\r\nFrom: Dr C <c@x.example>\r\nSent: today\r\nMessage-ID: <c@x.example>\r\n",
         "Please read what he wrote\r\nReturn-Path: <c@x.example>\r\nX-Mailer: c\r\nFrom: c@x.example\r\nContent-Type: text/plain\r\n",
         "From the look of it he is well\r\nDear Dr B\r\n",
+        "He is well\r\nX-clamp: 45 min\r\nCc: gp@x.example\r\nReply-To: a@x.example;\r\n",
+        "Patient: A\r\n B\r\nFollow-up: 2 weeks\r\nHe is well\r\n",
     ] {
         for fields in ["", "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n"] {
             let message = format!("{people}{fields}{text}\r\nMore\r\n");

@@ -205,7 +205,7 @@ fn names_are_read_as_before() {
 }
 
 /// Pieces that messages are made of.
-const PIECES: [&[u8]; 36] = [
+const PIECES: [&[u8]; 44] = [
     b"\n",
     b"\r\n",
     b"\r",
@@ -238,10 +238,42 @@ const PIECES: [&[u8]; 36] = [
     b" ",
     b"\t \xff",
     b"odd line",
+    b"Follow-up: x\n",
+    b"To : x\n",
+    b"Received: by x\n",
+    b"Subject: y\n",
+    b"X-A: b\n",
+    b"Content-Disposition: attachment\n",
+    b"Content-Type: text/plain; charset=iso-8859-1\n",
+    b"-----BEGIN PGP SIGNED MESSAGE-----\n",
     b"=",
     b"=?utf-8?q?a?=",
     b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     b"bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb",
+];
+
+/// Lines of letters.
+const SENTENCES: [&str; 20] = [
+    "Dear Dr B",
+    "He is well.",
+    "Follow-up: 2 weeks",
+    "X-ray: clear",
+    "Status: stable",
+    "Priority: urgent",
+    "To: be seen again",
+    "From: last week",
+    "From the ward",
+    "Subject: the knee",
+    "Date: 3 March, 10:30",
+    "Diagnosis : none",
+    "Delivery-date: 3 March",
+    "Cc: gp@x.example",
+    "Received: from the ward",
+    "Message-Type: ADT",
+    "https://x.example/",
+    " indented",
+    "-----Original Message-----",
+    "Grüße",
 ];
 
 fn wishes() -> impl Strategy<Value = Repairs> {
@@ -261,6 +293,19 @@ proptest! {
     ) {
         check(&pieces.concat(), &ALL);
         check(&pieces.concat(), &wanted);
+    }
+
+    #[test]
+    fn no_letter_is_hidden_in_a_header(
+        begin in prop::sample::select(vec!["Dear Dr B\r\n", "Patient: A\r\nDear Dr B\r\n", "-- \r\n"]),
+        sentences in prop::collection::vec(prop::sample::select(SENTENCES.to_vec()), 0..12),
+    ) {
+        let head = "Received: from a by b\r\nDate: Tue, 3 Mar 2026 10:00:00 +0000\r\nFrom: Dr A <a@x.example>\r\n\
+            Subject: he\r\nTo: b@x.example\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
+        let text = format!("{begin}{}", sentences.iter().flat_map(|line| [line, "\r\n"]).collect::<String>());
+        let message = format!("{head}{text}\r\nYours\r\n");
+        check(message.as_bytes(), &ALL);
+        prop_assert_eq!(repaired(message.as_bytes(), &ALL), format!("{head}\r\n{text}\r\nYours\r\n").into_bytes());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use super::known::{is_field, last_telling, may_be_text, spaced_name};
+use super::known::{is_field, last_telling, may_be_text, spaced_name, with_unknown};
 use super::look::charset_of_text;
 use super::scan::Filter;
 use super::{Found, How, Line, RepairRule, Repairs, WhyNot, empty_line, field, lines};
@@ -214,7 +214,8 @@ fn text_begin(text: &[u8], has_end: bool, limits: &Limits) -> Option<usize> {
     let first_junk = lines(text).position(|line| !is_field(line.text))?;
     let content = content_of(lines(text).take(first_junk).map(|line| line.text), limits);
     let last_telling = last_telling(text);
-    lines(text).enumerate().filter(|(number, line)| may_be_text(line.text, *number)).find_map(|(number, line)| {
+    let mut begins = lines(text).enumerate().filter(|(number, line)| may_be_text(line.text, *number));
+    let begin = begins.find_map(|(number, line)| {
         let is_boundary = content.boundary.as_ref().is_some_and(|boundary| {
             line.text.strip_prefix(b"--").is_some_and(|rest| rest.trim_ascii_end() == boundary.as_slice())
         });
@@ -223,7 +224,10 @@ fn text_begin(text: &[u8], has_end: bool, limits: &Limits) -> Option<usize> {
         let is_behind = last_telling.is_none_or(|last| last < number);
         let begins = is_boundary || (!is_quoted && is_behind && (!has_end || is_of(line.text, content.encoding)));
         begins.then_some(number)
-    })
+    })?;
+    let is_read =
+        content.boundary.is_none() && matches!(content.encoding, Encoding::Identity | Encoding::QuotedPrintable);
+    Some(if is_read { with_unknown(text, begin, last_telling) } else { begin })
 }
 
 /// Can the line belong to a text in this encoding? What can't would spoil it.
