@@ -204,6 +204,38 @@ fn names_are_read_as_before() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), pairs.len(), wrong[..wrong.len().min(6)].join("\n"));
 }
 
+#[test]
+fn files_are_read_as_before() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let fields = prop::sample::select(vec![
+        "Content-Type: text/plain; name=adt.hl7",
+        "Content-Type: application/dicom",
+        "Content-Type: text/csv\r\nContent-Disposition: attachment",
+    ]);
+    let encoding = prop::sample::select(vec!["8bit", "quoted-printable"]);
+    let pieces = ["\0", "\r-", "\n", "\r\n", "=3D", "=\r\n", "=\n", "=0D=0A", "MSH|", "é", "\r=00"];
+    let strategy = (fields, encoding, prop::collection::vec(prop::sample::select(pieces.to_vec()), 1..30));
+    let mut pairs = Vec::new();
+    for _ in 0..600 {
+        let (fields, encoding, pieces) = strategy.new_tree(&mut runner).unwrap().current();
+        let begin = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+        let content = pieces.concat();
+        let message =
+            format!("{begin}{fields}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{content}.\r\n--b--\r\n");
+        let found = check(message.as_bytes(), &ALL);
+        assert!(impossible(&found).is_empty());
+        if found.is_some() {
+            pairs.push((message.clone().into_bytes(), repaired(message.as_bytes(), &ALL), Vec::new()));
+        }
+    }
+    assert!(pairs.len() > 300, "{}", pairs.len());
+    let Some(found) = differences(&pairs) else { return };
+    for (found, (before, after, _)) in found.iter().zip(&pairs) {
+        let shown = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+        assert!(found.is_empty(), "{found:?}\n{:?}\n{:?}", shown.0, shown.1);
+    }
+}
+
 /// Pieces that messages are made of.
 const PIECES: [&[u8]; 44] = [
     b"\n",
