@@ -114,6 +114,11 @@ impl Content {
             is_ambiguous,
         }
     }
+
+    /// Is it meant to be a file rather than to be read in its place?
+    pub(crate) fn is_file(&self) -> bool {
+        self.is_attachment || !self.names.is_empty()
+    }
 }
 
 fn encoding_name(field: &[u8]) -> String {

@@ -5,16 +5,24 @@
 //! same rules give the same bytes, and where nothing was impossible, repairing those again changes nothing.
 //!
 //! - NUL: a space, where lines of text stand. A file, or a text that says that it is `binary`, is encoded as base64
-//!   instead: it keeps all its bytes. Texts in UTF-16 or UTF-32 count as files.
+//!   instead: it keeps all its bytes. A text that is an attachment or has a name is a file here; so are texts in UTF-16 or
+//!   UTF-32.
 //! - Line ends: CRLF for a lone CR or LF. CRs right before an LF are one line end with it: programs that write lines in
 //!   text mode leave them. A lone CR or LF in a file is one of its bytes, so the file is encoded as base64; but where the
 //!   whole message has LF at its line ends, as in files of mail, so has a file in it, and they become CRLF.
+//! - A file in quoted-printable with such bytes between the encoded ones is decoded, and encoded as base64. Where nobody
+//!   knows how a content is decoded, nobody knows what such bytes are in it: that is impossible.
 //! - Bytes above 127 are repaired in the header of the message itself. No server looks at those of its parts and of
-//!   messages in it, so they stay.
-//! - A line that is no header field becomes one. But where no known field follows, it is the message's text, and an empty
-//!   line comes before it, so that nobody's text is hidden.
+//!   messages in it, so they stay. Their charset is the one of the message's text, if that is named and can be theirs.
+//! - A line that is no header field becomes one. But where nothing behind it tells that the header goes on, it is the
+//!   message's text, and an empty line comes before it, so that nobody's text is hidden ([`known`]).
 //! - Long lines: header fields are folded (RFC 5322, 2.2.3), texts are encoded as quoted-printable, files as base64, and
 //!   what is encoded gets shorter lines.
+//!
+//! What is signed within the message (S/MIME, PGP) is never changed. But the signature that a server puts on the whole of
+//! it on its way (DKIM, ARC) stays in its header and does not match any more once something is repaired. Who receives a
+//! message checks that when it comes; of mail that was delivered long ago nobody does, and the results of that check stay
+//! in the header, too.
 //!
 //! A message is read as it will be: its NULs are spaces and its line ends are single ones, if these are wanted. So what is
 //! banned in it is looked for in the repaired message.
@@ -26,6 +34,8 @@ mod encode;
 mod field;
 mod fold;
 mod head;
+mod known;
+mod look;
 mod plan;
 mod scan;
 mod words;
@@ -39,7 +49,8 @@ use self::encode::{Base64, Base64Lines, QuotedPrintable, QuotedPrintableLines};
 use self::head::{Head, Spliced};
 use self::plan::{Action, Segment};
 use self::scan::{Filter, Scan};
-use crate::read::{Lines, ReadAt, Stream, bytes};
+use crate::decode::Decoded;
+use crate::read::{Lines, ReadAt, Slice, Stream, bytes};
 use crate::rules::Limits;
 
 /// Lines may always have so many bytes (RFC 5322, 2.1.1).
@@ -112,15 +123,16 @@ macro_rules! sentences {
 }
 
 sentences! {
-    /// A repair.
+    /// A repair. A signature of the whole message by a server (DKIM, ARC) does not match any more after any of them.
     RepairRule {
-        /// A NUL byte in text becomes a space; a file or a binary text with one is encoded as base64 and keeps it.
-        Nul = "repair-nul";
-        /// A CR that no LF follows becomes a line end in text; a file or a binary text with one is encoded as base64 and
-        /// keeps it. Several CRs before an LF become one line end with it.
-        BareCr = "repair-bare-cr";
-        /// An LF that no CR precedes becomes a line end in text; a file or a binary text with one is encoded as base64 and
+        /// A NUL byte in text becomes a space; a file, an attached text or a binary text with one is encoded as base64 and
         /// keeps it.
+        Nul = "repair-nul";
+        /// A CR that no LF follows becomes a line end in text; a file, an attached text or a binary text with one is encoded
+        /// as base64 and keeps it. Several CRs before an LF become one line end with it.
+        BareCr = "repair-bare-cr";
+        /// An LF that no CR precedes becomes a line end in text; a file, an attached text or a binary text with one is encoded
+        /// as base64 and keeps it.
         LineEnds = "repair-line-ends";
         /// Bytes above 127 in the message's header are written as encoded words (RFC 2047) and encoded parameters (RFC
         /// 2231), which mail programs show as the same text.
@@ -174,7 +186,7 @@ sentences! {
         TooDeep = "too-deep";
         /// It lies behind more parts than are looked at.
         TooManyParts = "too-many-parts";
-        /// The part's content transfer encoding is not known, or has no shorter lines.
+        /// The part's content transfer encoding is not known, or can't hold what is repaired.
         UnknownEncoding = "unknown-encoding";
         /// The header is too long to be rewritten.
         LongHeader = "long-header";
@@ -322,10 +334,11 @@ impl Repaired {
                     Err(_) => Err(io::Error::new(ErrorKind::InvalidData, "a header is not as it was")),
                 }
             }
-            Action::Base64 { is_ended } => {
+            Action::Base64 { from, is_ended } => {
                 let is_empty = range.is_empty();
+                let encoded = Slice::new(view, range);
                 let mut base64 = Base64::new(out, self.end);
-                copy(view, range, &mut base64)?;
+                copy(&Decoded::new(&encoded, from), 0..u64::MAX, &mut base64)?;
                 base64.finish()?;
                 if is_ended && !is_empty { out.write_all(self.end.as_bytes()) } else { Ok(()) }
             }

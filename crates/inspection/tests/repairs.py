@@ -70,6 +70,11 @@ def fields(part):
     return [(key, raw) for key, raw in part._headers]
 
 
+def is_file(part):
+    known = part.get_content_maintype() not in ("text", "message", "multipart") and "pgp" not in part.get_content_type()
+    return known or part.get_filename() is not None or part.get_content_disposition() == "attachment"
+
+
 def compare(before, after, rules):
     found = []
     one, other = list(before.walk()), list(after.walk())
@@ -83,6 +88,10 @@ def compare(before, after, rules):
                 if encoding is not None:
                     one_of.replace_header("content-transfer-encoding", str(encoding).split(";")[0].strip())
             was, now = part.get_payload(decode=True) or b"", repaired.get_payload(decode=True) or b""
+            # A file keeps all its bytes, but in a message in LF its lines may end as those do.
+            is_lf = was.replace(b"\n", b"\r\n").rstrip() == now.rstrip()
+            if is_file(part) and was.rstrip() != now.rstrip() and not is_lf:
+                found.append("part %d: file" % number)
             # Without a last boundary, a last line end is not content to Python.
             if was != now and lines(was).rstrip(b"\n") != lines(now).rstrip(b"\n"):
                 found.append("part %d: content" % number)

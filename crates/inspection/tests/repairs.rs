@@ -10,6 +10,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+fn written(message: &str, wanted: &Repairs) -> String {
+    text(&repaired(message.as_bytes(), wanted))
+}
+
 #[test]
 fn what_is_as_a_target_wants_it_stays() {
     for message in [
@@ -278,4 +282,184 @@ fn every_cut_of_a_message_is_dealt_with() {
             check(&message[start..end], &all());
         }
     }
+}
+
+#[test]
+fn no_text_is_hidden_in_the_header() {
+    let broken = Repairs { broken_header: true, ..Repairs::default() };
+    let people = "From: Dr A <a@x.example>\r\nTo: Dr B <b@x.example>\r\nSubject: plan\r\nDate: Tue, 3 Mar 2026 10:00:00 +0000\r\n";
+    for text in [
+        "Please see the plan\r\nFollow-up: 2 weeks\r\n",
+        "Dear Dr B\r\nX-ray: clear\r\nDelivery-date: 3 March\r\n",
+        "Dear Dr B\r\nStatus: stable\r\nPriority : urgent\r\nPath: no more of it\r\nLines: PICC\r\nReferences: see below\r\n",
+        "Dear Dr B\r\nReceived: 2 units of blood\r\nCc: the ward\r\n",
+        "Dear Dr B\r\nDate: 12:30 tomorrow\r\nSubject: the knee\r\n",
+        "Please read what he wrote\r\nFrom: Dr C <c@x.example>\r\nSent: today\r\nMessage-ID: <c@x.example>\r\n",
+        "Please read what he wrote\r\nReturn-Path: <c@x.example>\r\nX-Mailer: c\r\nFrom: c@x.example\r\nContent-Type: text/plain\r\n",
+        "From the look of it he is well\r\nDear Dr B\r\n",
+        "He is well\r\nX-clamp: 45 min\r\nCc: gp@x.example\r\nReply-To: a@x.example;\r\n",
+        "Patient: A\r\n B\r\nFollow-up: 2 weeks\r\nHe is well\r\n",
+    ] {
+        for fields in ["", "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n"] {
+            let message = format!("{people}{fields}{text}\r\nMore\r\n");
+            let found = check(message.as_bytes(), &broken);
+            assert_eq!(how(&found), [(RepairRule::BrokenHeader, How::EmptyLine)], "{message}");
+            let expected = format!("{people}{fields}\r\n{text}\r\nMore\r\n");
+            assert_eq!(written(&message, &broken), expected);
+        }
+    }
+    // Encoded text, too, but nothing that would spoil it.
+    let base64 = STANDARD.encode([b'a'; 57]);
+    let fields = format!("{people}Content-Transfer-Encoding: base64\r\n");
+    let message = format!("{fields}{base64}\r\nYQ==\r\n\r\n");
+    assert_eq!(written(&message, &broken), format!("{fields}\r\n{base64}\r\nYQ==\r\n\r\n"));
+    let message = format!("{fields}stray line\r\n\r\n{base64}\r\n");
+    assert_eq!(written(&message, &broken), format!("{fields}X-Broken-Header: stray line\r\n\r\n{base64}\r\n"));
+}
+
+#[test]
+fn a_header_goes_on_where_known_fields_follow() {
+    let broken = Repairs { broken_header: true, ..Repairs::default() };
+    for rest in [
+        "From: a@x.example\r\nSubject: b\r\n",
+        "Received: from a.example by b.example; today\r\n",
+        "References: <a@x.example>\r\nStatus: RO\r\n",
+        "content-type: text/html\r\n",
+        "List-Unsubscribe: <mailto:a@x.example>\r\n",
+        "X-Mailer: a\r\n",
+        "DKIM-Signature: v=1\r\n",
+        "Message-Id : <a>\r\nResent-To: me\r\n",
+    ] {
+        let message = format!("Return-Path: <a@x.example>\r\nstray\r\n{rest}Dear all\r\n\r\nMore\r\n");
+        let expected =
+            format!("Return-Path: <a@x.example>\r\nX-Broken-Header: stray\r\n{rest}\r\nDear all\r\n\r\nMore\r\n");
+        assert_eq!(written(&message, &broken), expected.replace("Id :", "Id:"));
+    }
+}
+
+#[test]
+fn files_of_text_keep_all_their_bytes() {
+    let file = b"MSH|^~\\&|A\rPID|1\0\r\nOBX\n\rend";
+    let begin =
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nDear all\r\n--b\r\n";
+    for fields in [
+        "Content-Type: text/plain; name=adt.hl7",
+        "Content-Type: text/plain\r\nContent-Disposition: attachment",
+        "Content-Type: text/csv\r\nContent-Disposition: inline; filename=\"a b.csv\"",
+    ] {
+        for encoding in ["", "\r\nContent-Transfer-Encoding: quoted-printable"] {
+            for wanted in [all(), Repairs { bare_cr: true, ..Repairs::default() }] {
+                let message =
+                    [begin, fields.as_bytes(), encoding.as_bytes(), b"\r\n\r\n", file, b"\r\n--b--\r\n"].concat();
+                let found = check(&message, &wanted);
+                assert!(how(&found).iter().all(|(_, how)| *how == How::Base64), "{found:?}");
+                let expected = format!(
+                    "{}{fields}\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--b--\r\n",
+                    text(begin),
+                    STANDARD.encode(file)
+                );
+                assert_eq!(text(&repaired(&message, &wanted)), expected);
+            }
+        }
+    }
+    // One that only has long lines stays a text.
+    let message = format!("Content-Type: text/plain; name=a.txt\r\n\r\n{}\r\n", "word ".repeat(300));
+    assert_eq!(how(&check(message.as_bytes(), &all())), [(RepairRule::LongLine, How::QuotedPrintable)]);
+    // As with other files, a message's own line ends are theirs.
+    let message = "Content-Type: text/plain; name=a.txt\n\na\nb\n";
+    assert_eq!(written(message, &all()), message.replace('\n', "\r\n"));
+    // A text in UTF-16 that does not say so.
+    let message = b"Content-Type: text/plain\r\n\r\n\xff\xfea\0b\0".to_vec();
+    assert_eq!(how(&check(&message, &all())), [(RepairRule::Nul, How::Base64)]);
+}
+
+#[test]
+fn files_in_another_encoding_keep_their_bytes() {
+    let nested = |fields: &str, body: &str| {
+        format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n{fields}\r\n\r\n{body}\r\n--b--\r\n")
+    };
+    let message = nested("Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable", "=FF\0a=\nb\rc\nd=3D");
+    let expected =
+        nested("Content-Type: a/b\r\nContent-Transfer-Encoding: base64", &STANDARD.encode(b"\xff\0ab\rc\nd="));
+    assert_eq!(written(&message, &all()), expected);
+    check(message.as_bytes(), &all());
+    // What may stand in base64 is not content.
+    let message = nested("Content-Type: a/b\r\nContent-Transfer-Encoding: base64", "YQ\0=\n=");
+    assert_eq!(how(&check(message.as_bytes(), &all())).len(), 2);
+    assert!(written(&message, &all()).contains("YQ =\r\n="));
+    // In a message in LF, so are its line ends.
+    let message = "Content-Type: text/plain\nContent-Transfer-Encoding: x-own\n\na\nb\n";
+    assert_eq!(written(message, &all()), message.replace('\n', "\r\n"));
+    for (fields, body, rule) in [
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: x-own", "a\0", RepairRule::Nul),
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: x-own", "a\rb", RepairRule::BareCr),
+        ("Content-Type: text/plain\r\nContent-Transfer-Encoding: x-own", "a\nb", RepairRule::LineEnds),
+        ("Content-Type: a/b\r\nContent-Transfer-Encoding: uuencode", "begin 644 a\r\n$\0   \r\nend", RepairRule::Nul),
+    ] {
+        let found = check(nested(fields, body).as_bytes(), &all());
+        assert_eq!(impossible(&found), [(rule, WhyNot::UnknownEncoding)], "{body:?}");
+        assert!(found.unwrap().is_unchanged());
+    }
+}
+
+#[test]
+fn a_signed_text_in_quoted_printable_is_never_changed() {
+    for begin in ["-----BEGIN PGP SIGNED MESSAGE-----", "=2D----BEGIN PGP SIGNED=\r\n MESSAGE-----"] {
+        for (body, rule) in [("a\0b", RepairRule::Nul), ("a\rb", RepairRule::BareCr), ("a\nb", RepairRule::LineEnds)] {
+            let message = format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{begin}\r\n{body}\r\n");
+            let found = check(message.as_bytes(), &all());
+            assert_eq!(impossible(&found), [(rule, WhyNot::Signed)], "{message}");
+            assert!(found.unwrap().is_unchanged());
+        }
+    }
+}
+
+#[test]
+fn the_charset_of_the_text_names_that_of_the_header() {
+    let eight = Repairs { eight_bit_header: true, ..Repairs::default() };
+    let subject = |parts: &str| {
+        let begin = b"Subject: \xe9t\xe9\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+        let message = [begin, parts.as_bytes(), b"\r\n--b--\r\n"].concat();
+        check(&message, &eight);
+        text(&repaired(&message, &eight)).lines().next().unwrap().to_owned()
+    };
+    let named = |kind: &str| format!("--b\r\nContent-Type: {kind}\r\n\r\nx\r\n");
+    let latin = named("text/plain; charset=iso-8859-1");
+    let within = |kind: &str, part: &str| format!("--b\r\nContent-Type: {kind}\r\n\r\n{part}");
+    let nested = latin.replace("--b", "--c") + "\r\n--c--\r\n";
+    for parts in [
+        latin.clone(),
+        within("multipart/alternative; boundary=c", &nested),
+        named("text/plain; charset=us-ascii") + &latin,
+        named("text/plain; charset=koi8-r; name=a") + &latin,
+        named("image/png; charset=koi8-r") + &latin,
+        within("message/rfc822", "Content-Type: text/plain; charset=koi8-r\r\n\r\nx\r\n") + &latin,
+    ] {
+        assert_eq!(subject(&parts), "Subject: =?iso-8859-1?b?6XTp?=", "{parts}");
+    }
+    for parts in [
+        named("text/plain; charset=utf-8") + &latin,
+        named("text/plain; charset=big5"),
+        named("text/plain"),
+        format!("--b\r\n\r\n{}{latin}", "x\r\n".repeat(100_000)),
+    ] {
+        assert_eq!(subject(&parts), "Subject: =?unknown-8bit?b?6XTp?=", "{}", &parts[..80.min(parts.len())]);
+    }
+}
+
+#[test]
+fn only_lines_with_such_bytes_are_rewritten_for_them() {
+    let eight = Repairs { eight_bit_header: true, ..Repairs::default() };
+    let message = "Subject: b\r\nstray\r\nstr\u{e4}y\r\nmore : x\r\nX-A: b\r\n\r\nx\r\n";
+    let found = check(message.as_bytes(), &eight).unwrap();
+    let ways = [How::EncodedWords, How::BrokenField].map(|how| (RepairRule::EightBitHeader, how));
+    assert_eq!(how(&found), ways);
+    assert!(found.done.iter().all(|done| done.count == 1));
+    assert_eq!(written(message, &eight), message.replace("str\u{e4}y", "X-Broken-Header: =?utf-8?q?str=C3=A4y?="));
+    // A text without an empty line before it is one whole.
+    let message = "Subject: b\r\nDear all\r\nGr\u{fc}\u{df}e\r\n\r\n";
+    assert_eq!(written(message, &eight), message.replace("Dear", "\r\nDear"));
+    assert_eq!(how(&check(message.as_bytes(), &eight)), [(RepairRule::EightBitHeader, How::EmptyLine)]);
+    let message = "Subject: \u{fc}\r\nDear all\r\n\r\n";
+    assert_eq!(written(message, &eight), message.replace('\u{fc}', "=?utf-8?b?w7w=?="));
 }

@@ -204,8 +204,40 @@ fn names_are_read_as_before() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), pairs.len(), wrong[..wrong.len().min(6)].join("\n"));
 }
 
+#[test]
+fn files_are_read_as_before() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let fields = prop::sample::select(vec![
+        "Content-Type: text/plain; name=adt.hl7",
+        "Content-Type: application/dicom",
+        "Content-Type: text/csv\r\nContent-Disposition: attachment",
+    ]);
+    let encoding = prop::sample::select(vec!["8bit", "quoted-printable"]);
+    let pieces = ["\0", "\r-", "\n", "\r\n", "=3D", "=\r\n", "=\n", "=0D=0A", "MSH|", "é", "\r=00"];
+    let strategy = (fields, encoding, prop::collection::vec(prop::sample::select(pieces.to_vec()), 1..30));
+    let mut pairs = Vec::new();
+    for _ in 0..600 {
+        let (fields, encoding, pieces) = strategy.new_tree(&mut runner).unwrap().current();
+        let begin = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+        let content = pieces.concat();
+        let message =
+            format!("{begin}{fields}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{content}.\r\n--b--\r\n");
+        let found = check(message.as_bytes(), &ALL);
+        assert!(impossible(&found).is_empty());
+        if found.is_some() {
+            pairs.push((message.clone().into_bytes(), repaired(message.as_bytes(), &ALL), Vec::new()));
+        }
+    }
+    assert!(pairs.len() > 300, "{}", pairs.len());
+    let Some(found) = differences(&pairs) else { return };
+    for (found, (before, after, _)) in found.iter().zip(&pairs) {
+        let shown = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+        assert!(found.is_empty(), "{found:?}\n{:?}\n{:?}", shown.0, shown.1);
+    }
+}
+
 /// Pieces that messages are made of.
-const PIECES: [&[u8]; 36] = [
+const PIECES: [&[u8]; 44] = [
     b"\n",
     b"\r\n",
     b"\r",
@@ -238,10 +270,42 @@ const PIECES: [&[u8]; 36] = [
     b" ",
     b"\t \xff",
     b"odd line",
+    b"Follow-up: x\n",
+    b"To : x\n",
+    b"Received: by x\n",
+    b"Subject: y\n",
+    b"X-A: b\n",
+    b"Content-Disposition: attachment\n",
+    b"Content-Type: text/plain; charset=iso-8859-1\n",
+    b"-----BEGIN PGP SIGNED MESSAGE-----\n",
     b"=",
     b"=?utf-8?q?a?=",
     b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     b"bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb bb",
+];
+
+/// Lines of letters.
+const SENTENCES: [&str; 20] = [
+    "Dear Dr B",
+    "He is well.",
+    "Follow-up: 2 weeks",
+    "X-ray: clear",
+    "Status: stable",
+    "Priority: urgent",
+    "To: be seen again",
+    "From: last week",
+    "From the ward",
+    "Subject: the knee",
+    "Date: 3 March, 10:30",
+    "Diagnosis : none",
+    "Delivery-date: 3 March",
+    "Cc: gp@x.example",
+    "Received: from the ward",
+    "Message-Type: ADT",
+    "https://x.example/",
+    " indented",
+    "-----Original Message-----",
+    "Grüße",
 ];
 
 fn wishes() -> impl Strategy<Value = Repairs> {
@@ -261,6 +325,19 @@ proptest! {
     ) {
         check(&pieces.concat(), &ALL);
         check(&pieces.concat(), &wanted);
+    }
+
+    #[test]
+    fn no_letter_is_hidden_in_a_header(
+        begin in prop::sample::select(vec!["Dear Dr B\r\n", "Patient: A\r\nDear Dr B\r\n", "-- \r\n"]),
+        sentences in prop::collection::vec(prop::sample::select(SENTENCES.to_vec()), 0..12),
+    ) {
+        let head = "Received: from a by b\r\nDate: Tue, 3 Mar 2026 10:00:00 +0000\r\nFrom: Dr A <a@x.example>\r\n\
+            Subject: he\r\nTo: b@x.example\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
+        let text = format!("{begin}{}", sentences.iter().flat_map(|line| [line, "\r\n"]).collect::<String>());
+        let message = format!("{head}{text}\r\nYours\r\n");
+        check(message.as_bytes(), &ALL);
+        prop_assert_eq!(repaired(message.as_bytes(), &ALL), format!("{head}\r\n{text}\r\nYours\r\n").into_bytes());
     }
 
     #[test]
@@ -318,6 +395,10 @@ fn millions_of_places() {
         ("A: b\r\n\r\n", b"\n"),
         ("A: b\r\n\r\n", b"a\rb\0c\n"),
         ("Content-Type: a/b\r\n\r\n", b"a\rb\0c\n"),
+        ("Content-Type: a/b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", b"a\rb\0=\n"),
+        ("Content-Transfer-Encoding: quoted-printable\r\n\r\n", b"a\rb\0=\n"),
+        ("stray\n", b"a b\n"),
+        ("stray\n", b"From: a@b\nc\n"),
         ("", b"\r\r\r\n"),
         ("", b"\0"),
         ("Subject: ", b"\xe9 "),

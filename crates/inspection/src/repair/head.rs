@@ -4,39 +4,17 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use super::known::{is_field, last_telling, may_be_text, spaced_name, with_unknown};
+use super::look::charset_of_text;
 use super::scan::Filter;
 use super::{Found, How, Line, RepairRule, Repairs, WhyNot, empty_line, field, lines};
-use crate::header::Content;
+use crate::decode::Encoding;
 use crate::read::{Lines, ReadAt, bytes};
 use crate::rules::Limits;
 use crate::walk::content_of;
 
 /// A header longer than this is not held: what it would need is told to be impossible.
 pub(super) const HEADER_BYTES_MAX: u64 = 256 << 10;
-/// Names of fields without a hyphen that tell that a header goes on.
-const KNOWN: [&[u8]; 20] = [
-    b"from",
-    b"to",
-    b"cc",
-    b"bcc",
-    b"subject",
-    b"date",
-    b"sender",
-    b"received",
-    b"references",
-    b"status",
-    b"comments",
-    b"keywords",
-    b"organization",
-    b"importance",
-    b"priority",
-    b"sensitivity",
-    b"precedence",
-    b"newsgroups",
-    b"lines",
-    b"path",
-];
-
 /// A message with another header.
 pub(super) struct Spliced<'a> {
     message: &'a dyn ReadAt,
@@ -113,34 +91,35 @@ pub(super) fn repair(
         }
         at
     };
-    let is_eight_bit = wanted.eight_bit_header && !text.is_ascii();
-    let is_junk = |line: &Line<'_>| !is_field(line.text) || line.end.is_empty();
-    // Where such a line is text, only an empty line before it makes it so to everyone.
-    let mends = lines(&text)
-        .filter(is_junk)
-        .any(|line| wanted.broken_header || (is_eight_bit && !line.text.is_ascii() && !is_field(line.text)));
+    let has_end = rest_at < message.size_bytes()?;
+    let (mended, rule) = if wanted.broken_header {
+        let is_broken = lines(&text).any(|line| !is_field(line.text) || line.end.is_empty());
+        (is_broken.then(|| Mended::of(&text, end, has_end, limits, false)), RepairRule::BrokenHeader)
+    } else {
+        let is_wanted = wanted.eight_bit_header && !text.is_ascii();
+        (is_wanted.then(|| Mended::of(&text, end, has_end, limits, true)), RepairRule::EightBitHeader)
+    };
     let mut head_len = text.len();
-    if mends {
-        let rule = if wanted.broken_header { RepairRule::BrokenHeader } else { RepairRule::EightBitHeader };
-        let has_end = rest_at < message.size_bytes()?;
-        let mended = Mended::of(&text, end, has_end, limits);
+    if let Some(mended) = mended {
         for (how, count, first) in mended.done {
             found.done(rule, how, count, place(first), "");
         }
         (text, head_len) = (mended.text, mended.head_len);
     }
-    if wanted.eight_bit_header && !text[..head_len].is_ascii() {
-        match encode(&text[..head_len], end, limits) {
-            Ok((mut head, count, first)) => {
+    let mut head = Head { text, rest_at };
+    if wanted.eight_bit_header && !head.text[..head_len].is_ascii() {
+        let charset = charset(message, &head, head_len, wanted, limits)?;
+        match encode(&head.text[..head_len], end, charset.as_deref()) {
+            Ok((mut encoded, count, first)) => {
                 found.done(RepairRule::EightBitHeader, How::EncodedWords, count, place(first), "");
-                head.extend_from_slice(&text[head_len..]);
-                text = head;
+                encoded.extend_from_slice(&head.text[head_len..]);
+                head.text = encoded;
             }
             Err((why, first)) => found.impossible(RepairRule::EightBitHeader, place(first), "", why),
         }
     }
     found.scan_of_head(&raw, wanted)?;
-    Ok(Head { text, rest_at })
+    Ok(head)
 }
 
 /// How long each line is, with its line end.
@@ -177,28 +156,6 @@ fn header_end(message: &dyn ReadAt, wanted: &Repairs) -> io::Result<Option<u64>>
     Ok(Some(end))
 }
 
-/// Is the line a header field, its continuation, or the line that mbox puts before a message? As [`model::Examiner`]
-/// sees it.
-fn is_field(line: &[u8]) -> bool {
-    let name = &line[..memchr::memchr(b':', line).unwrap_or(line.len())];
-    let is_continuation = matches!(line.first(), Some(b' ' | b'\t'));
-    let is_name = name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| *byte > b' ');
-    is_continuation || line.starts_with(b"From ") || is_name
-}
-
-/// Is it a field but for white space between its name and the colon?
-fn spaced_name(line: &[u8]) -> Option<&[u8]> {
-    let name = line[..memchr::memchr(b':', line)?].trim_ascii_end();
-    (!name.is_empty() && name.iter().all(|byte| *byte > b' ')).then_some(name)
-}
-
-/// Does the line tell that a header goes on? Any line of a text may have a colon.
-fn is_known(line: &[u8]) -> bool {
-    let Some(name) = spaced_name(line).filter(|_| !matches!(line.first(), Some(b' ' | b'\t'))) else { return false };
-    let is_word = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    is_word && (name.contains(&b'-') || KNOWN.contains(&name.to_ascii_lowercase().as_slice())) && name[0] != b'-'
-}
-
 /// A header in which each line is one.
 struct Mended {
     text: Vec<u8>,
@@ -209,20 +166,20 @@ struct Mended {
 }
 
 impl Mended {
-    fn of(text: &[u8], end: &'static str, has_end: bool, limits: &Limits) -> Self {
-        let all = || lines(text);
-        let first_junk = all().position(|line| !is_field(line.text)).unwrap_or(usize::MAX);
-        let content = content_of(all().take(first_junk).map(|line| line.text), limits);
-        let last_known = all().enumerate().filter(|(_, line)| is_known(line.text)).map(|(number, _)| number).last();
+    /// `is_eight_bit`: only what holds bytes above 127 counts.
+    fn of(text: &[u8], end: &'static str, has_end: bool, limits: &Limits, is_eight_bit: bool) -> Self {
+        let counts = |line: &Line<'_>| !is_eight_bit || !line.text.is_ascii();
+        let begin =
+            text_begin(text, has_end, limits).filter(|begin| lines(text).skip(*begin).any(|line| counts(&line)));
         let mut mended = Self { text: Vec::with_capacity(text.len()), head_len: 0, done: Vec::new() };
         let mut head_len = None;
-        for (number, line) in all().enumerate() {
-            if head_len.is_some() || is_field(line.text) {
-                mended.text.extend_from_slice(line.text);
-            } else if begins_text(line.text, number, last_known, has_end, &content) {
+        for (number, line) in lines(text).enumerate() {
+            if begin == Some(number) {
                 head_len = Some(mended.text.len());
                 mended.add(How::EmptyLine, number);
                 mended.text.extend_from_slice(empty_line(&mended.text, end).as_bytes());
+            }
+            if head_len.is_some() || is_field(line.text) || !counts(&line) {
                 mended.text.extend_from_slice(line.text);
             } else if let Some(name) = spaced_name(line.text) {
                 mended.text.extend_from_slice(name);
@@ -234,7 +191,7 @@ impl Mended {
                 mended.add(How::BrokenField, number);
             }
             mended.text.extend_from_slice(line.end);
-            if line.end.is_empty() && head_len.is_none() {
+            if line.end.is_empty() && head_len.is_none() && !is_eight_bit {
                 mended.text.extend_from_slice(end.as_bytes());
                 mended.add(How::LineEnded, number);
             }
@@ -251,26 +208,62 @@ impl Mended {
     }
 }
 
-/// Does the message's text begin with this line, which is no field, without an empty line before it? So it is where no
-/// known field follows; the text may be hidden from nobody. But in an encoded content it would be no text.
-fn begins_text(line: &[u8], number: usize, last_known: Option<usize>, has_end: bool, content: &Content) -> bool {
-    if let Some(boundary) = &content.boundary
-        && line.strip_prefix(b"--").is_some_and(|rest| rest.trim_ascii_end() == boundary.as_slice())
-    {
-        return true;
-    }
-    if number == 0 && line.starts_with(b">From ") {
+/// The line with which the message's text begins without an empty line before it. So it is where no line follows that
+/// tells that the header goes on; the text may be hidden from nobody.
+fn text_begin(text: &[u8], has_end: bool, limits: &Limits) -> Option<usize> {
+    let first_junk = lines(text).position(|line| !is_field(line.text))?;
+    let content = content_of(lines(text).take(first_junk).map(|line| line.text), limits);
+    let last_telling = last_telling(text);
+    let mut begins = lines(text).enumerate().filter(|(number, line)| may_be_text(line.text, *number));
+    let begin = begins.find_map(|(number, line)| {
+        let is_boundary = content.boundary.as_ref().is_some_and(|boundary| {
+            line.text.strip_prefix(b"--").is_some_and(|rest| rest.trim_ascii_end() == boundary.as_slice())
+        });
         // The line of an mbox, quoted.
-        return false;
+        let is_quoted = number == 0 && line.text.starts_with(b">From ");
+        let is_behind = last_telling.is_none_or(|last| last < number);
+        let begins = is_boundary || (!is_quoted && is_behind && (!has_end || is_of(line.text, content.encoding)));
+        begins.then_some(number)
+    })?;
+    let is_read =
+        content.boundary.is_none() && matches!(content.encoding, Encoding::Identity | Encoding::QuotedPrintable);
+    Some(if is_read { with_unknown(text, begin, last_telling) } else { begin })
+}
+
+/// Can the line belong to a text in this encoding? What can't would spoil it.
+fn is_of(line: &[u8], encoding: Encoding) -> bool {
+    /// A shorter line may be a word.
+    const LINE_CHARS_MIN: usize = 40;
+    match encoding {
+        Encoding::Identity | Encoding::QuotedPrintable => true,
+        Encoding::Base64 => {
+            let line = line.trim_ascii_end();
+            let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+            let is_line = line.len() >= LINE_CHARS_MIN || line.ends_with(b"=");
+            line.len().is_multiple_of(4) && is_line && line.iter().all(is_base64)
+        }
+        Encoding::Uu => line.starts_with(b"begin "),
     }
-    let is_encoded = content.encoding != crate::decode::Encoding::Identity;
-    last_known.is_none_or(|last| last < number) && !(is_encoded && has_end)
+}
+
+/// The charset that the message names for its text.
+fn charset(
+    message: &dyn ReadAt,
+    head: &Head,
+    head_len: usize,
+    wanted: &Repairs,
+    limits: &Limits,
+) -> io::Result<Option<String>> {
+    let text = &head.text[..head_len];
+    let content = content_of(lines(text).map(|line| line.text), limits);
+    if content.charset.is_some() || content.boundary.is_none() || std::str::from_utf8(text).is_ok() {
+        return Ok(content.charset);
+    }
+    charset_of_text(message, head, wanted, limits)
 }
 
 /// The header with all its fields in ASCII; how many there were, and the line of the first. Or why not, and where.
-fn encode(text: &[u8], end: &'static str, limits: &Limits) -> Result<(Vec<u8>, u64, usize), (WhyNot, usize)> {
-    let content = content_of(lines(text).map(|line| line.text), limits);
-    let declared = content.charset.as_deref();
+fn encode(text: &[u8], end: &'static str, declared: Option<&str>) -> Result<(Vec<u8>, u64, usize), (WhyNot, usize)> {
     let (mut out, mut count, mut first) = (Vec::with_capacity(text.len() * 2), 0, 0);
     let (mut rest, mut number) = (text, 0);
     while !rest.is_empty() {

@@ -7,9 +7,9 @@ use super::fold::{Job, rewrite};
 use super::head::HEADER_BYTES_MAX;
 use super::scan::Scan;
 use super::{Found, How, RepairRule, Repairs, WhyNot};
-use crate::decode::Encoding;
+use crate::decode::{Decoded, Encoding};
 use crate::header::Content;
-use crate::read::{Lines, ReadAt, bytes};
+use crate::read::{Lines, ReadAt, Slice, bytes};
 use crate::rules::{Limits, Seal, Unseen};
 use crate::walk::{Holds, Part, Visitor, walk_lines};
 
@@ -24,8 +24,9 @@ pub(super) struct Segment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Header(Job),
-    /// Its bytes in base64; with a line end behind them.
+    /// Its bytes, out of the encoding they are in, in base64; with a line end behind them.
     Base64 {
+        from: Encoding,
         is_ended: bool,
     },
     QuotedPrintable,
@@ -64,8 +65,8 @@ pub(super) fn plan(
 }
 
 /// A message with its NULs read as spaces: as it is to be, so that headers and boundaries are seen as they will be.
-struct Spaced<'a> {
-    message: &'a dyn ReadAt,
+pub(super) struct Spaced<'a> {
+    pub(super) message: &'a dyn ReadAt,
 }
 
 impl ReadAt for Spaced<'_> {
@@ -114,6 +115,7 @@ struct Open {
     sort: Sort,
     encoding: Encoding,
     is_unknown: bool,
+    /// It has no lines.
     is_binary: bool,
     is_crlf: bool,
     has_long_header: bool,
@@ -128,6 +130,8 @@ struct Open {
 enum Sort {
     /// Lines of text.
     Text,
+    /// A text that is a file: each of its bytes counts, too.
+    TextFile,
     /// A file: each of its bytes counts.
     File,
     /// Something that may not be encoded (RFC 2045, 6.4).
@@ -140,20 +144,25 @@ enum Sort {
 impl Sort {
     fn of(content: &Content, is_deep: bool) -> Self {
         let mime = content.mime.as_str();
-        let charset = content.charset.as_deref().unwrap_or_default().to_ascii_lowercase();
-        let is_wide =
-            ["utf-16", "utf-32", "ucs-2", "ucs-4", "iso-10646-ucs"].iter().any(|wide| charset.starts_with(wide));
         match mime.split('/').next().unwrap_or_default() {
             _ if is_deep => Self::Deep,
+            _ if content.is_unknown_encoding => Self::UnknownEncoding,
             "multipart" | "message" => Self::Structure,
-            "text" if !is_wide => Self::Text,
+            "text" if is_wide(content) => Self::File,
+            "text" if content.is_file() || content.is_binary => Self::TextFile,
+            "text" => Self::Text,
             _ if matches!(mime, "application/pgp-signature" | "application/pgp-encrypted" | "application/pgp-keys") => {
                 Self::Text
             }
-            _ if content.is_unknown_encoding => Self::UnknownEncoding,
             _ => Self::File,
         }
     }
+}
+
+/// Does its charset have NULs in each character?
+fn is_wide(content: &Content) -> bool {
+    let charset = content.charset.as_deref().unwrap_or_default().to_ascii_lowercase();
+    ["utf-16", "utf-32", "ucs-2", "ucs-4", "iso-10646-ucs"].iter().any(|wide| charset.starts_with(wide))
 }
 
 impl Visitor for Planner<'_> {
@@ -191,7 +200,7 @@ impl Visitor for Planner<'_> {
             sort: Sort::of(&part.content, std::mem::take(&mut self.is_deep)),
             encoding: part.content.encoding,
             is_unknown: part.content.is_unknown_encoding,
-            is_binary: part.content.is_binary,
+            is_binary: part.content.is_binary || is_wide(&part.content),
             is_crlf: part.place.is_crlf && !(self.is_lf && part.place.header.start == 0),
             has_long_header: has_long_header && !is_signed,
             is_signed,
@@ -300,49 +309,50 @@ impl Planner<'_> {
             self.impossible(&scan, number, WhyNot::Signed);
             return Ok(());
         }
-        if scan.is_pgp_signed && open.sort == Sort::Text && is_identity && scan.has_bytes() {
-            self.bytes_impossible(&scan, number, WhyNot::Signed);
-        }
+        let is_quoted = open.encoding == Encoding::QuotedPrintable;
         let is_long = scan.long.count > 0;
-        let to_base64 = match open.sort {
-            Sort::Deep => {
-                self.impossible(&scan, number, WhyNot::TooDeep);
-                false
-            }
-            Sort::Structure => {
-                if is_identity {
-                    self.long_impossible(&scan, number, WhyNot::Structure);
-                }
-                false
-            }
-            Sort::UnknownEncoding => {
-                self.impossible(&scan, number, WhyNot::UnknownEncoding);
-                false
-            }
-            Sort::Text => is_identity && open.is_binary && scan.has_bytes(),
-            Sort::File if !is_identity => false,
-            // Where the message's own lines end in LF, so do those of its files.
-            Sort::File => {
-                let is_odd = scan.nul.count + scan.cr.count > 0 || scan.has_crlf || open.is_crlf || open.is_binary;
-                is_long || (scan.has_bytes() && is_odd)
-            }
+        let is_utf16 = open.sort == Sort::Text && is_identity && scan.has_bytes() && self.begins_wide(&range)?;
+        let sort = if is_utf16 { Sort::TextFile } else { open.sort };
+        // Where the message's own lines end in LF, so do those of its files.
+        let is_odd = scan.nul.count + scan.cr.count > 0 || scan.has_crlf || open.is_crlf || open.is_binary || is_utf16;
+        let to_base64 = match sort {
+            Sort::File if is_identity && is_long => true,
+            Sort::File | Sort::TextFile => (is_identity || is_quoted) && scan.has_bytes() && is_odd,
+            _ => false,
         };
-        let change = match (open.sort, open.encoding) {
+        let is_text = matches!(sort, Sort::Text | Sort::TextFile);
+        let is_kept = sort == Sort::Deep || (sort == Sort::UnknownEncoding && is_odd);
+        match sort {
+            Sort::Deep => self.impossible(&scan, number, WhyNot::TooDeep),
+            Sort::UnknownEncoding if is_odd => self.impossible(&scan, number, WhyNot::UnknownEncoding),
+            Sort::UnknownEncoding => self.long_impossible(&scan, number, WhyNot::UnknownEncoding),
+            Sort::Structure if is_identity => self.long_impossible(&scan, number, WhyNot::Structure),
+            _ if open.encoding == Encoding::Uu && scan.nul.count > 0 => {
+                self.found.impossible(RepairRule::Nul, scan.nul.first, number, WhyNot::UnknownEncoding);
+            }
+            _ if is_text && !to_base64 && scan.has_bytes() && self.is_pgp_signed(&scan, &range, open.encoding)? => {
+                self.bytes_impossible(&scan, number, WhyNot::Signed);
+            }
+            _ => {}
+        }
+        let change = match (sort, open.encoding) {
             (Sort::Deep | Sort::UnknownEncoding, _) => None,
-            _ if to_base64 => Some((Action::Base64 { is_ended: range.end == self.size }, Some("base64"), How::Base64)),
-            (Sort::Text, _) if is_long && is_identity => {
+            (_, from) if to_base64 => {
+                Some((Action::Base64 { from, is_ended: range.end == self.size }, Some("base64"), How::Base64))
+            }
+            (Sort::Text | Sort::TextFile, _) if is_long && is_identity => {
                 Some((Action::QuotedPrintable, Some("quoted-printable"), How::QuotedPrintable))
             }
             (_, Encoding::Base64) if is_long => Some((Action::Base64Lines, None, How::Broken)),
             (_, Encoding::QuotedPrintable) if is_long => Some((Action::QuotedPrintableLines, None, How::Broken)),
-            (_, Encoding::Uu) | (Sort::Text | Sort::Structure, _) if is_long && !is_identity => {
+            (_, Encoding::Uu) if is_long => {
                 self.long_impossible(&scan, number, WhyNot::UnknownEncoding);
                 None
             }
             _ => None,
         };
         let Some((action, encoding, how)) = change else {
-            if !matches!(open.sort, Sort::Deep | Sort::UnknownEncoding) {
+            if !is_kept {
                 self.plain(&scan, number);
             }
             return self.header(open, None);
@@ -361,6 +371,21 @@ impl Planner<'_> {
         }
         self.segments.push(Segment { range, action });
         Ok(())
+    }
+
+    /// Does it begin as UTF-16 does?
+    fn begins_wide(&self, range: &Range<u64>) -> io::Result<bool> {
+        let begin = bytes(&Slice::new(self.message, range.clone()), 0, 2)?;
+        Ok(matches!(begin.as_slice(), [0xff, 0xfe] | [0xfe, 0xff]))
+    }
+
+    /// Is its text signed within its lines?
+    fn is_pgp_signed(&self, scan: &Scan, range: &Range<u64>, encoding: Encoding) -> io::Result<bool> {
+        if encoding != Encoding::QuotedPrintable {
+            return Ok(scan.is_pgp_signed && encoding == Encoding::Identity);
+        }
+        let encoded = Slice::new(self.message, range.clone());
+        Ok(Scan::of(&Decoded::new(&encoded, encoding), &(0..u64::MAX), self.wanted)?.is_pgp_signed)
     }
 
     fn header(&mut self, open: &Open, encoding: Option<&'static str>) -> io::Result<()> {

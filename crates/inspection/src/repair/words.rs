@@ -30,10 +30,13 @@ pub(super) fn charset<'a>(bytes: &[u8], declared: Option<&'a str>) -> &'a str {
 
 /// Is the label one that may stand in an encoded word, of a charset in which ASCII is ASCII?
 fn is_usable(label: &str) -> bool {
-    let is_ascii = ["us-ascii", "ascii", "ansi_x3.4-1968"].iter().any(|ascii| label.eq_ignore_ascii_case(ascii));
-    !is_ascii
+    !is_ascii(label)
         && (1..=30).contains(&label.len())
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+".contains(&byte))
+}
+
+pub(super) fn is_ascii(label: &str) -> bool {
+    ["us-ascii", "ascii", "ansi_x3.4-1968"].iter().any(|ascii| label.eq_ignore_ascii_case(ascii))
 }
 
 fn named(label: &str) -> Option<&'static Charset> {
