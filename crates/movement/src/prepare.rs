@@ -257,7 +257,7 @@ impl Pass<'_> {
         let mut uses = Vec::new();
         let mut changed = false;
         // Where folders go that were written to; those that are new go elsewhere.
-        let was_written_to = |row: &FolderRow| row.target.is_some() || row.made;
+        let was_written_to = |row: &FolderRow| row.target.is_some() || row.made || row.is_making_begun;
         let settled = known.values().filter(|row| !row.is_gone() && was_written_to(row));
         let mut places = Places::default();
         for row in settled {
@@ -349,6 +349,7 @@ impl Pass<'_> {
                     subscribed,
                     is_following_begun: false,
                     made,
+                    is_making_begun: false,
                     compared: (0, 0),
                 }
             };
@@ -431,13 +432,16 @@ impl Pass<'_> {
             if needed.is_empty() {
                 break;
             }
-            // Before they are made: after a stop nobody could tell whose they are.
+            // Before they are made, and after: one that is there after a stop in between may be its person's, and stays.
             let ours: Vec<usize> =
                 needed.iter().filter(|(_, new)| !there.contains_key(&new.path)).map(|(index, _)| *index).collect();
             let mut tx = self.work.store.write(&self.work.lease).await?;
-            for index in ours.into_iter().filter(|index| !self.folders[*index].row.made).collect::<Vec<_>>() {
-                self.folders[index].row.made = true;
-                tx.set_made(self.folders[index].row.folder).await?;
+            for index in ours {
+                let row = &mut self.folders[index].row;
+                if !row.made && !row.is_making_begun {
+                    row.is_making_begun = true;
+                    tx.begin_making(row.folder).await?;
+                }
             }
             for (index, _) in needed.iter().filter(|(_, new)| new.subscribe) {
                 let row = &mut self.folders[*index].row;
@@ -449,16 +453,29 @@ impl Pass<'_> {
             tx.commit().await?;
             let new: Vec<NewFolder> = needed.iter().map(|(_, new)| new.clone()).collect();
             let results = self.target.create(&new).await.on_target()?;
-            let mut refused = Vec::new();
+            let (mut refused, mut ours) = (Vec::new(), Vec::new());
             for ((index, new), result) in needed.into_iter().zip(results) {
                 match result {
                     Ok(()) => {
-                        self.report.folders_made += u64::from(!there.contains_key(&new.path));
+                        if !there.contains_key(&new.path) {
+                            self.report.folders_made += 1;
+                            ours.push(index);
+                        }
                         made.insert(new.path);
                     }
                     Err(error) if error.cause == Cause::FolderRefused => refused.push((index, new.path, error)),
                     Err(error) => self.folders[index].unusable = Some(error),
                 }
+            }
+            ours.retain(|index| !self.folders[*index].row.made);
+            if !ours.is_empty() {
+                let mut tx = self.work.store.write(&self.work.lease).await?;
+                for index in ours {
+                    let row = &mut self.folders[index].row;
+                    (row.made, row.is_making_begun) = (true, false);
+                    tx.set_made(row.folder).await?;
+                }
+                tx.commit().await?;
             }
             if refused.is_empty() {
                 break;

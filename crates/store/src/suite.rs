@@ -421,6 +421,7 @@ pub async fn what_is_known_of_following_reads_back(url: &str) {
     tx.add_facts(&folder, &(1..=4).map(|n| fact(n, Fate::Copied)).collect::<Vec<_>>()).await.unwrap();
     tx.set_target_state(number, &state).await.unwrap();
     tx.set_compared(number, &state).await.unwrap();
+    tx.begin_making(number).await.unwrap();
     tx.set_made(number).await.unwrap();
     tx.begin_following(number).await.unwrap();
     tx.open_flag_intents(std::slice::from_ref(&intent)).await.unwrap();

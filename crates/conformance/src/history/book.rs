@@ -199,6 +199,8 @@ pub struct Book {
     pub own: BTreeMap<FolderPath, Vec<(Serial, Flags)>>,
     /// Folders of the target that the person made.
     pub made_folders: BTreeSet<FolderPath>,
+    /// Folders of which the engine does not know whether it made them: a pass was stopped while it did.
+    pub doubtful_folders: BTreeSet<FolderPath>,
     /// Folders of the target that ever held something of their own.
     pub own_folders: BTreeSet<FolderPath>,
     /// Folders of the target that the person followed or unfollowed there.

@@ -325,6 +325,7 @@ impl Case<'_> {
             let may_stay = self.source.contains_key(path)
                 || self.book.made_folders.contains(path)
                 || self.book.own_folders.contains(path)
+                || self.book.doubtful_folders.contains(path)
                 || holds
                 || self.demands.in_use
                 || self.book.weak;

@@ -13,6 +13,17 @@ pub struct Kept {
 /// All of them.
 pub const KEPT: &[Kept] = &[
     Kept {
+        name: "a folder that its person makes where a stopped pass was about to make it stays theirs",
+        family: "all, meddled with",
+        steps: r"
+            source create Archive
+            source create Work
+            pass stop 15
+            source delete Work
+            target create Work
+        ",
+    },
+    Kept {
         name: "what its person moves away on the target while another is being added is copied again",
         family: "all, meddled with",
         steps: r"

@@ -330,6 +330,11 @@ impl Play {
         for switch in &self.switches {
             switch.set(None);
         }
+        for mailbox in &mailboxes {
+            let folders = engine.store.folders(engine.key, *mailbox).await.unwrap_or_default();
+            let doubtful = folders.into_iter().filter(|row| row.is_making_begun).map(|row| row.target_path);
+            lock(&self.cast).book.doubtful_folders.extend(doubtful);
+        }
         // What was to be done at moments that did not come.
         for (_, side, op) in script.during {
             lock(&self.cast).act(side, &op, false);

@@ -29,6 +29,8 @@ fn digest(bytes: Option<&[u8]>) -> Result<Option<Digest>, Error> {
 
 /// In place of whether a folder is followed: that was begun.
 pub(super) const FOLLOWING_BEGUN: i64 = 2;
+/// The same of making it.
+pub(super) const MAKING_BEGUN: i64 = 2;
 
 /// How many items are read at a time where a folder is read whole.
 const PAGE_ITEMS: i64 = 2_000;
@@ -170,7 +172,8 @@ impl Store {
                     gone_at: row.int_or_null(14),
                     subscribed: row.int_or_null(15).filter(|is| *is != FOLLOWING_BEGUN).map(|is| is != 0),
                     is_following_begun: row.int_or_null(15) == Some(FOLLOWING_BEGUN),
-                    made: row.bool(16),
+                    made: row.int(16) == 1,
+                    is_making_begun: row.int(16) == MAKING_BEGUN,
                     compared: (row.int(17) as u64, row.int(18) as u64),
                 })
             })

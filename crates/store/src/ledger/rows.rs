@@ -31,6 +31,8 @@ pub struct FolderRow {
     pub is_following_begun: bool,
     /// Was the folder of the target made by us?
     pub made: bool,
+    /// It was about to be made by us when last heard of: whether it was is not known.
+    pub is_making_begun: bool,
     /// The next id and the number of items of the target folder when its ids were last compared with those known.
     pub compared: (u64, u64),
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use model::{Cause, Flags, FolderPath, FolderState, ItemId};
 
 use super::batch::{IntentItem, encode};
-use super::read::FOLLOWING_BEGUN;
+use super::read::{FOLLOWING_BEGUN, MAKING_BEGUN};
 use super::rows::{
     Fact, FlagFact, FlagIntent, FolderRow, HeldItem, HeldRemoval, NewException, NewFailure, NewFolder, RemovalState,
     Treatment,
@@ -386,6 +386,13 @@ impl LedgerTx<'_> {
         let (endpoint, kind, folder) = (folder.endpoint, folder.kind.number(), folder.folder);
         let values = values![organisation, project, endpoint, kind, folder, model::Fate::Withdrawn.number()];
         self.tx.execute_for(update, &values, ids).await
+    }
+
+    /// The folder of the target is about to be made by us.
+    pub async fn begin_making(&mut self, folder: i64) -> Result<(), Error> {
+        let (organisation, project) = self.key();
+        let update = "UPDATE folder SET made = $4 WHERE organisation = $1 AND project = $2 AND folder = $3";
+        self.tx.execute(update, values![organisation, project, folder, MAKING_BEGUN]).await.map(|_| ())
     }
 
     /// The folder of the target was made by us.
