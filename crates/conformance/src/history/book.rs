@@ -279,7 +279,16 @@ impl Book {
             }
             Op::Expunge(which, folder) if which.serial.own => drop(self.take_own(folder, *which)),
             Op::Flag(which, _, add, take) => {
-                let Some(place) = place(before.iter().map(|lying| lying.serial), *which) else { return };
+                let Some(place) = place(before.iter().map(|lying| lying.serial), *which) else {
+                    // It came between the look and the deed, so which flags it came with was not seen.
+                    let track = self.tracks.entry(which.serial).or_default();
+                    for flag in names(add).into_iter().chain(names(take)) {
+                        track.mine.insert(flag.clone(), names(add).contains(&flag));
+                        track.both.insert(flag);
+                    }
+                    track.flagged += 1;
+                    return;
+                };
                 let was = names(&before[place].flags);
                 let add: BTreeSet<String> = names(add).difference(&was).cloned().collect();
                 let take: BTreeSet<String> = names(take).intersection(&was).cloned().collect();
@@ -301,7 +310,8 @@ impl Book {
                 }
             }
             Op::Expunge(which, folder) | Op::Move(which, folder, _) => {
-                let lay = before.iter().filter(|lying| lying.serial == Some(which.serial)).count() as u64;
+                // It may have come between the look and the deed.
+                let lay = before.iter().filter(|lying| lying.serial == Some(which.serial)).count().max(1) as u64;
                 let track = self.tracks.entry(which.serial).or_default();
                 track.took(folder, lay);
                 if let Op::Move(_, _, to) = op {
