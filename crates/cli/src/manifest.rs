@@ -87,7 +87,7 @@ fn exported(report: &ManifestExport) -> String {
     if report.unaccounted > 0 {
         let _ = writeln!(
             text,
-            "THE SUMS DO NOT HOLD: {} without a fate in folders read to their end.",
+            "THE SUMS DO NOT HOLD: {} without a fate, or too many, where the last reading came to its end.",
             counted(report.unaccounted, "item")
         );
     }
@@ -146,6 +146,9 @@ fn checked(report: &ManifestReport) -> String {
     if more > 0 {
         let _ = writeln!(text, "… and {more} more");
     }
+    for sum in report.sums.iter().take(SHOWN) {
+        let _ = writeln!(text, "SUM    {sum}");
+    }
     let is_by = match (&report.key, report.is_key_known) {
         (Some(key), true) => format!("by the key that you gave, {key}"),
         (Some(key), false) => format!(
@@ -157,6 +160,13 @@ fn checked(report: &ManifestReport) -> String {
     };
     match (report.is_sound, report.form) {
         (false, _) => text.push_str("NOT SOUND: this is not what was signed."),
+        (true, _) if report.sum_count > 0 => {
+            let _ = write!(
+                text,
+                "THE SUMS DO NOT HOLD in {}, and it was signed so {is_by}. Nothing was altered.",
+                counted(report.sum_count, "mailbox")
+            );
+        }
         (true, "whole") => {
             let _ = write!(text, "Sound: items, roots and counts agree, and are signed {is_by}.");
         }

@@ -32,8 +32,10 @@ pub struct Checked {
     pub items: u64,
     /// By how a rule decided and which rule: how many items.
     pub rules: BTreeMap<(String, String), u64>,
-    /// What is wrong.
+    /// What is wrong: with any of it, the file is not what was signed.
     pub problems: Problems,
+    /// Sums that do not hold. Where nothing else is wrong, it was signed so.
+    pub sums: Problems,
     /// Items that were looked for, the first of them.
     pub found: Vec<Found>,
     /// How many there are.
@@ -425,10 +427,10 @@ impl<'c> Check<'c> {
     fn sum(&mut self, number: u64, whose: &str, counts: &Counts) {
         let (source, with_fate) = (counts.source, counts.with_fate());
         if source != with_fate {
-            self.wrong(
-                number,
-                format_args!("says that the source has {source} items of {whose}, and {with_fate} have a fate"),
+            let what = format!(
+                "line {number} says that the source has {source} items of {whose}, and {with_fate} have a fate"
             );
+            self.checked.sums.add(what);
         }
     }
 

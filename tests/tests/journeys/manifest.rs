@@ -97,6 +97,15 @@ fn signed() -> Signed {
     Signed { source, target, project, whole, roots, key }
 }
 
+/// Alters what the ledger says.
+fn in_the_ledger(project: &Project, script: &str) {
+    let python =
+        "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.executescript(sys.argv[2]); base.commit()";
+    let base = project.path().join("whimbrel.db");
+    let run = Run::of(Command::new("python3").args(["-c", python]).arg(base).arg(script));
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
 /// The program, without any project.
 fn alone(arguments: &[&str]) -> (i32, Value) {
     let nowhere = tempfile::tempdir().unwrap();
@@ -389,11 +398,7 @@ fn a_key_that_is_missing_is_not_made_anew_unsaid_and_readers_sign_nothing() {
     // While somebody works on a mailbox its numbers change: nothing is written.
     let during = project.path().join("during.manifest").display().to_string();
     let hold = |until: &str| {
-        let script = format!("UPDATE mailbox SET lease_until = {until} WHERE source_name = 'bob'");
-        let python =
-            "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute(sys.argv[2]); base.commit()";
-        let base = project.path().join("whimbrel.db");
-        assert_eq!(Run::of(Command::new("python3").args(["-c", python]).arg(base).arg(script)).code, 0);
+        in_the_ledger(project, &format!("UPDATE mailbox SET lease_until = {until} WHERE source_name = 'bob'"));
     };
     hold("9000000000000");
     let run = project.run(&["manifest", "export", "--to", &during]);
@@ -531,4 +536,54 @@ fn between_two_servers_what_changed_at_the_target_is_named() {
     let (code, report) = in_use.json(&["manifest", "check", &again, "--against", "national"]);
     assert_eq!((code, &report["others"], &report["different"]), (0, &2.into(), &0.into()), "{report:#}");
     assert_eq!(report["manifest"]["counts"]["withdrawn"], 1, "{report:#}");
+}
+
+#[test]
+fn a_reading_broken_off_later_leaves_a_manifest_that_is_sound() {
+    let signed = signed();
+    let Signed { project, .. } = &signed;
+    let export = |name: &str| {
+        let to = project.path().join(name).display().to_string();
+        let (code, exported) = project.json(&["manifest", "export", "--to", &to]);
+        (to, code, exported)
+    };
+    // Two of its seven were copied after the folder was last read to its end; the pass was broken off, or its program died.
+    let inbox = "path = '[\"INBOX\"]' AND mailbox = (SELECT mailbox FROM mailbox WHERE source_name = 'alice')";
+    for (number, how) in
+        ["phase = 'copying', condition = 'waiting', reason = 'stopped', cause = 'stopped'", "holder = 'dead'"]
+            .into_iter()
+            .enumerate()
+    {
+        in_the_ledger(
+            project,
+            &format!(
+                "UPDATE folder SET source_count = 5 WHERE {inbox};
+                UPDATE mailbox SET {how} WHERE source_name = 'alice'"
+            ),
+        );
+        let (to, code, exported) = export(&format!("broken-off-{number}.manifest"));
+        assert_eq!((code, &exported["unaccounted"], &exported["not_read"]), (0, &0.into(), &1.into()), "{exported:#}");
+        assert_eq!(exported["source"], 18, "{exported:#}");
+        let (code, report) = alone(&["manifest", "check", &to]);
+        assert_eq!((code, &report["is_sound"]), (0, &true.into()), "{report:#}");
+        assert_eq!(by_python(&[&to]).code, 0);
+        assert_eq!(project.json(&["manifest", "check", &to, "--against", "national"]).0, 0);
+        let back =
+            "UPDATE mailbox SET phase = 'in-step', condition = 'running', reason = NULL, cause = NULL, holder = NULL";
+        in_the_ledger(project, back);
+    }
+    // After a complete one that is an item too many: it is told, signed so, and no sign that anything was altered.
+    let (to, code, exported) = export("too-many.manifest");
+    assert_eq!((code, &exported["unaccounted"]), (1, &2.into()), "{exported:#}");
+    let (code, report) = alone(&["manifest", "check", &to]);
+    assert_eq!((code, &report["is_sound"], &report["sum_count"]), (1, &true.into(), &1.into()), "{report:#}");
+    let run = project.run(&["manifest", "check", &to]);
+    assert!(run.out.contains("Nothing was altered") && !run.out.contains("not what was signed"), "{run:?}");
+    let run = by_python(&[&to]);
+    assert!(run.code == 1 && run.out.contains("it was signed so"), "{run:?}");
+    let (code, report) = project.json(&["manifest", "check", &to, "--against", "national"]);
+    assert_eq!((code, &report["same"]), (1, &15.into()), "{report:#}");
+    let proof = project.path().join("too-many.proof").display().to_string();
+    let message = file_with(&signed.source.maildir_of("alice"), "body number 2;").display().to_string();
+    assert_eq!(project.run(&["manifest", "reveal", &to, "--to", &proof, "--message", &message]).code, 0);
 }

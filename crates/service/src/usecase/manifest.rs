@@ -37,7 +37,7 @@ pub struct ManifestReport {
     pub file: String,
     /// `whole`: every item is in it. `roots`: roots and numbers only. `item`: the proof of one item.
     pub form: &'static str,
-    /// Nothing is wrong with it.
+    /// It is what was signed: nothing was altered, and the signature is right.
     pub is_sound: bool,
     /// The organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +76,10 @@ pub struct ManifestReport {
     pub problem_count: u64,
     /// What is wrong, the first hundred.
     pub problems: Vec<String>,
+    /// In how many mailboxes not every item of the source has a fate. Where nothing is wrong, that was signed so.
+    pub sum_count: u64,
+    /// Which, the first hundred.
+    pub sums: Vec<String>,
     /// The item that is proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<ProvedItem>,
@@ -133,7 +137,11 @@ impl ManifestReport {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         let message = self.item.as_ref().and_then(|item| item.message.as_ref());
-        if self.is_sound && message.is_none_or(MessageIs::is_it) { Exit::Done } else { Exit::WithFailures }
+        if self.is_sound && self.sum_count == 0 && message.is_none_or(MessageIs::is_it) {
+            Exit::Done
+        } else {
+            Exit::WithFailures
+        }
     }
 }
 
@@ -321,6 +329,8 @@ impl ManifestReport {
             rules: Vec::new(),
             problem_count: problems.count,
             problems: problems.first,
+            sum_count: 0,
+            sums: Vec::new(),
             item: None,
         }
     }
@@ -344,7 +354,8 @@ fn checked(file: &Path, checked: Checked, key: Option<PublicKey>) -> ManifestRep
     let rules = checked.rules.into_iter().map(|((how, rule), items)| ManifestRule { how, rule, items }).collect();
     let report =
         ManifestReport::of(file, form, checked.head.as_ref(), key, checked.problems).with(checked.project.as_ref());
-    ManifestReport { rules, ..report }
+    let (sum_count, sums) = (checked.sums.count, checked.sums.first);
+    ManifestReport { rules, sum_count, sums, ..report }
 }
 
 fn proved(file: &Path, opened: impl Read, key: Option<PublicKey>) -> Result<ManifestReport, Error> {

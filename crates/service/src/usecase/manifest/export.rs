@@ -47,7 +47,7 @@ pub struct ManifestExport {
     /// Their items, by fate.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Items without a fate, or with more than one, in folders read to their end: the sums do not hold.
+    /// Items without a fate, or with more than one, of mailboxes whose last reading came to its end: the sums do not hold.
     pub unaccounted: u64,
 }
 
@@ -241,6 +241,7 @@ impl Project {
         folders.sort_by(|one, other| place(one).cmp(&place(other)));
         writer.who(who).map_err(cannot)?;
         let mut facts = MailboxFacts { read: row.pass.map(|(_, ended)| ended / 1000), ..MailboxFacts::default() };
+        let is_complete = row.pass.is_some() && row.state.cause.is_none() && !row.is_taken;
         let mut unaccounted = 0;
         for folder in &folders {
             let mut with_fate = 0;
@@ -255,10 +256,13 @@ impl Project {
                     writer.item(besides.item(signer, who, folder, item)).map_err(cannot)?;
                 }
             }
-            let source = folder.source.map_or(with_fate, |state| state.count);
+            // What a reading that was broken off has added or taken away is not in the number that the folder was read with.
+            let counted = folder.source.map(|state| state.count);
+            let is_sum = counted.is_some_and(|count| is_complete || count == with_fate);
+            let source = counted.filter(|_| is_complete).unwrap_or(with_fate);
             facts.source += source;
             facts.folders += 1;
-            facts.folders_read += u64::from(folder.source.is_some());
+            facts.folders_read += u64::from(is_sum);
             unaccounted += source.abs_diff(with_fate);
         }
         let mut left_over: Vec<Item> = besides
