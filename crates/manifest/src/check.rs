@@ -16,6 +16,8 @@ use crate::tree::{Tree, leaf};
 const PROBLEMS_MAX: usize = 100;
 /// How many rules are told apart. No policy has as many.
 const RULES_MAX: usize = 1_000;
+/// Characters of a name that are shown.
+const QUOTED_MAX: usize = 100;
 /// How many items that were looked for are kept.
 const FOUND_MAX: usize = 20;
 
@@ -30,6 +32,8 @@ pub struct Checked {
     pub has_items: bool,
     /// Items read.
     pub items: u64,
+    /// Mailboxes that were not read to their end when it was written.
+    pub not_read: u64,
     /// By how a rule decided and which rule: how many items.
     pub rules: BTreeMap<(String, String), u64>,
     /// What is wrong: with any of it, the file is not what was signed.
@@ -328,6 +332,7 @@ impl<'c> Check<'c> {
                 }
             }
             self.sum(number, &whose, &mailbox.counts);
+            self.checked.not_read += u64::from(!mailbox.is_read());
             if self.last_mailbox.is_some_and(|last| last >= mailbox.who) {
                 self.wrong(
                     number,
@@ -354,8 +359,7 @@ impl<'c> Check<'c> {
         let (counts, size, is_marked) = (level.counts, level.tree.size(), level.tree.is_marked());
         let (root, path) = level.tree.finish();
         if let Some(collection) = collection {
-            let name =
-                collection.name.as_ref().map_or("those without a collection".to_owned(), |name| format!("{name:?}"));
+            let name = collection.name.as_ref().map_or("those without a collection".to_owned(), |name| quoted(name));
             if Digest32(root) != collection.root {
                 self.wrong(
                     number,
@@ -473,9 +477,17 @@ fn by_fate(item: &Item) -> Option<String> {
     item.rule.as_ref().map(|_| item.fate.name().to_owned())
 }
 
+/// A name in a sentence, cut where it is longer than anybody's.
+fn quoted(name: &str) -> String {
+    match name.char_indices().nth(QUOTED_MAX) {
+        None => format!("{name:?}"),
+        Some((end, _)) => format!("{:?}…", &name[..end]),
+    }
+}
+
 fn whose(begun: Option<&(u64, Digest32, Option<Who>)>, mailbox: &Mailbox) -> String {
     match begun {
-        Some((_, _, Some(who))) => format!("{:?}", who.source.name),
+        Some((_, _, Some(who))) => quoted(&who.source.name),
         _ => format!("the mailbox {:.8}…", mailbox.who.to_string()),
     }
 }

@@ -207,6 +207,18 @@ fn what_was_done_to_a_manifest_is_named_by_both_programs() {
         let run = project.run(&["manifest", "check", &file, "--against", "national"]);
         assert!(run.code == 1 && run.out.contains("was not read"), "{run:?}");
     }
+    // A name moves no cursor, forges no line and turns none around.
+    let at = text.find("\"name\":\"").unwrap() + 8;
+    let forged =
+        [&text[..at], "\\u001b[2J\\nSound: signed by the key that you gave\u{202e}\u{9b}", &text[at..]].concat();
+    let file = project.path().join("forged.manifest").display().to_string();
+    fs::write(&file, forged).unwrap();
+    for arguments in [&["manifest", "check", &file][..], &["manifest", "check", &file, "--against", "national"]] {
+        let run = project.run(arguments);
+        let is_harmful = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(run.code == 1 && run.out.contains("[2J") && !run.out.contains(is_harmful), "{run:?}");
+        assert!(!run.out.lines().any(|line| line.starts_with("Sound")) && run.out.contains("NOT SOUND"), "{run:?}");
+    }
     let other = "0".repeat(64);
     let (code, report) = alone(&["manifest", "check", whole, "--key", &other]);
     assert!(code == 1 && report["problems"][0].as_str().unwrap().contains(&format!("not by {other}")), "{report:#}");
@@ -217,6 +229,7 @@ fn what_was_done_to_a_manifest_is_named_by_both_programs() {
         (&["manifest", "check", whole, "--mailbox", "alice"], "checked whole"),
         (&["manifest", "check", whole, "--against", "natoinal"], "there is no [endpoints.natoinal]"),
         (&["manifest", "check", &signed.roots, "--against", "national"], "only their roots"),
+        (&["manifest", "export", "--to", "x", "--new-key"], "move the old one away first"),
         (&["manifest", "export", "--to", whole], "cannot write"),
         (&["manifest", "reveal", whole, "--to", "x"], "which item?"),
     ] {
@@ -385,8 +398,17 @@ fn a_key_that_is_missing_is_not_made_anew_unsaid_and_readers_sign_nothing() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let run = project.run(&["manifest", "key"]);
     assert!(run.code == 2 && run.err.contains("chmod 600"), "{run:?}");
+    // Another file in its place signs nothing without a word.
+    let other = self::signed();
     fs::remove_file(&file).unwrap();
+    fs::copy(other.project.path().join("manifest.key"), &file).unwrap();
     let to = project.path().join("more.manifest").display().to_string();
+    let run = project.run(&["manifest", "export", "--to", &to]);
+    assert!(run.code == 2 && run.err.contains("is not the one that this project signed with"), "{run:?}");
+    // By whoever signs with another key: `--against` knows the project's own.
+    let run = project.run(&["manifest", "check", &other.whole, "--against", "national"]);
+    assert!(run.code == 1 && run.out.contains("somebody else has signed this file"), "{run:?}");
+    fs::remove_file(&file).unwrap();
     for arguments in [&["manifest", "key"][..], &["manifest", "export", "--to", &to]] {
         let run = project.run(arguments);
         assert!(run.code == 2 && run.err.contains("is missing") && run.err.contains(key), "{run:?}");
@@ -395,6 +417,12 @@ fn a_key_that_is_missing_is_not_made_anew_unsaid_and_readers_sign_nothing() {
     let (code, exported) = project.json(&["manifest", "export", "--to", &to, "--new-key"]);
     assert_eq!((code, &exported["is_key_new"]), (0, &true.into()), "{exported:#}");
     assert_ne!(exported["key"], key.as_str());
+    // A key is in the audit log from when it is made: none is made in its place unsaid, though it has signed nothing.
+    let new = Project::new(signed.source.endpoint(), signed.target.endpoint()).person("alice");
+    let made = new.run(&["manifest", "key"]).out.trim().to_owned();
+    fs::remove_file(new.path().join("manifest.key")).unwrap();
+    let run = new.run(&["manifest", "key"]);
+    assert!(run.code == 2 && run.err.contains("is missing") && run.err.contains(&made), "{run:?}");
     // While somebody works on a mailbox its numbers change: nothing is written.
     let during = project.path().join("during.manifest").display().to_string();
     let hold = |until: &str| {
@@ -586,4 +614,79 @@ fn a_reading_broken_off_later_leaves_a_manifest_that_is_sound() {
     let proof = project.path().join("too-many.proof").display().to_string();
     let message = file_with(&signed.source.maildir_of("alice"), "body number 2;").display().to_string();
     assert_eq!(project.run(&["manifest", "reveal", &to, "--to", &proof, "--message", &message]).code, 0);
+}
+
+#[test]
+fn a_folder_that_is_not_listed_and_a_person_no_longer_named_leave_a_trace() {
+    let signed = signed();
+    let Signed { source, project, .. } = &signed;
+    let export = |name: &str| {
+        let to = project.path().join(name).display().to_string();
+        let (code, exported) = project.json(&["manifest", "export", "--to", &to]);
+        assert_eq!(code, 0, "{exported:#}");
+        (to, exported)
+    };
+    // The source does not list two folders any more: one was copied, of the other a rule left everything behind.
+    for folder in [".L&AOQ-ufe.2019", ".Junk"] {
+        fs::rename(source.maildir_of("alice").join(folder), project.path().join(folder)).unwrap();
+    }
+    project.run(&["sync"]);
+    let (to, exported) = export("not-listed.manifest");
+    let counts = ["source", "copied", "excluded", "leftover", "unaccounted", "not_read"];
+    assert_eq!(counts.map(|name| exported[name].as_u64().unwrap()), [16, 13, 3, 2, 0, 1], "{exported:#}");
+    let (code, report) = alone(&["manifest", "check", &to]);
+    let is_rule = |rule: &Value| rule["rule"] == "folder-not-listed" && rule["items"] == 2 && rule["how"] == "leftover";
+    assert!(code == 0 && report["rules"].as_array().unwrap().iter().any(is_rule), "{report:#}");
+    assert_eq!(by_python(&[&to]).code, 0);
+    let (code, report) = project.json(&["manifest", "check", &to, "--against", "national"]);
+    assert_eq!((code, &report["same"], &report["different"]), (0, &15.into(), &0.into()), "{report:#}");
+    fs::rename(project.path().join(".Junk"), source.maildir_of("alice").join(".Junk")).unwrap();
+    fs::rename(project.path().join(".L&AOQ-ufe.2019"), source.maildir_of("alice").join(".L&AOQ-ufe.2019")).unwrap();
+    assert_eq!(project.run(&["sync"]).code, 0);
+    let (_, exported) = export("back.manifest");
+    assert_eq!(counts.map(|name| exported[name].as_u64().unwrap()), [18, 15, 3, 0, 0, 0], "{exported:#}");
+    // A person whose row is gone is missing, and that is told.
+    fs::write(project.path().join("people.csv"), "source,target,collection\nbob,bob,\n").unwrap();
+    project.run(&["sync"]);
+    let (to, exported) = export("fewer.manifest");
+    assert_eq!(exported["mailboxes"], 1, "{exported:#}");
+    let (_, report) = alone(&["manifest", "check", &to]);
+    assert_eq!(report["only"][0], "without 1 mailbox that is no longer in people.csv", "{report:#}");
+}
+
+#[test]
+fn nothing_compared_is_no_success_and_another_name_at_the_target_is_no_difference() {
+    let signed = signed();
+    let Signed { project, roots, .. } = &signed;
+    let export = |name: &str, arguments: &[&str]| {
+        let to = project.path().join(name).display().to_string();
+        let mut all = vec!["manifest", "export", "--to", &to];
+        all.extend(arguments);
+        assert_eq!(project.run(&all).code, 0);
+        to
+    };
+    // Bob was chosen, and is in no part of it.
+    let alice = export("alice.manifest", &["--mailbox", "alice"]);
+    let (code, report) = project.json(&["manifest", "check", &alice, "--against", "national", "--mailbox", "bob"]);
+    assert_eq!((code, &report["failed"], &report["expected"]), (1, &1.into(), &0.into()), "{report:#}");
+    let run = project.run(&["manifest", "check", &alice, "--against", "national", "--mailbox", "bob"]);
+    assert!(run.out.contains("is not in the manifest") && run.out.contains("NOTHING WAS COMPARED"), "{run:?}");
+    let run = project.run(&["manifest", "check", roots, "--against", "national"]);
+    assert!(run.code == 2 && run.err.contains("only their roots"), "{run:?}");
+    // What has no digest and is there by its id is counted, and is no success.
+    in_the_ledger(
+        project,
+        "UPDATE item SET exact = NULL, canonical = NULL WHERE source_id = (SELECT min(source_id) FROM item WHERE fate = 1)",
+    );
+    let unknown = export("unknown.manifest", &[]);
+    let (code, report) = project.json(&["manifest", "check", &unknown, "--against", "national"]);
+    assert_eq!((code, &report["unknown"], &report["different"]), (1, &1.into(), &0.into()), "{report:#}");
+    let run = project.run(&["manifest", "check", &unknown, "--against", "national"]);
+    assert!(run.out.contains("1 item could not be told from others"), "{run:?}");
+    // Alice is somebody else at the target by now: her items are not looked for there.
+    fs::write(project.path().join("people.csv"), "source,target\nalice,alison\nbob,bob\n").unwrap();
+    in_the_ledger(project, "UPDATE mailbox SET target_name = 'alison' WHERE source_name = 'alice'");
+    let (code, report) = project.json(&["manifest", "check", &alice, "--against", "national"]);
+    assert_eq!((code, &report["failed"], &report["different"]), (1, &1.into(), &0.into()), "{report:#}");
+    assert!(report["mailboxes"][0]["error"].as_str().unwrap().contains("alison at the target"), "{report:#}");
 }
