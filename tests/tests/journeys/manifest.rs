@@ -495,6 +495,50 @@ fn what_failed_waits_or_is_left_over_is_in_it_with_its_reason() {
     assert_eq!((code, numbers), (0, [4, 4, 0, 1]), "{report:#}");
     let (code, report) = project.json(&["manifest", "check", &whole, "--against", "local"]);
     assert_eq!((code, &report["same"]), (0, &6.into()), "{report:#}");
+    // A copy that the target altered stays where its item failed: it is neither copied nor anybody's.
+    put(&target, "INBOX", [300]);
+    let against = |name: &str| {
+        let to = project.path().join(name).display().to_string();
+        assert_eq!(project.run(&["manifest", "export", "--to", &to]).code, 0);
+        let (code, report) = project.json(&["manifest", "check", &to, "--against", "national"]);
+        let numbers = ["expected", "different", "others"].map(|name| report[name].as_u64().unwrap());
+        (code, numbers, to)
+    };
+    assert_eq!(against("by-hand.manifest").1, [4, 1, 1]);
+    let uid = target.uids("alice", "INBOX").into_iter().find(|(number, _)| *number == 300).unwrap().1;
+    in_the_ledger(
+        &project,
+        &format!(
+            "INSERT INTO exception SELECT f.organisation, f.project, f.mailbox, 900, 'altered', f.path, x.source_id, x'{uid:08x}', \
+             'it was altered', 0, 1 FROM failure x JOIN folder f ON f.folder = x.folder LIMIT 1"
+        ),
+    );
+    let (code, numbers, _) = against("altered-copy.manifest");
+    assert_eq!((code, numbers), (0, [4, 0, 2]));
+    // What was being removed may be there or not; and what the target holds otherwise is proved by its bytes.
+    in_the_ledger(
+        &project,
+        "UPDATE removal SET state = 'doing'; UPDATE item SET read_back = \
+         x'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb' \
+         WHERE source_id = (SELECT min(source_id) FROM item WHERE fate = 1)",
+    );
+    let (_, numbers, held) = against("under-way.manifest");
+    assert_eq!(numbers, [3, 1, 3], "one has other bytes there than the ledger says");
+    let text = fs::read_to_string(&held).unwrap();
+    let line = text.lines().find(|line| line.contains("removal-under-way")).unwrap();
+    assert!(line.contains("\"source\":{\"flags\"") && line.contains("\"sent\":{\"size\""), "{line}");
+    let (message, proof) = (project.path().join("a"), project.path().join("a.proof").display().to_string());
+    fs::write(&message, "a").unwrap();
+    let message = message.display().to_string();
+    assert_eq!(project.run(&["manifest", "reveal", &held, "--to", &proof, "--message", &message]).code, 0);
+    let (code, report) = alone(&["manifest", "check", &proof, "--message", &message]);
+    assert_eq!((code, &report["item"]["message"]["target"]), (0, &"the same".into()), "{report:#}");
+    assert_eq!(by_python(&[&proof, "--message", &message]).code, 0);
+    in_the_ledger(
+        &project,
+        "UPDATE removal SET state = 'held'; UPDATE item SET read_back = NULL; DELETE FROM exception",
+    );
+    remove(&target, "INBOX", &[300]);
     // What is repaired has both digests: what the source holds, and what travelled and is there.
     let project = project.with("repair_nul = \"make\"");
     let (_, synced) = project.json(&["sync"]);

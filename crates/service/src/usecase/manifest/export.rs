@@ -11,10 +11,12 @@ use manifest::{
     Account, Canonical, Counts, Digest32, Head, Held, Hex, Id, Item, Line, MailboxFacts, Outcome, PublicKey,
     SALT_BYTES, Signer, There, VERSION, Who, Writer, flags_text, leaf,
 };
-use model::{Digest, Fate, Flags, ItemId};
+use model::{Cause, Digest, Fate, Flags, FolderPath, ItemId};
 use serde::Serialize;
 use serde_json::json;
-use store::{FailureRow, FolderRow, HeldItem, HeldRemoval, How, LedgerItem, MailboxRow, RemovalState, Treatment};
+use store::{
+    FailureRow, FolderRow, HeldItem, HeldRemoval, How, LedgerItem, MailboxRow, NewException, RemovalState, Treatment,
+};
 use tokio::sync::watch;
 
 use super::{cannot_write, count_lines, stopped};
@@ -84,6 +86,8 @@ struct Besides {
     failures: HashMap<(i64, ItemId), FailureRow>,
     held: HashMap<(i64, ItemId), HeldItem>,
     removals: Vec<HeldRemoval>,
+    /// Copies that the target altered and that stay there, of items that failed therefore.
+    altered: HashMap<(FolderPath, ItemId), ItemId>,
 }
 
 impl Project {
@@ -116,13 +120,14 @@ impl Project {
         let cannot = |error: io::Error| cannot_write(to, &error);
         let (head, public_out) = (self.manifest_head(only.clone()), public.as_ref().map(NewFile::writer));
         let mut writer = Writer::begin(&signer, head, full.writer(), public_out).map_err(cannot)?;
+        let mut altered = self.altered().await?;
         let (mut unaccounted, mut not_read) = (0, 0);
         for (collection, mailboxes) in self.planned(&signer, rows) {
             for planned in mailboxes {
                 if *stop.borrow() {
                     return Err(stopped());
                 }
-                let (left, is_read) = self.write_mailbox(&mut writer, &signer, &planned, to).await?;
+                let (left, is_read) = self.write_mailbox(&mut writer, &signer, &planned, &mut altered, to).await?;
                 unaccounted += left;
                 not_read += u64::from(!is_read);
             }
@@ -297,13 +302,15 @@ impl Project {
         writer: &mut Writer<'_, W>,
         signer: &Signer,
         planned: &Planned,
+        altered: &mut HashMap<i64, HashMap<(FolderPath, ItemId), ItemId>>,
         to: &Path,
     ) -> Result<(u64, bool), Error> {
         let Planned { row, who, .. } = planned;
         let cannot = |error: io::Error| cannot_write(to, &error);
         let mut folders = self.store.folders(self.key, row.mailbox).await?;
         let before = (folders.clone(), row.pass, row.state.clone());
-        let besides = self.besides(row.mailbox).await?;
+        let mut besides = self.besides(row.mailbox).await?;
+        besides.altered = altered.remove(&row.mailbox).unwrap_or_default();
         let all: HashMap<i64, FolderRow> = folders.iter().map(|folder| (folder.folder, folder.clone())).collect();
         let newest = newest(&folders);
         folders.retain(|folder| newest.contains(&folder.folder));
@@ -386,7 +393,20 @@ impl Project {
             failures: failures.into_iter().map(|row| ((row.folder, row.source_id.clone()), row)).collect(),
             held: held.into_iter().map(|row| ((row.folder, row.source_id.clone()), row)).collect(),
             removals: self.store.held_removals(self.key, mailbox).await?,
+            altered: HashMap::new(),
         })
+    }
+
+    /// By mailbox, folder of the source and id there: the copy that the target altered and that stays.
+    async fn altered(&self) -> Result<HashMap<i64, HashMap<(FolderPath, ItemId), ItemId>>, Error> {
+        let mut altered: HashMap<i64, HashMap<_, _>> = HashMap::new();
+        for row in self.store.exceptions(self.key).await? {
+            let NewException { class, path, source_id, target_id, .. } = row.exception;
+            if let (Cause::Altered, Some(source_id), Some(target_id)) = (class, source_id, target_id) {
+                altered.entry(row.mailbox).or_default().insert((path, source_id), target_id);
+            }
+        }
+        Ok(altered)
     }
 }
 
@@ -413,9 +433,8 @@ impl Besides {
         let there = match (fate.is_on_target(), held) {
             (true, _) => Some((item.target_id, item.read_back)),
             (false, Some(held)) => Some((held.target_id.clone(), None)),
-            // A copy that the target altered, and that stays there.
-            (false, None) if item.fate == Fate::Failed && item.target_id.is_some() => {
-                Some((item.target_id, item.read_back))
+            (false, None) if item.fate == Fate::Failed => {
+                self.altered.get(&(folder.path.clone(), key.1)).map(|id| (Some(id.clone()), None))
             }
             (false, None) => None,
         };
