@@ -757,6 +757,21 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_written_to_or_exchanged_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("file"), folder.path().join("other"));
+        std::fs::write(&file, "a").unwrap();
+        std::fs::write(&other, "b").unwrap();
+        let before = stamp(&file).unwrap();
+        assert_eq!(stamp(&file).unwrap(), before);
+        std::fs::write(&file, "ab").unwrap();
+        let written = stamp(&file).unwrap();
+        assert_ne!(written, before);
+        std::fs::rename(&other, &file).unwrap();
+        assert_ne!(stamp(&file).unwrap(), written);
+    }
+
+    #[test]
     fn items_are_paired_each_once_by_what_they_are_and_then_by_their_ids() {
         let there = vec![now(7, "a", 1), now(8, "a", 2), now(3, "changed", 3), now(9, "b ", 4), now(10, "new", 5)];
         let manifest = vec![

@@ -594,3 +594,38 @@ pub(super) fn pinned(key: Option<&str>) -> Result<Option<PublicKey>, Error> {
     })?;
     Ok(Some(key))
 }
+
+#[cfg(test)]
+mod tests {
+    use model::ItemKind;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_numbered_anew_is_written_once_and_one_not_listed_by_its_last_numbers() {
+        let row = |folder: i64, name: &str, gone_at: Option<i64>| FolderRow {
+            folder,
+            endpoint: 1,
+            kind: ItemKind::Message,
+            path: FolderPath::new([name]),
+            validity: folder as u64,
+            source: None,
+            cursor: None,
+            target_path: FolderPath::new([name]),
+            target: None,
+            gone_at,
+            subscribed: None,
+            is_following_begun: false,
+            made: false,
+            compared: (0, 0),
+        };
+        let rows = [
+            row(1, "numbered anew", None),
+            row(2, "numbered anew", Some(5)),
+            row(3, "not listed", Some(1)),
+            row(4, "not listed", Some(2)),
+            row(5, "listed", None),
+        ];
+        assert_eq!(newest(&rows), HashSet::from([1, 4, 5]));
+    }
+}
