@@ -109,6 +109,10 @@ def held(said, what):
     need("flags" not in said or is_hex(said["flags"], 16), f"{what}: flags")
 
 
+def short(said, what):
+    need(isinstance(said, str) and len(said.encode()) <= 1 << 10, f"{what} is no name, or too long")
+
+
 def names(said, what):
     need(isinstance(said, list) and said and all(isinstance(name, str) for name in said), f"{what} is not a path")
 
@@ -153,23 +157,27 @@ def read(number, line):
         for key in ("root", "key"):
             need(key not in said or is_hex(said[key], 32), key)
         for key in ("how", "rule", "policy", "program", "organisation", "project"):
-            need(key not in said or isinstance(said[key], str), key)
+            if key in said:
+                short(said[key], key)
         need("salt" not in said or is_hex(said["salt"], 16), "salt")
         if "counts" in said:
             keys(said["counts"], COUNTS, "counts")
             need(all(whole(count) for count in said["counts"].values()), "counts")
         if kind == "manifest":
-            need(isinstance(said["name"], str), "name")
+            short(said["name"], "name")
             only = said.get("only")
-            need(only is None or (isinstance(only, list) and only and all(isinstance(o, str) for o in only)), "only")
+            need(only is None or (isinstance(only, list) and only), "only")
+            for chosen in only or []:
+                short(chosen, "only")
         elif kind == "who":
             for side in ("source", "target"):
                 keys(said[side], ACCOUNT, side)
-                need(all(isinstance(value, str) for value in said[side].values()), side)
+                for value in said[side].values():
+                    short(value, side)
             need(type(said["in_use"]) is bool, "in_use")
         elif kind == "item":
             need(said["fate"] in [*FATES, "leftover"], "fate")
-            need(isinstance(said["kind"], str), "kind")
+            short(said["kind"], "kind")
             names(said["folder"], "folder")
             id_bytes(said["id"])
             held(said["source"], "source")
@@ -188,7 +196,8 @@ def read(number, line):
         elif kind == "mailbox":
             need(is_hex(said["who"], 32), "who")
         elif kind == "collection":
-            need(said["name"] is None or isinstance(said["name"], str), "name")
+            if said["name"] is not None:
+                short(said["name"], "name")
         elif kind == "proof":
             for level in ("item", "mailbox", "collection"):
                 keys(said[level], PATH, level)
@@ -235,7 +244,7 @@ def check(data, key=None):
     items, mailboxes, collections = [], [], []
     in_mailbox, in_collection, in_project = dict(nothing), dict(nothing), dict(nothing)
     who = last_item = last_mailbox = last_collection = has_items = None
-    mailbox_count = 0
+    mailbox_count, not_read, sums = 0, 0, []
     expected = {"manifest"}
     for number, line in enumerate(lines, 1):
         kind, said = read(number, line)
@@ -262,12 +271,14 @@ def check(data, key=None):
                 need(root(items).hex() == said["root"], f"line {number}: the items give another root")
                 need(counts == {**in_mailbox, "source": counts["source"]}, f"line {number}: the items give other counts")
             total = sum(counts[fate] for fate in FATES)
-            need(counts["source"] == total, f"line {number}: not every item of the source has a fate")
+            if counts["source"] != total:
+                sums.append(number)
             need(last_mailbox is None or last_mailbox < said["who"], f"line {number} stands twice, or changed places")
             last_mailbox, who, items, in_mailbox = said["who"], None, [], dict(nothing)
             add(in_collection, counts)
             mailboxes.append(leaf(line))
             mailbox_count += 1
+            not_read += "read" not in said or said["folders_read"] != said["folders"]
             expected = {"who", "mailbox", "collection"}
         elif kind == "collection":
             need(root(mailboxes).hex() == said["root"], f"line {number}: the mailboxes give another root")
@@ -290,8 +301,10 @@ def check(data, key=None):
             expected = set()
     need(not expected, "the last line is not the signature: the file was cut off")
     own = signed(lines[0], lines[-2], json.loads(lines[-1])["signature"], key)
+    need(not sums, f"it was signed so: of line {sums and sums[0]} not every item of the source has a fate")
     form = "whole" if has_items else "roots"
-    return f"{form}: {in_project['items']} items of {mailbox_count} mailboxes, signed by {own}"
+    unread = f" ({not_read} not read to the end)" if not_read else ""
+    return f"{form}: {in_project['items']} items of {mailbox_count} mailboxes{unread}, signed by {own}"
 
 
 PROOF = ["proof", "manifest", "who", "item", "mailbox", "collection", "project", "signature"]
@@ -317,7 +330,7 @@ def check_proof(data, key=None, message=None):
     item = said["item"]
     sentence = f"proof: {item['fate']}, signed by {own}"
     if message is not None:
-        digests = {item[form]["sha256"] for form in ("source", "sent") if "sha256" in item.get(form, {})}
+        digests = {item[form]["sha256"] for form in ("source", "sent", "target") if "sha256" in item.get(form, {})}
         forms = [message] + ([message.replace(b"\n", b"\r\n")] if b"\r" not in message else [])
         need(any(hashlib.sha256(form).hexdigest() in digests for form in forms), "the message is another one")
         sentence += "; the message is it"

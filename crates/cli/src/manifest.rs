@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use movement::state::counted;
+use report::harmless;
 use serde::Serialize;
 use service::{
     AgainstReport, Error, Exit, ItemChoice, ManifestExport, ManifestKey, ManifestReport, Project, RevealReport,
@@ -13,10 +14,23 @@ use service::{
 use crate::args::ManifestOf;
 use crate::{print, print_json, stop_on_interrupt, text, using};
 
+/// Adds a line, without what would move a terminal's cursor or forge another line: names are as whoever wrote the file has them.
+macro_rules! put {
+    ($text:expr, $($what:tt)*) => {{
+        $text.push_str(&harmless(&format!($($what)*)));
+        $text.push('\n');
+    }};
+}
+
 /// Differences and problems shown by name; more are in the JSON.
 const SHOWN: usize = 20;
 
 pub(crate) async fn run(which: ManifestOf, folder: &Path, json: bool) -> Result<Exit, Error> {
+    let made_harmless = |error: Error| Error { what: harmless(&error.what), ..error };
+    work(which, folder, json).await.map_err(made_harmless)
+}
+
+async fn work(which: ManifestOf, folder: &Path, json: bool) -> Result<Exit, Error> {
     let environment = |name: &str| std::env::var(name).ok();
     match which {
         ManifestOf::Export { to, roots, new_key, selection } => {
@@ -76,22 +90,22 @@ fn key(report: &ManifestKey) -> String {
 fn exported(report: &ManifestExport) -> String {
     let mut text = format!("The manifest is in {}.\n", report.to);
     if let Some(roots) = &report.roots {
-        let _ = writeln!(text, "Roots and numbers only are in {roots}; that file names nobody and may be handed out.");
+        put!(text, "Roots and numbers only are in {roots}; that file names nobody and may be handed out.");
     }
     let counts = &report.counts;
-    let _ = writeln!(text, "{}: {}", counted(report.mailboxes, "mailbox"), fates(counts));
+    put!(text, "{}: {}", counted(report.mailboxes, "mailbox"), fates(counts));
     if report.not_read > 0 {
         let which = counted(report.not_read, "mailbox");
-        let _ = writeln!(text, "{which} not read to the end yet: of what is left there the manifest says nothing.");
+        put!(text, "{which} not read to the end yet: of what is left there the manifest says nothing.");
     }
     if report.unaccounted > 0 {
-        let _ = writeln!(
+        put!(
             text,
-            "THE SUMS DO NOT HOLD: {} without a fate in folders read to their end.",
+            "THE SUMS DO NOT HOLD: {} without a fate, or too many, where the last reading came to its end.",
             counted(report.unaccounted, "item")
         );
     }
-    let made = if report.is_key_new { ", made just now: keep a copy of it" } else { "" };
+    let made = if report.is_key_new { ", which is new: keep a copy of it" } else { "" };
     let _ = write!(text, "Signed by the key{made}. Public key, to be handed over by another way:\n{}", report.key);
     text
 }
@@ -109,10 +123,10 @@ fn fates(counts: &impl Serialize) -> String {
 }
 
 fn revealed(report: &RevealReport) -> String {
-    format!(
-        "The proof of item {} of {:?} of {} ({}) is in {}.\nIt is checked with: whimbrel manifest check {} --key {}",
-        report.id, report.folder, report.mailbox, report.fate, report.to, report.to, report.key
-    )
+    let (id, folder, mailbox, to) = (&report.id, &report.folder, &report.mailbox, &report.to);
+    let mut text = String::new();
+    put!(text, "The proof of item {id} of {folder:?} of {mailbox} ({}) is in {to}.", report.fate);
+    text + &harmless(&format!("It is checked with: whimbrel manifest check {to} --key {}", report.key))
 }
 
 fn checked(report: &ManifestReport) -> String {
@@ -124,29 +138,36 @@ fn checked(report: &ManifestReport) -> String {
             _ => "Proof of one item of the manifest",
         };
         let day = |seconds: Option<i64>| seconds.map_or_else(|| "?".to_owned(), text::day);
-        let _ = writeln!(text, "{what} of {name} ({code}), project {project}, {}", day(report.ended.or(report.begun)));
+        put!(text, "{what} of {name} ({code}), project {project}, {}", day(report.ended.or(report.begun)));
     }
     if !report.only.is_empty() {
-        let _ = writeln!(text, "Only of {}", report.only.join(", "));
+        put!(text, "NOT OF EVERYBODY: {}", report.only.join(", "));
     }
     if report.root.is_some() {
         let in_collections = counted(report.collections, "collection");
-        let _ =
-            writeln!(text, "{} in {in_collections}: {}", counted(report.mailboxes, "mailbox"), fates(&report.counts));
+        put!(text, "{} in {in_collections}: {}", counted(report.mailboxes, "mailbox"), fates(&report.counts));
+    }
+    if report.not_read > 0 {
+        let which = counted(report.not_read, "mailbox");
+        put!(text, "{which} not read to the end: of what was left there the manifest says nothing");
     }
     for rule in &report.rules {
         let by = if rule.rule.is_empty() { String::new() } else { format!(" by rule {}", rule.rule) };
-        let _ = writeln!(text, "  {} {}{by}", counted(rule.items, "item"), rule.how);
+        put!(text, "  {} {}{by}", counted(rule.items, "item"), rule.how);
     }
     item(report, &mut text);
     for problem in report.problems.iter().take(SHOWN) {
-        let _ = writeln!(text, "WRONG  {problem}");
+        put!(text, "WRONG  {problem}");
     }
     let more = report.problem_count.saturating_sub(SHOWN as u64);
     if more > 0 {
-        let _ = writeln!(text, "… and {more} more");
+        put!(text, "… and {more} more");
+    }
+    for sum in report.sums.iter().take(SHOWN) {
+        put!(text, "SUM    {sum}");
     }
     let is_by = match (&report.key, report.is_key_known) {
+        (Some(key), true) if report.is_key_ours => format!("by the key of this project, {key}"),
         (Some(key), true) => format!("by the key that you gave, {key}"),
         (Some(key), false) => format!(
             "by a key that THE FILE ITSELF BRINGS, {key}: anyone can make such a file. Compare the key with the one that \
@@ -155,8 +176,16 @@ fn checked(report: &ManifestReport) -> String {
         ),
         (None, _) => "by nobody".to_owned(),
     };
+    let is_by = harmless(&is_by);
     match (report.is_sound, report.form) {
         (false, _) => text.push_str("NOT SOUND: this is not what was signed."),
+        (true, _) if report.sum_count > 0 => {
+            let _ = write!(
+                text,
+                "THE SUMS DO NOT HOLD in {}, and it was signed so {is_by}. Nothing was altered.",
+                counted(report.sum_count, "mailbox")
+            );
+        }
         (true, "whole") => {
             let _ = write!(text, "Sound: items, roots and counts agree, and are signed {is_by}.");
         }
@@ -173,8 +202,8 @@ fn checked(report: &ManifestReport) -> String {
 fn item(report: &ManifestReport, text: &mut String) {
     let Some(item) = &report.item else { return };
     let says = &item.says;
-    let _ = writeln!(
-        text,
+    put!(
+        *text,
         "Item {} of {:?} of {} (at the target {}): {}",
         says.id,
         item.folder,
@@ -185,29 +214,32 @@ fn item(report: &ManifestReport, text: &mut String) {
     if let Some(rule) = &says.rule {
         let how = says.how.as_deref().unwrap_or(says.fate.name());
         let policy = says.policy.as_ref().map(|policy| format!(" of {policy}")).unwrap_or_default();
-        let _ = writeln!(text, "  {how} by rule {rule}{policy}");
+        put!(*text, "  {how} by rule {rule}{policy}");
     }
     let bytes = [("the source holds", Some(&says.source)), ("travelled", says.sent.as_ref())];
     for (what, held) in bytes {
         if let Some(sha256) = held.and_then(|held| held.sha256) {
             let size = held.and_then(|held| held.size).map(text::bytes).unwrap_or_default();
-            let _ = writeln!(text, "  {what}: SHA-256 {sha256}, {size}");
+            put!(*text, "  {what}: SHA-256 {sha256}, {size}");
         }
     }
     if let Some(received) = says.received {
-        let _ = writeln!(text, "  received {}", text::day(received));
+        put!(*text, "  received {}", text::day(received));
     }
     if let Some(message) = &item.message {
-        let _ = match (message.source, message.sent) {
-            (source, sent) if source == sent => writeln!(text, "  {} is {source}", message.file),
-            (source, sent) => {
-                writeln!(
-                    text,
-                    "  {}: beside what the source holds {source}, beside what travelled {sent}",
-                    message.file
-                )
+        match (message.source, message.sent) {
+            (source, sent) if source == sent && message.target.is_none() => {
+                put!(*text, "  {} is {source}", message.file);
             }
-        };
+            (source, sent) => {
+                put!(
+                    *text,
+                    "  {}: beside what the source holds {source}, beside what travelled {sent}{}",
+                    message.file,
+                    message.target.map(|is| format!(", beside what the target holds {is}")).unwrap_or_default()
+                );
+            }
+        }
     }
 }
 
@@ -220,22 +252,31 @@ fn against(report: &AgainstReport) -> String {
     }
     for mailbox in &report.mailboxes {
         if let Some(error) = &mailbox.error {
-            let _ = writeln!(text, "{} → {} could not be compared: {error}", mailbox.source, mailbox.target);
+            put!(text, "{} → {} could not be compared: {error}", mailbox.source, mailbox.target);
             if let Some(advice) = mailbox.advice {
-                let _ = writeln!(text, "  what to do: {advice}");
+                put!(text, "  what to do: {advice}");
             }
+        }
+        if mailbox.unknown > 0 {
+            let which = counted(mailbox.unknown, "item");
+            put!(
+                text,
+                "{} → {}: {which} there by id alone: the manifest has no digest",
+                mailbox.source,
+                mailbox.target
+            );
         }
         if mailbox.counts.is_empty() {
             continue;
         }
         let each: Vec<String> = mailbox.counts.iter().map(|(is, count)| format!("{count} {}", is.name())).collect();
-        let _ = writeln!(text, "{} → {}: {}", mailbox.source, mailbox.target, each.join(", "));
+        put!(text, "{} → {}: {}", mailbox.source, mailbox.target, each.join(", "));
         for difference in mailbox.differences.iter().take(SHOWN) {
-            let _ = writeln!(text, "  {} in {}: {}", difference.is.name(), difference.folder, difference.what);
+            put!(text, "  {} in {}: {}", difference.is.name(), difference.folder, difference.what);
         }
         let more = mailbox.counts.values().sum::<u64>().saturating_sub(SHOWN as u64);
         if more > 0 {
-            let _ = writeln!(text, "  … and {more} more; --json lists them");
+            put!(text, "  … and {more} more; --json lists them");
         }
     }
     let _ = write!(
@@ -246,6 +287,12 @@ fn against(report: &AgainstReport) -> String {
         counted(report.expected, "item"),
         report.different
     );
+    if report.unknown > 0 {
+        let _ = write!(text, " {} could not be told from others: no digest.", counted(report.unknown, "item"));
+    }
+    if report.expected == 0 {
+        text.push_str(" NOTHING WAS COMPARED.");
+    }
     if report.others > 0 {
         let _ = write!(text, " {} there of people who worked there already.", counted(report.others, "other item"));
     }

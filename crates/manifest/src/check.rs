@@ -16,6 +16,8 @@ use crate::tree::{Tree, leaf};
 const PROBLEMS_MAX: usize = 100;
 /// How many rules are told apart. No policy has as many.
 const RULES_MAX: usize = 1_000;
+/// Characters of a name that are shown.
+const QUOTED_MAX: usize = 100;
 /// How many items that were looked for are kept.
 const FOUND_MAX: usize = 20;
 
@@ -30,10 +32,14 @@ pub struct Checked {
     pub has_items: bool,
     /// Items read.
     pub items: u64,
+    /// Mailboxes that were not read to their end when it was written.
+    pub not_read: u64,
     /// By how a rule decided and which rule: how many items.
     pub rules: BTreeMap<(String, String), u64>,
-    /// What is wrong.
+    /// What is wrong: with any of it, the file is not what was signed.
     pub problems: Problems,
+    /// Sums that do not hold. Where nothing else is wrong, it was signed so.
+    pub sums: Problems,
     /// Items that were looked for, the first of them.
     pub found: Vec<Found>,
     /// How many there are.
@@ -326,6 +332,7 @@ impl<'c> Check<'c> {
                 }
             }
             self.sum(number, &whose, &mailbox.counts);
+            self.checked.not_read += u64::from(!mailbox.is_read());
             if self.last_mailbox.is_some_and(|last| last >= mailbox.who) {
                 self.wrong(
                     number,
@@ -352,8 +359,7 @@ impl<'c> Check<'c> {
         let (counts, size, is_marked) = (level.counts, level.tree.size(), level.tree.is_marked());
         let (root, path) = level.tree.finish();
         if let Some(collection) = collection {
-            let name =
-                collection.name.as_ref().map_or("those without a collection".to_owned(), |name| format!("{name:?}"));
+            let name = collection.name.as_ref().map_or("those without a collection".to_owned(), |name| quoted(name));
             if Digest32(root) != collection.root {
                 self.wrong(
                     number,
@@ -425,10 +431,10 @@ impl<'c> Check<'c> {
     fn sum(&mut self, number: u64, whose: &str, counts: &Counts) {
         let (source, with_fate) = (counts.source, counts.with_fate());
         if source != with_fate {
-            self.wrong(
-                number,
-                format_args!("says that the source has {source} items of {whose}, and {with_fate} have a fate"),
+            let what = format!(
+                "line {number} says that the source has {source} items of {whose}, and {with_fate} have a fate"
             );
+            self.checked.sums.add(what);
         }
     }
 
@@ -471,9 +477,17 @@ fn by_fate(item: &Item) -> Option<String> {
     item.rule.as_ref().map(|_| item.fate.name().to_owned())
 }
 
+/// A name in a sentence, cut where it is longer than anybody's.
+fn quoted(name: &str) -> String {
+    match name.char_indices().nth(QUOTED_MAX) {
+        None => format!("{name:?}"),
+        Some((end, _)) => format!("{:?}…", &name[..end]),
+    }
+}
+
 fn whose(begun: Option<&(u64, Digest32, Option<Who>)>, mailbox: &Mailbox) -> String {
     match begun {
-        Some((_, _, Some(who))) => format!("{:?}", who.source.name),
+        Some((_, _, Some(who))) => quoted(&who.source.name),
         _ => format!("the mailbox {:.8}…", mailbox.who.to_string()),
     }
 }

@@ -22,7 +22,8 @@ pub use check::{Checked, Chosen, Problems, check};
 pub use key::{PublicKey, Signer};
 pub use line::{
     Account, Canonical, Collection, Counts, Digest32, Head, Held, Hex, Id, Item, LINE_BYTES_MAX, Line, Mailbox,
-    Outcome, PathEntry, Paths, Project, SALT_BYTES, There, VERSION, Who, flags_hash, flags_text, place,
+    NAME_BYTES_MAX, Outcome, PathEntry, Paths, Project, SALT_BYTES, There, UNDER_WAY, VERSION, Who, flags_hash,
+    flags_text, place,
 };
 pub use read::{Lines, Raw, Section, Sections};
 pub use reveal::{Bytes, Found, Likeness, Proved, check_proof, is_proof};

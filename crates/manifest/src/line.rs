@@ -14,10 +14,15 @@ use crate::tree::leaf;
 pub const VERSION: u32 = 1;
 /// A line is never longer: a folder's path and two names are far below this.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
+/// No name, rule or code in a line is longer, but those of folders.
+pub const NAME_BYTES_MAX: usize = 1 << 10;
 /// Nearly every line is shorter.
 const LINE_BYTES_USUAL: usize = 768;
 /// How many bytes of a hash are kept of flags, and how many a salt has.
 pub const SALT_BYTES: usize = 16;
+
+/// The rule of a leftover whose removal was under way: it may be on the target or not.
+pub const UNDER_WAY: &str = "removal-under-way";
 
 /// A line.
 #[expect(clippy::large_enum_variant, reason = "nearly every line is an item, the largest")]
@@ -307,6 +312,13 @@ pub struct Mailbox {
     pub root: Digest32,
 }
 
+impl Mailbox {
+    /// Was it read to its end when the manifest was written?
+    pub fn is_read(&self) -> bool {
+        self.read.is_some() && self.folders_read == self.folders
+    }
+}
+
 /// A collection: its numbers and the root of its mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -584,7 +596,7 @@ impl Line {
     /// Reads a line; none, if it is not one, or is not written in the one way.
     pub fn read(line: &[u8]) -> Option<Self> {
         let read: Self = serde_json::from_slice(line).ok()?;
-        (read.has_paths() && read.written() == line).then_some(read)
+        (read.has_paths() && read.is_in_bounds() && read.written() == line).then_some(read)
     }
 
     /// The name of its kind.
@@ -598,6 +610,28 @@ impl Line {
             Self::Collection(_) => "collection",
             Self::Project(_) => "project",
             Self::Signature(_) => "signature",
+        }
+    }
+
+    /// Is no name, rule or code in it longer than any is?
+    pub fn is_in_bounds(&self) -> bool {
+        let is_short = |text: &String| text.len() <= NAME_BYTES_MAX;
+        match self {
+            Self::Manifest(head) => {
+                let all = [&head.organisation, &head.name, &head.project, &head.policy, &head.program];
+                all.into_iter().chain(&head.only).all(is_short)
+            }
+            Self::Who(who) => {
+                let of =
+                    |account: &Account| [&account.endpoint, &account.kind, &account.name].into_iter().all(is_short);
+                of(&who.source) && of(&who.target)
+            }
+            Self::Item(item) => {
+                let all = [Some(&item.kind), item.how.as_ref(), item.rule.as_ref(), item.policy.as_ref()];
+                all.into_iter().flatten().all(is_short)
+            }
+            Self::Collection(collection) => collection.name.iter().all(is_short),
+            Self::Proof(_) | Self::Mailbox(_) | Self::Project(_) | Self::Signature(_) => true,
         }
     }
 

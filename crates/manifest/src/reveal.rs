@@ -63,6 +63,8 @@ pub struct Proved {
     pub who: Option<Who>,
     /// The item.
     pub item: Option<Item>,
+    /// Its mailbox.
+    pub mailbox: Option<Mailbox>,
     /// The collection that its mailbox is in.
     pub collection: Option<Collection>,
     /// The manifest's line about everything.
@@ -135,8 +137,8 @@ pub fn check_proof(reader: impl Read, pinned: Option<PublicKey>) -> io::Result<P
             proved.problems.add(format!("line 8 {problem}"));
         }
         let (head, who, item) = (Some(head), Some(who), Some(item));
-        let (collection, project) = (Some(collection), Some(project));
-        proved = Proved { head, who, item, collection, project, problems: proved.problems };
+        let (mailbox, collection, project) = (Some(mailbox), Some(collection), Some(project));
+        proved = Proved { head, who, item, mailbox, collection, project, problems: proved.problems };
     }
     Ok(proved)
 }

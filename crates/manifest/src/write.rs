@@ -4,7 +4,9 @@
 use std::io::{self, Write};
 
 use crate::key::Signer;
-use crate::line::{Collection, Counts, Digest32, Head, Item, Line, Mailbox, Project, Who, place};
+use crate::line::{
+    Collection, Counts, Digest32, Head, Item, LINE_BYTES_MAX, Line, Mailbox, NAME_BYTES_MAX, Project, Who, place,
+};
 use crate::tree::{Tree, leaf};
 
 /// A manifest being written. In this order: each mailbox of a collection, `who`, `item` of each item and `mailbox`; then
@@ -52,7 +54,7 @@ pub struct MailboxFacts {
 impl<'s, W: Write> Writer<'s, W> {
     /// Begins a manifest; with a second file, also the one with roots only.
     pub fn begin(signer: &'s Signer, head: Head, full: W, roots: Option<W>) -> io::Result<Self> {
-        let head = Line::Manifest(Head { key: signer.public().0, ..head }).written();
+        let head = written(&Line::Manifest(Head { key: signer.public().0, ..head }))?;
         let levels = (Level::default(), Level::default(), Level::default());
         let mut writer = Self {
             signer,
@@ -73,7 +75,7 @@ impl<'s, W: Write> Writer<'s, W> {
     /// Begins a mailbox.
     pub fn who(&mut self, who: &Who) -> io::Result<()> {
         assert!(self.who.is_none(), "a mailbox begins once the one before it has ended");
-        let line = Line::Who(who.clone()).written();
+        let line = written(&Line::Who(who.clone()))?;
         self.who = Some(Digest32(leaf(&line)));
         self.last = None;
         self.write(&line, false)
@@ -85,7 +87,7 @@ impl<'s, W: Write> Writer<'s, W> {
         assert!(self.who.is_some() && is_in_order, "an item comes in its mailbox, each once, in its order");
         self.mailbox.counts.count(item.fate);
         let item = Line::Item(item);
-        let line = item.written();
+        let line = written(&item)?;
         self.mailbox.tree.push(leaf(&line));
         if let Line::Item(item) = item {
             self.last = Some(item);
@@ -110,7 +112,7 @@ impl<'s, W: Write> Writer<'s, W> {
     /// Ends a collection: the mailboxes since the one before. In the order of names, those without a name first.
     pub fn collection(&mut self, name: Option<String>) -> io::Result<()> {
         let (mailboxes, counts, root) = self.collection.end();
-        let line = Line::Collection(Collection { name, mailboxes, counts, root }).written();
+        let line = written(&Line::Collection(Collection { name, mailboxes, counts, root }))?;
         self.project.tree.push(leaf(&line));
         self.project.counts.add(&counts);
         self.write(&line, true)
@@ -139,4 +141,16 @@ impl<'s, W: Write> Writer<'s, W> {
         }
         Ok(())
     }
+}
+
+/// A line, unless nobody would read it.
+fn written(line: &Line) -> io::Result<Vec<u8>> {
+    let kind = line.kind();
+    let written = line.written();
+    if line.is_in_bounds() && written.len() <= LINE_BYTES_MAX {
+        return Ok(written);
+    }
+    Err(io::Error::other(format!(
+        "a name in a line {kind:?} is longer than any in a manifest ({NAME_BYTES_MAX} bytes)"
+    )))
 }

@@ -309,8 +309,10 @@ fn sums_that_do_not_hold_are_told() {
     writer.item(item(&signer, &who, 0)).unwrap();
     writer.mailbox(MailboxFacts { source: 2, ..MailboxFacts::default() }).unwrap();
     writer.collection(None).unwrap();
-    let found = problems(&writer.finish(0).unwrap().1);
-    assert_eq!(found, ["line 4 says that the source has 2 items of \"p@p.example\", and 1 have a fate"]);
+    let found = checked(&writer.finish(0).unwrap().1, None);
+    // It was signed so: nothing was altered.
+    assert_eq!(found.problems.count, 0, "{found:?}");
+    assert_eq!(found.sums.first, ["line 4 says that the source has 2 items of \"p@p.example\", and 1 have a fate"]);
 }
 
 fn find(file: &[u8], wanted: u32, name: &str) -> Vec<Found> {
@@ -434,4 +436,28 @@ proptest! {
         prop_assert_eq!(is_sound(&file), bytes.is_empty());
         let _ = check_proof(&bytes[..], None).unwrap();
     }
+}
+
+#[test]
+fn names_longer_than_any_are_neither_written_nor_read() {
+    let signer = signer(1);
+    let mut long = head();
+    long.project = "p".repeat(manifest::NAME_BYTES_MAX);
+    assert!(Writer::begin(&signer, long.clone(), Vec::new(), None).is_ok());
+    assert!(Line::read(&Line::Manifest(long.clone()).written()).is_some());
+    long.project.push('p');
+    assert!(Writer::begin(&signer, long.clone(), Vec::new(), None).is_err());
+    assert!(Line::read(&Line::Manifest(long).written()).is_none());
+    let who = who(&signer, "p");
+    let long = Item { rule: Some("r".repeat(manifest::NAME_BYTES_MAX + 1)), ..item(&signer, &who, 2) };
+    assert!(Line::read(&Line::Item(long).written()).is_none());
+    // In a sentence only the beginning of a name is shown.
+    let named = self::who(&signer, &"n".repeat(300));
+    let mut writer = Writer::begin(&signer, head(), Vec::new(), None).unwrap();
+    writer.who(&named).unwrap();
+    writer.mailbox(MailboxFacts { source: 1, ..MailboxFacts::default() }).unwrap();
+    writer.collection(None).unwrap();
+    let found = checked(&writer.finish(0).unwrap().1, None);
+    assert!(found.sums.first[0].len() < 250, "{:?}", found.sums);
+    assert_eq!(found.not_read, 1);
 }

@@ -13,6 +13,7 @@ mod zip;
 
 use std::io::{self, Write};
 
+pub use text::harmless;
 pub use words::{bytes, day, grouped, moment, percentage};
 
 /// A report: a title, what it is about, what it says in sentences, tables, and how to read them.

@@ -78,9 +78,10 @@ fn table_to(text: &mut String, table: &Table) {
 }
 
 /// Without what would move a terminal's cursor, change its colours or turn the direction of a line.
-fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let is_harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }

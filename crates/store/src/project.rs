@@ -73,6 +73,8 @@ pub struct MailboxRow {
     pub pass: Option<(i64, i64)>,
     /// Held by a worker right now?
     pub is_held: bool,
+    /// A worker took it and has not given it back: it is held, or its worker came to a sudden end.
+    pub is_taken: bool,
 }
 
 /// A statement with the columns that [`mailbox_row`] reads between its two parts.
@@ -82,7 +84,8 @@ macro_rules! concat_columns {
             $before,
             "mailbox, source_endpoint, source_name, target_endpoint, target_name, name, kind, collection, ",
             "target_in_use, listed, phase, condition, reason, cause, side, since, source_store, target_store, ",
-            "bytes_proved, bytes_not_kept, pass_began_at, pass_ended_at, CASE WHEN lease_until > {now} THEN 1 ELSE 0 END",
+            "bytes_proved, bytes_not_kept, pass_began_at, pass_ended_at, CASE WHEN lease_until > {now} THEN 1 ELSE 0 END, ",
+            "CASE WHEN holder IS NULL THEN 0 ELSE 1 END",
             $after
         )
     };
@@ -125,6 +128,7 @@ pub(crate) fn mailbox_row(row: &Row) -> Result<MailboxRow, Error> {
         bytes_not_kept: row.int(19) as u8,
         pass: row.int_or_null(20).zip(row.int_or_null(21)),
         is_held: row.bool(22),
+        is_taken: row.bool(23),
     })
 }
 

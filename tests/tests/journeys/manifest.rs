@@ -97,6 +97,15 @@ fn signed() -> Signed {
     Signed { source, target, project, whole, roots, key }
 }
 
+/// Alters what the ledger says.
+fn in_the_ledger(project: &Project, script: &str) {
+    let python =
+        "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.executescript(sys.argv[2]); base.commit()";
+    let base = project.path().join("whimbrel.db");
+    let run = Run::of(Command::new("python3").args(["-c", python]).arg(base).arg(script));
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
 /// The program, without any project.
 fn alone(arguments: &[&str]) -> (i32, Value) {
     let nowhere = tempfile::tempdir().unwrap();
@@ -198,6 +207,18 @@ fn what_was_done_to_a_manifest_is_named_by_both_programs() {
         let run = project.run(&["manifest", "check", &file, "--against", "national"]);
         assert!(run.code == 1 && run.out.contains("was not read"), "{run:?}");
     }
+    // A name moves no cursor, forges no line and turns none around.
+    let at = text.find("\"name\":\"").unwrap() + 8;
+    let forged =
+        [&text[..at], "\\u001b[2J\\nSound: signed by the key that you gave\u{202e}\u{9b}", &text[at..]].concat();
+    let file = project.path().join("forged.manifest").display().to_string();
+    fs::write(&file, forged).unwrap();
+    for arguments in [&["manifest", "check", &file][..], &["manifest", "check", &file, "--against", "national"]] {
+        let run = project.run(arguments);
+        let is_harmful = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(run.code == 1 && run.out.contains("[2J") && !run.out.contains(is_harmful), "{run:?}");
+        assert!(!run.out.lines().any(|line| line.starts_with("Sound")) && run.out.contains("NOT SOUND"), "{run:?}");
+    }
     let other = "0".repeat(64);
     let (code, report) = alone(&["manifest", "check", whole, "--key", &other]);
     assert!(code == 1 && report["problems"][0].as_str().unwrap().contains(&format!("not by {other}")), "{report:#}");
@@ -208,6 +229,7 @@ fn what_was_done_to_a_manifest_is_named_by_both_programs() {
         (&["manifest", "check", whole, "--mailbox", "alice"], "checked whole"),
         (&["manifest", "check", whole, "--against", "natoinal"], "there is no [endpoints.natoinal]"),
         (&["manifest", "check", &signed.roots, "--against", "national"], "only their roots"),
+        (&["manifest", "export", "--to", "x", "--new-key"], "move the old one away first"),
         (&["manifest", "export", "--to", whole], "cannot write"),
         (&["manifest", "reveal", whole, "--to", "x"], "which item?"),
     ] {
@@ -376,8 +398,17 @@ fn a_key_that_is_missing_is_not_made_anew_unsaid_and_readers_sign_nothing() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let run = project.run(&["manifest", "key"]);
     assert!(run.code == 2 && run.err.contains("chmod 600"), "{run:?}");
+    // Another file in its place signs nothing without a word.
+    let other = self::signed();
     fs::remove_file(&file).unwrap();
+    fs::copy(other.project.path().join("manifest.key"), &file).unwrap();
     let to = project.path().join("more.manifest").display().to_string();
+    let run = project.run(&["manifest", "export", "--to", &to]);
+    assert!(run.code == 2 && run.err.contains("is not the one that this project signed with"), "{run:?}");
+    // By whoever signs with another key: `--against` knows the project's own.
+    let run = project.run(&["manifest", "check", &other.whole, "--against", "national"]);
+    assert!(run.code == 1 && run.out.contains("somebody else has signed this file"), "{run:?}");
+    fs::remove_file(&file).unwrap();
     for arguments in [&["manifest", "key"][..], &["manifest", "export", "--to", &to]] {
         let run = project.run(arguments);
         assert!(run.code == 2 && run.err.contains("is missing") && run.err.contains(key), "{run:?}");
@@ -386,14 +417,16 @@ fn a_key_that_is_missing_is_not_made_anew_unsaid_and_readers_sign_nothing() {
     let (code, exported) = project.json(&["manifest", "export", "--to", &to, "--new-key"]);
     assert_eq!((code, &exported["is_key_new"]), (0, &true.into()), "{exported:#}");
     assert_ne!(exported["key"], key.as_str());
+    // A key is in the audit log from when it is made: none is made in its place unsaid, though it has signed nothing.
+    let new = Project::new(signed.source.endpoint(), signed.target.endpoint()).person("alice");
+    let made = new.run(&["manifest", "key"]).out.trim().to_owned();
+    fs::remove_file(new.path().join("manifest.key")).unwrap();
+    let run = new.run(&["manifest", "key"]);
+    assert!(run.code == 2 && run.err.contains("is missing") && run.err.contains(&made), "{run:?}");
     // While somebody works on a mailbox its numbers change: nothing is written.
     let during = project.path().join("during.manifest").display().to_string();
     let hold = |until: &str| {
-        let script = format!("UPDATE mailbox SET lease_until = {until} WHERE source_name = 'bob'");
-        let python =
-            "import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.execute(sys.argv[2]); base.commit()";
-        let base = project.path().join("whimbrel.db");
-        assert_eq!(Run::of(Command::new("python3").args(["-c", python]).arg(base).arg(script)).code, 0);
+        in_the_ledger(project, &format!("UPDATE mailbox SET lease_until = {until} WHERE source_name = 'bob'"));
     };
     hold("9000000000000");
     let run = project.run(&["manifest", "export", "--to", &during]);
@@ -462,6 +495,50 @@ fn what_failed_waits_or_is_left_over_is_in_it_with_its_reason() {
     assert_eq!((code, numbers), (0, [4, 4, 0, 1]), "{report:#}");
     let (code, report) = project.json(&["manifest", "check", &whole, "--against", "local"]);
     assert_eq!((code, &report["same"]), (0, &6.into()), "{report:#}");
+    // A copy that the target altered stays where its item failed: it is neither copied nor anybody's.
+    put(&target, "INBOX", [300]);
+    let against = |name: &str| {
+        let to = project.path().join(name).display().to_string();
+        assert_eq!(project.run(&["manifest", "export", "--to", &to]).code, 0);
+        let (code, report) = project.json(&["manifest", "check", &to, "--against", "national"]);
+        let numbers = ["expected", "different", "others"].map(|name| report[name].as_u64().unwrap());
+        (code, numbers, to)
+    };
+    assert_eq!(against("by-hand.manifest").1, [4, 1, 1]);
+    let uid = target.uids("alice", "INBOX").into_iter().find(|(number, _)| *number == 300).unwrap().1;
+    in_the_ledger(
+        &project,
+        &format!(
+            "INSERT INTO exception SELECT f.organisation, f.project, f.mailbox, 900, 'altered', f.path, x.source_id, x'{uid:08x}', \
+             'it was altered', 0, 1 FROM failure x JOIN folder f ON f.folder = x.folder LIMIT 1"
+        ),
+    );
+    let (code, numbers, _) = against("altered-copy.manifest");
+    assert_eq!((code, numbers), (0, [4, 0, 2]));
+    // What was being removed may be there or not; and what the target holds otherwise is proved by its bytes.
+    in_the_ledger(
+        &project,
+        "UPDATE removal SET state = 'doing'; UPDATE item SET read_back = \
+         x'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb' \
+         WHERE source_id = (SELECT min(source_id) FROM item WHERE fate = 1)",
+    );
+    let (_, numbers, held) = against("under-way.manifest");
+    assert_eq!(numbers, [3, 1, 3], "one has other bytes there than the ledger says");
+    let text = fs::read_to_string(&held).unwrap();
+    let line = text.lines().find(|line| line.contains("removal-under-way")).unwrap();
+    assert!(line.contains("\"source\":{\"flags\"") && line.contains("\"sent\":{\"size\""), "{line}");
+    let (message, proof) = (project.path().join("a"), project.path().join("a.proof").display().to_string());
+    fs::write(&message, "a").unwrap();
+    let message = message.display().to_string();
+    assert_eq!(project.run(&["manifest", "reveal", &held, "--to", &proof, "--message", &message]).code, 0);
+    let (code, report) = alone(&["manifest", "check", &proof, "--message", &message]);
+    assert_eq!((code, &report["item"]["message"]["target"]), (0, &"the same".into()), "{report:#}");
+    assert_eq!(by_python(&[&proof, "--message", &message]).code, 0);
+    in_the_ledger(
+        &project,
+        "UPDATE removal SET state = 'held'; UPDATE item SET read_back = NULL; DELETE FROM exception",
+    );
+    remove(&target, "INBOX", &[300]);
     // What is repaired has both digests: what the source holds, and what travelled and is there.
     let project = project.with("repair_nul = \"make\"");
     let (_, synced) = project.json(&["sync"]);
@@ -531,4 +608,129 @@ fn between_two_servers_what_changed_at_the_target_is_named() {
     let (code, report) = in_use.json(&["manifest", "check", &again, "--against", "national"]);
     assert_eq!((code, &report["others"], &report["different"]), (0, &2.into(), &0.into()), "{report:#}");
     assert_eq!(report["manifest"]["counts"]["withdrawn"], 1, "{report:#}");
+}
+
+#[test]
+fn a_reading_broken_off_later_leaves_a_manifest_that_is_sound() {
+    let signed = signed();
+    let Signed { project, .. } = &signed;
+    let export = |name: &str| {
+        let to = project.path().join(name).display().to_string();
+        let (code, exported) = project.json(&["manifest", "export", "--to", &to]);
+        (to, code, exported)
+    };
+    // Two of its seven were copied after the folder was last read to its end; the pass was broken off, or its program died.
+    let inbox = "path = '[\"INBOX\"]' AND mailbox = (SELECT mailbox FROM mailbox WHERE source_name = 'alice')";
+    for (number, how) in
+        ["phase = 'copying', condition = 'waiting', reason = 'stopped', cause = 'stopped'", "holder = 'dead'"]
+            .into_iter()
+            .enumerate()
+    {
+        in_the_ledger(
+            project,
+            &format!(
+                "UPDATE folder SET source_count = 5 WHERE {inbox};
+                UPDATE mailbox SET {how} WHERE source_name = 'alice'"
+            ),
+        );
+        let (to, code, exported) = export(&format!("broken-off-{number}.manifest"));
+        assert_eq!((code, &exported["unaccounted"], &exported["not_read"]), (0, &0.into(), &1.into()), "{exported:#}");
+        assert_eq!(exported["source"], 18, "{exported:#}");
+        let (code, report) = alone(&["manifest", "check", &to]);
+        assert_eq!((code, &report["is_sound"]), (0, &true.into()), "{report:#}");
+        assert_eq!(by_python(&[&to]).code, 0);
+        assert_eq!(project.json(&["manifest", "check", &to, "--against", "national"]).0, 0);
+        let back =
+            "UPDATE mailbox SET phase = 'in-step', condition = 'running', reason = NULL, cause = NULL, holder = NULL";
+        in_the_ledger(project, back);
+    }
+    // After a complete one that is an item too many: it is told, signed so, and no sign that anything was altered.
+    let (to, code, exported) = export("too-many.manifest");
+    assert_eq!((code, &exported["unaccounted"]), (1, &2.into()), "{exported:#}");
+    let (code, report) = alone(&["manifest", "check", &to]);
+    assert_eq!((code, &report["is_sound"], &report["sum_count"]), (1, &true.into(), &1.into()), "{report:#}");
+    let run = project.run(&["manifest", "check", &to]);
+    assert!(run.out.contains("Nothing was altered") && !run.out.contains("not what was signed"), "{run:?}");
+    let run = by_python(&[&to]);
+    assert!(run.code == 1 && run.out.contains("it was signed so"), "{run:?}");
+    let (code, report) = project.json(&["manifest", "check", &to, "--against", "national"]);
+    assert_eq!((code, &report["same"]), (1, &15.into()), "{report:#}");
+    let proof = project.path().join("too-many.proof").display().to_string();
+    let message = file_with(&signed.source.maildir_of("alice"), "body number 2;").display().to_string();
+    assert_eq!(project.run(&["manifest", "reveal", &to, "--to", &proof, "--message", &message]).code, 0);
+}
+
+#[test]
+fn a_folder_that_is_not_listed_and_a_person_no_longer_named_leave_a_trace() {
+    let signed = signed();
+    let Signed { source, project, .. } = &signed;
+    let export = |name: &str| {
+        let to = project.path().join(name).display().to_string();
+        let (code, exported) = project.json(&["manifest", "export", "--to", &to]);
+        assert_eq!(code, 0, "{exported:#}");
+        (to, exported)
+    };
+    // The source does not list two folders any more: one was copied, of the other a rule left everything behind.
+    for folder in [".L&AOQ-ufe.2019", ".Junk"] {
+        fs::rename(source.maildir_of("alice").join(folder), project.path().join(folder)).unwrap();
+    }
+    project.run(&["sync"]);
+    let (to, exported) = export("not-listed.manifest");
+    let counts = ["source", "copied", "excluded", "leftover", "unaccounted", "not_read"];
+    assert_eq!(counts.map(|name| exported[name].as_u64().unwrap()), [16, 13, 3, 2, 0, 1], "{exported:#}");
+    let (code, report) = alone(&["manifest", "check", &to]);
+    let is_rule = |rule: &Value| rule["rule"] == "folder-not-listed" && rule["items"] == 2 && rule["how"] == "leftover";
+    assert!(code == 0 && report["rules"].as_array().unwrap().iter().any(is_rule), "{report:#}");
+    assert_eq!(by_python(&[&to]).code, 0);
+    let (code, report) = project.json(&["manifest", "check", &to, "--against", "national"]);
+    assert_eq!((code, &report["same"], &report["different"]), (0, &15.into(), &0.into()), "{report:#}");
+    fs::rename(project.path().join(".Junk"), source.maildir_of("alice").join(".Junk")).unwrap();
+    fs::rename(project.path().join(".L&AOQ-ufe.2019"), source.maildir_of("alice").join(".L&AOQ-ufe.2019")).unwrap();
+    assert_eq!(project.run(&["sync"]).code, 0);
+    let (_, exported) = export("back.manifest");
+    assert_eq!(counts.map(|name| exported[name].as_u64().unwrap()), [18, 15, 3, 0, 0, 0], "{exported:#}");
+    // A person whose row is gone is missing, and that is told.
+    fs::write(project.path().join("people.csv"), "source,target,collection\nbob,bob,\n").unwrap();
+    project.run(&["sync"]);
+    let (to, exported) = export("fewer.manifest");
+    assert_eq!(exported["mailboxes"], 1, "{exported:#}");
+    let (_, report) = alone(&["manifest", "check", &to]);
+    assert_eq!(report["only"][0], "without 1 mailbox that is no longer in people.csv", "{report:#}");
+}
+
+#[test]
+fn nothing_compared_is_no_success_and_another_name_at_the_target_is_no_difference() {
+    let signed = signed();
+    let Signed { project, roots, .. } = &signed;
+    let export = |name: &str, arguments: &[&str]| {
+        let to = project.path().join(name).display().to_string();
+        let mut all = vec!["manifest", "export", "--to", &to];
+        all.extend(arguments);
+        assert_eq!(project.run(&all).code, 0);
+        to
+    };
+    // Bob was chosen, and is in no part of it.
+    let alice = export("alice.manifest", &["--mailbox", "alice"]);
+    let (code, report) = project.json(&["manifest", "check", &alice, "--against", "national", "--mailbox", "bob"]);
+    assert_eq!((code, &report["failed"], &report["expected"]), (1, &1.into(), &0.into()), "{report:#}");
+    let run = project.run(&["manifest", "check", &alice, "--against", "national", "--mailbox", "bob"]);
+    assert!(run.out.contains("is not in the manifest") && run.out.contains("NOTHING WAS COMPARED"), "{run:?}");
+    let run = project.run(&["manifest", "check", roots, "--against", "national"]);
+    assert!(run.code == 2 && run.err.contains("only their roots"), "{run:?}");
+    // What has no digest and is there by its id is counted, and is no success.
+    in_the_ledger(
+        project,
+        "UPDATE item SET exact = NULL, canonical = NULL WHERE source_id = (SELECT min(source_id) FROM item WHERE fate = 1)",
+    );
+    let unknown = export("unknown.manifest", &[]);
+    let (code, report) = project.json(&["manifest", "check", &unknown, "--against", "national"]);
+    assert_eq!((code, &report["unknown"], &report["different"]), (1, &1.into(), &0.into()), "{report:#}");
+    let run = project.run(&["manifest", "check", &unknown, "--against", "national"]);
+    assert!(run.out.contains("1 item could not be told from others"), "{run:?}");
+    // Alice is somebody else at the target by now: her items are not looked for there.
+    fs::write(project.path().join("people.csv"), "source,target\nalice,alison\nbob,bob\n").unwrap();
+    in_the_ledger(project, "UPDATE mailbox SET target_name = 'alison' WHERE source_name = 'alice'");
+    let (code, report) = project.json(&["manifest", "check", &alice, "--against", "national"]);
+    assert_eq!((code, &report["failed"], &report["different"]), (1, &1.into(), &0.into()), "{report:#}");
+    assert!(report["mailboxes"][0]["error"].as_str().unwrap().contains("alison at the target"), "{report:#}");
 }

@@ -11,7 +11,9 @@ use std::path::Path;
 
 pub use against::{AgainstDifference, AgainstReport, DifferenceIs, MailboxAgainst};
 pub use export::{ManifestExport, ManifestKey};
-use manifest::{Bytes, Checked, Counts, Found, Head, Item, Likeness, Problems, PublicKey, Who, check_proof, is_proof};
+use manifest::{
+    Bytes, Checked, Counts, Found, Head, Held, Item, Likeness, Problems, PublicKey, Who, check_proof, is_proof,
+};
 use model::FolderPath;
 use serde::Serialize;
 
@@ -37,7 +39,7 @@ pub struct ManifestReport {
     pub file: String,
     /// `whole`: every item is in it. `roots`: roots and numbers only. `item`: the proof of one item.
     pub form: &'static str,
-    /// Nothing is wrong with it.
+    /// It is what was signed: nothing was altered, and the signature is right.
     pub is_sound: bool,
     /// The organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +63,8 @@ pub struct ManifestReport {
     pub key: Option<String>,
     /// That key is the one that was asked for. If not, whoever made the file has chosen it.
     pub is_key_known: bool,
+    /// It was not given, and is the last one that this project signed with.
+    pub is_key_ours: bool,
     /// The root of everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
@@ -68,6 +72,8 @@ pub struct ManifestReport {
     pub collections: u64,
     /// How many mailboxes.
     pub mailboxes: u64,
+    /// Of these: not read to their end when it was written. Of what was left there it says nothing.
+    pub not_read: u64,
     /// Their items, by fate.
     pub counts: Counts,
     /// How many items were decided by which rule.
@@ -76,6 +82,10 @@ pub struct ManifestReport {
     pub problem_count: u64,
     /// What is wrong, the first hundred.
     pub problems: Vec<String>,
+    /// In how many mailboxes not every item of the source has a fate. Where nothing is wrong, that was signed so.
+    pub sum_count: u64,
+    /// Which, the first hundred.
+    pub sums: Vec<String>,
     /// The item that is proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<ProvedItem>,
@@ -120,12 +130,16 @@ pub struct MessageIs {
     pub source: &'static str,
     /// Is it what travelled?
     pub sent: &'static str,
+    /// Is it what the target holds, where that is known to be other than what travelled?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<&'static str>,
 }
 
 impl MessageIs {
     /// Is it the item in any form?
     pub fn is_it(&self) -> bool {
-        [self.source, self.sent].iter().any(|is| *is != likeness(Likeness::Other))
+        let all = [Some(self.source), Some(self.sent), self.target];
+        all.into_iter().flatten().any(|is| is != likeness(Likeness::Other))
     }
 }
 
@@ -133,7 +147,11 @@ impl ManifestReport {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         let message = self.item.as_ref().and_then(|item| item.message.as_ref());
-        if self.is_sound && message.is_none_or(MessageIs::is_it) { Exit::Done } else { Exit::WithFailures }
+        if self.is_sound && self.sum_count == 0 && message.is_none_or(MessageIs::is_it) {
+            Exit::Done
+        } else {
+            Exit::WithFailures
+        }
     }
 }
 
@@ -202,6 +220,7 @@ pub fn check_manifest(
             sha256: bytes.sha256.to_string(),
             source: likeness(bytes.are(&item.says.source)),
             sent: likeness(bytes.are(travelled)),
+            target: there(&item.says).map(|held| likeness(bytes.are(&held))),
         });
     }
     Ok(report)
@@ -223,8 +242,8 @@ pub fn reveal_item(file: &Path, choice: &ItemChoice, message: Option<&Path>, to:
     let mut is_chosen = |who: &Who, item: &Item| {
         choice.fits(who, item)
             && bytes.as_ref().is_none_or(|bytes| {
-                let all = [Some(&item.source), item.sent.as_ref()];
-                all.into_iter().flatten().any(|held| bytes.are(held) != Likeness::Other)
+                let is = |held: &Held| bytes.are(held) != Likeness::Other;
+                is(&item.source) || item.sent.as_ref().is_some_and(is) || there(item).is_some_and(|held| is(&held))
             })
     };
     let checked = manifest::check(opened, None, &mut is_chosen).map_err(unreadable(file))?;
@@ -274,6 +293,12 @@ impl ItemChoice {
     }
 }
 
+/// What the target holds of an item, where that is known to be other than what travelled.
+fn there(item: &Item) -> Option<Held> {
+    let sha256 = item.target.as_ref()?.sha256?;
+    Some(Held { sha256: Some(sha256), ..Held::default() })
+}
+
 fn place(found: &Found) -> String {
     format!("{}, {}, item {}", found.who.source.name, path(&found.item.folder), found.item.id)
 }
@@ -313,14 +338,18 @@ impl ManifestReport {
             begun: head.map(|head| head.begun),
             ended: None,
             key: head.map(|head| head.key.to_string()),
+            is_key_ours: false,
             is_key_known: key.is_some() && head.map(|head| PublicKey(head.key)) == key,
             root: None,
             collections: 0,
             mailboxes: 0,
+            not_read: 0,
             counts: Counts::default(),
             rules: Vec::new(),
             problem_count: problems.count,
             problems: problems.first,
+            sum_count: 0,
+            sums: Vec::new(),
             item: None,
         }
     }
@@ -344,13 +373,15 @@ fn checked(file: &Path, checked: Checked, key: Option<PublicKey>) -> ManifestRep
     let rules = checked.rules.into_iter().map(|((how, rule), items)| ManifestRule { how, rule, items }).collect();
     let report =
         ManifestReport::of(file, form, checked.head.as_ref(), key, checked.problems).with(checked.project.as_ref());
-    ManifestReport { rules, ..report }
+    let (sum_count, sums) = (checked.sums.count, checked.sums.first);
+    ManifestReport { not_read: checked.not_read, rules, sum_count, sums, ..report }
 }
 
 fn proved(file: &Path, opened: impl Read, key: Option<PublicKey>) -> Result<ManifestReport, Error> {
     let proof = check_proof(opened, key).map_err(unreadable(file))?;
     let report =
         ManifestReport::of(file, "item", proof.head.as_ref(), key, proof.problems).with(proof.project.as_ref());
+    let not_read = u64::from(proof.mailbox.as_ref().is_some_and(|mailbox| !mailbox.is_read()));
     let item = proof.who.zip(proof.item).map(|(who, item)| ProvedItem {
         mailbox: who.source.name,
         target_mailbox: who.target.name,
@@ -358,7 +389,7 @@ fn proved(file: &Path, opened: impl Read, key: Option<PublicKey>) -> Result<Mani
         says: item,
         message: None,
     });
-    Ok(ManifestReport { item, ..report })
+    Ok(ManifestReport { not_read, item, ..report })
 }
 
 fn unreadable(path: &Path) -> impl Fn(io::Error) -> Error {

@@ -500,7 +500,7 @@ impl Store {
     /// Removals in the folders of a mailbox.
     pub async fn held_removals(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<HeldRemoval>, Error> {
         let select = "SELECT r.folder, r.source_id, r.target_id, r.exact, r.canonical, r.size, r.received, \
-            r.source_flags, r.target_flags, r.state, r.rule FROM removal r \
+            r.source_flags, r.target_flags, r.state, r.rule, r.fate FROM removal r \
             JOIN folder f ON f.organisation = r.organisation AND f.project = r.project AND f.folder = r.folder \
             WHERE r.organisation = $1 AND r.project = $2 AND f.mailbox = $3 ORDER BY r.folder, r.source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
@@ -521,6 +521,7 @@ impl Store {
                     source_flags,
                     state: RemovalState::from_name(&row.text(9)).ok_or_else(|| Error::damaged("a removal's state"))?,
                     rule: row.text(10),
+                    fate: Fate::from_number(row.int(11)).ok_or_else(|| Error::damaged("a removal's fate"))?,
                 })
             })
             .collect()

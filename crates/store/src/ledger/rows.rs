@@ -332,6 +332,8 @@ pub struct HeldRemoval {
     pub state: RemovalState,
     /// The rule by which it waits, or was decided.
     pub rule: String,
+    /// What had become of the item: copied or adopted.
+    pub fate: Fate,
 }
 
 /// An item of the source that waits for a word, because an item of the target may be the same.

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use connector::Account;
-use manifest::{Item, Outcome, Section, Sections, flags_hash, flags_text};
+use manifest::{Item, Outcome, Section, Sections, UNDER_WAY, flags_hash, flags_text};
 use model::{Cause, Digest, FolderPath, ItemId, Side};
 use movement::{Afresh, Engine, Failure, FolderNow, ItemNow, Progress};
 use serde::Serialize;
@@ -138,6 +139,8 @@ pub struct AgainstReport {
     pub same: u64,
     /// Differences.
     pub different: u64,
+    /// Items of which the manifest has no digest, and something is there under their id: whether it is theirs nobody knows.
+    pub unknown: u64,
     /// Items of people who worked there already that are not in the manifest.
     pub others: u64,
     /// Mailboxes that could not be compared.
@@ -153,7 +156,9 @@ impl AgainstReport {
         {
             return first;
         }
-        if self.different == 0 && self.failed == 0 { self.manifest.exit() } else { Exit::WithFailures }
+        // Where nothing was compared nothing is known.
+        let is_as_it_was = self.different == 0 && self.failed == 0 && self.unknown == 0 && self.expected > 0;
+        if is_as_it_was { self.manifest.exit() } else { Exit::WithFailures }
     }
 }
 
@@ -186,7 +191,11 @@ impl Project {
             .map(|row| (self.endpoint_name(row.roster.source_endpoint).to_owned(), row.roster.source_name.clone()))
             .collect();
         let is_all = *selection == Selection::default();
-        let manifest = check_manifest(file, key, None, None)?;
+        let before = stamp(file).map_err(|error| cannot_read_again(file, &error))?;
+        // Whoever has signed with another key is to be named, also where nobody gave the right one.
+        let own = if key.is_none() { self.last_key().await? } else { None };
+        let mut manifest = check_manifest(file, key.or(own.as_deref()), None, None)?;
+        manifest.is_key_ours = own.is_some() && manifest.is_key_known;
         let ours = (Some(self.config.code.to_string()), Some(self.config.file.project.clone()));
         if manifest.is_sound && (manifest.code.clone(), manifest.project.clone()) != ours {
             let of = |name: Option<String>| name.unwrap_or_default();
@@ -206,6 +215,7 @@ impl Project {
             expected: 0,
             same: 0,
             different: 0,
+            unknown: 0,
             others: 0,
             failed: 0,
         };
@@ -213,12 +223,18 @@ impl Project {
             // What was altered proves nothing of what is there.
             return Ok(report);
         }
-        if report.manifest.form != "whole" && report.manifest.counts.items > 0 {
+        if report.manifest.mailboxes == 0 {
+            let what = format!("{} has no mailboxes: there is nothing to compare", file.display());
+            return Err(Error::usage(what).advise("give a manifest of those who are to be compared"));
+        }
+        if report.manifest.form != "whole" {
             let what = format!("{} has no items, only their roots: there is nothing to compare", file.display());
             return Err(Error::usage(what).advise("give the whole manifest"));
         }
         let engine = Arc::new(self.engine(environment, Arc::new(Progress::default()), stop.clone(), true)?);
         let accounts = self.accounts(&engine).await?;
+        let names = self.names().await?;
+        let mut compared = HashSet::new();
         let opened = File::open(file).map_err(|error| cannot_read_again(file, &error))?;
         let mut sections = Sections::new(opened);
         let mut tasks = JoinSet::new();
@@ -241,6 +257,8 @@ impl Project {
                 Side::Target
             };
             let account = accounts.get(&key).cloned();
+            let name = names.get(&key).cloned();
+            compared.insert(key);
             let work = Comparing {
                 engine: engine.clone(),
                 file: file.to_owned(),
@@ -253,7 +271,7 @@ impl Project {
             };
             let nth = place;
             place += 1;
-            tasks.spawn(async move { (nth, work.run(account).await) });
+            tasks.spawn(async move { (nth, work.run(account, name).await) });
         }
         while let Some(task) = tasks.join_next().await {
             found.push(task.map_err(ended)?);
@@ -261,11 +279,29 @@ impl Project {
         if *stop.borrow() {
             return Err(stopped());
         }
+        if stamp(file).map_err(|error| cannot_read_again(file, &error))? != before {
+            let error = io::Error::other("it was changed while it was compared");
+            return Err(cannot_read_again(file, &error));
+        }
+        if !is_all {
+            let left = chosen.into_iter().filter(|key| !compared.contains(key));
+            let mut left: Vec<(String, String)> =
+                left.map(|key| (key.1.clone(), names.get(&key).cloned().unwrap_or_default())).collect();
+            left.sort();
+            for (source, target) in left {
+                let error = Some("is not in the manifest: nothing of it was compared".to_owned());
+                let (cause, advice) = (Some(Cause::Missing), Some("give a manifest that it is in"));
+                let result =
+                    MailboxAgainst { source, target, error, cause, advice, ..MailboxAgainst::default_of(Side::Target) };
+                found.push((u64::MAX, result));
+            }
+        }
         found.sort_by_key(|(place, _)| *place);
         for (_, mailbox) in found {
             report.expected += mailbox.expected;
             report.same += mailbox.same + mailbox.same_but_for_line_ends;
             report.different += mailbox.counts.values().sum::<u64>();
+            report.unknown += mailbox.unknown;
             report.others += mailbox.others;
             report.failed += u64::from(mailbox.error.is_some());
             report.mailboxes.push(mailbox);
@@ -278,6 +314,16 @@ impl Project {
         Ok(report)
     }
 
+    /// What each person of the roster is called at the target.
+    async fn names(&self) -> Result<HashMap<(String, String), String>, Error> {
+        let rows = self.select(&Selection::default()).await?;
+        let name = |row: store::MailboxRow| {
+            let store::RosterRow { source_endpoint, source_name, target_name, .. } = row.roster;
+            ((self.endpoint_name(source_endpoint).to_owned(), source_name), target_name)
+        };
+        Ok(rows.into_iter().map(name).collect())
+    }
+
     /// How each person of the roster is reached, on both sides.
     async fn accounts(&self, engine: &Engine) -> Result<HashMap<(String, String), [Account; 2]>, Error> {
         let rows = self.select(&Selection::default()).await?;
@@ -288,6 +334,13 @@ impl Project {
         };
         Ok(rows.into_iter().filter_map(account).collect())
     }
+}
+
+/// What tells a file from one that was written to or put in its place since.
+fn stamp(file: &Path) -> io::Result<[i64; 7]> {
+    let now = std::fs::metadata(file)?;
+    let (which, size) = ([now.dev() as i64, now.ino() as i64], now.size() as i64);
+    Ok([which[0], which[1], size, now.mtime(), now.mtime_nsec(), now.ctime(), now.ctime_nsec()])
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -356,7 +409,8 @@ impl Expected {
             return Some((item.folder, expected));
         }
         let travelled = item.sent.as_ref().unwrap_or(&item.source);
-        let there = item.target.filter(|_| item.fate.is_on_target())?;
+        let is_there = is_to_be_there(&item);
+        let there = item.target.filter(|_| is_there)?;
         let is_other = there.sha256.is_some();
         let expected = Self {
             source_folder: item.folder,
@@ -371,6 +425,11 @@ impl Expected {
         };
         Some((there.folder, expected))
     }
+}
+
+/// Must it be on the target? Of what was being removed nobody knows.
+fn is_to_be_there(item: &Item) -> bool {
+    item.fate.is_on_target() && !(item.fate == Outcome::Leftover && item.rule.as_deref() == Some(UNDER_WAY))
 }
 
 /// A mailbox being compared.
@@ -390,12 +449,13 @@ struct Comparing {
 struct Outline {
     /// How many items are to be in each folder.
     folders: BTreeMap<FolderPath, u64>,
-    /// Items of the target that others wait for: their person's own, as far as anyone can tell.
+    /// Items of the target that others wait for, altered copies of what failed, and what was being removed: they may be there,
+    /// and need not.
     waited_for: HashSet<(FolderPath, ItemId)>,
 }
 
 impl Comparing {
-    async fn run(mut self, account: Option<[Account; 2]>) -> MailboxAgainst {
+    async fn run(mut self, account: Option<[Account; 2]>, name: Option<String>) -> MailboxAgainst {
         let who = &self.section.who;
         (self.result.source, self.result.target) = (who.source.name.clone(), who.target.name.clone());
         let Some([source, target]) = account else {
@@ -406,6 +466,14 @@ impl Comparing {
             return self.result;
         };
         let account = if self.side == Side::Source { source } else { target };
+        if let Some(now) = name.filter(|now| self.side == Side::Target && *now != self.result.target) {
+            let what =
+                format!("is {now} at the target in people.csv, and was {} when it was signed", self.result.target);
+            self.result.error = Some(what);
+            self.result.cause = Some(Cause::Missing);
+            self.result.advice = Some("compare it in a project whose people.csv has the name that it was signed with");
+            return self.result;
+        }
         if let Err(failure) = self.compare(&account).await {
             self.result.advice = Some(failure.error.cause.advice());
             self.result.cause = Some(failure.error.cause);
@@ -445,7 +513,7 @@ impl Comparing {
         let side = self.side;
         self.each(|item| {
             if side == Side::Target
-                && !item.fate.is_on_target()
+                && !is_to_be_there(&item)
                 && let Some(there) = &item.target
                 && let Some(id) = &there.id
             {
@@ -530,11 +598,13 @@ impl Comparing {
         let but_for_ends =
             pairing.pair(|it| Some((it.canonical?, it.received)), |now| Some((now.canonical, now.received)));
         let adopted = pairing.pair(|it| it.sha256.filter(|_| it.received.is_none()), |now| Some(now.exact));
+        let adopted_but_for_ends =
+            pairing.pair(|it| it.canonical.filter(|_| it.received.is_none()), |now| Some(now.canonical));
         let other_date = pairing.pair(|it| it.sha256, |now| Some(now.exact));
         let other_date_and_ends = pairing.pair(|it| it.canonical, |now| Some(now.canonical));
         self.result.same += (same.len() + adopted.len()) as u64;
-        self.result.same_but_for_line_ends += but_for_ends.len() as u64;
-        for (it, now) in same.iter().chain(&but_for_ends).chain(&adopted) {
+        self.result.same_but_for_line_ends += (but_for_ends.len() + adopted_but_for_ends.len()) as u64;
+        for (it, now) in same.iter().chain(&but_for_ends).chain(&adopted).chain(&adopted_but_for_ends) {
             self.compare_flags(path, it, now);
         }
         for (it, now) in other_date.iter().chain(&other_date_and_ends) {
@@ -684,6 +754,21 @@ mod tests {
     fn now(id: u32, bytes: &str, received: i64) -> ItemNow {
         let (exact, canonical) = (Digest::of(bytes.as_bytes()), Digest::of(bytes.trim().as_bytes()));
         ItemNow { id: ItemId::from_u32(id), exact, canonical, received: Some(received), flags: Flags::NONE }
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_or_exchanged_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("file"), folder.path().join("other"));
+        std::fs::write(&file, "a").unwrap();
+        std::fs::write(&other, "b").unwrap();
+        let before = stamp(&file).unwrap();
+        assert_eq!(stamp(&file).unwrap(), before);
+        std::fs::write(&file, "ab").unwrap();
+        let written = stamp(&file).unwrap();
+        assert_ne!(written, before);
+        std::fs::rename(&other, &file).unwrap();
+        assert_ne!(stamp(&file).unwrap(), written);
     }
 
     #[test]

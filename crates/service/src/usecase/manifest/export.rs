@@ -1,6 +1,6 @@
 //! `manifest export`: what the ledger knows, page by page, as a signed file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,10 +11,12 @@ use manifest::{
     Account, Canonical, Counts, Digest32, Head, Held, Hex, Id, Item, Line, MailboxFacts, Outcome, PublicKey,
     SALT_BYTES, Signer, There, VERSION, Who, Writer, flags_text, leaf,
 };
-use model::{Digest, Fate, Flags, ItemId};
+use model::{Cause, Digest, Fate, Flags, FolderPath, ItemId};
 use serde::Serialize;
 use serde_json::json;
-use store::{FailureRow, FolderRow, HeldItem, HeldRemoval, How, LedgerItem, MailboxRow, Treatment};
+use store::{
+    FailureRow, FolderRow, HeldItem, HeldRemoval, How, LedgerItem, MailboxRow, NewException, RemovalState, Treatment,
+};
 use tokio::sync::watch;
 
 use super::{cannot_write, count_lines, stopped};
@@ -23,8 +25,12 @@ use crate::{Error, Project, Selection};
 
 /// The audit log's name for an export.
 const EXPORTED: &str = "manifest.export";
+/// Its name for a key that is used from now on.
+const KEY_IS_NEW: &str = "manifest.key";
 /// Why an item of the source waits for a word.
 const AMBIGUOUS: &str = "ambiguous";
+/// Why an item is left over: the source did not list its folder, or could not open it, when it was last read.
+const NOT_LISTED: &str = "folder-not-listed";
 
 /// How a manifest was written.
 #[derive(Clone, Debug, Serialize)]
@@ -36,7 +42,7 @@ pub struct ManifestExport {
     pub roots: Option<String>,
     /// The public key that it is to be checked with.
     pub key: String,
-    /// The key was made just now.
+    /// No manifest of this project was signed with it before.
     pub is_key_new: bool,
     /// Collections, those in none counting as one.
     pub collections: u64,
@@ -47,7 +53,7 @@ pub struct ManifestExport {
     /// Their items, by fate.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Items without a fate, or with more than one, in folders read to their end: the sums do not hold.
+    /// Items without a fate, or with more than one, of mailboxes whose last reading came to its end: the sums do not hold.
     pub unaccounted: u64,
 }
 
@@ -63,7 +69,7 @@ impl ManifestExport {
 pub struct ManifestKey {
     /// The key.
     pub key: String,
-    /// It was made just now.
+    /// It is used from now on.
     pub is_new: bool,
 }
 
@@ -80,6 +86,8 @@ struct Besides {
     failures: HashMap<(i64, ItemId), FailureRow>,
     held: HashMap<(i64, ItemId), HeldItem>,
     removals: Vec<HeldRemoval>,
+    /// Copies that the target altered and that stay there, of items that failed therefore.
+    altered: HashMap<(FolderPath, ItemId), ItemId>,
 }
 
 impl Project {
@@ -102,6 +110,7 @@ impl Project {
     ) -> Result<ManifestExport, Error> {
         self.may_migrate()?;
         let rows = self.select(selection).await?;
+        let only = self.only(selection).await?;
         if let Some(row) = rows.iter().find(|row| row.is_held) {
             return Err(is_worked_on(row));
         }
@@ -109,15 +118,16 @@ impl Project {
         let full = NewFile::make(to, 0o600)?;
         let public = roots.map(|path| NewFile::make(path, 0o644)).transpose()?;
         let cannot = |error: io::Error| cannot_write(to, &error);
-        let (head, public_out) = (self.manifest_head(selection), public.as_ref().map(NewFile::writer));
+        let (head, public_out) = (self.manifest_head(only.clone()), public.as_ref().map(NewFile::writer));
         let mut writer = Writer::begin(&signer, head, full.writer(), public_out).map_err(cannot)?;
+        let mut altered = self.altered().await?;
         let (mut unaccounted, mut not_read) = (0, 0);
         for (collection, mailboxes) in self.planned(&signer, rows) {
             for planned in mailboxes {
                 if *stop.borrow() {
                     return Err(stopped());
                 }
-                let (left, is_read) = self.write_mailbox(&mut writer, &signer, &planned, to).await?;
+                let (left, is_read) = self.write_mailbox(&mut writer, &signer, &planned, &mut altered, to).await?;
                 unaccounted += left;
                 not_read += u64::from(!is_read);
             }
@@ -125,10 +135,6 @@ impl Project {
         }
         let (project, written, public_written) = writer.finish(SystemClock.unix_seconds()).map_err(cannot)?;
         drop((written, public_written));
-        full.complete()?;
-        if let Some(public) = public {
-            public.complete()?;
-        }
         let report = ManifestExport {
             to: to.display().to_string(),
             roots: roots.map(|path| path.display().to_string()),
@@ -143,13 +149,18 @@ impl Project {
         let root = project.root.to_string();
         let detail = json!({
             "project": self.config.file.project, "key": report.key, "root": root, "mailboxes": report.mailboxes,
-            "items": report.counts.items, "only": only(selection),
+            "items": report.counts.items, "only": only,
         });
+        // First: there is no manifest that the log says nothing of.
         self.store.audit(self.key, &self.actor, EXPORTED, &detail).await?;
+        full.complete()?;
+        if let Some(public) = public {
+            public.complete()?;
+        }
         Ok(report)
     }
 
-    fn manifest_head(&self, selection: &Selection) -> Head {
+    fn manifest_head(&self, only: Vec<String>) -> Head {
         let file = &self.config.file;
         Head {
             version: VERSION,
@@ -158,10 +169,42 @@ impl Project {
             project: file.project.clone(),
             policy: self.config.policy.citation.clone(),
             program: concat!("whimbrel ", env!("CARGO_PKG_VERSION")).to_owned(),
-            only: only(selection),
+            only,
             begun: SystemClock.unix_seconds(),
             key: Hex([0; 32]),
         }
+    }
+
+    /// What was chosen, where not everybody was; and whom it leaves out though items of theirs were moved.
+    async fn only(&self, selection: &Selection) -> Result<Vec<String>, Error> {
+        let mailboxes = match selection.mailboxes.len() as u64 {
+            0 => None,
+            // Not which: that line is in the file with roots only.
+            some => Some(count_lines(some, "chosen mailbox")),
+        };
+        let collection = selection.collection.as_ref().map(|name| format!("collection {name}"));
+        let mut without = 0;
+        for row in self.store.mailboxes(self.key).await? {
+            let is_of_them =
+                !row.listed && (selection.collection.is_none() || selection.collection == row.roster.collection);
+            if is_of_them && selection.mailboxes.is_empty() && self.has_items(row.mailbox).await? {
+                without += 1;
+            }
+        }
+        let without = (without > 0).then(|| {
+            let are = if without == 1 { "is" } else { "are" };
+            format!("without {} that {are} no longer in people.csv", count_lines(without, "mailbox"))
+        });
+        Ok([mailboxes, collection, without].into_iter().flatten().collect())
+    }
+
+    async fn has_items(&self, mailbox: i64) -> Result<bool, Error> {
+        for folder in self.store.folders(self.key, mailbox).await? {
+            if self.store.count_items(self.key, &folder).await? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(!self.store.held_removals(self.key, mailbox).await?.is_empty())
     }
 
     /// The key, and whether it is new. A missing one is made only where nothing was ever signed with it.
@@ -170,11 +213,32 @@ impl Project {
         let unusable = |error: keyfile::Error| {
             Error::usage(error.0).advise("see [manifest] key_file in whimbrel.toml, and docs/manifest.md")
         };
+        let (shown, last) = (path.display(), self.last_key().await?);
         if let Some(signer) = Signer::read(&path).map_err(unusable)? {
-            return Ok((signer, false));
+            let key = signer.public().to_string();
+            return match last.filter(|last| *last != key) {
+                None if new_key => {
+                    let what = format!("the key {shown} is there (public key {key}), so no new one was made");
+                    Err(Error::usage(what).advise("move the old one away first, or leave --new-key out"))
+                }
+                None => Ok((signer, false)),
+                Some(_) if new_key => {
+                    self.audit_key(&key).await?;
+                    Ok((signer, true))
+                }
+                Some(last) => {
+                    let what = format!(
+                        "the key {shown} (public key {key}) is not the one that this project signed with before ({last}): \
+                         nothing was signed"
+                    );
+                    Err(Error::usage(what).advise(
+                        "bring the old one back; or, if this is to be the key from now on, add --new-key and give everybody \
+                         the new public key",
+                    ))
+                }
+            };
         }
-        if let Some(key) = self.last_key().await?.filter(|_| !new_key) {
-            let shown = path.display();
+        if let Some(key) = last.filter(|_| !new_key) {
             let what = format!(
                 "the key {shown} is missing, and manifests of this project were signed with it (public key {key}): no new \
                  one was made"
@@ -183,13 +247,22 @@ impl Project {
                 "bring it back from its backup; or, if it is lost, add --new-key and give everybody the new public key",
             ));
         }
-        Signer::make(&path).map(|signer| (signer, true)).map_err(unusable)
+        let signer = Signer::make(&path).map_err(unusable)?;
+        self.audit_key(&signer.public().to_string()).await?;
+        Ok((signer, true))
     }
 
-    /// The public key that the last manifest of this project was signed with, as the audit log has it.
-    async fn last_key(&self) -> Result<Option<String>, Error> {
+    /// From now on manifests are signed with this key.
+    async fn audit_key(&self, key: &str) -> Result<(), Error> {
+        let detail = json!({ "project": self.config.file.project, "key": key });
+        self.store.audit(self.key, &self.actor, KEY_IS_NEW, &detail).await?;
+        Ok(())
+    }
+
+    /// The public key that this project's manifests are signed with, as the audit log has it.
+    pub(super) async fn last_key(&self) -> Result<Option<String>, Error> {
         let (log, _) = self.store.audit_log(self.key).await?;
-        Ok(log.iter().rev().filter(|row| row.action == EXPORTED).find_map(|row| {
+        Ok(log.iter().rev().filter(|row| [EXPORTED, KEY_IS_NEW].contains(&row.action.as_str())).find_map(|row| {
             let detail: serde_json::Value = serde_json::from_str(&row.detail).ok()?;
             let is_ours = detail["project"] == self.config.file.project.as_str();
             detail["key"].as_str().filter(|_| is_ours).map(str::to_owned)
@@ -229,18 +302,22 @@ impl Project {
         writer: &mut Writer<'_, W>,
         signer: &Signer,
         planned: &Planned,
+        altered: &mut HashMap<i64, HashMap<(FolderPath, ItemId), ItemId>>,
         to: &Path,
     ) -> Result<(u64, bool), Error> {
         let Planned { row, who, .. } = planned;
         let cannot = |error: io::Error| cannot_write(to, &error);
         let mut folders = self.store.folders(self.key, row.mailbox).await?;
         let before = (folders.clone(), row.pass, row.state.clone());
-        let besides = self.besides(row.mailbox).await?;
+        let mut besides = self.besides(row.mailbox).await?;
+        besides.altered = altered.remove(&row.mailbox).unwrap_or_default();
         let all: HashMap<i64, FolderRow> = folders.iter().map(|folder| (folder.folder, folder.clone())).collect();
-        folders.retain(|folder| !folder.is_gone());
+        let newest = newest(&folders);
+        folders.retain(|folder| newest.contains(&folder.folder));
         folders.sort_by(|one, other| place(one).cmp(&place(other)));
         writer.who(who).map_err(cannot)?;
         let mut facts = MailboxFacts { read: row.pass.map(|(_, ended)| ended / 1000), ..MailboxFacts::default() };
+        let is_complete = row.pass.is_some() && row.state.cause.is_none() && !row.is_taken;
         let mut unaccounted = 0;
         for folder in &folders {
             let mut with_fate = 0;
@@ -250,15 +327,18 @@ impl Project {
                 if page.is_empty() {
                     break;
                 }
-                with_fate += page.len() as u64;
-                for item in page {
+                for item in page.into_iter().filter(|item| !is_left_over(folder, item)) {
+                    with_fate += 1;
                     writer.item(besides.item(signer, who, folder, item)).map_err(cannot)?;
                 }
             }
-            let source = folder.source.map_or(with_fate, |state| state.count);
+            // What a reading that was broken off has added or taken away is not in the number that the folder was read with.
+            let counted = folder.source.map(|state| state.count);
+            let is_sum = !folder.is_gone() && counted.is_some_and(|count| is_complete || count == with_fate);
+            let source = counted.filter(|_| is_sum).unwrap_or(with_fate);
             facts.source += source;
             facts.folders += 1;
-            facts.folders_read += u64::from(folder.source.is_some());
+            facts.folders_read += u64::from(is_sum);
             unaccounted += source.abs_diff(with_fate);
         }
         let mut left_over: Vec<Item> = besides
@@ -267,6 +347,27 @@ impl Project {
             .filter_map(|removal| Some(leftover(signer, who, all.get(&removal.folder)?, removal)))
             .collect();
         left_over.sort_by(|one, other| manifest::place(one).cmp(&manifest::place(other)));
+        let mut left_over = left_over.into_iter().peekable();
+        for folder in folders.iter().filter(|folder| folder.is_gone()) {
+            let mut items = self.store.items(self.key, folder);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                for item in page.into_iter().filter(|item| is_left_over(folder, item)) {
+                    let item = besides.item(signer, who, folder, item);
+                    while let Some(before) = left_over.next_if(|it| manifest::place(it) < manifest::place(&item)) {
+                        writer.item(before).map_err(cannot)?;
+                    }
+                    // An earlier copy of it waits to be removed: one line is about that id.
+                    let is_same = |it: &Item| manifest::place(it) == manifest::place(&item);
+                    if left_over.peek().is_none_or(|it| !is_same(it)) {
+                        writer.item(item).map_err(cannot)?;
+                    }
+                }
+            }
+        }
         for item in left_over {
             writer.item(item).map_err(cannot)?;
         }
@@ -292,7 +393,20 @@ impl Project {
             failures: failures.into_iter().map(|row| ((row.folder, row.source_id.clone()), row)).collect(),
             held: held.into_iter().map(|row| ((row.folder, row.source_id.clone()), row)).collect(),
             removals: self.store.held_removals(self.key, mailbox).await?,
+            altered: HashMap::new(),
         })
+    }
+
+    /// By mailbox, folder of the source and id there: the copy that the target altered and that stays.
+    async fn altered(&self) -> Result<HashMap<i64, HashMap<(FolderPath, ItemId), ItemId>>, Error> {
+        let mut altered: HashMap<i64, HashMap<_, _>> = HashMap::new();
+        for row in self.store.exceptions(self.key).await? {
+            let NewException { class, path, source_id, target_id, .. } = row.exception;
+            if let (Cause::Altered, Some(source_id), Some(target_id)) = (class, source_id, target_id) {
+                altered.entry(row.mailbox).or_default().insert((path, source_id), target_id);
+            }
+        }
+        Ok(altered)
     }
 }
 
@@ -303,43 +417,61 @@ impl Besides {
         let failure = self.failures.get(&key).filter(|_| item.fate == Fate::Failed);
         let held = self.held.get(&key).filter(|_| item.fate == Fate::Held);
         let travelled = bytes(item.size_bytes, item.exact, item.canonical);
-        // What a rule changed is beside what the source holds; what it left behind never became anything else.
+        let is_undone = matches!(item.fate, Fate::Failed | Fate::Held);
+        let is_left_over = is_left_over(folder, &item);
+        // What a rule changed is beside what the source holds; what it left behind never became anything else, and of what
+        // failed or waits nothing came of the rule.
         let (source, sent) = match treatment {
             Some(made) if made.original.is_some_and(|original| item.exact.is_some_and(|exact| exact != original)) => {
                 let original = bytes(made.original_size_bytes, made.original, None);
-                (original, (made.how != How::Left).then_some(travelled))
+                (original, (made.how != How::Left && !is_undone).then_some(travelled))
             }
             _ => (travelled, None),
         };
-        let fate = Outcome::from(item.fate);
+        let treatment = treatment.filter(|_| !is_undone && !is_left_over);
+        let fate = if is_left_over { Outcome::Leftover } else { Outcome::from(item.fate) };
         let there = match (fate.is_on_target(), held) {
             (true, _) => Some((item.target_id, item.read_back)),
             (false, Some(held)) => Some((held.target_id.clone(), None)),
+            (false, None) if item.fate == Fate::Failed => {
+                self.altered.get(&(folder.path.clone(), key.1)).map(|id| (Some(id.clone()), None))
+            }
             (false, None) => None,
         };
-        let rule = treatment.map(|made| made.rule.clone());
-        let rule = rule.or_else(|| failure.map(|failure| failure.cause.code().to_owned()));
+        let rule = match item.fate {
+            _ if is_left_over => Some(NOT_LISTED.to_owned()),
+            Fate::Failed => failure.map(|failure| failure.cause.code().to_owned()),
+            Fate::Held => Some(AMBIGUOUS.to_owned()),
+            _ => treatment.map(|made| made.rule.clone()),
+        };
+        // What another tool put there has the date that it gave it, and that such a line is of one can't be seen.
+        let received = item.received.filter(|_| !(is_left_over && item.fate == Fate::Adopted));
         let target = there.map(|(id, sha256)| self::there(folder, id, sha256));
         let unsalted = Item {
             how: treatment.map(|made| made.how.name().to_owned()),
-            rule: rule.or_else(|| held.map(|_| AMBIGUOUS.to_owned())),
+            rule,
             policy: treatment.map(|made| made.policy.clone()),
             accepted: failure.is_some_and(|failure| failure.accepted_by.is_some()),
             sent,
             target,
-            ..unsalted(fate, folder, item.source_id, item.received, source)
+            ..unsalted(fate, folder, item.source_id, received, source)
         };
         salted(signer, who, unsalted, &item.source_flags, &item.target_flags)
     }
 }
 
 fn leftover(signer: &Signer, who: &Who, folder: &FolderRow, removal: &HeldRemoval) -> Item {
-    let source = bytes(removal.size_bytes, removal.exact, removal.canonical);
-    let id = removal.source_id.clone();
+    // What the source held is not known any more where a rule had changed it: what travelled is.
+    let sent = bytes(removal.size_bytes, removal.exact, removal.canonical);
+    let (id, source) = (removal.source_id.clone(), Held::default());
+    let received = removal.received.filter(|_| removal.fate != Fate::Adopted);
+    let is_under_way = matches!(removal.state, RemovalState::Doing | RemovalState::Obeying);
+    let rule = if is_under_way { manifest::UNDER_WAY } else { &removal.rule };
     let unsalted = Item {
-        rule: Some(removal.rule.clone()).filter(|rule| !rule.is_empty()),
+        rule: Some(rule.to_owned()).filter(|rule| !rule.is_empty()),
+        sent: Some(sent).filter(|sent| sent.sha256.is_some()),
         target: Some(there(folder, removal.target_id.clone(), None)),
-        ..unsalted(Outcome::Leftover, folder, id, removal.received, source)
+        ..unsalted(Outcome::Leftover, folder, id, received, source)
     };
     salted(signer, who, unsalted, &removal.source_flags, &removal.target_flags)
 }
@@ -388,18 +520,25 @@ fn bytes(size: u64, exact: Option<Digest>, canonical: Option<Digest>) -> Held {
     }
 }
 
-fn place(folder: &FolderRow) -> (&[String], &'static str, u64) {
-    (folder.path.names(), folder.kind.name(), folder.validity)
+/// The rows of a mailbox's folders whose items are written: of each path and kind the one that the source lists, else the last
+/// one that it listed. Those that it has numbered anew are found again under their new numbers.
+fn newest(folders: &[FolderRow]) -> HashSet<i64> {
+    let mut newest = HashMap::new();
+    for folder in folders {
+        let rank = (!folder.is_gone(), folder.folder);
+        let known = newest.entry((&folder.path, folder.kind)).or_insert(rank);
+        *known = rank.max(*known);
+    }
+    newest.into_values().map(|(_, folder)| folder).collect()
 }
 
-fn only(selection: &Selection) -> Vec<String> {
-    let mailboxes = match selection.mailboxes.len() as u64 {
-        0 => None,
-        // Not which: that line is in the file with roots only.
-        some => Some(count_lines(some, "chosen mailbox")),
-    };
-    let collection = selection.collection.as_ref().map(|name| format!("collection {name}"));
-    mailboxes.into_iter().chain(collection).collect()
+/// Is it on the target, of a folder that the source does not list? Whether the source still has it is not known.
+fn is_left_over(folder: &FolderRow, item: &LedgerItem) -> bool {
+    folder.is_gone() && matches!(item.fate, Fate::Copied | Fate::Adopted)
+}
+
+fn place(folder: &FolderRow) -> (&[String], &'static str, u64) {
+    (folder.path.names(), folder.kind.name(), folder.validity)
 }
 
 fn is_worked_on(row: &MailboxRow) -> Error {
@@ -454,4 +593,39 @@ pub(super) fn pinned(key: Option<&str>) -> Result<Option<PublicKey>, Error> {
             .advise("give what `whimbrel manifest key` prints")
     })?;
     Ok(Some(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::ItemKind;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_numbered_anew_is_written_once_and_one_not_listed_by_its_last_numbers() {
+        let row = |folder: i64, name: &str, gone_at: Option<i64>| FolderRow {
+            folder,
+            endpoint: 1,
+            kind: ItemKind::Message,
+            path: FolderPath::new([name]),
+            validity: folder as u64,
+            source: None,
+            cursor: None,
+            target_path: FolderPath::new([name]),
+            target: None,
+            gone_at,
+            subscribed: None,
+            is_following_begun: false,
+            made: false,
+            compared: (0, 0),
+        };
+        let rows = [
+            row(1, "numbered anew", None),
+            row(2, "numbered anew", Some(5)),
+            row(3, "not listed", Some(1)),
+            row(4, "not listed", Some(2)),
+            row(5, "listed", None),
+        ];
+        assert_eq!(newest(&rows), HashSet::from([1, 4, 5]));
+    }
 }
