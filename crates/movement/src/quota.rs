@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use connector::{Error, Folder, ListedItem, Quota, Source, Usage, usage};
 use model::{Cause, Fate, FolderPath, ItemId, Scope, Side};
 use serde::Serialize;
-use store::{LedgerItem, RemovalState};
+use store::{FolderRow, LedgerItem, RemovalState};
 
 use crate::failure::{Failure, OnSide};
 use crate::pass::Pass;
@@ -221,8 +221,27 @@ pub(crate) fn seconds(item: &ListedItem) -> Option<i64> {
     item.received.map(|at| at.unix_seconds)
 }
 
-/// The failure that a mailbox over quota is.
-fn over(whose: &str, verdict: &QuotaVerdict, load: &Load, then: &str) -> Failure {
+/// A mailbox over quota.
+pub(crate) struct Over {
+    verdict: QuotaVerdict,
+    load: Load,
+    /// What lies in folders that the source has no more, and that are followed later.
+    later: Usage,
+}
+
+/// What the source has lost since it was last read.
+#[derive(Default)]
+struct Lost {
+    /// Our copies of it that are about to go.
+    going: Usage,
+    /// There is something to be recorded, held or removed now.
+    is_any: bool,
+    /// Our copies in folders that the source has no more, and that are followed later.
+    later: Usage,
+}
+
+/// The failure that a mailbox over quota is. So many removals wait for a word.
+fn failure(whose: &str, Over { verdict, load, later }: &Over, waiting: usize, settle_hours: u32) -> Failure {
     let limit = &verdict.limit;
     let shown = |usage| limit.counts.shown(limit.counts.of(usage));
     let number = |usage| limit.counts.of(usage);
@@ -232,7 +251,18 @@ fn over(whose: &str, verdict: &QuotaVerdict, load: &Load, then: &str) -> Failure
         String::new()
     };
     let rule = if limit.of == QuotaOf::Target { "it may hold" } else { "it must stay below" };
-    let surplus = verdict.then - limit.most();
+    let surplus = verdict.then.saturating_sub(limit.most());
+    let mut then = "nothing was copied".to_owned();
+    if waiting > 0 {
+        then += &format!("; {} of what the source has no more wait for a word", counted(waiting as u64, "removal"));
+    }
+    if number(*later) > 0 {
+        then += &format!(
+            "; {} in folders that the source has no more go {} after that was first seen",
+            shown(*later),
+            counted(u64::from(settle_hours), "hour")
+        );
+    }
     let what = format!(
         "{whose} would hold {} on the target: {} lie there{going}, and {} are to be copied; {rule} {} ({}), so {} must go \
          from either side; {then}",
@@ -270,20 +300,54 @@ impl Pass<'_> {
             load.coming = Usage { bytes: u64::MAX, items: u64::MAX };
         }
         let fits = |load: &Load| limits.verdict(load).is_none_or(|verdict| verdict.fits);
+        let mut lost = Lost::default();
         if !fits(&load) {
             let mut coming = self.coming(source, &new).await?;
             load.coming = sum(&coming);
             if !fits(&load) {
-                load.going = self.without_moved(source, &mut coming).await?;
+                lost = self.without_moved(source, &mut coming).await?;
                 self.without_copies(&mut coming, there).await?;
                 load.coming = sum(&coming);
             }
         }
-        if let Some(verdict) = limits.verdict(&load).filter(|verdict| !verdict.fits && load.coming.items > 0) {
-            return Err(over(&self.whose(), &verdict, &load, "nothing was written"));
+        let is_over = |load: &Load| limits.verdict(load).filter(|verdict| !verdict.fits && load.coming.items > 0);
+        if is_over(&load).is_some() && self.work.dry_run {
+            load.going = lost.going;
+        }
+        if let Some(verdict) = is_over(&load) {
+            let over = Over { verdict, load, later: lost.later };
+            if !lost.is_any || self.work.dry_run {
+                return Err(self.over(&over).await?);
+            }
+            // Nothing counts as gone before it is: what the source has lost is recorded, held or removed first, and nothing
+            // is copied meanwhile.
+            self.makes_room_first = true;
+            self.over = Some(over);
+            return Ok(());
         }
         self.room = Room::Left(limits.room(&load), load.there);
         Ok(())
+    }
+
+    /// Why a mailbox over quota does not go on.
+    pub(crate) async fn over(&mut self, over: &Over) -> Result<Failure, Failure> {
+        let removals = self.work.store.held_removals(self.work.key, self.work.mailbox.mailbox).await?;
+        let waiting = removals.iter().filter(|held| held.state == RemovalState::Held).count();
+        Ok(failure(&self.whose(), over, waiting, self.work.policy.following.deletion_settle_hours))
+    }
+
+    /// Folders that the source has no more, with items of ours, that are followed in this pass or in the one after it; and
+    /// those that are followed later.
+    pub(crate) async fn vanished_now_and_later(&mut self) -> Result<(Vec<FolderRow>, Vec<FolderRow>), Failure> {
+        let (mut now, mut later) = (Vec::new(), Vec::new());
+        let rest_lists = self.folders.iter().any(|work| !work.is_fresh);
+        let settle = i64::from(self.work.policy.following.deletion_settle_hours) * 3_600_000;
+        let at = self.work.store.now().await?;
+        for row in self.vanished_rows() {
+            let is_settled = settle == 0 || row.gone_at.is_some_and(|since| since < at && at - since >= settle);
+            if rest_lists && is_settled { now.push(row) } else { later.push(row) }
+        }
+        Ok((now, later))
     }
 
     /// Takes the room that an item needs. An error when there is none: what was to be sent before it is sent.
@@ -370,16 +434,18 @@ impl Pass<'_> {
         Ok(coming)
     }
 
-    /// Leaves out what was moved at the source, which needs no more room. Returns our copies that are about to go.
+    /// Leaves out what was moved at the source, which needs no more room where the target moves, too. Returns what the source
+    /// has lost.
     async fn without_moved(
         &mut self,
         source: &mut dyn Source,
         coming: &mut BTreeMap<usize, Vec<ListedItem>>,
-    ) -> Result<Usage, Failure> {
-        let (key, adopted_follow) = (self.work.key, self.work.setting.adopted_follow);
+    ) -> Result<Lost, Failure> {
+        let (key, mailbox, adopted_follow) =
+            (self.work.key, self.work.mailbox.mailbox, self.work.setting.adopted_follow);
         let is_ours = |item: &LedgerItem| item.fate == Fate::Copied || (adopted_follow && item.fate == Fate::Adopted);
-        let (mut going, mut former) = (Alike::default(), Alike::default());
-        let mut count = 0;
+        // What is about to go, what stays for now, and what goes without having moved.
+        let (mut going, mut former, mut approved) = (Alike::default(), Alike::default(), Alike::default());
         for work in &self.folders {
             let is_unchanged = work.row.source.is_some_and(|read| work.state.proves_unchanged(&read));
             if work.is_fresh || is_unchanged {
@@ -398,10 +464,12 @@ impl Pass<'_> {
                 }
                 for item in page.iter().filter(|item| is_ours(item) && !listed.contains(&item.source_id)) {
                     going.add(item.size_bytes, item.received);
-                    count += 1;
                 }
             }
         }
+        let (now, later) = self.vanished_now_and_later().await?;
+        let is_in = |rows: &[FolderRow], row: &FolderRow| rows.iter().any(|other| other.folder == row.folder);
+        let mut later_is = Usage::default();
         for row in &self.rows_gone {
             let mut items = self.work.store.items(key, row);
             loop {
@@ -409,24 +477,50 @@ impl Pass<'_> {
                 if page.is_empty() {
                     break;
                 }
-                page.iter().filter(|item| is_ours(item)).for_each(|item| former.add(item.size_bytes, item.received));
+                for item in page.iter().filter(|item| is_ours(item)) {
+                    let to = if is_in(&now, row) { &mut going } else { &mut former };
+                    to.add(item.size_bytes, item.received);
+                    if is_in(&later, row) {
+                        later_is.bytes = later_is.bytes.saturating_add(item.size_bytes);
+                        later_is.items += 1;
+                    }
+                }
             }
         }
         for held in self.removals.values() {
-            if matches!(held.state, RemovalState::Due | RemovalState::Doing | RemovalState::Approved) {
-                going.add(held.size_bytes, held.received);
+            let to = match held.state {
+                RemovalState::Due | RemovalState::Doing => &mut going,
+                RemovalState::Approved | RemovalState::Obeying => &mut approved,
+                RemovalState::Held | RemovalState::Kept => &mut former,
+            };
+            to.add(held.size_bytes, held.received);
+        }
+        if self.target.offers().moves {
+            for items in coming.values_mut() {
+                items.retain(|item| {
+                    let (size_bytes, received) = (item.size_bytes, seconds(item));
+                    !going.take(size_bytes, received) && !former.take(size_bytes, received)
+                });
             }
         }
-        for items in coming.values_mut() {
-            items.retain(|item| {
-                let (size_bytes, received) = (item.size_bytes, seconds(item));
-                !going.take(size_bytes, received) && !former.take(size_bytes, received)
-            });
-        }
-        // What its person may have touched, or what is much at once, stays until somebody says so.
-        let there = self.work.store.count_there(key, self.work.mailbox.mailbox).await?;
-        let stays = self.work.setting.in_use || self.work.policy.following.is_mass(count, there);
-        Ok(if stays { Usage::default() } else { going.left() })
+        // What is much at once stays until somebody says so.
+        let (going, approved) = (going.left(), approved.left());
+        let due = self.removals.values().filter(|held| matches!(held.state, RemovalState::Due | RemovalState::Doing));
+        let there = self.work.store.count_there(key, mailbox).await?.saturating_add(due.count() as u64);
+        let (following, day) = (self.work.policy.following, self.work.store.now().await? / 86_400_000);
+        let stays = following.is_mass(going.items, there)
+            || self.work.store.removed_on(key, mailbox, day).await?.saturating_add(going.items)
+                > following.removals_a_day_max;
+        let is_any = going.items > 0 || approved.items > 0;
+        let goes = if stays { Usage::default() } else { going };
+        Ok(Lost {
+            going: Usage {
+                bytes: goes.bytes.saturating_add(approved.bytes),
+                items: goes.items.saturating_add(approved.items),
+            },
+            is_any,
+            later: later_is,
+        })
     }
 
     /// Leaves out what lies on the target already, put there by another tool or by us without our knowing.

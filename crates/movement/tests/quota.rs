@@ -321,3 +321,133 @@ async fn one_mailbox_over_quota_keeps_nobody_else() {
     assert_eq!(end.outcomes[1].state.phase, Phase::InStep);
     world.assert_same("bob");
 }
+
+/// Says yes to every removal that waits; how many there were.
+async fn approve(world: &World) -> u64 {
+    let (engine, mailboxes) = world.engine().await;
+    let held = engine.store.held_removals(engine.key, mailboxes[0]).await.unwrap();
+    let held: Vec<(i64, ItemId)> = held.into_iter().map(|held| (held.folder, held.source_id)).collect();
+    engine.store.answer_removals(engine.key, &held, true).await.unwrap()
+}
+
+/// Ann in step below 12,000 bytes, with 3,000 more to come: over.
+async fn world_over(target: Traits, in_use: bool) -> World {
+    let mut world = world_with(target);
+    world.policy.quota_bytes = Some(12_000);
+    if in_use {
+        world.in_use("ann");
+    }
+    world.sync_well().await;
+    world.source.deliver("ann", &FolderPath::inbox(), of_bytes(30, 3_000));
+    assert!(is_refused(&world.sync().await));
+    world
+}
+
+#[tokio::test]
+async fn a_folder_deleted_at_the_source_makes_room_once_it_is_followed() {
+    for in_use in [false, true] {
+        for settles in [false, true] {
+            let mut world = world_over(Traits::default(), in_use).await;
+            world.source.remove_folder("ann", &path(&["Sent"]));
+            if settles {
+                world.policy.following.deletion_settle_hours = 24;
+                for _ in 0..2 {
+                    let end = world.sync().await;
+                    assert!(is_refused(&end));
+                    let expected = "5,000 bytes in folders that the source has no more go 24 hours after";
+                    assert!(what(&end).contains(expected), "{}", what(&end));
+                }
+                assert_eq!(contents(&world.target, "ann")[&path(&["Sent"])].len(), 5);
+                world.policy.following.deletion_settle_hours = 0;
+            }
+            let end = world.sync_well().await;
+            assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (1, 5), "{end:?}");
+            assert_eq!(contents(&world.target, "ann")[&FolderPath::inbox()].len(), 6);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_deleted_at_the_source_makes_room_on_a_full_target_that_says_nothing() {
+    let world =
+        world_with(Traits { tells_quota: false, quota_bytes: Some(12_000), removes_exactly: true, ..Traits::default() });
+    world.sync_well().await;
+    world.source.deliver("ann", &FolderPath::inbox(), of_bytes(30, 3_000));
+    assert!(is_refused(&world.sync().await));
+    world.source.remove_folder("ann", &path(&["Sent"]));
+    world.sync().await;
+    world.sync_well().await;
+    assert_eq!(contents(&world.target, "ann")[&FolderPath::inbox()].len(), 6);
+}
+
+#[tokio::test]
+async fn much_removed_at_the_source_waits_for_a_word_and_then_makes_room() {
+    for in_use in [false, true] {
+        let mut world = world_over(Traits::default(), in_use).await;
+        world.policy.following.removals_free = 2;
+        for id in 1..=4 {
+            world.source.expunge("ann", &path(&["Sent"]), &ItemId::from_u32(id));
+        }
+        for _ in 0..2 {
+            let end = world.sync().await;
+            assert!(is_refused(&end));
+            assert!(what(&end).contains("4 removals of what the source has no more wait for a word"), "{}", what(&end));
+        }
+        assert_eq!(contents(&world.target, "ann")[&path(&["Sent"])].len(), 5, "nothing went unasked");
+        assert_eq!(approve(&world).await, 4);
+        let end = world.sync_well().await;
+        assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (1, 4), "{end:?}");
+        world.assert_same("ann");
+    }
+}
+
+#[tokio::test]
+async fn what_its_person_removes_makes_room_on_a_target_in_use() {
+    let world = world_over(Traits::default(), true).await;
+    for id in 1..=3 {
+        world.source.expunge("ann", &path(&["Sent"]), &ItemId::from_u32(id));
+    }
+    let end = world.sync_well().await;
+    assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (1, 3), "{end:?}");
+    world.assert_same("ann");
+}
+
+#[tokio::test]
+async fn tidying_up_is_no_mass() {
+    let mut world = world_over(Traits::default(), false).await;
+    world.policy.following.removals_free = 2;
+    for id in 1..=4 {
+        world.source.relocate("ann", &path(&["Sent"]), &path(&["Archive"]), &ItemId::from_u32(id));
+    }
+    for id in [1, 2] {
+        world.source.expunge("ann", &FolderPath::inbox(), &ItemId::from_u32(id));
+    }
+    let end = world.sync_well().await;
+    let report = &end.outcomes[0].report;
+    assert_eq!((report.copied, report.removed, report.moved, report.held_removals), (1, 2, 4, 0), "{end:?}");
+    world.assert_same("ann");
+}
+
+/// What waits for a word, or was changed on the target, does not go, so nothing is copied for it.
+#[tokio::test]
+async fn room_that_is_not_made_is_not_used() {
+    for day in [false, true] {
+        let mut world = world_over(Traits::default(), false).await;
+        for id in 1..=3 {
+            world.source.expunge("ann", &path(&["Sent"]), &ItemId::from_u32(id));
+            if !day {
+                world.target.set_flags("ann", &path(&["Sent"]), &ItemId::from_u32(id), &Flags::of(["\\Flagged"]));
+            }
+        }
+        if day {
+            world.policy.following.removals_a_day_max = 1;
+        }
+        let end = world.sync().await;
+        assert!(is_refused(&end), "{end:?}");
+        assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (0, 0));
+        assert!(what(&end).contains("3 removals"), "{}", what(&end));
+        assert_eq!(approve(&world).await, 3);
+        world.sync_well().await;
+        world.assert_same("ann");
+    }
+}
