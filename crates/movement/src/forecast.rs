@@ -167,7 +167,7 @@ impl Engine {
         let mut forecast = forecaster.result;
         forecast.load.there = lies_there(usage(target.as_mut(), &there).await.on_target()?, &quota);
         forecast.load.coming = forecaster.coming;
-        let limits = Limits::new(self.quota_of(mailbox.mailbox), &quota);
+        let limits = Limits::new(self.quota_of(mailbox.mailbox), forecast.load.there, &quota);
         forecast.quota = limits.verdict(&forecast.load).map(|verdict| QuotaVerdict {
             // Where nothing is to be copied nothing is in the way.
             fits: verdict.fits || forecast.load.coming.items == 0,

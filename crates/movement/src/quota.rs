@@ -14,7 +14,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use connector::{Error, Folder, ListedItem, Quota, Source, Usage, usage};
+use connector::{Allowance, Error, Folder, ListedItem, Quota, Source, Usage, usage};
 use model::{Cause, Fate, FolderPath, ItemId, Scope, Side};
 use serde::Serialize;
 use store::{FolderRow, LedgerItem, RemovalState};
@@ -105,40 +105,34 @@ pub struct Load {
     pub coming: Usage,
 }
 
-impl Load {
-    /// What will lie there.
-    fn then(&self, counts: Counted) -> u64 {
-        let of = |usage| counts.of(usage);
-        of(self.there).saturating_sub(of(self.going)).saturating_add(of(self.coming))
-    }
-}
-
 /// How a mailbox stands to the quota that leaves it the least room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct QuotaVerdict {
     /// The quota.
     #[serde(flatten)]
     pub limit: Limit,
+    /// What lies there, counted as the quota counts.
+    pub there: u64,
     /// What will lie there, counted as the quota counts.
     pub then: u64,
     /// Does it fit?
     pub fits: bool,
 }
 
-/// The quotas of a mailbox.
+/// The quotas of a mailbox, each with what lies there as it counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Limits(Vec<Limit>);
+pub(crate) struct Limits(Vec<(Limit, u64)>);
 
 impl Limits {
-    /// That of the project, if it has one, and those of the target.
-    pub(crate) fn new(project: Option<(QuotaOf, u64)>, target: &Quota) -> Self {
+    /// That of the project, if it has one, with what lies there, and those of the target. Of these each counts for itself: one
+    /// that many people share counts what all of them hold.
+    pub(crate) fn new(project: Option<(QuotaOf, u64)>, there: Usage, target: &Quota) -> Self {
         let mut limits = Vec::new();
-        limits.extend(project.map(|(of, max)| Limit { of, counts: Counted::Bytes, max }));
-        let own = [(Counted::Bytes, target.bytes), (Counted::Items, target.items)];
-        let limit = |(counts, allowance): (Counted, Option<connector::Allowance>)| {
-            allowance.map(|allowance| Limit { of: QuotaOf::Target, counts, max: allowance.max })
-        };
-        limits.extend(own.into_iter().filter_map(limit));
+        limits.extend(project.map(|(of, max)| (Limit { of, counts: Counted::Bytes, max }, there.bytes)));
+        for (counts, roots) in [(Counted::Bytes, &target.bytes), (Counted::Items, &target.items)] {
+            let limit = |root: &Allowance| (Limit { of: QuotaOf::Target, counts, max: root.max }, root.used);
+            limits.extend(roots.iter().map(limit));
+        }
         Self(limits)
     }
 
@@ -148,33 +142,34 @@ impl Limits {
 
     /// How this load stands to the one that leaves the least room.
     pub(crate) fn verdict(&self, load: &Load) -> Option<QuotaVerdict> {
-        let one = |limit: &Limit| {
-            let then = load.then(limit.counts);
-            QuotaVerdict { limit: *limit, then, fits: limit.fits(then) }
+        let one = |(limit, there): &(Limit, u64)| {
+            let of = |usage| limit.counts.of(usage);
+            let then = there.saturating_sub(of(load.going)).saturating_add(of(load.coming));
+            QuotaVerdict { limit: *limit, there: *there, then, fits: limit.fits(then) }
         };
         let room = |verdict: &QuotaVerdict| (verdict.fits, verdict.limit.most().saturating_sub(verdict.then));
         self.0.iter().map(one).min_by_key(room)
     }
 
     /// How much may be copied.
-    fn room(&self, load: &Load) -> Usage {
+    fn room(&self) -> Usage {
         let left = |counts: Counted| {
-            let there = counts.of(load.there).saturating_sub(counts.of(load.going));
-            let limits = self.0.iter().filter(|limit| limit.counts == counts);
-            limits.map(|limit| limit.most().saturating_sub(there)).min().unwrap_or(u64::MAX)
+            let limits = self.0.iter().filter(|(limit, _)| limit.counts == counts);
+            limits.map(|(limit, there)| limit.most().saturating_sub(*there)).min().unwrap_or(u64::MAX)
         };
         Usage { bytes: left(Counted::Bytes), items: left(Counted::Items) }
     }
 }
 
 /// What lies there, of what is listed and of what the platform says that it counts. Where it counts more, by a unit or more,
-/// there is something that is not listed: items of another kind, say.
+/// there is something that is not listed: items of another kind, say. Where several of its quotas apply that which counts
+/// least is this person's: others count what other people hold, too.
 pub(crate) fn lies_there(listed: Usage, quota: &Quota) -> Usage {
-    let more = |listed: u64, allowance: Option<connector::Allowance>| match allowance {
-        Some(allowance) if allowance.used >= listed.saturating_add(allowance.unit) => allowance.used,
-        _ => listed,
+    let more = |listed: u64, roots: &[Allowance]| {
+        let own = roots.iter().min_by_key(|root| root.used);
+        own.filter(|own| own.used >= listed.saturating_add(own.unit)).map_or(listed, |own| own.used)
     };
-    Usage { bytes: more(listed.bytes, quota.bytes), items: more(listed.items, quota.items) }
+    Usage { bytes: more(listed.bytes, &quota.bytes), items: more(listed.items, &quota.items) }
 }
 
 /// How much may still be copied in this pass.
@@ -225,6 +220,8 @@ pub(crate) fn seconds(item: &ListedItem) -> Option<i64> {
 pub(crate) struct Over {
     verdict: QuotaVerdict,
     load: Load,
+    /// What lies there as listed.
+    listed: Usage,
     /// What lies in folders that the source has no more, and that are followed later.
     later: Usage,
 }
@@ -241,7 +238,7 @@ struct Lost {
 }
 
 /// The failure that a mailbox over quota is. So many removals wait for a word.
-fn failure(whose: &str, Over { verdict, load, later }: &Over, waiting: usize, settle_hours: u32) -> Failure {
+fn failure(whose: &str, Over { verdict, load, listed, later }: &Over, waiting: usize, settle_hours: u32) -> Failure {
     let limit = &verdict.limit;
     let shown = |usage| limit.counts.shown(limit.counts.of(usage));
     let number = |usage| limit.counts.of(usage);
@@ -249,6 +246,12 @@ fn failure(whose: &str, Over { verdict, load, later }: &Over, waiting: usize, se
         format!(", of which {} are about to go", shown(load.going))
     } else {
         String::new()
+    };
+    let lie = match limit.of {
+        QuotaOf::Person | QuotaOf::Policy if verdict.there > number(*listed) => {
+            format!("{} lie there as the target counts ({} are listed)", limit.counts.shown(verdict.there), shown(*listed))
+        }
+        _ => format!("{} lie there", limit.counts.shown(verdict.there)),
     };
     let rule = if limit.of == QuotaOf::Target { "it may hold" } else { "it must stay below" };
     let surplus = verdict.then.saturating_sub(limit.most());
@@ -264,10 +267,9 @@ fn failure(whose: &str, Over { verdict, load, later }: &Over, waiting: usize, se
         );
     }
     let what = format!(
-        "{whose} would hold {} on the target: {} lie there{going}, and {} are to be copied; {rule} {} ({}), so {} must go \
+        "{whose} would hold {} on the target: {lie}{going}, and {} are to be copied; {rule} {} ({}), so {} must go \
          from either side; {then}",
         limit.counts.shown(verdict.then),
-        shown(load.there),
         shown(load.coming),
         limit.counts.shown(limit.max),
         limit.of.words(),
@@ -288,9 +290,7 @@ impl Pass<'_> {
         if new.is_empty() {
             return Ok(());
         }
-        let (limits, quota) = self.limits().await?;
-        let listed: Vec<Folder> = if limits.is_empty() { Vec::new() } else { there.values().cloned().collect() };
-        let there_is = lies_there(usage(self.target.as_mut(), &listed).await.on_target()?, &quota);
+        let (limits, listed, there_is) = self.limits(Some(there)).await?;
         let mut load = Load { there: there_is, ..Load::default() };
         let whole = |index: &usize| uses[*index].size_bytes.map(|bytes| (bytes, self.folders[*index].state.count));
         if let Some(sizes) = new.iter().map(whole).collect::<Option<Vec<_>>>() {
@@ -315,7 +315,7 @@ impl Pass<'_> {
             load.going = lost.going;
         }
         if let Some(verdict) = is_over(&load) {
-            let over = Over { verdict, load, later: lost.later };
+            let over = Over { verdict, load, listed, later: lost.later };
             if !lost.is_any || self.work.dry_run {
                 return Err(self.over(&over).await?);
             }
@@ -325,7 +325,7 @@ impl Pass<'_> {
             self.over = Some(over);
             return Ok(());
         }
-        self.room = Room::Left(limits.room(&load), load.there);
+        self.room = Room::Left(limits.room(), load.there);
         Ok(())
     }
 
@@ -353,13 +353,8 @@ impl Pass<'_> {
     /// Takes the room that an item needs. An error when there is none: what was to be sent before it is sent.
     pub(crate) async fn take_room(&mut self, size_bytes: u64) -> Result<(), Failure> {
         if self.room == Room::NotAsked {
-            let (limits, quota) = self.limits().await?;
-            let mut load = Load::default();
-            if !limits.is_empty() {
-                let listed = self.target.folders().await.on_target()?;
-                load.there = lies_there(usage(self.target.as_mut(), &listed).await.on_target()?, &quota);
-            }
-            self.room = Room::Left(limits.room(&load), load.there);
+            let (limits, _, there) = self.limits(None).await?;
+            self.room = Room::Left(limits.room(), there);
         }
         let Room::Left(left, there) = &mut self.room else { return Ok(()) };
         if size_bytes <= left.bytes && left.items > 0 {
@@ -385,10 +380,24 @@ impl Pass<'_> {
         format!("{} → {}", roster.source_name, roster.target_name)
     }
 
-    /// The quotas in force.
-    async fn limits(&mut self) -> Result<(Limits, Quota), Failure> {
+    /// The quotas in force, and what lies on the target, as listed and as it counts.
+    async fn limits(
+        &mut self,
+        there: Option<&BTreeMap<FolderPath, Folder>>,
+    ) -> Result<(Limits, Usage, Usage), Failure> {
         let quota = self.target.quota().await.on_target()?;
-        Ok((Limits::new(self.work.quota, &quota), quota))
+        let project = self.work.quota;
+        let mut listed = Usage::default();
+        // The target's own say themselves what they count.
+        if project.is_some() {
+            let folders = match there {
+                Some(there) => there.values().cloned().collect(),
+                None => self.target.folders().await.on_target()?,
+            };
+            listed = usage(self.target.as_mut(), &folders).await.on_target()?;
+        }
+        let there = lies_there(listed, &quota);
+        Ok((Limits::new(project, there, &quota), listed, there))
     }
 
     /// May the folder hold something that is to be copied?
@@ -555,8 +564,6 @@ impl Pass<'_> {
 
 #[cfg(test)]
 mod tests {
-    use connector::Allowance;
-
     use super::*;
 
     fn load(there: u64, going: u64, coming: u64) -> Load {
@@ -564,9 +571,14 @@ mod tests {
         Load { there: usage(there), going: usage(going), coming: usage(coming) }
     }
 
-    fn limits(project: Option<u64>, target: Option<u64>) -> Limits {
-        let bytes = target.map(|max| Allowance { used: 0, max, unit: 1 });
-        Limits::new(project.map(|max| (QuotaOf::Policy, max)), &Quota { bytes, items: None })
+    fn root(used: u64, max: u64, unit: u64) -> Allowance {
+        Allowance { used, max, unit }
+    }
+
+    fn limits(project: Option<u64>, target: Option<u64>, load: &Load) -> Limits {
+        let bytes = target.map(|max| root(load.there.bytes, max, 1)).into_iter().collect();
+        let quota = Quota { bytes, items: Vec::new() };
+        Limits::new(project.map(|max| (QuotaOf::Policy, max)), load.there, &quota)
     }
 
     #[test]
@@ -582,7 +594,7 @@ mod tests {
             (4_294_967_296, load(4_294_967_295, 0, 1), false),
             (u64::MAX, load(u64::MAX, 0, 1), false),
         ] {
-            let verdict = limits(Some(project), None).verdict(&load).unwrap();
+            let verdict = limits(Some(project), None, &load).verdict(&load).unwrap();
             assert_eq!(verdict.fits, fits, "{load:?} of {project}");
         }
     }
@@ -596,29 +608,54 @@ mod tests {
             (Some(200), Some(100), 101, QuotaOf::Target, false),
             (Some(100), Some(100), 100, QuotaOf::Policy, false),
         ] {
-            let verdict = limits(project, target).verdict(&load(0, 0, coming)).unwrap();
+            let load = load(0, 0, coming);
+            let verdict = limits(project, target, &load).verdict(&load).unwrap();
             assert_eq!((verdict.limit.of, verdict.fits), (of, fits), "{project:?} and {target:?}");
         }
-        assert_eq!(limits(None, None).verdict(&load(1, 0, 1)), None);
+        let load = load(1, 0, 1);
+        assert_eq!(limits(None, None, &load).verdict(&load), None);
     }
 
     #[test]
     fn room_is_what_keeps_below_every_quota() {
-        assert_eq!(limits(Some(100), Some(100)).room(&load(40, 0, 0)).bytes, 59);
-        assert_eq!(limits(None, Some(100)).room(&load(40, 10, 0)).bytes, 70);
-        assert_eq!(limits(Some(10), None).room(&load(40, 0, 0)), Usage { bytes: 0, items: u64::MAX });
-        let items = Some(Allowance { used: 0, max: 7, unit: 1 });
-        let limits = Limits::new(None, &Quota { bytes: None, items });
-        assert_eq!(limits.room(&load(40, 0, 0)), Usage { bytes: u64::MAX, items: 3 });
+        let load = load(40, 0, 0);
+        let bytes = |project, target| limits(project, target, &load).room();
+        assert_eq!(bytes(Some(100), Some(100)).bytes, 59);
+        assert_eq!(bytes(None, Some(100)).bytes, 60);
+        assert_eq!(bytes(Some(10), None), Usage { bytes: 0, items: u64::MAX });
+        let quota = Quota { bytes: Vec::new(), items: vec![root(4, 7, 1), root(90, 200, 1)] };
+        assert_eq!(Limits::new(None, load.there, &quota).room(), Usage { bytes: u64::MAX, items: 3 });
     }
 
     #[test]
     fn what_is_not_listed_counts_as_the_platform_says() {
-        let quota = |used| Quota { bytes: Some(Allowance { used, max: 1 << 20, unit: 1024 }), items: None };
+        let quota = |used| Quota { bytes: vec![root(used, 1 << 20, 1024)], items: Vec::new() };
         let bytes = |listed, used| lies_there(Usage { bytes: listed, items: 1 }, &quota(used)).bytes;
         assert_eq!(bytes(1500, 2048), 1500, "rounded up");
         assert_eq!(bytes(1500, 1024), 1500, "rounded down");
         assert_eq!(bytes(1500, 3072), 3072, "a calendar, say");
+    }
+
+    #[test]
+    fn what_other_people_hold_is_not_this_persons() {
+        const GB: u64 = 1 << 30;
+        // 1 of 10 GB are used, and 900 of 905 that a whole domain shares.
+        let quota = Quota { bytes: vec![root(900 * GB, 905 * GB, 1024), root(GB, 10 * GB, 1024)], items: Vec::new() };
+        let verdict = |project, listed, coming| {
+            let there = lies_there(Usage { bytes: listed, items: 1 }, &quota);
+            let coming = Usage { bytes: coming, items: 1 };
+            let load = Load { there, coming, ..Load::default() };
+            let limits = Limits::new(Some((QuotaOf::Policy, project)), there, &quota);
+            let verdict = limits.verdict(&load).unwrap();
+            (verdict.limit.of, verdict.limit.max / GB, verdict.there / GB, verdict.fits)
+        };
+        for listed in [GB, GB - 500, GB / 2, GB + 5000] {
+            let (of, max, there, fits) = verdict(8 * GB, listed, 4 * GB);
+            assert_eq!((of, max, fits), (QuotaOf::Target, 905, true), "the domain has the least room: {there}");
+            let (of, .., fits) = verdict(3 * GB, listed, 4 * GB);
+            assert_eq!((of, fits), (QuotaOf::Policy, false));
+        }
+        assert_eq!(verdict(100 * GB, GB, 6 * GB), (QuotaOf::Target, 905, 900, false));
     }
 
     #[test]
