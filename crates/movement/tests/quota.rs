@@ -451,3 +451,22 @@ async fn room_that_is_not_made_is_not_used() {
         world.assert_same("ann");
     }
 }
+
+/// Only a mailbox of which nothing can lie on the target may be given another one.
+#[tokio::test]
+async fn what_has_been_tried_is_not_planned_any_more() {
+    let traits = Traits {
+        tells_quota: false,
+        quota_bytes: Some(500),
+        refuses: vec![model::Loss::Nul],
+        ..Traits::default()
+    };
+    let mut world = World::with(Traits::default(), traits);
+    world.person("ann");
+    world.source.deliver("ann", &FolderPath::inbox(), MemoryItem::message(message(1, "nul \0"), 1_000_000_001));
+    world.source.deliver("ann", &FolderPath::inbox(), of_bytes(2, 1000));
+    let end = world.sync().await;
+    assert!(is_refused(&end));
+    assert!(!end.outcomes[0].report.changed_anything(), "{end:?}");
+    assert_eq!((world.tally().await.failed, end.outcomes[0].state.phase), (1, Phase::Copying));
+}
