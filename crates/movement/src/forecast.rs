@@ -110,6 +110,8 @@ pub struct Forecast {
     pub load: Load,
     /// Whether that fits into the quota that leaves it the least room; none where there is no quota.
     pub quota: Option<QuotaVerdict>,
+    /// A folder of the target could not be opened: there may be more than that.
+    pub quota_unknown: bool,
     /// Folders that could not be opened, and why.
     pub closed: Vec<(FolderPath, Cause)>,
     /// How fast it was read.
@@ -165,7 +167,8 @@ impl Engine {
             }
         }
         let mut forecast = forecaster.result;
-        forecast.load.there = lies_there(usage(target.as_mut(), &there).await.on_target()?, &quota);
+        let (lies, closed) = usage(target.as_mut(), &there).await.on_target()?;
+        forecast.load.there = lies_there(lies, &quota);
         forecast.load.coming = forecaster.coming;
         let limits = Limits::new(self.quota_of(mailbox.mailbox), forecast.load.there, &quota);
         forecast.quota = limits.verdict(&forecast.load).map(|verdict| QuotaVerdict {
@@ -173,6 +176,8 @@ impl Engine {
             fits: verdict.fits || forecast.load.coming.items == 0,
             ..verdict
         });
+        // What can't be opened may hold anything; what is over is so without it.
+        forecast.quota_unknown = closed.is_some() && forecast.quota.is_some_and(|verdict| verdict.fits);
         if read {
             forecast.pace = Some(Pace { took: self.clock.since_boot() - began, read: forecast.source });
         } else if let Some((path, items)) = largest.filter(|(_, items)| sample && !items.is_empty()) {
@@ -193,10 +198,10 @@ impl Engine {
         let step = items.len().div_ceil(SAMPLE_ITEMS);
         let (mut ids, mut bytes) = (Vec::new(), 0);
         for item in items.iter().step_by(step) {
-            if !ids.is_empty() && bytes + item.size_bytes > SAMPLE_BYTES {
+            if !ids.is_empty() && item.size_bytes.saturating_add(bytes) > SAMPLE_BYTES {
                 continue;
             }
-            bytes += item.size_bytes;
+            bytes = item.size_bytes.saturating_add(bytes);
             ids.push(item.id.clone());
         }
         let began = self.clock.since_boot();
@@ -210,8 +215,7 @@ impl Engine {
             }
             for event in events {
                 if let Event::Item(item) = event {
-                    read.bytes += item.body.size_bytes();
-                    read.items += 1;
+                    read.add(item.body.size_bytes(), 1);
                 }
             }
         }
@@ -232,6 +236,7 @@ impl Forecast {
             attachments_unknown: false,
             load: Load::default(),
             quota: None,
+            quota_unknown: false,
             closed: Vec::new(),
             pace: None,
         }
@@ -239,8 +244,7 @@ impl Forecast {
 
     fn keep(&mut self, kept: Kept) {
         let sum = self.kept.entry((kept.becomes, kept.rule.clone())).or_default();
-        sum.bytes += kept.size_bytes;
-        sum.items += 1;
+        sum.add(kept.size_bytes, 1);
         self.items.push(kept);
     }
 }
@@ -315,8 +319,7 @@ impl Forecaster<'_> {
             (bodies, unreadable) = self.read(source, whole).await?;
         }
         for item in &items {
-            self.result.source.bytes += item.size_bytes;
-            self.result.source.items += 1;
+            self.result.source.add(item.size_bytes, 1);
             let seen = bodies.remove(&item.id);
             self.item(&mut looked, item, seen, unreadable.get(&item.id).copied());
         }
@@ -400,6 +403,10 @@ impl Forecaster<'_> {
 
     /// What is to become of an item.
     fn item(&mut self, looked: &mut Looked, item: &ListedItem, seen: Option<Seen>, unreadable: Option<Cause>) {
+        // What its person removed on the target stays away, and what waits for a word is not copied before that.
+        if matches!(looked.known.get(&item.id), Some(Fate::Withdrawn | Fate::Held)) {
+            return;
+        }
         let received = seconds(item);
         let (kept, size_bytes) = self.outcome(looked, item, seen, unreadable);
         let travels = kept.as_ref().is_none_or(|kept| matches!(kept.0, Becomes::Replaced | Becomes::Repaired));
@@ -410,18 +417,15 @@ impl Forecaster<'_> {
         if !travels {
             return;
         }
-        self.result.travels.bytes += size_bytes;
-        self.result.travels.items += 1;
+        self.result.travels.add(size_bytes, 1);
         let is_there = match looked.known.get(&item.id) {
             Some(Fate::Copied | Fate::Adopted) => true,
             _ => looked.alike.take(size_bytes, received) || looked.alike.take(item.size_bytes, received),
         };
         if is_there {
-            self.result.already.bytes += size_bytes;
-            self.result.already.items += 1;
+            self.result.already.add(size_bytes, 1);
         } else {
-            self.coming.bytes += item.size_bytes;
-            self.coming.items += 1;
+            self.coming.add(item.size_bytes, 1);
         }
     }
 

@@ -202,14 +202,16 @@ impl Alike {
     }
 
     fn left(&self) -> Usage {
-        let bytes = self.0.iter().map(|((size_bytes, _), count)| size_bytes * count).sum();
-        Usage { bytes, items: self.0.values().sum() }
+        let mut left = Usage::default();
+        self.0.iter().for_each(|((size_bytes, _), count)| left.add(size_bytes.saturating_mul(*count), *count));
+        left
     }
 }
 
 fn sum(coming: &BTreeMap<usize, Vec<ListedItem>>) -> Usage {
-    let bytes = coming.values().flatten().map(|item| item.size_bytes).sum();
-    Usage { bytes, items: coming.values().map(|items| items.len() as u64).sum() }
+    let mut all = Usage::default();
+    coming.values().flatten().for_each(|item| all.add(item.size_bytes, 1));
+    all
 }
 
 pub(crate) fn seconds(item: &ListedItem) -> Option<i64> {
@@ -294,8 +296,7 @@ impl Pass<'_> {
         let mut load = Load { there: there_is, ..Load::default() };
         let whole = |index: &usize| uses[*index].size_bytes.map(|bytes| (bytes, self.folders[*index].state.count));
         if let Some(sizes) = new.iter().map(whole).collect::<Option<Vec<_>>>() {
-            let (bytes, items) = sizes.into_iter().fold((0, 0), |(b, i), (bytes, items)| (b + bytes, i + items));
-            load.coming = Usage { bytes, items };
+            sizes.into_iter().for_each(|(bytes, items)| load.coming.add(bytes, items));
         } else if !limits.is_empty() {
             load.coming = Usage { bytes: u64::MAX, items: u64::MAX };
         }
@@ -394,7 +395,11 @@ impl Pass<'_> {
                 Some(there) => there.values().cloned().collect(),
                 None => self.target.folders().await.on_target()?,
             };
-            listed = usage(self.target.as_mut(), &folders).await.on_target()?;
+            let (lies, closed) = usage(self.target.as_mut(), &folders).await.on_target()?;
+            if let Some(error) = closed {
+                return Err(error.reaching(Scope::Mailbox)).on_target();
+            }
+            listed = lies;
         }
         let there = lies_there(listed, &quota);
         Ok((Limits::new(project, there, &quota), listed, there))
@@ -490,8 +495,7 @@ impl Pass<'_> {
                     let to = if is_in(&now, row) { &mut going } else { &mut former };
                     to.add(item.size_bytes, item.received);
                     if is_in(&later, row) {
-                        later_is.bytes = later_is.bytes.saturating_add(item.size_bytes);
-                        later_is.items += 1;
+                        later_is.add(item.size_bytes, 1);
                     }
                 }
             }
@@ -521,15 +525,9 @@ impl Pass<'_> {
             || self.work.store.removed_on(key, mailbox, day).await?.saturating_add(going.items)
                 > following.removals_a_day_max;
         let is_any = going.items > 0 || approved.items > 0;
-        let goes = if stays { Usage::default() } else { going };
-        Ok(Lost {
-            going: Usage {
-                bytes: goes.bytes.saturating_add(approved.bytes),
-                items: goes.items.saturating_add(approved.items),
-            },
-            is_any,
-            later: later_is,
-        })
+        let mut goes = if stays { Usage::default() } else { going };
+        goes.add(approved.bytes, approved.items);
+        Ok(Lost { going: goes, is_any, later: later_is })
     }
 
     /// Leaves out what lies on the target already, put there by another tool or by us without our knowing.

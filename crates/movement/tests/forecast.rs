@@ -174,3 +174,23 @@ async fn the_verdict_about_the_quota_is_that_of_the_run() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_its_person_removed_on_the_target_is_not_to_come() {
+    let mut world = World::new();
+    world.person("ann");
+    world.in_use("ann");
+    let inbox = FolderPath::inbox();
+    for number in 0..3 {
+        world.source.deliver("ann", &inbox, item(number, "x"));
+    }
+    world.sync_well().await;
+    world.target.expunge("ann", &inbox, &ItemId::from_u32(2));
+    world.source.deliver("ann", &inbox, item(4, "x"));
+    world.sync_well().await;
+    assert_eq!(world.tally().await.withdrawn, 1);
+    for read in [false, true] {
+        let said = forecast(&world, read).await;
+        assert_eq!((said.source.items, said.travels.items, said.load.coming.items), (4, 3, 0));
+    }
+}

@@ -2,8 +2,12 @@
 //!
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
+use std::sync::Arc;
+
+use conformance::meddling::{At, MeddlingDial};
 use conformance::world::{World, contents, message};
-use connector::memory::{MemoryItem, Traits};
+use connector::Error;
+use connector::memory::{MemoryItem, Request, Response, Traits};
 use model::{Cause, Flags, FolderPath, ItemId, ItemKind, Phase, ReceivedAt};
 use movement::RunEnd;
 
@@ -469,4 +473,63 @@ async fn what_has_been_tried_is_not_planned_any_more() {
     assert!(is_refused(&end));
     assert!(!end.outcomes[0].report.changed_anything(), "{end:?}");
     assert_eq!((world.tally().await.failed, end.outcomes[0].state.phase), (1, Phase::Copying));
+}
+
+/// What can't be opened on the target may hold anything.
+#[tokio::test]
+async fn a_target_folder_whose_sizes_cannot_be_had_keeps_the_mailbox() {
+    let mut world = world_with(Traits { tells_sizes: false, ..Traits::default() });
+    world.policy.quota_bytes = Some(12_000);
+    let own = path(&["Own"]);
+    world.target.deliver("ann", &own, of_bytes(50, 5_000));
+    world.target_dial = MeddlingDial::new(Arc::new(world.target.clone()), move |at| {
+        if let At::Answer(Request::Sizes(path, _), response) = at
+            && *path == own
+        {
+            *response = Response::Failed(Error::new(Cause::Permission, model::Scope::Folder, "it is locked"));
+        }
+        Ok(())
+    });
+    let (engine, mailboxes) = world.engine().await;
+    let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+    assert!(engine.forecast(&row, false, false).await.unwrap().quota_unknown);
+    let end = world.sync().await;
+    let failure = end.outcomes[0].failure.as_ref().expect("it does not start");
+    assert!(failure.error.what.contains("nobody can tell what lies in the folder \"Own\""), "{failure}");
+    assert_eq!((world.target.effects(), end.outcomes[0].report.copied), (0, 0));
+    world.policy.quota_bytes = None;
+    world.sync_well().await;
+}
+
+#[tokio::test]
+async fn sizes_that_nobody_can_add_up_are_over_every_quota() {
+    for on_target in [false, true] {
+        let mut world = world_with(Traits::default());
+        world.policy.quota_bytes = Some(u64::MAX - 1);
+        if on_target {
+            world.target.deliver("ann", &path(&["Own"]), of_bytes(50, 500));
+            world.target.deliver("ann", &path(&["Other"]), of_bytes(51, 500));
+        }
+        let meddler = |at: At<'_>| {
+            match at {
+                At::Answer(_, Response::Folders(folders)) => {
+                    folders.iter_mut().for_each(|folder| folder.size_bytes = folder.size_bytes.map(|_| u64::MAX));
+                }
+                At::Answer(_, Response::Sizes(items)) => items.iter_mut().for_each(|item| item.size_bytes = u64::MAX),
+                _ => {}
+            }
+            Ok(())
+        };
+        if on_target {
+            world.target_dial = MeddlingDial::new(Arc::new(world.target.clone()), meddler);
+        } else {
+            world.source_dial = MeddlingDial::new(Arc::new(world.source.clone()), meddler);
+        }
+        let (engine, mailboxes) = world.engine().await;
+        let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+        let said = engine.forecast(&row, false, true).await.unwrap();
+        assert_eq!(said.quota.map(|verdict| verdict.fits), Some(false));
+        assert!(is_refused(&world.sync().await));
+        assert_eq!(world.target.effects(), 0);
+    }
 }

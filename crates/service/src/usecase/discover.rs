@@ -85,7 +85,7 @@ impl Found {
         let received = || items.iter().filter_map(|item| item.received).map(|at| at.unix_seconds);
         Self {
             items: items.len() as u64,
-            bytes: items.iter().map(|item| item.size_bytes).sum(),
+            bytes: items.iter().fold(0, |sum, item| item.size_bytes.saturating_add(sum)),
             largest: items.iter().map(|item| item.size_bytes).max().unwrap_or_default(),
             oldest: received().min(),
             newest: received().max(),
@@ -93,8 +93,8 @@ impl Found {
     }
 
     fn add(&mut self, other: &Self) {
-        self.items += other.items;
-        self.bytes += other.bytes;
+        self.items = self.items.saturating_add(other.items);
+        self.bytes = self.bytes.saturating_add(other.bytes);
         self.largest = self.largest.max(other.largest);
         self.oldest = self.oldest.into_iter().chain(other.oldest).min();
         self.newest = self.newest.max(other.newest);
@@ -163,7 +163,7 @@ impl Project {
             }
             report.folders += found.folders.len() as u64;
             report.items += found.found.items;
-            report.bytes += found.found.bytes;
+            report.bytes = report.bytes.saturating_add(found.found.bytes);
             report.mailboxes.push(found);
         }
         Ok(report)
