@@ -85,6 +85,15 @@ impl Usage {
     }
 }
 
+impl Usage {
+    /// This without so much.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        let bytes = self.bytes.saturating_sub(other.bytes);
+        Self { bytes, items: self.items.saturating_sub(other.items) }
+    }
+}
+
 /// What lies in these folders of a mailbox, as listed, and why one of them could not be opened, if so: then there may be more.
 /// Where the listing says no size, the folder's items are asked for theirs.
 pub async fn usage(source: &mut dyn Source, listed: &[Folder]) -> Result<(Usage, Option<Error>), Error> {

@@ -147,6 +147,7 @@ impl Engine {
             rows,
             there: there.iter().map(|folder| (folder.path.clone(), folder.clone())).collect(),
             coming: Usage::default(),
+            may_be: Usage::default(),
             result: Forecast::nothing(),
         };
         forecaster.result.attachments_unknown = !read && !self.policy.inspection.bans_nothing();
@@ -171,7 +172,12 @@ impl Engine {
         forecast.load.there = lies_there(lies, &quota);
         forecast.load.coming = forecaster.coming;
         let limits = Limits::new(self.quota_of(mailbox.mailbox), forecast.load.there, &quota);
-        forecast.quota = limits.verdict(&forecast.load).map(|verdict| QuotaVerdict {
+        // A run begins where what may be there by its size alone would let it fit.
+        let less = Load { coming: forecast.load.coming.without(forecaster.may_be), ..forecast.load };
+        let relaxed = limits.verdict(&less).filter(|verdict| verdict.fits);
+        let strict = limits.verdict(&forecast.load);
+        let verdict = if strict.is_some_and(|verdict| !verdict.fits) { relaxed.or(strict) } else { strict };
+        forecast.quota = verdict.map(|verdict| QuotaVerdict {
             // Where nothing is to be copied nothing is in the way.
             fits: verdict.fits || forecast.load.coming.items == 0,
             ..verdict
@@ -261,6 +267,8 @@ struct Forecaster<'e> {
     there: HashMap<FolderPath, Folder>,
     /// What is to be copied, by the sizes that the source lists.
     coming: Usage,
+    /// Of that: what may be there, by its size alone.
+    may_be: Usage,
     result: Forecast,
 }
 
@@ -283,6 +291,8 @@ struct Looked {
     known: HashMap<ItemId, Fate>,
     /// What lies in the target folder and nobody knows.
     alike: Alike,
+    /// Sizes of what is to be copied.
+    coming: Vec<u64>,
 }
 
 impl Forecaster<'_> {
@@ -323,6 +333,8 @@ impl Forecaster<'_> {
             let seen = bodies.remove(&item.id);
             self.item(&mut looked, item, seen, unreadable.get(&item.id).copied());
         }
+        let by_size = looked.alike.of_sizes(looked.coming);
+        self.may_be.add(by_size.bytes, by_size.items);
         Ok(Some(items))
     }
 
@@ -366,7 +378,7 @@ impl Forecaster<'_> {
             }
         }
         let unsupported = !self.kinds.contains(&folder.kind);
-        Ok(Looked { path: folder.path.clone(), lane, unsupported, known, alike })
+        Ok(Looked { path: folder.path.clone(), lane, unsupported, known, alike, coming: Vec::new() })
     }
 
     /// Reads a folder as a run does. Of each item only what was found is kept, not its bytes.
@@ -426,6 +438,7 @@ impl Forecaster<'_> {
             self.result.already.add(size_bytes, 1);
         } else {
             self.coming.add(item.size_bytes, 1);
+            looked.coming.push(item.size_bytes);
         }
     }
 

@@ -190,6 +190,22 @@ impl Alike {
         *self.0.entry((size_bytes, received)).or_default() += 1;
     }
 
+    /// What of these sizes may be one of those left, whatever its date: another tool may have lost that.
+    pub(crate) fn of_sizes(&self, sizes: impl IntoIterator<Item = u64>) -> Usage {
+        let mut left: HashMap<u64, u64> = HashMap::new();
+        for ((size_bytes, _), count) in &self.0 {
+            *left.entry(*size_bytes).or_default() += count;
+        }
+        let mut may_be = Usage::default();
+        for size_bytes in sizes {
+            if let Some(count) = left.get_mut(&size_bytes).filter(|count| **count > 0) {
+                *count -= 1;
+                may_be.add(size_bytes, 1);
+            }
+        }
+        may_be
+    }
+
     /// Takes one of these.
     pub(crate) fn take(&mut self, size_bytes: u64, received: Option<i64>) -> bool {
         match self.0.get_mut(&(size_bytes, received)) {
@@ -226,6 +242,8 @@ pub(crate) struct Over {
     listed: Usage,
     /// What lies in folders that the source has no more, and that are followed later.
     later: Usage,
+    /// Items in its folders of the target of which nobody knows whose they are.
+    unknown: u64,
 }
 
 /// What the source has lost since it was last read.
@@ -240,7 +258,7 @@ struct Lost {
 }
 
 /// The failure that a mailbox over quota is. So many removals wait for a word.
-fn failure(whose: &str, Over { verdict, load, listed, later }: &Over, waiting: usize, settle_hours: u32) -> Failure {
+fn failure(whose: &str, Over { verdict, load, listed, later, unknown }: &Over, waiting: usize, settle_hours: u32) -> Failure {
     let limit = &verdict.limit;
     let shown = |usage| limit.counts.shown(limit.counts.of(usage));
     let number = |usage| limit.counts.of(usage);
@@ -266,6 +284,12 @@ fn failure(whose: &str, Over { verdict, load, listed, later }: &Over, waiting: u
             "; {} in folders that the source has no more go {} after that was first seen",
             shown(*later),
             counted(u64::from(settle_hours), "hour")
+        );
+    }
+    if *unknown > 0 {
+        then += &format!(
+            "; {} that nobody knows lie in its folders there, and some may be copies with another date or other bytes",
+            counted(*unknown, "item")
         );
     }
     let what = format!(
@@ -301,14 +325,20 @@ impl Pass<'_> {
             load.coming = Usage { bytes: u64::MAX, items: u64::MAX };
         }
         let fits = |load: &Load| limits.verdict(load).is_none_or(|verdict| verdict.fits);
-        let mut lost = Lost::default();
+        let (mut lost, mut unknown) = (Lost::default(), 0);
         if !fits(&load) {
             let mut coming = self.coming(source, &new).await?;
             load.coming = sum(&coming);
             if !fits(&load) {
                 lost = self.without_moved(source, &mut coming).await?;
-                self.without_copies(&mut coming, there).await?;
+                let may_be;
+                (may_be, unknown) = self.without_copies(&mut coming, there).await?;
                 load.coming = sum(&coming);
+                // What may be there already is looked at item by item; what is not takes its room when it is sent.
+                let less = Load { coming: load.coming.without(may_be), ..load };
+                if !fits(&load) && fits(&less) {
+                    load = less;
+                }
             }
         }
         let is_over = |load: &Load| limits.verdict(load).filter(|verdict| !verdict.fits && load.coming.items > 0);
@@ -316,7 +346,7 @@ impl Pass<'_> {
             load.going = lost.going;
         }
         if let Some(verdict) = is_over(&load) {
-            let over = Over { verdict, load, listed, later: lost.later };
+            let over = Over { verdict, load, listed, later: lost.later, unknown };
             if !lost.is_any || self.work.dry_run {
                 return Err(self.over(&over).await?);
             }
@@ -374,6 +404,13 @@ impl Pass<'_> {
             counted(size_bytes, "byte"),
         );
         Err(Failure { side: Some(Side::Target), error: Error::new(Cause::OverQuota, Scope::Mailbox, what) })
+    }
+
+    /// Gives back the room of an item that is not on the target after all.
+    pub(crate) fn give_room(&mut self, size_bytes: u64) {
+        if let Room::Left(left, _) = &mut self.room {
+            left.add(size_bytes, 1);
+        }
     }
 
     fn whose(&self) -> String {
@@ -530,12 +567,14 @@ impl Pass<'_> {
         Ok(Lost { going: goes, is_any, later: later_is })
     }
 
-    /// Leaves out what lies on the target already, put there by another tool or by us without our knowing.
+    /// Leaves out what lies on the target already, put there by another tool or by us without our knowing. Returns what of
+    /// the rest may be there, too, by its size alone, and how many items nobody knows.
     async fn without_copies(
         &mut self,
         coming: &mut BTreeMap<usize, Vec<ListedItem>>,
         there: &BTreeMap<FolderPath, Folder>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(Usage, u64), Failure> {
+        let (mut may_be, mut unknown) = (Usage::default(), 0);
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         for (index, items) in coming {
             let path = self.folders[*index].row.target_path.clone();
@@ -555,8 +594,11 @@ impl Pass<'_> {
                 alike.add(item.size_bytes, seconds(item));
             }
             items.retain(|item| !alike.take(item.size_bytes, seconds(item)));
+            unknown += alike.left().items;
+            let by_size = alike.of_sizes(items.iter().map(|item| item.size_bytes));
+            may_be.add(by_size.bytes, by_size.items);
         }
-        Ok(())
+        Ok((may_be, unknown))
     }
 }
 

@@ -533,3 +533,31 @@ async fn sizes_that_nobody_can_add_up_are_over_every_quota() {
         assert_eq!(world.target.effects(), 0);
     }
 }
+
+/// Another tool has lost the dates: whether they are copies shows item by item, and what is adopted takes no room.
+#[tokio::test]
+async fn copies_that_another_tool_left_without_dates_may_be_what_is_to_come() {
+    for are_copies in [true, false] {
+        let mut world = world();
+        world.policy.quota_bytes = Some(10_001);
+        for number in [0, 2, 4] {
+            let mut copy = of_bytes(if are_copies { number } else { number + 60 }, 1000);
+            copy.received = ReceivedAt::utc(5);
+            world.target.deliver("ann", &FolderPath::inbox(), copy);
+        }
+        let (engine, mailboxes) = world.engine().await;
+        let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+        let said = engine.forecast(&row, false, false).await.unwrap();
+        assert!(said.quota.unwrap().fits, "as a run begins");
+        let end = world.sync().await;
+        assert_eq!(is_refused(&end), !are_copies, "{end:?}");
+        let held: u64 = contents(&world.target, "ann").values().map(|items| items.len() as u64).sum();
+        assert_eq!(held, 10, "never over");
+    }
+    let mut world = world();
+    world.policy.quota_bytes = Some(10_001);
+    world.target.deliver("ann", &FolderPath::inbox(), of_bytes(60, 1_100));
+    let end = world.sync().await;
+    assert!(is_refused(&end) && world.target.effects() == 0);
+    assert!(what(&end).contains("1 item that nobody knows lie"), "{}", what(&end));
+}
