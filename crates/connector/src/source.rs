@@ -110,7 +110,8 @@ pub async fn usage(source: &mut dyn Source, listed: &[Folder]) -> Result<(Usage,
             // Some servers list what does not exist: nothing lies there.
             Err(error) if error.cause == Cause::Missing => {}
             Err(mut error) => {
-                error.what = format!("nobody can tell what lies in the folder {:?}: {}", folder.path.to_string(), error.what);
+                error.what =
+                    format!("nobody can tell what lies in the folder {:?}: {}", folder.path.to_string(), error.what);
                 closed.get_or_insert(error);
             }
         }

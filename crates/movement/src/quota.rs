@@ -258,7 +258,12 @@ struct Lost {
 }
 
 /// The failure that a mailbox over quota is. So many removals wait for a word.
-fn failure(whose: &str, Over { verdict, load, listed, later, unknown }: &Over, waiting: usize, settle_hours: u32) -> Failure {
+fn failure(
+    whose: &str,
+    Over { verdict, load, listed, later, unknown }: &Over,
+    waiting: usize,
+    settle_hours: u32,
+) -> Failure {
     let limit = &verdict.limit;
     let shown = |usage| limit.counts.shown(limit.counts.of(usage));
     let number = |usage| limit.counts.of(usage);
@@ -269,7 +274,11 @@ fn failure(whose: &str, Over { verdict, load, listed, later, unknown }: &Over, w
     };
     let lie = match limit.of {
         QuotaOf::Person | QuotaOf::Policy if verdict.there > number(*listed) => {
-            format!("{} lie there as the target counts ({} are listed)", limit.counts.shown(verdict.there), shown(*listed))
+            format!(
+                "{} lie there as the target counts ({} are listed)",
+                limit.counts.shown(verdict.there),
+                shown(*listed)
+            )
         }
         _ => format!("{} lie there", limit.counts.shown(verdict.there)),
     };

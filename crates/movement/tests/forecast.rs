@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use conformance::meddling::{At, MeddlingDial};
 use conformance::world::{World, contents, message};
-use connector::Usage;
-use connector::memory::{MemoryItem, Traits};
-use model::{Fate, Flags, FolderPath, ItemId, ItemKind, Loss, ReceivedAt};
+use connector::memory::{MemoryItem, Request, Response, Traits};
+use connector::{Error, Usage};
+use model::{Cause, Fate, Flags, FolderPath, ItemId, ItemKind, Loss, ReceivedAt, Scope};
 use movement::{Becomes, Forecast};
 use store::How;
 
@@ -193,4 +195,28 @@ async fn what_its_person_removed_on_the_target_is_not_to_come() {
         let said = forecast(&world, read).await;
         assert_eq!((said.source.items, said.travels.items, said.load.coming.items), (4, 3, 0));
     }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_opened_is_named_and_keeps_no_other_from_being_listed() {
+    let mut world = World::new();
+    world.person("ann");
+    let locked = path(&["Locked"]);
+    for folder in [&FolderPath::inbox(), &locked, &path(&["Sent"])] {
+        world.source.deliver("ann", folder, item(1, "x"));
+    }
+    let refused = locked.clone();
+    world.source_dial = MeddlingDial::new(Arc::new(world.source.clone()), move |at| {
+        if let At::Answer(Request::Sizes(path, _), response) = at
+            && *path == refused
+        {
+            *response = Response::Failed(Error::new(Cause::Permission, Scope::Folder, "it is locked"));
+        }
+        Ok(())
+    });
+    let (engine, mailboxes) = world.engine().await;
+    let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+    let found = engine.inventory(&row).await.unwrap();
+    assert_eq!(found.folders.iter().map(|(_, items)| items.len()).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(found.closed.iter().map(|(path, _)| path).collect::<Vec<_>>(), [&locked]);
 }

@@ -373,8 +373,12 @@ async fn a_folder_deleted_at_the_source_makes_room_once_it_is_followed() {
 
 #[tokio::test]
 async fn a_folder_deleted_at_the_source_makes_room_on_a_full_target_that_says_nothing() {
-    let world =
-        world_with(Traits { tells_quota: false, quota_bytes: Some(12_000), removes_exactly: true, ..Traits::default() });
+    let world = world_with(Traits {
+        tells_quota: false,
+        quota_bytes: Some(12_000),
+        removes_exactly: true,
+        ..Traits::default()
+    });
     world.sync_well().await;
     world.source.deliver("ann", &FolderPath::inbox(), of_bytes(30, 3_000));
     assert!(is_refused(&world.sync().await));
@@ -459,12 +463,8 @@ async fn room_that_is_not_made_is_not_used() {
 /// Only a mailbox of which nothing can lie on the target may be given another one.
 #[tokio::test]
 async fn what_has_been_tried_is_not_planned_any_more() {
-    let traits = Traits {
-        tells_quota: false,
-        quota_bytes: Some(500),
-        refuses: vec![model::Loss::Nul],
-        ..Traits::default()
-    };
+    let traits =
+        Traits { tells_quota: false, quota_bytes: Some(500), refuses: vec![model::Loss::Nul], ..Traits::default() };
     let mut world = World::with(Traits::default(), traits);
     world.person("ann");
     world.source.deliver("ann", &FolderPath::inbox(), MemoryItem::message(message(1, "nul \0"), 1_000_000_001));

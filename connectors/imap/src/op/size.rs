@@ -78,8 +78,11 @@ impl Session {
 
 /// What a resource allows, where it is about bytes or messages.
 fn allow(all: &mut Quota, resource: &QuotaResource) {
-    let allowance =
-        |unit: u64| Allowance { used: resource.usage.saturating_mul(unit), max: resource.limit.saturating_mul(unit), unit };
+    let allowance = |unit: u64| Allowance {
+        used: resource.usage.saturating_mul(unit),
+        max: resource.limit.saturating_mul(unit),
+        unit,
+    };
     match resource.name.to_ascii_uppercase().as_str() {
         "STORAGE" => all.bytes.push(allowance(STORAGE_UNIT)),
         "MESSAGE" => all.items.push(allowance(1)),

@@ -20,6 +20,7 @@ use store::{ForecastItem, ForecastRow, MailboxRow};
 use tokio::sync::watch;
 
 pub use self::score::{ItemScore, PersonScore, RuleScore, ScoreReport};
+use super::each::each;
 use super::report::Heading;
 use crate::error::Exit;
 use crate::secret::Environment;
@@ -313,14 +314,12 @@ impl Project {
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), true)?;
         let chosen = self.select(selection).await?;
         let copies = self.copied_so_far().await?;
-        let mut forecasts = Vec::new();
-        for row in &chosen {
-            if *stop.borrow() {
-                let what = "stopped on request".to_owned();
-                return Err(Error { exit: Exit::Stopped, rule: None, what, advice: None });
-            }
-            forecasts.push(engine.forecast(row, read, copies.is_empty()).await);
-        }
+        let sample = copies.is_empty();
+        let look = |row: MailboxRow| {
+            let engine = engine.clone();
+            async move { engine.forecast(&row, read, sample).await }
+        };
+        let forecasts = each(engine.people_at_once, chosen.clone(), &stop, look).await?;
         let (paces, from) = if copies.is_empty() {
             (forecasts.iter().flatten().filter_map(|forecast| forecast.pace).collect(), RatesFrom::Reading)
         } else {
