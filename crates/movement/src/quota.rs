@@ -13,6 +13,7 @@
 //! Where it does not fit nothing is written any more, what was copied stays, and every further run looks again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
 
 use connector::{Allowance, Error, Folder, ListedItem, Quota, Source, Usage, usage};
 use model::{Cause, Fate, FolderPath, ItemId, Scope, Side};
@@ -219,7 +220,9 @@ impl Alike {
 
     fn left(&self) -> Usage {
         let mut left = Usage::default();
-        self.0.iter().for_each(|((size_bytes, _), count)| left.add(size_bytes.saturating_mul(*count), *count));
+        for ((size_bytes, _), count) in &self.0 {
+            left.add(size_bytes.saturating_mul(*count), *count);
+        }
         left
     }
 }
@@ -286,17 +289,19 @@ fn failure(
     let surplus = verdict.then.saturating_sub(limit.most());
     let mut then = "nothing was copied".to_owned();
     if waiting > 0 {
-        then += &format!("; {} of what the source has no more wait for a word", counted(waiting as u64, "removal"));
+        let _ = write!(then, "; {} of what the source has no more wait for a word", counted(waiting as u64, "removal"));
     }
     if number(*later) > 0 {
-        then += &format!(
+        let _ = write!(
+            then,
             "; {} in folders that the source has no more go {} after that was first seen",
             shown(*later),
             counted(u64::from(settle_hours), "hour")
         );
     }
     if *unknown > 0 {
-        then += &format!(
+        let _ = write!(
+            then,
             "; {} that nobody knows lie in its folders there, and some may be copies with another date or other bytes",
             counted(*unknown, "item")
         );
@@ -329,7 +334,9 @@ impl Pass<'_> {
         let mut load = Load { there: there_is, ..Load::default() };
         let whole = |index: &usize| uses[*index].size_bytes.map(|bytes| (bytes, self.folders[*index].state.count));
         if let Some(sizes) = new.iter().map(whole).collect::<Option<Vec<_>>>() {
-            sizes.into_iter().for_each(|(bytes, items)| load.coming.add(bytes, items));
+            for (bytes, items) in sizes {
+                load.coming.add(bytes, items);
+            }
         } else if !limits.is_empty() {
             load.coming = Usage { bytes: u64::MAX, items: u64::MAX };
         }

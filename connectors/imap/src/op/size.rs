@@ -68,7 +68,9 @@ impl Session {
         let mut all = Quota::default();
         let on = |response: &Response<'_>| {
             if let Some((_, resources)) = response.data("QUOTA").and_then(quota) {
-                resources.iter().for_each(|resource| allow(&mut all, resource));
+                for resource in &resources {
+                    allow(&mut all, resource);
+                }
             }
         };
         self.run(&Command::new("GETQUOTAROOT INBOX"), on).await?;
