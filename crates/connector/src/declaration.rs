@@ -49,13 +49,14 @@ pub struct Offers {
     pub tells_changes: bool,
 }
 
-/// What a platform lets a mailbox hold, as far as it says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a platform lets a mailbox hold, as far as it says. Several may apply to one mailbox, and some count what others hold,
+/// too: each with what it counts itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
     /// In bytes.
-    pub bytes: Option<Allowance>,
+    pub bytes: Vec<Allowance>,
     /// In items.
-    pub items: Option<Allowance>,
+    pub items: Vec<Allowance>,
 }
 
 /// How much of something there may be, and how much there is by the platform's own count.
@@ -73,16 +74,6 @@ impl Allowance {
     /// How much more there may be.
     pub fn free(&self) -> u64 {
         self.max.saturating_sub(self.used)
-    }
-}
-
-impl Quota {
-    /// Where several apply to one mailbox, that of which less is free counts.
-    #[must_use]
-    pub fn stricter(self, other: Self) -> Self {
-        let less =
-            |one: Option<Allowance>, other: Option<Allowance>| one.into_iter().chain(other).min_by_key(Allowance::free);
-        Self { bytes: less(self.bytes, other.bytes), items: less(self.items, other.items) }
     }
 }
 

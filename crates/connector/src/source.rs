@@ -1,7 +1,7 @@
 //! Reading a mailbox.
 
 use async_trait::async_trait;
-use model::{Flags, FolderPath, FolderState, ItemId, ItemKind, ReceivedAt, SpecialUse};
+use model::{Cause, Flags, FolderPath, FolderState, ItemId, ItemKind, ReceivedAt, SpecialUse};
 use serde::{Deserialize, Serialize};
 
 use crate::{Body, Error, Holds, Offers, Quota, StoreProof};
@@ -77,28 +77,46 @@ pub struct Usage {
     pub items: u64,
 }
 
-/// What lies in these folders of a mailbox, as listed. Where the listing says no size, the folder's items are asked for
-/// theirs.
-pub async fn usage(source: &mut dyn Source, listed: &[Folder]) -> Result<Usage, Error> {
-    let mut usage = Usage::default();
+impl Usage {
+    /// Counts so much more. What a server says may be anything: a sum that is too large stays at the most there is.
+    pub fn add(&mut self, bytes: u64, items: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.items = self.items.saturating_add(items);
+    }
+}
+
+impl Usage {
+    /// This without so much.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        let bytes = self.bytes.saturating_sub(other.bytes);
+        Self { bytes, items: self.items.saturating_sub(other.items) }
+    }
+}
+
+/// What lies in these folders of a mailbox, as listed, and why one of them could not be opened, if so: then there may be more.
+/// Where the listing says no size, the folder's items are asked for theirs.
+pub async fn usage(source: &mut dyn Source, listed: &[Folder]) -> Result<(Usage, Option<Error>), Error> {
+    let (mut usage, mut closed) = (Usage::default(), None);
     for folder in listed.iter().filter(|folder| folder.holds_items) {
         if let (Some(state), Some(size_bytes)) = (folder.state, folder.size_bytes) {
-            usage.bytes += size_bytes;
-            usage.items += state.count;
+            usage.add(size_bytes, state.count);
             continue;
         }
         let whole = ReadFolder { path: folder.path.clone(), since: None };
         match source.sizes(&whole).await {
-            Ok(items) => {
-                usage.bytes += items.iter().map(|item| item.size_bytes).sum::<u64>();
-                usage.items += items.len() as u64;
-            }
+            Ok(items) => items.iter().for_each(|item| usage.add(item.size_bytes, 1)),
             Err(error) if error.ends_session() => return Err(error),
-            // It was listed, and can't be opened: nothing is known of it, and nothing goes there.
-            Err(_) => {}
+            // Some servers list what does not exist: nothing lies there.
+            Err(error) if error.cause == Cause::Missing => {}
+            Err(mut error) => {
+                error.what =
+                    format!("nobody can tell what lies in the folder {:?}: {}", folder.path.to_string(), error.what);
+                closed.get_or_insert(error);
+            }
         }
     }
-    Ok(usage)
+    Ok((usage, closed))
 }
 
 /// What a reading yields. The events of a folder stand between its `Begin` and its `End` or `Skipped`.

@@ -416,6 +416,7 @@ impl Pass<'_> {
 
     /// An item was refused: it fails, unless the policy may have it repaired and tried again.
     fn fail_or_repair(&mut self, index: usize, planned: &Planned, error: &Error) {
+        self.give_room(planned.found.size_bytes);
         let to_try = self.work.travel.to_try(planned.kind, &planned.found, planned.knew);
         if error.cause == Cause::Refused && to_try != 0 {
             self.read_repaired(index, &planned.id, planned.knew | to_try);
@@ -518,6 +519,9 @@ impl Pass<'_> {
     /// An item that the target keeps with other bytes or another date is no copy. It is repaired where the policy says so, unless
     /// what was changed still lies there: then it would be there twice.
     fn fail_changed(&mut self, index: usize, planned: &Planned, traits: u8, is_removed: bool) {
+        if is_removed {
+            self.give_room(planned.found.size_bytes);
+        }
         let to_try = self.work.travel.to_try(planned.kind, &planned.found, planned.knew);
         if is_removed && traits & to_try != 0 {
             self.read_repaired(index, &planned.id, planned.knew | to_try);

@@ -110,6 +110,8 @@ pub struct Forecast {
     pub load: Load,
     /// Whether that fits into the quota that leaves it the least room; none where there is no quota.
     pub quota: Option<QuotaVerdict>,
+    /// A folder of the target could not be opened: there may be more than that.
+    pub quota_unknown: bool,
     /// Folders that could not be opened, and why.
     pub closed: Vec<(FolderPath, Cause)>,
     /// How fast it was read.
@@ -145,6 +147,7 @@ impl Engine {
             rows,
             there: there.iter().map(|folder| (folder.path.clone(), folder.clone())).collect(),
             coming: Usage::default(),
+            may_be: Usage::default(),
             result: Forecast::nothing(),
         };
         forecaster.result.attachments_unknown = !read && !self.policy.inspection.bans_nothing();
@@ -165,14 +168,22 @@ impl Engine {
             }
         }
         let mut forecast = forecaster.result;
-        forecast.load.there = lies_there(usage(target.as_mut(), &there).await.on_target()?, &quota);
+        let (lies, closed) = usage(target.as_mut(), &there).await.on_target()?;
+        forecast.load.there = lies_there(lies, &quota);
         forecast.load.coming = forecaster.coming;
-        let limits = Limits::new(self.quota_of(mailbox.mailbox), &quota);
-        forecast.quota = limits.verdict(&forecast.load).map(|verdict| QuotaVerdict {
+        let limits = Limits::new(self.quota_of(mailbox.mailbox), forecast.load.there, &quota);
+        // A run begins where what may be there by its size alone would let it fit.
+        let less = Load { coming: forecast.load.coming.without(forecaster.may_be), ..forecast.load };
+        let relaxed = limits.verdict(&less).filter(|verdict| verdict.fits);
+        let strict = limits.verdict(&forecast.load);
+        let verdict = if strict.is_some_and(|verdict| !verdict.fits) { relaxed.or(strict) } else { strict };
+        forecast.quota = verdict.map(|verdict| QuotaVerdict {
             // Where nothing is to be copied nothing is in the way.
             fits: verdict.fits || forecast.load.coming.items == 0,
             ..verdict
         });
+        // What can't be opened may hold anything; what is over is so without it.
+        forecast.quota_unknown = closed.is_some() && forecast.quota.is_some_and(|verdict| verdict.fits);
         if read {
             forecast.pace = Some(Pace { took: self.clock.since_boot() - began, read: forecast.source });
         } else if let Some((path, items)) = largest.filter(|(_, items)| sample && !items.is_empty()) {
@@ -193,10 +204,10 @@ impl Engine {
         let step = items.len().div_ceil(SAMPLE_ITEMS);
         let (mut ids, mut bytes) = (Vec::new(), 0);
         for item in items.iter().step_by(step) {
-            if !ids.is_empty() && bytes + item.size_bytes > SAMPLE_BYTES {
+            if !ids.is_empty() && item.size_bytes.saturating_add(bytes) > SAMPLE_BYTES {
                 continue;
             }
-            bytes += item.size_bytes;
+            bytes = item.size_bytes.saturating_add(bytes);
             ids.push(item.id.clone());
         }
         let began = self.clock.since_boot();
@@ -210,8 +221,7 @@ impl Engine {
             }
             for event in events {
                 if let Event::Item(item) = event {
-                    read.bytes += item.body.size_bytes();
-                    read.items += 1;
+                    read.add(item.body.size_bytes(), 1);
                 }
             }
         }
@@ -232,6 +242,7 @@ impl Forecast {
             attachments_unknown: false,
             load: Load::default(),
             quota: None,
+            quota_unknown: false,
             closed: Vec::new(),
             pace: None,
         }
@@ -239,8 +250,7 @@ impl Forecast {
 
     fn keep(&mut self, kept: Kept) {
         let sum = self.kept.entry((kept.becomes, kept.rule.clone())).or_default();
-        sum.bytes += kept.size_bytes;
-        sum.items += 1;
+        sum.add(kept.size_bytes, 1);
         self.items.push(kept);
     }
 }
@@ -257,6 +267,8 @@ struct Forecaster<'e> {
     there: HashMap<FolderPath, Folder>,
     /// What is to be copied, by the sizes that the source lists.
     coming: Usage,
+    /// Of that: what may be there, by its size alone.
+    may_be: Usage,
     result: Forecast,
 }
 
@@ -279,6 +291,8 @@ struct Looked {
     known: HashMap<ItemId, Fate>,
     /// What lies in the target folder and nobody knows.
     alike: Alike,
+    /// Sizes of what is to be copied.
+    coming: Vec<u64>,
 }
 
 impl Forecaster<'_> {
@@ -315,11 +329,12 @@ impl Forecaster<'_> {
             (bodies, unreadable) = self.read(source, whole).await?;
         }
         for item in &items {
-            self.result.source.bytes += item.size_bytes;
-            self.result.source.items += 1;
+            self.result.source.add(item.size_bytes, 1);
             let seen = bodies.remove(&item.id);
             self.item(&mut looked, item, seen, unreadable.get(&item.id).copied());
         }
+        let by_size = looked.alike.of_sizes(looked.coming);
+        self.may_be.add(by_size.bytes, by_size.items);
         Ok(Some(items))
     }
 
@@ -363,7 +378,7 @@ impl Forecaster<'_> {
             }
         }
         let unsupported = !self.kinds.contains(&folder.kind);
-        Ok(Looked { path: folder.path.clone(), lane, unsupported, known, alike })
+        Ok(Looked { path: folder.path.clone(), lane, unsupported, known, alike, coming: Vec::new() })
     }
 
     /// Reads a folder as a run does. Of each item only what was found is kept, not its bytes.
@@ -400,6 +415,10 @@ impl Forecaster<'_> {
 
     /// What is to become of an item.
     fn item(&mut self, looked: &mut Looked, item: &ListedItem, seen: Option<Seen>, unreadable: Option<Cause>) {
+        // What its person removed on the target stays away, and what waits for a word is not copied before that.
+        if matches!(looked.known.get(&item.id), Some(Fate::Withdrawn | Fate::Held)) {
+            return;
+        }
         let received = seconds(item);
         let (kept, size_bytes) = self.outcome(looked, item, seen, unreadable);
         let travels = kept.as_ref().is_none_or(|kept| matches!(kept.0, Becomes::Replaced | Becomes::Repaired));
@@ -410,18 +429,16 @@ impl Forecaster<'_> {
         if !travels {
             return;
         }
-        self.result.travels.bytes += size_bytes;
-        self.result.travels.items += 1;
+        self.result.travels.add(size_bytes, 1);
         let is_there = match looked.known.get(&item.id) {
             Some(Fate::Copied | Fate::Adopted) => true,
             _ => looked.alike.take(size_bytes, received) || looked.alike.take(item.size_bytes, received),
         };
         if is_there {
-            self.result.already.bytes += size_bytes;
-            self.result.already.items += 1;
+            self.result.already.add(size_bytes, 1);
         } else {
-            self.coming.bytes += item.size_bytes;
-            self.coming.items += 1;
+            self.coming.add(item.size_bytes, 1);
+            looked.coming.push(item.size_bytes);
         }
     }
 

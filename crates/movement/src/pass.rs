@@ -19,7 +19,7 @@ use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::follow::Departed;
 use crate::matching::{Candidate, Found, Wanted};
-use crate::quota::Room;
+use crate::quota::{Over, Room};
 use crate::reading::{Arrival, Examined, Reader, Task};
 use crate::report::Report;
 use crate::traits;
@@ -62,6 +62,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) room: Room,
     /// There was no room, and the source has lost items since: they go from the target before anything is copied.
     pub(crate) makes_room_first: bool,
+    /// It is over its quota unless what goes in this pass makes room enough.
+    pub(crate) over: Option<Over>,
     /// Traits of items that the target was seen to keep, and those it was seen to change.
     pub(crate) kept: u8,
     pub(crate) not_kept: u8,
@@ -129,6 +131,7 @@ pub(crate) async fn pass(
         is_all_read: true,
         room: Room::NotAsked,
         makes_room_first: false,
+        over: None,
         kept: work.mailbox.bytes_proved,
         not_kept: work.mailbox.bytes_not_kept,
         recorded_proved: (work.mailbox.bytes_proved, work.mailbox.bytes_not_kept),
@@ -157,11 +160,16 @@ impl Pass<'_> {
             self.hold_what_renumbering_left().await?;
             self.make_removals().await?;
         }
+        let may_fit = self.report.removed > 0 || self.report.again;
+        let waits = self.folders.iter().any(|work| work.waits_for_room);
         // With what room there is now.
-        self.report.again |= self.folders.iter().any(|work| work.waits_for_room);
+        self.report.again |= waits;
         self.look_for_late_ones().await?;
         self.clean_up().await?;
         source.close().await;
+        if let Some(over) = self.over.take().filter(|_| waits && !may_fit) {
+            return Err(self.over(&over).await?);
+        }
         if self.work.dry_run {
             self.report.would = self.folders.iter().map(|folder| folder.would.clone()).collect();
             return Ok(());

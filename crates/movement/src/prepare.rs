@@ -107,7 +107,7 @@ impl Pass<'_> {
         let uses = self.know_folders(listed, rows, &there).await?;
         self.follow_target(&there).await?;
         self.check_quota(source, &there, &uses).await?;
-        self.makes_room_first = self.may_make_room();
+        self.makes_room_first |= self.may_make_room().await?;
         if !self.work.dry_run {
             self.settle_flag_intents().await?;
         }
@@ -662,10 +662,21 @@ impl Pass<'_> {
     }
 
     /// Was there no room when the mailbox was last worked on, and has the source lost items of which copies may go?
-    fn may_make_room(&self) -> bool {
+    async fn may_make_room(&mut self) -> Result<bool, Failure> {
         let was_full = self.work.mailbox.state.cause.is_some_and(|(cause, _)| cause == Cause::OverQuota);
+        if !was_full || self.work.dry_run {
+            return Ok(false);
+        }
         let lost = |work: &FolderWork| work.row.source.is_some_and(|read| has_lost(&read, &work.state));
-        was_full && !self.work.dry_run && self.folders.iter().any(lost)
+        if self.folders.iter().any(lost) || self.removals.values().any(|held| held.state.may_be_made()) {
+            return Ok(true);
+        }
+        for row in self.vanished_now_and_later().await?.0 {
+            if self.work.store.count_items(self.work.key, &row).await? > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The folders that may hold anything new: all but those that are proved to stand as they were last read.

@@ -13,11 +13,12 @@
 //! Where it does not fit nothing is written any more, what was copied stays, and every further run looks again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
 
-use connector::{Error, Folder, ListedItem, Quota, Source, Usage, usage};
+use connector::{Allowance, Error, Folder, ListedItem, Quota, Source, Usage, usage};
 use model::{Cause, Fate, FolderPath, ItemId, Scope, Side};
 use serde::Serialize;
-use store::{LedgerItem, RemovalState};
+use store::{FolderRow, LedgerItem, RemovalState};
 
 use crate::failure::{Failure, OnSide};
 use crate::pass::Pass;
@@ -105,40 +106,34 @@ pub struct Load {
     pub coming: Usage,
 }
 
-impl Load {
-    /// What will lie there.
-    fn then(&self, counts: Counted) -> u64 {
-        let of = |usage| counts.of(usage);
-        of(self.there).saturating_sub(of(self.going)).saturating_add(of(self.coming))
-    }
-}
-
 /// How a mailbox stands to the quota that leaves it the least room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct QuotaVerdict {
     /// The quota.
     #[serde(flatten)]
     pub limit: Limit,
+    /// What lies there, counted as the quota counts.
+    pub there: u64,
     /// What will lie there, counted as the quota counts.
     pub then: u64,
     /// Does it fit?
     pub fits: bool,
 }
 
-/// The quotas of a mailbox.
+/// The quotas of a mailbox, each with what lies there as it counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Limits(Vec<Limit>);
+pub(crate) struct Limits(Vec<(Limit, u64)>);
 
 impl Limits {
-    /// That of the project, if it has one, and those of the target.
-    pub(crate) fn new(project: Option<(QuotaOf, u64)>, target: &Quota) -> Self {
+    /// That of the project, if it has one, with what lies there, and those of the target. Of these each counts for itself: one
+    /// that many people share counts what all of them hold.
+    pub(crate) fn new(project: Option<(QuotaOf, u64)>, there: Usage, target: &Quota) -> Self {
         let mut limits = Vec::new();
-        limits.extend(project.map(|(of, max)| Limit { of, counts: Counted::Bytes, max }));
-        let own = [(Counted::Bytes, target.bytes), (Counted::Items, target.items)];
-        let limit = |(counts, allowance): (Counted, Option<connector::Allowance>)| {
-            allowance.map(|allowance| Limit { of: QuotaOf::Target, counts, max: allowance.max })
-        };
-        limits.extend(own.into_iter().filter_map(limit));
+        limits.extend(project.map(|(of, max)| (Limit { of, counts: Counted::Bytes, max }, there.bytes)));
+        for (counts, roots) in [(Counted::Bytes, &target.bytes), (Counted::Items, &target.items)] {
+            let limit = |root: &Allowance| (Limit { of: QuotaOf::Target, counts, max: root.max }, root.used);
+            limits.extend(roots.iter().map(limit));
+        }
         Self(limits)
     }
 
@@ -148,33 +143,34 @@ impl Limits {
 
     /// How this load stands to the one that leaves the least room.
     pub(crate) fn verdict(&self, load: &Load) -> Option<QuotaVerdict> {
-        let one = |limit: &Limit| {
-            let then = load.then(limit.counts);
-            QuotaVerdict { limit: *limit, then, fits: limit.fits(then) }
+        let one = |(limit, there): &(Limit, u64)| {
+            let of = |usage| limit.counts.of(usage);
+            let then = there.saturating_sub(of(load.going)).saturating_add(of(load.coming));
+            QuotaVerdict { limit: *limit, there: *there, then, fits: limit.fits(then) }
         };
         let room = |verdict: &QuotaVerdict| (verdict.fits, verdict.limit.most().saturating_sub(verdict.then));
         self.0.iter().map(one).min_by_key(room)
     }
 
     /// How much may be copied.
-    fn room(&self, load: &Load) -> Usage {
+    fn room(&self) -> Usage {
         let left = |counts: Counted| {
-            let there = counts.of(load.there).saturating_sub(counts.of(load.going));
-            let limits = self.0.iter().filter(|limit| limit.counts == counts);
-            limits.map(|limit| limit.most().saturating_sub(there)).min().unwrap_or(u64::MAX)
+            let limits = self.0.iter().filter(|(limit, _)| limit.counts == counts);
+            limits.map(|(limit, there)| limit.most().saturating_sub(*there)).min().unwrap_or(u64::MAX)
         };
         Usage { bytes: left(Counted::Bytes), items: left(Counted::Items) }
     }
 }
 
 /// What lies there, of what is listed and of what the platform says that it counts. Where it counts more, by a unit or more,
-/// there is something that is not listed: items of another kind, say.
+/// there is something that is not listed: items of another kind, say. Where several of its quotas apply that which counts
+/// least is this person's: others count what other people hold, too.
 pub(crate) fn lies_there(listed: Usage, quota: &Quota) -> Usage {
-    let more = |listed: u64, allowance: Option<connector::Allowance>| match allowance {
-        Some(allowance) if allowance.used >= listed.saturating_add(allowance.unit) => allowance.used,
-        _ => listed,
+    let more = |listed: u64, roots: &[Allowance]| {
+        let own = roots.iter().min_by_key(|root| root.used);
+        own.filter(|own| own.used >= listed.saturating_add(own.unit)).map_or(listed, |own| own.used)
     };
-    Usage { bytes: more(listed.bytes, quota.bytes), items: more(listed.items, quota.items) }
+    Usage { bytes: more(listed.bytes, &quota.bytes), items: more(listed.items, &quota.items) }
 }
 
 /// How much may still be copied in this pass.
@@ -195,6 +191,22 @@ impl Alike {
         *self.0.entry((size_bytes, received)).or_default() += 1;
     }
 
+    /// What of these sizes may be one of those left, whatever its date: another tool may have lost that.
+    pub(crate) fn of_sizes(&self, sizes: impl IntoIterator<Item = u64>) -> Usage {
+        let mut left: HashMap<u64, u64> = HashMap::new();
+        for ((size_bytes, _), count) in &self.0 {
+            *left.entry(*size_bytes).or_default() += count;
+        }
+        let mut may_be = Usage::default();
+        for size_bytes in sizes {
+            if let Some(count) = left.get_mut(&size_bytes).filter(|count| **count > 0) {
+                *count -= 1;
+                may_be.add(size_bytes, 1);
+            }
+        }
+        may_be
+    }
+
     /// Takes one of these.
     pub(crate) fn take(&mut self, size_bytes: u64, received: Option<i64>) -> bool {
         match self.0.get_mut(&(size_bytes, received)) {
@@ -207,22 +219,54 @@ impl Alike {
     }
 
     fn left(&self) -> Usage {
-        let bytes = self.0.iter().map(|((size_bytes, _), count)| size_bytes * count).sum();
-        Usage { bytes, items: self.0.values().sum() }
+        let mut left = Usage::default();
+        for ((size_bytes, _), count) in &self.0 {
+            left.add(size_bytes.saturating_mul(*count), *count);
+        }
+        left
     }
 }
 
 fn sum(coming: &BTreeMap<usize, Vec<ListedItem>>) -> Usage {
-    let bytes = coming.values().flatten().map(|item| item.size_bytes).sum();
-    Usage { bytes, items: coming.values().map(|items| items.len() as u64).sum() }
+    let mut all = Usage::default();
+    coming.values().flatten().for_each(|item| all.add(item.size_bytes, 1));
+    all
 }
 
 pub(crate) fn seconds(item: &ListedItem) -> Option<i64> {
     item.received.map(|at| at.unix_seconds)
 }
 
-/// The failure that a mailbox over quota is.
-fn over(whose: &str, verdict: &QuotaVerdict, load: &Load, then: &str) -> Failure {
+/// A mailbox over quota.
+pub(crate) struct Over {
+    verdict: QuotaVerdict,
+    load: Load,
+    /// What lies there as listed.
+    listed: Usage,
+    /// What lies in folders that the source has no more, and that are followed later.
+    later: Usage,
+    /// Items in its folders of the target of which nobody knows whose they are.
+    unknown: u64,
+}
+
+/// What the source has lost since it was last read.
+#[derive(Default)]
+struct Lost {
+    /// Our copies of it that are about to go.
+    going: Usage,
+    /// There is something to be recorded, held or removed now.
+    is_any: bool,
+    /// Our copies in folders that the source has no more, and that are followed later.
+    later: Usage,
+}
+
+/// The failure that a mailbox over quota is. So many removals wait for a word.
+fn failure(
+    whose: &str,
+    Over { verdict, load, listed, later, unknown }: &Over,
+    waiting: usize,
+    settle_hours: u32,
+) -> Failure {
     let limit = &verdict.limit;
     let shown = |usage| limit.counts.shown(limit.counts.of(usage));
     let number = |usage| limit.counts.of(usage);
@@ -231,13 +275,41 @@ fn over(whose: &str, verdict: &QuotaVerdict, load: &Load, then: &str) -> Failure
     } else {
         String::new()
     };
+    let lie = match limit.of {
+        QuotaOf::Person | QuotaOf::Policy if verdict.there > number(*listed) => {
+            format!(
+                "{} lie there as the target counts ({} are listed)",
+                limit.counts.shown(verdict.there),
+                shown(*listed)
+            )
+        }
+        _ => format!("{} lie there", limit.counts.shown(verdict.there)),
+    };
     let rule = if limit.of == QuotaOf::Target { "it may hold" } else { "it must stay below" };
-    let surplus = verdict.then - limit.most();
+    let surplus = verdict.then.saturating_sub(limit.most());
+    let mut then = "nothing was copied".to_owned();
+    if waiting > 0 {
+        let _ = write!(then, "; {} of what the source has no more wait for a word", counted(waiting as u64, "removal"));
+    }
+    if number(*later) > 0 {
+        let _ = write!(
+            then,
+            "; {} in folders that the source has no more go {} after that was first seen",
+            shown(*later),
+            counted(u64::from(settle_hours), "hour")
+        );
+    }
+    if *unknown > 0 {
+        let _ = write!(
+            then,
+            "; {} that nobody knows lie in its folders there, and some may be copies with another date or other bytes",
+            counted(*unknown, "item")
+        );
+    }
     let what = format!(
-        "{whose} would hold {} on the target: {} lie there{going}, and {} are to be copied; {rule} {} ({}), so {} must go \
+        "{whose} would hold {} on the target: {lie}{going}, and {} are to be copied; {rule} {} ({}), so {} must go \
          from either side; {then}",
         limit.counts.shown(verdict.then),
-        shown(load.there),
         shown(load.coming),
         limit.counts.shown(limit.max),
         limit.of.words(),
@@ -258,44 +330,78 @@ impl Pass<'_> {
         if new.is_empty() {
             return Ok(());
         }
-        let (limits, quota) = self.limits().await?;
-        let listed: Vec<Folder> = if limits.is_empty() { Vec::new() } else { there.values().cloned().collect() };
-        let there_is = lies_there(usage(self.target.as_mut(), &listed).await.on_target()?, &quota);
+        let (limits, listed, there_is) = self.limits(Some(there)).await?;
         let mut load = Load { there: there_is, ..Load::default() };
         let whole = |index: &usize| uses[*index].size_bytes.map(|bytes| (bytes, self.folders[*index].state.count));
         if let Some(sizes) = new.iter().map(whole).collect::<Option<Vec<_>>>() {
-            let (bytes, items) = sizes.into_iter().fold((0, 0), |(b, i), (bytes, items)| (b + bytes, i + items));
-            load.coming = Usage { bytes, items };
+            for (bytes, items) in sizes {
+                load.coming.add(bytes, items);
+            }
         } else if !limits.is_empty() {
             load.coming = Usage { bytes: u64::MAX, items: u64::MAX };
         }
         let fits = |load: &Load| limits.verdict(load).is_none_or(|verdict| verdict.fits);
+        let (mut lost, mut unknown) = (Lost::default(), 0);
         if !fits(&load) {
             let mut coming = self.coming(source, &new).await?;
             load.coming = sum(&coming);
             if !fits(&load) {
-                load.going = self.without_moved(source, &mut coming).await?;
-                self.without_copies(&mut coming, there).await?;
+                lost = self.without_moved(source, &mut coming).await?;
+                let may_be;
+                (may_be, unknown) = self.without_copies(&mut coming, there).await?;
                 load.coming = sum(&coming);
+                // What may be there already is looked at item by item; what is not takes its room when it is sent.
+                let less = Load { coming: load.coming.without(may_be), ..load };
+                if !fits(&load) && fits(&less) {
+                    load = less;
+                }
             }
         }
-        if let Some(verdict) = limits.verdict(&load).filter(|verdict| !verdict.fits && load.coming.items > 0) {
-            return Err(over(&self.whose(), &verdict, &load, "nothing was written"));
+        let is_over = |load: &Load| limits.verdict(load).filter(|verdict| !verdict.fits && load.coming.items > 0);
+        if is_over(&load).is_some() && self.work.dry_run {
+            load.going = lost.going;
         }
-        self.room = Room::Left(limits.room(&load), load.there);
+        if let Some(verdict) = is_over(&load) {
+            let over = Over { verdict, load, listed, later: lost.later, unknown };
+            if !lost.is_any || self.work.dry_run {
+                return Err(self.over(&over).await?);
+            }
+            // Nothing counts as gone before it is: what the source has lost is recorded, held or removed first, and nothing
+            // is copied meanwhile.
+            self.makes_room_first = true;
+            self.over = Some(over);
+            return Ok(());
+        }
+        self.room = Room::Left(limits.room(), load.there);
         Ok(())
+    }
+
+    /// Why a mailbox over quota does not go on.
+    pub(crate) async fn over(&mut self, over: &Over) -> Result<Failure, Failure> {
+        let removals = self.work.store.held_removals(self.work.key, self.work.mailbox.mailbox).await?;
+        let waiting = removals.iter().filter(|held| held.state == RemovalState::Held).count();
+        Ok(failure(&self.whose(), over, waiting, self.work.policy.following.deletion_settle_hours))
+    }
+
+    /// Folders that the source has no more, with items of ours, that are followed in this pass or in the one after it; and
+    /// those that are followed later.
+    pub(crate) async fn vanished_now_and_later(&mut self) -> Result<(Vec<FolderRow>, Vec<FolderRow>), Failure> {
+        let (mut now, mut later) = (Vec::new(), Vec::new());
+        let rest_lists = self.folders.iter().any(|work| !work.is_fresh);
+        let settle = i64::from(self.work.policy.following.deletion_settle_hours) * 3_600_000;
+        let at = self.work.store.now().await?;
+        for row in self.vanished_rows() {
+            let is_settled = settle == 0 || row.gone_at.is_some_and(|since| since < at && at - since >= settle);
+            if rest_lists && is_settled { now.push(row) } else { later.push(row) }
+        }
+        Ok((now, later))
     }
 
     /// Takes the room that an item needs. An error when there is none: what was to be sent before it is sent.
     pub(crate) async fn take_room(&mut self, size_bytes: u64) -> Result<(), Failure> {
         if self.room == Room::NotAsked {
-            let (limits, quota) = self.limits().await?;
-            let mut load = Load::default();
-            if !limits.is_empty() {
-                let listed = self.target.folders().await.on_target()?;
-                load.there = lies_there(usage(self.target.as_mut(), &listed).await.on_target()?, &quota);
-            }
-            self.room = Room::Left(limits.room(&load), load.there);
+            let (limits, _, there) = self.limits(None).await?;
+            self.room = Room::Left(limits.room(), there);
         }
         let Room::Left(left, there) = &mut self.room else { return Ok(()) };
         if size_bytes <= left.bytes && left.items > 0 {
@@ -316,15 +422,40 @@ impl Pass<'_> {
         Err(Failure { side: Some(Side::Target), error: Error::new(Cause::OverQuota, Scope::Mailbox, what) })
     }
 
+    /// Gives back the room of an item that is not on the target after all.
+    pub(crate) fn give_room(&mut self, size_bytes: u64) {
+        if let Room::Left(left, _) = &mut self.room {
+            left.add(size_bytes, 1);
+        }
+    }
+
     fn whose(&self) -> String {
         let roster = &self.work.mailbox.roster;
         format!("{} → {}", roster.source_name, roster.target_name)
     }
 
-    /// The quotas in force.
-    async fn limits(&mut self) -> Result<(Limits, Quota), Failure> {
+    /// The quotas in force, and what lies on the target, as listed and as it counts.
+    async fn limits(
+        &mut self,
+        there: Option<&BTreeMap<FolderPath, Folder>>,
+    ) -> Result<(Limits, Usage, Usage), Failure> {
         let quota = self.target.quota().await.on_target()?;
-        Ok((Limits::new(self.work.quota, &quota), quota))
+        let project = self.work.quota;
+        let mut listed = Usage::default();
+        // The target's own say themselves what they count.
+        if project.is_some() {
+            let folders = match there {
+                Some(there) => there.values().cloned().collect(),
+                None => self.target.folders().await.on_target()?,
+            };
+            let (lies, closed) = usage(self.target.as_mut(), &folders).await.on_target()?;
+            if let Some(error) = closed {
+                return Err(error.reaching(Scope::Mailbox)).on_target();
+            }
+            listed = lies;
+        }
+        let there = lies_there(listed, &quota);
+        Ok((Limits::new(project, there, &quota), listed, there))
     }
 
     /// May the folder hold something that is to be copied?
@@ -370,16 +501,18 @@ impl Pass<'_> {
         Ok(coming)
     }
 
-    /// Leaves out what was moved at the source, which needs no more room. Returns our copies that are about to go.
+    /// Leaves out what was moved at the source, which needs no more room where the target moves, too. Returns what the source
+    /// has lost.
     async fn without_moved(
         &mut self,
         source: &mut dyn Source,
         coming: &mut BTreeMap<usize, Vec<ListedItem>>,
-    ) -> Result<Usage, Failure> {
-        let (key, adopted_follow) = (self.work.key, self.work.setting.adopted_follow);
+    ) -> Result<Lost, Failure> {
+        let (key, mailbox, adopted_follow) =
+            (self.work.key, self.work.mailbox.mailbox, self.work.setting.adopted_follow);
         let is_ours = |item: &LedgerItem| item.fate == Fate::Copied || (adopted_follow && item.fate == Fate::Adopted);
-        let (mut going, mut former) = (Alike::default(), Alike::default());
-        let mut count = 0;
+        // What is about to go, what stays for now, and what goes without having moved.
+        let (mut going, mut former, mut approved) = (Alike::default(), Alike::default(), Alike::default());
         for work in &self.folders {
             let is_unchanged = work.row.source.is_some_and(|read| work.state.proves_unchanged(&read));
             if work.is_fresh || is_unchanged {
@@ -398,10 +531,12 @@ impl Pass<'_> {
                 }
                 for item in page.iter().filter(|item| is_ours(item) && !listed.contains(&item.source_id)) {
                     going.add(item.size_bytes, item.received);
-                    count += 1;
                 }
             }
         }
+        let (now, later) = self.vanished_now_and_later().await?;
+        let is_in = |rows: &[FolderRow], row: &FolderRow| rows.iter().any(|other| other.folder == row.folder);
+        let mut later_is = Usage::default();
         for row in &self.rows_gone {
             let mut items = self.work.store.items(key, row);
             loop {
@@ -409,32 +544,53 @@ impl Pass<'_> {
                 if page.is_empty() {
                     break;
                 }
-                page.iter().filter(|item| is_ours(item)).for_each(|item| former.add(item.size_bytes, item.received));
+                for item in page.iter().filter(|item| is_ours(item)) {
+                    let to = if is_in(&now, row) { &mut going } else { &mut former };
+                    to.add(item.size_bytes, item.received);
+                    if is_in(&later, row) {
+                        later_is.add(item.size_bytes, 1);
+                    }
+                }
             }
         }
         for held in self.removals.values() {
-            if matches!(held.state, RemovalState::Due | RemovalState::Doing | RemovalState::Approved) {
-                going.add(held.size_bytes, held.received);
+            let to = match held.state {
+                RemovalState::Due | RemovalState::Doing => &mut going,
+                RemovalState::Approved | RemovalState::Obeying => &mut approved,
+                RemovalState::Held | RemovalState::Kept => &mut former,
+            };
+            to.add(held.size_bytes, held.received);
+        }
+        if self.target.offers().moves {
+            for items in coming.values_mut() {
+                items.retain(|item| {
+                    let (size_bytes, received) = (item.size_bytes, seconds(item));
+                    !going.take(size_bytes, received) && !former.take(size_bytes, received)
+                });
             }
         }
-        for items in coming.values_mut() {
-            items.retain(|item| {
-                let (size_bytes, received) = (item.size_bytes, seconds(item));
-                !going.take(size_bytes, received) && !former.take(size_bytes, received)
-            });
-        }
-        // What its person may have touched, or what is much at once, stays until somebody says so.
-        let there = self.work.store.count_there(key, self.work.mailbox.mailbox).await?;
-        let stays = self.work.setting.in_use || self.work.policy.following.is_mass(count, there);
-        Ok(if stays { Usage::default() } else { going.left() })
+        // What is much at once stays until somebody says so.
+        let (going, approved) = (going.left(), approved.left());
+        let due = self.removals.values().filter(|held| matches!(held.state, RemovalState::Due | RemovalState::Doing));
+        let there = self.work.store.count_there(key, mailbox).await?.saturating_add(due.count() as u64);
+        let (following, day) = (self.work.policy.following, self.work.store.now().await? / 86_400_000);
+        let stays = following.is_mass(going.items, there)
+            || self.work.store.removed_on(key, mailbox, day).await?.saturating_add(going.items)
+                > following.removals_a_day_max;
+        let is_any = going.items > 0 || approved.items > 0;
+        let mut goes = if stays { Usage::default() } else { going };
+        goes.add(approved.bytes, approved.items);
+        Ok(Lost { going: goes, is_any, later: later_is })
     }
 
-    /// Leaves out what lies on the target already, put there by another tool or by us without our knowing.
+    /// Leaves out what lies on the target already, put there by another tool or by us without our knowing. Returns what of
+    /// the rest may be there, too, by its size alone, and how many items nobody knows.
     async fn without_copies(
         &mut self,
         coming: &mut BTreeMap<usize, Vec<ListedItem>>,
         there: &BTreeMap<FolderPath, Folder>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(Usage, u64), Failure> {
+        let (mut may_be, mut unknown) = (Usage::default(), 0);
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         for (index, items) in coming {
             let path = self.folders[*index].row.target_path.clone();
@@ -454,15 +610,16 @@ impl Pass<'_> {
                 alike.add(item.size_bytes, seconds(item));
             }
             items.retain(|item| !alike.take(item.size_bytes, seconds(item)));
+            unknown += alike.left().items;
+            let by_size = alike.of_sizes(items.iter().map(|item| item.size_bytes));
+            may_be.add(by_size.bytes, by_size.items);
         }
-        Ok(())
+        Ok((may_be, unknown))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use connector::Allowance;
-
     use super::*;
 
     fn load(there: u64, going: u64, coming: u64) -> Load {
@@ -470,9 +627,14 @@ mod tests {
         Load { there: usage(there), going: usage(going), coming: usage(coming) }
     }
 
-    fn limits(project: Option<u64>, target: Option<u64>) -> Limits {
-        let bytes = target.map(|max| Allowance { used: 0, max, unit: 1 });
-        Limits::new(project.map(|max| (QuotaOf::Policy, max)), &Quota { bytes, items: None })
+    fn root(used: u64, max: u64, unit: u64) -> Allowance {
+        Allowance { used, max, unit }
+    }
+
+    fn limits(project: Option<u64>, target: Option<u64>, load: &Load) -> Limits {
+        let bytes = target.map(|max| root(load.there.bytes, max, 1)).into_iter().collect();
+        let quota = Quota { bytes, items: Vec::new() };
+        Limits::new(project.map(|max| (QuotaOf::Policy, max)), load.there, &quota)
     }
 
     #[test]
@@ -488,7 +650,7 @@ mod tests {
             (4_294_967_296, load(4_294_967_295, 0, 1), false),
             (u64::MAX, load(u64::MAX, 0, 1), false),
         ] {
-            let verdict = limits(Some(project), None).verdict(&load).unwrap();
+            let verdict = limits(Some(project), None, &load).verdict(&load).unwrap();
             assert_eq!(verdict.fits, fits, "{load:?} of {project}");
         }
     }
@@ -502,29 +664,54 @@ mod tests {
             (Some(200), Some(100), 101, QuotaOf::Target, false),
             (Some(100), Some(100), 100, QuotaOf::Policy, false),
         ] {
-            let verdict = limits(project, target).verdict(&load(0, 0, coming)).unwrap();
+            let load = load(0, 0, coming);
+            let verdict = limits(project, target, &load).verdict(&load).unwrap();
             assert_eq!((verdict.limit.of, verdict.fits), (of, fits), "{project:?} and {target:?}");
         }
-        assert_eq!(limits(None, None).verdict(&load(1, 0, 1)), None);
+        let load = load(1, 0, 1);
+        assert_eq!(limits(None, None, &load).verdict(&load), None);
     }
 
     #[test]
     fn room_is_what_keeps_below_every_quota() {
-        assert_eq!(limits(Some(100), Some(100)).room(&load(40, 0, 0)).bytes, 59);
-        assert_eq!(limits(None, Some(100)).room(&load(40, 10, 0)).bytes, 70);
-        assert_eq!(limits(Some(10), None).room(&load(40, 0, 0)), Usage { bytes: 0, items: u64::MAX });
-        let items = Some(Allowance { used: 0, max: 7, unit: 1 });
-        let limits = Limits::new(None, &Quota { bytes: None, items });
-        assert_eq!(limits.room(&load(40, 0, 0)), Usage { bytes: u64::MAX, items: 3 });
+        let load = load(40, 0, 0);
+        let bytes = |project, target| limits(project, target, &load).room();
+        assert_eq!(bytes(Some(100), Some(100)).bytes, 59);
+        assert_eq!(bytes(None, Some(100)).bytes, 60);
+        assert_eq!(bytes(Some(10), None), Usage { bytes: 0, items: u64::MAX });
+        let quota = Quota { bytes: Vec::new(), items: vec![root(4, 7, 1), root(90, 200, 1)] };
+        assert_eq!(Limits::new(None, load.there, &quota).room(), Usage { bytes: u64::MAX, items: 3 });
     }
 
     #[test]
     fn what_is_not_listed_counts_as_the_platform_says() {
-        let quota = |used| Quota { bytes: Some(Allowance { used, max: 1 << 20, unit: 1024 }), items: None };
+        let quota = |used| Quota { bytes: vec![root(used, 1 << 20, 1024)], items: Vec::new() };
         let bytes = |listed, used| lies_there(Usage { bytes: listed, items: 1 }, &quota(used)).bytes;
         assert_eq!(bytes(1500, 2048), 1500, "rounded up");
         assert_eq!(bytes(1500, 1024), 1500, "rounded down");
         assert_eq!(bytes(1500, 3072), 3072, "a calendar, say");
+    }
+
+    #[test]
+    fn what_other_people_hold_is_not_this_persons() {
+        const GB: u64 = 1 << 30;
+        // 1 of 10 GB are used, and 900 of 905 that a whole domain shares.
+        let quota = Quota { bytes: vec![root(900 * GB, 905 * GB, 1024), root(GB, 10 * GB, 1024)], items: Vec::new() };
+        let verdict = |project, listed, coming| {
+            let there = lies_there(Usage { bytes: listed, items: 1 }, &quota);
+            let coming = Usage { bytes: coming, items: 1 };
+            let load = Load { there, coming, ..Load::default() };
+            let limits = Limits::new(Some((QuotaOf::Policy, project)), there, &quota);
+            let verdict = limits.verdict(&load).unwrap();
+            (verdict.limit.of, verdict.limit.max / GB, verdict.there / GB, verdict.fits)
+        };
+        for listed in [GB, GB - 500, GB / 2, GB + 5000] {
+            let (of, max, there, fits) = verdict(8 * GB, listed, 4 * GB);
+            assert_eq!((of, max, fits), (QuotaOf::Target, 905, true), "the domain has the least room: {there}");
+            let (of, .., fits) = verdict(3 * GB, listed, 4 * GB);
+            assert_eq!((of, fits), (QuotaOf::Policy, false));
+        }
+        assert_eq!(verdict(100 * GB, GB, 6 * GB), (QuotaOf::Target, 905, 900, false));
     }
 
     #[test]

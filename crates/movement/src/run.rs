@@ -239,7 +239,7 @@ impl Engine {
             return Ok(outcome);
         }
         let is_refused = |failure: &Failure| failure.error.cause == Cause::OverQuota;
-        if !outcome.report.changed_anything() && outcome.failure.as_ref().is_some_and(is_refused) {
+        if outcome.failure.as_ref().is_some_and(is_refused) && self.is_untouched(mailbox).await? {
             // It did not start, and may still be given another target.
             state.phase = stood;
         }
@@ -260,6 +260,19 @@ impl Engine {
             Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Lies nothing of a mailbox on its target, nor may anything?
+    async fn is_untouched(&self, mailbox: i64) -> Result<bool, Failure> {
+        if !self.store.intents(self.key, mailbox).await?.is_empty() {
+            return Ok(false);
+        }
+        for row in self.store.folders(self.key, mailbox).await? {
+            if row.made || self.store.count_items(self.key, &row).await? > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(self.store.held_removals(self.key, mailbox).await?.is_empty())
     }
 
     async fn row_again(&self, row: MailboxRow) -> Result<MailboxRow, Failure> {

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use conformance::meddling::{At, MeddlingDial};
 use conformance::world::{World, contents, message};
-use connector::Usage;
-use connector::memory::{MemoryItem, Traits};
-use model::{Fate, Flags, FolderPath, ItemId, ItemKind, Loss, ReceivedAt};
+use connector::memory::{MemoryItem, Request, Response, Traits};
+use connector::{Error, Usage};
+use model::{Cause, Fate, Flags, FolderPath, ItemId, ItemKind, Loss, ReceivedAt, Scope};
 use movement::{Becomes, Forecast};
 use store::How;
 
@@ -173,4 +175,48 @@ async fn the_verdict_about_the_quota_is_that_of_the_run() {
             assert_eq!(end.outcomes[0].failure.is_none(), fits, "{end:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_its_person_removed_on_the_target_is_not_to_come() {
+    let mut world = World::new();
+    world.person("ann");
+    world.in_use("ann");
+    let inbox = FolderPath::inbox();
+    for number in 0..3 {
+        world.source.deliver("ann", &inbox, item(number, "x"));
+    }
+    world.sync_well().await;
+    world.target.expunge("ann", &inbox, &ItemId::from_u32(2));
+    world.source.deliver("ann", &inbox, item(4, "x"));
+    world.sync_well().await;
+    assert_eq!(world.tally().await.withdrawn, 1);
+    for read in [false, true] {
+        let said = forecast(&world, read).await;
+        assert_eq!((said.source.items, said.travels.items, said.load.coming.items), (4, 3, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_opened_is_named_and_keeps_no_other_from_being_listed() {
+    let mut world = World::new();
+    world.person("ann");
+    let locked = path(&["Locked"]);
+    for folder in [&FolderPath::inbox(), &locked, &path(&["Sent"])] {
+        world.source.deliver("ann", folder, item(1, "x"));
+    }
+    let refused = locked.clone();
+    world.source_dial = MeddlingDial::new(Arc::new(world.source.clone()), move |at| {
+        if let At::Answer(Request::Sizes(path, _), response) = at
+            && *path == refused
+        {
+            *response = Response::Failed(Error::new(Cause::Permission, Scope::Folder, "it is locked"));
+        }
+        Ok(())
+    });
+    let (engine, mailboxes) = world.engine().await;
+    let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+    let found = engine.inventory(&row).await.unwrap();
+    assert_eq!(found.folders.iter().map(|(_, items)| items.len()).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(found.closed.iter().map(|(path, _)| path).collect::<Vec<_>>(), [&locked]);
 }

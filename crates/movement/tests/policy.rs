@@ -640,3 +640,21 @@ async fn what_is_altered_and_stays_is_not_sent_again_and_teaches_for_all_others(
     let exceptions = engine.store.exceptions(engine.key).await.unwrap();
     assert_eq!(exceptions.iter().filter(|one| one.exception.class == Cause::Altered).count(), 1);
 }
+
+/// What is sent, found changed and taken back takes no room beside its repaired form.
+#[tokio::test]
+async fn what_is_repaired_takes_its_room_once() {
+    let (mut world, _kept) = world_with(Traits { changes_eight_bit_headers: true, ..Traits::default() });
+    world.policy = repairing(&world.policy);
+    let body = "x".repeat(2_000);
+    for number in 0..2 {
+        let subject = if number == 0 { "\u{d8}ster" } else { "plain" };
+        let text = format!(
+            "From: o{number}@example.test\r\nMessage-ID: <r{number}@example.test>\r\nSubject: {subject}\r\n\r\n{body}\r\n"
+        );
+        world.source.deliver("ann", &FolderPath::inbox(), MemoryItem::message(text, 1_000_000_000 + number));
+    }
+    world.policy.quota_bytes = Some(5_500);
+    let end = world.sync_well().await;
+    assert_eq!((end.outcomes[0].report.repaired, world.tally().await.copied), (1, 2), "{end:?}");
+}

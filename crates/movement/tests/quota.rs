@@ -2,8 +2,12 @@
 //!
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code")]
 
+use std::sync::Arc;
+
+use conformance::meddling::{At, MeddlingDial};
 use conformance::world::{World, contents, message};
-use connector::memory::{MemoryItem, Traits};
+use connector::Error;
+use connector::memory::{MemoryItem, Request, Response, Traits};
 use model::{Cause, Flags, FolderPath, ItemId, ItemKind, Phase, ReceivedAt};
 use movement::RunEnd;
 
@@ -320,4 +324,240 @@ async fn one_mailbox_over_quota_keeps_nobody_else() {
     assert!(is_refused(&end) && end.failure.is_none());
     assert_eq!(end.outcomes[1].state.phase, Phase::InStep);
     world.assert_same("bob");
+}
+
+/// Says yes to every removal that waits; how many there were.
+async fn approve(world: &World) -> u64 {
+    let (engine, mailboxes) = world.engine().await;
+    let held = engine.store.held_removals(engine.key, mailboxes[0]).await.unwrap();
+    let held: Vec<(i64, ItemId)> = held.into_iter().map(|held| (held.folder, held.source_id)).collect();
+    engine.store.answer_removals(engine.key, &held, true).await.unwrap()
+}
+
+/// Ann in step below 12,000 bytes, with 3,000 more to come: over.
+async fn world_over(target: Traits, in_use: bool) -> World {
+    let mut world = world_with(target);
+    world.policy.quota_bytes = Some(12_000);
+    if in_use {
+        world.in_use("ann");
+    }
+    world.sync_well().await;
+    world.source.deliver("ann", &FolderPath::inbox(), of_bytes(30, 3_000));
+    assert!(is_refused(&world.sync().await));
+    world
+}
+
+#[tokio::test]
+async fn a_folder_deleted_at_the_source_makes_room_once_it_is_followed() {
+    for in_use in [false, true] {
+        for settles in [false, true] {
+            let mut world = world_over(Traits::default(), in_use).await;
+            world.source.remove_folder("ann", &path(&["Sent"]));
+            if settles {
+                world.policy.following.deletion_settle_hours = 24;
+                for _ in 0..2 {
+                    let end = world.sync().await;
+                    assert!(is_refused(&end));
+                    let expected = "5,000 bytes in folders that the source has no more go 24 hours after";
+                    assert!(what(&end).contains(expected), "{}", what(&end));
+                }
+                assert_eq!(contents(&world.target, "ann")[&path(&["Sent"])].len(), 5);
+                world.policy.following.deletion_settle_hours = 0;
+            }
+            let end = world.sync_well().await;
+            assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (1, 5), "{end:?}");
+            assert_eq!(contents(&world.target, "ann")[&FolderPath::inbox()].len(), 6);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_deleted_at_the_source_makes_room_on_a_full_target_that_says_nothing() {
+    let world = world_with(Traits {
+        tells_quota: false,
+        quota_bytes: Some(12_000),
+        removes_exactly: true,
+        ..Traits::default()
+    });
+    world.sync_well().await;
+    world.source.deliver("ann", &FolderPath::inbox(), of_bytes(30, 3_000));
+    assert!(is_refused(&world.sync().await));
+    world.source.remove_folder("ann", &path(&["Sent"]));
+    world.sync().await;
+    world.sync_well().await;
+    assert_eq!(contents(&world.target, "ann")[&FolderPath::inbox()].len(), 6);
+}
+
+#[tokio::test]
+async fn much_removed_at_the_source_waits_for_a_word_and_then_makes_room() {
+    for in_use in [false, true] {
+        let mut world = world_over(Traits::default(), in_use).await;
+        world.policy.following.removals_free = 2;
+        for id in 1..=4 {
+            world.source.expunge("ann", &path(&["Sent"]), &ItemId::from_u32(id));
+        }
+        for _ in 0..2 {
+            let end = world.sync().await;
+            assert!(is_refused(&end));
+            assert!(what(&end).contains("4 removals of what the source has no more wait for a word"), "{}", what(&end));
+        }
+        assert_eq!(contents(&world.target, "ann")[&path(&["Sent"])].len(), 5, "nothing went unasked");
+        assert_eq!(approve(&world).await, 4);
+        let end = world.sync_well().await;
+        assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (1, 4), "{end:?}");
+        world.assert_same("ann");
+    }
+}
+
+#[tokio::test]
+async fn what_its_person_removes_makes_room_on_a_target_in_use() {
+    let world = world_over(Traits::default(), true).await;
+    for id in 1..=3 {
+        world.source.expunge("ann", &path(&["Sent"]), &ItemId::from_u32(id));
+    }
+    let end = world.sync_well().await;
+    assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (1, 3), "{end:?}");
+    world.assert_same("ann");
+}
+
+#[tokio::test]
+async fn tidying_up_is_no_mass() {
+    let mut world = world_over(Traits::default(), false).await;
+    world.policy.following.removals_free = 2;
+    for id in 1..=4 {
+        world.source.relocate("ann", &path(&["Sent"]), &path(&["Archive"]), &ItemId::from_u32(id));
+    }
+    for id in [1, 2] {
+        world.source.expunge("ann", &FolderPath::inbox(), &ItemId::from_u32(id));
+    }
+    let end = world.sync_well().await;
+    let report = &end.outcomes[0].report;
+    assert_eq!((report.copied, report.removed, report.moved, report.held_removals), (1, 2, 4, 0), "{end:?}");
+    world.assert_same("ann");
+}
+
+/// What waits for a word, or was changed on the target, does not go, so nothing is copied for it.
+#[tokio::test]
+async fn room_that_is_not_made_is_not_used() {
+    for day in [false, true] {
+        let mut world = world_over(Traits::default(), false).await;
+        for id in 1..=3 {
+            world.source.expunge("ann", &path(&["Sent"]), &ItemId::from_u32(id));
+            if !day {
+                world.target.set_flags("ann", &path(&["Sent"]), &ItemId::from_u32(id), &Flags::of(["\\Flagged"]));
+            }
+        }
+        if day {
+            world.policy.following.removals_a_day_max = 1;
+        }
+        let end = world.sync().await;
+        assert!(is_refused(&end), "{end:?}");
+        assert_eq!((end.outcomes[0].report.copied, end.outcomes[0].report.removed), (0, 0));
+        assert!(what(&end).contains("3 removals"), "{}", what(&end));
+        assert_eq!(approve(&world).await, 3);
+        world.sync_well().await;
+        world.assert_same("ann");
+    }
+}
+
+/// Only a mailbox of which nothing can lie on the target may be given another one.
+#[tokio::test]
+async fn what_has_been_tried_is_not_planned_any_more() {
+    let traits =
+        Traits { tells_quota: false, quota_bytes: Some(500), refuses: vec![model::Loss::Nul], ..Traits::default() };
+    let mut world = World::with(Traits::default(), traits);
+    world.person("ann");
+    world.source.deliver("ann", &FolderPath::inbox(), MemoryItem::message(message(1, "nul \0"), 1_000_000_001));
+    world.source.deliver("ann", &FolderPath::inbox(), of_bytes(2, 1000));
+    let end = world.sync().await;
+    assert!(is_refused(&end));
+    assert!(!end.outcomes[0].report.changed_anything(), "{end:?}");
+    assert_eq!((world.tally().await.failed, end.outcomes[0].state.phase), (1, Phase::Copying));
+}
+
+/// What can't be opened on the target may hold anything.
+#[tokio::test]
+async fn a_target_folder_whose_sizes_cannot_be_had_keeps_the_mailbox() {
+    let mut world = world_with(Traits { tells_sizes: false, ..Traits::default() });
+    world.policy.quota_bytes = Some(12_000);
+    let own = path(&["Own"]);
+    world.target.deliver("ann", &own, of_bytes(50, 5_000));
+    world.target_dial = MeddlingDial::new(Arc::new(world.target.clone()), move |at| {
+        if let At::Answer(Request::Sizes(path, _), response) = at
+            && *path == own
+        {
+            *response = Response::Failed(Error::new(Cause::Permission, model::Scope::Folder, "it is locked"));
+        }
+        Ok(())
+    });
+    let (engine, mailboxes) = world.engine().await;
+    let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+    assert!(engine.forecast(&row, false, false).await.unwrap().quota_unknown);
+    let end = world.sync().await;
+    let failure = end.outcomes[0].failure.as_ref().expect("it does not start");
+    assert!(failure.error.what.contains("nobody can tell what lies in the folder \"Own\""), "{failure}");
+    assert_eq!((world.target.effects(), end.outcomes[0].report.copied), (0, 0));
+    world.policy.quota_bytes = None;
+    world.sync_well().await;
+}
+
+#[tokio::test]
+async fn sizes_that_nobody_can_add_up_are_over_every_quota() {
+    for on_target in [false, true] {
+        let mut world = world_with(Traits::default());
+        world.policy.quota_bytes = Some(u64::MAX - 1);
+        if on_target {
+            world.target.deliver("ann", &path(&["Own"]), of_bytes(50, 500));
+            world.target.deliver("ann", &path(&["Other"]), of_bytes(51, 500));
+        }
+        let meddler = |at: At<'_>| {
+            match at {
+                At::Answer(_, Response::Folders(folders)) => {
+                    folders.iter_mut().for_each(|folder| folder.size_bytes = folder.size_bytes.map(|_| u64::MAX));
+                }
+                At::Answer(_, Response::Sizes(items)) => items.iter_mut().for_each(|item| item.size_bytes = u64::MAX),
+                _ => {}
+            }
+            Ok(())
+        };
+        if on_target {
+            world.target_dial = MeddlingDial::new(Arc::new(world.target.clone()), meddler);
+        } else {
+            world.source_dial = MeddlingDial::new(Arc::new(world.source.clone()), meddler);
+        }
+        let (engine, mailboxes) = world.engine().await;
+        let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+        let said = engine.forecast(&row, false, true).await.unwrap();
+        assert_eq!(said.quota.map(|verdict| verdict.fits), Some(false));
+        assert!(is_refused(&world.sync().await));
+        assert_eq!(world.target.effects(), 0);
+    }
+}
+
+/// Another tool has lost the dates: whether they are copies shows item by item, and what is adopted takes no room.
+#[tokio::test]
+async fn copies_that_another_tool_left_without_dates_may_be_what_is_to_come() {
+    for are_copies in [true, false] {
+        let mut world = world();
+        world.policy.quota_bytes = Some(10_001);
+        for number in [0, 2, 4] {
+            let mut copy = of_bytes(if are_copies { number } else { number + 60 }, 1000);
+            copy.received = ReceivedAt::utc(5);
+            world.target.deliver("ann", &FolderPath::inbox(), copy);
+        }
+        let (engine, mailboxes) = world.engine().await;
+        let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+        let said = engine.forecast(&row, false, false).await.unwrap();
+        assert!(said.quota.unwrap().fits, "as a run begins");
+        let end = world.sync().await;
+        assert_eq!(is_refused(&end), !are_copies, "{end:?}");
+        let held: u64 = contents(&world.target, "ann").values().map(|items| items.len() as u64).sum();
+        assert_eq!(held, 10, "never over");
+    }
+    let mut world = world();
+    world.policy.quota_bytes = Some(10_001);
+    world.target.deliver("ann", &FolderPath::inbox(), of_bytes(60, 1_100));
+    let end = world.sync().await;
+    assert!(is_refused(&end) && world.target.effects() == 0);
+    assert!(what(&end).contains("1 item that nobody knows lie"), "{}", what(&end));
 }

@@ -59,7 +59,7 @@ fn exactly_at_the_quota_nothing_starts_and_one_byte_less_is_copied() {
         assert_eq!(predicted["people"][0]["quota"]["then"], 203_000, "{predicted:#}");
         let (code, synced) = exact.json(&["sync"]);
         let reason = refused(&synced);
-        assert!(code == 1 && reason.contains("203,000 bytes") && reason.contains("nothing was written"), "{reason}");
+        assert!(code == 1 && reason.contains("203,000 bytes") && reason.contains("nothing was copied"), "{reason}");
         assert_same_state(&target.state("alice"), &before);
         let (_, status) = exact.json(&["status"]);
         assert_eq!(status["mailboxes"][0]["phase"], "planned", "it did not start: {status:#}");

@@ -68,7 +68,9 @@ impl Session {
         let mut all = Quota::default();
         let on = |response: &Response<'_>| {
             if let Some((_, resources)) = response.data("QUOTA").and_then(quota) {
-                all = resources.iter().map(allowed).fold(all, Quota::stricter);
+                for resource in &resources {
+                    allow(&mut all, resource);
+                }
             }
         };
         self.run(&Command::new("GETQUOTAROOT INBOX"), on).await?;
@@ -77,14 +79,16 @@ impl Session {
 }
 
 /// What a resource allows, where it is about bytes or messages.
-fn allowed(resource: &QuotaResource) -> Quota {
-    let allowance = |unit: u64| {
-        Some(Allowance { used: resource.usage.saturating_mul(unit), max: resource.limit.saturating_mul(unit), unit })
+fn allow(all: &mut Quota, resource: &QuotaResource) {
+    let allowance = |unit: u64| Allowance {
+        used: resource.usage.saturating_mul(unit),
+        max: resource.limit.saturating_mul(unit),
+        unit,
     };
     match resource.name.to_ascii_uppercase().as_str() {
-        "STORAGE" => Quota { bytes: allowance(STORAGE_UNIT), items: None },
-        "MESSAGE" => Quota { bytes: None, items: allowance(1) },
-        _ => Quota::default(),
+        "STORAGE" => all.bytes.push(allowance(STORAGE_UNIT)),
+        "MESSAGE" => all.items.push(allowance(1)),
+        _ => {}
     }
 }
 
@@ -93,18 +97,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_roots_that_with_less_room_counts() {
+    fn each_root_counts_for_itself() {
         let resource = |name: &str, usage, limit| QuotaResource { name: name.to_owned(), usage, limit };
-        let roots = [
+        let mut all = Quota::default();
+        for resource in [
             resource("STORAGE", 10, 100),
             resource("storage", 95, 150),
             resource("MESSAGE", 7, 8),
             resource("MAILBOX", 1, 1),
-        ];
-        let all = roots.iter().map(allowed).fold(Quota::default(), Quota::stricter);
-        assert_eq!(all.bytes, Some(Allowance { used: 95 * 1024, max: 150 * 1024, unit: 1024 }));
-        assert_eq!(all.items, Some(Allowance { used: 7, max: 8, unit: 1 }));
-        let over = allowed(&resource("STORAGE", 200, 100)).bytes.unwrap();
-        assert_eq!(over.free(), 0);
+            resource("STORAGE", u64::MAX, u64::MAX),
+        ] {
+            allow(&mut all, &resource);
+        }
+        let kib = |used: u64, max: u64| Allowance { used: used * 1024, max: max * 1024, unit: 1024 };
+        let hostile = Allowance { used: u64::MAX, max: u64::MAX, unit: 1024 };
+        assert_eq!(all.bytes, [kib(10, 100), kib(95, 150), hostile]);
+        assert_eq!(all.items, [Allowance { used: 7, max: 8, unit: 1 }]);
+        assert_eq!(kib(200, 100).free(), 0);
     }
 }

@@ -487,7 +487,10 @@ impl Platform {
         let max = self.lock().quota_bytes.filter(|_| self.traits.tells_quota);
         self.mailbox(name, |mailbox| {
             let used = mailbox.folders.values().map(StoredFolder::size_bytes).sum();
-            Ok(Quota { bytes: max.map(|max| Allowance { used, max, unit: 1 }), items: None })
+            Ok(Quota {
+                bytes: max.map(|max| Allowance { used, max, unit: 1 }).into_iter().collect(),
+                items: Vec::new(),
+            })
         })
     }
 

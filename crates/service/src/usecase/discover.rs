@@ -4,12 +4,14 @@ mod shown;
 
 use std::sync::Arc;
 
-use connector::{ListedItem, ReadFolder};
+use connector::ListedItem;
 use model::{Cause, FolderPath, MailboxKind};
 use movement::Progress;
 use serde::Serialize;
+use store::MailboxRow;
 use tokio::sync::watch;
 
+use super::each::each;
 use super::report::Heading;
 use crate::error::Exit;
 use crate::secret::Environment;
@@ -55,6 +57,9 @@ pub struct MailboxFound {
     pub found: Found,
     /// Its folders.
     pub folders: Vec<FolderFound>,
+    /// Folders that could not be opened, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<String>,
     /// Why it could not be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -85,7 +90,7 @@ impl Found {
         let received = || items.iter().filter_map(|item| item.received).map(|at| at.unix_seconds);
         Self {
             items: items.len() as u64,
-            bytes: items.iter().map(|item| item.size_bytes).sum(),
+            bytes: items.iter().fold(0, |sum, item| item.size_bytes.saturating_add(sum)),
             largest: items.iter().map(|item| item.size_bytes).max().unwrap_or_default(),
             oldest: received().min(),
             newest: received().max(),
@@ -93,8 +98,8 @@ impl Found {
     }
 
     fn add(&mut self, other: &Self) {
-        self.items += other.items;
-        self.bytes += other.bytes;
+        self.items = self.items.saturating_add(other.items);
+        self.bytes = self.bytes.saturating_add(other.bytes);
         self.largest = self.largest.max(other.largest);
         self.oldest = self.oldest.into_iter().chain(other.oldest).min();
         self.newest = self.newest.max(other.newest);
@@ -117,7 +122,8 @@ pub struct FolderFound {
 impl DiscoverReport {
     /// The exit code.
     pub fn exit(&self) -> Exit {
-        if self.failed == 0 { Exit::Done } else { Exit::WithFailures }
+        let is_closed = self.mailboxes.iter().any(|mailbox| !mailbox.closed.is_empty());
+        if self.failed == 0 && !is_closed { Exit::Done } else { Exit::WithFailures }
     }
 }
 
@@ -134,11 +140,13 @@ impl Project {
         let heading = self.report_heading(selection);
         let mut report =
             DiscoverReport { heading, mailboxes: Vec::new(), folders: 0, items: 0, bytes: 0, failed: 0, by_folder };
-        for row in self.select(selection).await? {
-            if *stop.borrow() {
-                let what = "stopped on request".to_owned();
-                return Err(Error { exit: Exit::Stopped, rule: None, what, advice: None });
-            }
+        let rows = self.select(selection).await?;
+        let look = |row: MailboxRow| {
+            let engine = engine.clone();
+            async move { look(&engine, &row).await }
+        };
+        let looked = each(engine.people_at_once, rows.clone(), &stop, look).await?;
+        for (row, looked) in rows.into_iter().zip(looked) {
             let mut found = MailboxFound {
                 source: row.roster.source_name.clone(),
                 target: row.roster.target_name.clone(),
@@ -147,11 +155,12 @@ impl Project {
                 endpoint: self.endpoint_name(row.roster.source_endpoint).to_owned(),
                 found: Found::default(),
                 folders: Vec::new(),
+                closed: Vec::new(),
                 error: None,
                 cause: None,
             };
-            match look(&engine, &row).await {
-                Ok(folders) => found.folders = folders,
+            match looked {
+                Ok((folders, closed)) => (found.folders, found.closed) = (folders, closed),
                 Err(failure) => {
                     found.error = Some(failure.error.to_string());
                     found.cause = Some(failure.error.cause);
@@ -163,29 +172,25 @@ impl Project {
             }
             report.folders += found.folders.len() as u64;
             report.items += found.found.items;
-            report.bytes += found.found.bytes;
+            report.bytes = report.bytes.saturating_add(found.found.bytes);
             report.mailboxes.push(found);
         }
         Ok(report)
     }
 }
 
-async fn look(engine: &movement::Engine, row: &store::MailboxRow) -> Result<Vec<FolderFound>, movement::Failure> {
-    let on_source = |error| movement::Failure { side: Some(model::Side::Source), error };
-    let person = &engine.people[&row.mailbox];
-    if let Some(problem) = &person.problem {
-        return Err(problem.clone());
-    }
-    let connector = &engine.endpoints[&row.roster.source_endpoint].connector;
-    let mut source = connector.source(&person.source).await.map_err(on_source)?;
-    let mut found = Vec::new();
-    for folder in source.folders().await.map_err(on_source)?.into_iter().filter(|folder| folder.holds_items) {
-        let whole = ReadFolder { path: folder.path.clone(), since: None };
-        let items = source.sizes(&whole).await.map_err(on_source)?;
-        found.push(FolderFound { path: folder.path, found: Found::of(&items), special_use: folder.special_use });
-    }
-    source.close().await;
-    Ok(found)
+async fn look(
+    engine: &movement::Engine,
+    row: &MailboxRow,
+) -> Result<(Vec<FolderFound>, Vec<String>), movement::Failure> {
+    let inventory = engine.inventory(row).await?;
+    let folder = |(folder, items): (connector::Folder, Vec<ListedItem>)| FolderFound {
+        path: folder.path,
+        found: Found::of(&items),
+        special_use: folder.special_use,
+    };
+    let closed = |(path, error): (FolderPath, connector::Error)| format!("{path}: {error}");
+    Ok((inventory.folders.into_iter().map(folder).collect(), inventory.closed.into_iter().map(closed).collect()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod discover;
 pub(crate) mod doctor;
+pub(crate) mod each;
 pub(crate) mod init;
 pub(crate) mod losses;
 pub(crate) mod manifest;

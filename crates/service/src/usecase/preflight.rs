@@ -20,6 +20,7 @@ use store::{ForecastItem, ForecastRow, MailboxRow};
 use tokio::sync::watch;
 
 pub use self::score::{ItemScore, PersonScore, RuleScore, ScoreReport};
+use super::each::each;
 use super::report::Heading;
 use crate::error::Exit;
 use crate::secret::Environment;
@@ -160,7 +161,10 @@ impl Numbers {
             source: forecast.source,
             travels,
             already,
-            to_copy: Usage { bytes: travels.bytes - already.bytes, items: travels.items - already.items },
+            to_copy: Usage {
+                bytes: travels.bytes.saturating_sub(already.bytes),
+                items: travels.items.saturating_sub(already.items),
+            },
             left: kept(Becomes::Left),
             replaced: kept(Becomes::Replaced),
             repaired: kept(Becomes::Repaired),
@@ -186,8 +190,7 @@ impl Numbers {
 }
 
 fn add(sum: &mut Usage, more: Usage) {
-    sum.bytes += more.bytes;
-    sum.items += more.items;
+    sum.add(more.bytes, more.items);
 }
 
 /// How long something takes.
@@ -231,6 +234,9 @@ pub struct PersonForecast {
     /// The quota that leaves it the least room, and whether it fits; none where there is no quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota: Option<QuotaVerdict>,
+    /// A folder of the target could not be opened: whether it fits is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quota_unknown: bool,
     /// Folders that could not be opened.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub closed: Vec<String>,
@@ -308,14 +314,12 @@ impl Project {
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), true)?;
         let chosen = self.select(selection).await?;
         let copies = self.copied_so_far().await?;
-        let mut forecasts = Vec::new();
-        for row in &chosen {
-            if *stop.borrow() {
-                let what = "stopped on request".to_owned();
-                return Err(Error { exit: Exit::Stopped, rule: None, what, advice: None });
-            }
-            forecasts.push(engine.forecast(row, read, copies.is_empty()).await);
-        }
+        let sample = copies.is_empty();
+        let look = |row: MailboxRow| {
+            let engine = engine.clone();
+            async move { engine.forecast(&row, read, sample).await }
+        };
+        let forecasts = each(engine.people_at_once, chosen.clone(), &stop, look).await?;
         let (paces, from) = if copies.is_empty() {
             (forecasts.iter().flatten().filter_map(|forecast| forecast.pace).collect(), RatesFrom::Reading)
         } else {
@@ -360,6 +364,7 @@ impl Project {
                 collection: roster.collection.clone(),
                 numbers: Numbers::default(),
                 quota: None,
+                quota_unknown: false,
                 closed: Vec::new(),
                 time: None,
                 error: None,
@@ -373,6 +378,7 @@ impl Project {
                 Ok(mut forecast) => {
                     person.numbers = Numbers::of(&forecast);
                     person.quota = forecast.quota;
+                    person.quota_unknown = forecast.quota_unknown;
                     person.closed = forecast.closed.iter().map(|(path, _)| path.to_string()).collect();
                     person.time = clock.time(person.numbers.to_copy);
                     all.add(&person.numbers);
@@ -392,7 +398,7 @@ impl Project {
                     let recorded = Recorded {
                         numbers: person.numbers,
                         rules: rules(&forecast.kept),
-                        fits: forecast.quota.map(|quota| quota.fits),
+                        fits: forecast.quota.filter(|_| !forecast.quota_unknown).map(|quota| quota.fits),
                         time: person.time,
                     };
                     kept.push((row.clone(), forecast, recorded));
@@ -488,6 +494,7 @@ fn checks(people: &[PersonForecast], items: &[KeptItem], known: Known) -> Vec<Ch
         let unknown = match check {
             Subject::Attachments => known.bans && !known.read,
             Subject::Content | Subject::Malware => !known.read,
+            Subject::Quota => people.iter().any(|person| person.quota_unknown),
             _ => false,
         };
         let unknown = unknown || (check != Subject::Reach && people.iter().any(|person| person.error.is_some()));
@@ -567,6 +574,7 @@ mod tests {
             collection: None,
             numbers: Numbers::default(),
             quota: None,
+            quota_unknown: false,
             closed: Vec::new(),
             time: None,
             error: error.map(str::to_owned),
@@ -580,6 +588,8 @@ mod tests {
         let some = verdicts(&[person(None), person(Some("away"))], known);
         assert_eq!(some[0], Verdict::Fail);
         assert!(some[1..].iter().all(|verdict| *verdict == Verdict::Unknown), "{some:?}");
+        let closed = PersonForecast { quota_unknown: true, ..person(None) };
+        assert_eq!(verdicts(&[person(None), closed], known)[2], Verdict::Unknown, "a folder of the target was closed");
         let listed = verdicts(&[person(None)], Known { read: false, scans: true, bans: true });
         let [pass, unknown] = [Verdict::Pass, Verdict::Unknown];
         assert_eq!(listed, [pass, pass, pass, pass, unknown, unknown, unknown]);

@@ -40,6 +40,11 @@ impl DiscoverReport {
             let what = format!("{} could not be looked at.", counted(self.failed, "mailbox"));
             document.sentences.push(sentence(Weight::Alert, what));
         }
+        let closed = self.mailboxes.iter().map(|mailbox| mailbox.closed.len() as u64).sum();
+        if closed > 0 {
+            let what = format!("{} could not be opened.", counted(closed, "folder"));
+            document.sentences.push(sentence(Weight::Alert, what));
+        }
         document.tables.push(self.mailboxes());
         document.main = "mailboxes";
         if self.by_folder {
@@ -72,7 +77,9 @@ impl DiscoverReport {
                 Cell::Number(found.folders.len() as u64),
             ];
             cells.extend(found.found.cells());
-            cells.push(text_if(found.error.as_ref()));
+            let closed = || format!("can't be opened: {}", found.closed.join("; "));
+            let wrong = found.error.clone().or_else(|| (!found.closed.is_empty()).then(closed));
+            cells.push(text_if(wrong.as_ref()));
             cells
         };
         let mut all = Found::default();

@@ -206,6 +206,7 @@ impl PreflightReport {
             ];
             cells.extend(numbers(&person.numbers));
             cells.push(match &person.quota {
+                Some(_) if person.quota_unknown => text("unknown"),
                 Some(verdict) => text(quota(verdict)),
                 None if person.error.is_some() => text("unknown"),
                 None => text("none"),
