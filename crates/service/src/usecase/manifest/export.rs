@@ -617,6 +617,7 @@ mod tests {
             subscribed: None,
             is_following_begun: false,
             made: false,
+            is_making_begun: false,
             compared: (0, 0),
         };
         let rows = [
