@@ -195,7 +195,7 @@ settings! {
     /// What can't be looked into is banned where it is named here, else listed and let through.
     banned_unseen: Vec<String>, "banned-unseen";
     /// What becomes of an item with NUL bytes where the target can't hold them: `make` or `fail`. Made, a NUL in text becomes a
-    /// space; a file or a binary text with one is encoded as base64 and keeps it.
+    /// space; a file, an attached text or a binary text with one is encoded as base64 and keeps it.
     repair_nul: Repair, "repair-nul";
     /// The same of CRs that no LF follows: in text they become line ends, a file is encoded as base64 and keeps them.
     repair_bare_cr: Repair, "repair-bare-cr";

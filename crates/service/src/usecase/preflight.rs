@@ -440,12 +440,18 @@ impl Project {
             how: item.becomes.name().to_owned(),
             rule: item.rule,
         };
+        let detail = serde_json::to_string(recorded).map_err(|error| Error {
+            exit: Exit::Internal,
+            rule: None,
+            what: format!("a prediction can't be written down: {error}"),
+            advice: None,
+        })?;
         let forecast = ForecastRow {
             at: 0,
             policy: self.config.policy.citation.clone(),
             is_read: read,
             is_begun: tallies.iter().any(|(_, tally)| tally.accounted() > 0),
-            detail: serde_json::to_string(recorded).unwrap_or_default(),
+            detail,
             items: forecast.items.into_iter().map(item).collect(),
         };
         Ok(self.store.add_forecast(self.key, row.mailbox, &forecast).await?)

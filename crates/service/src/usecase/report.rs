@@ -13,7 +13,7 @@ use connector::{Clock, SystemClock};
 use model::{Cause, Owner, Phase, Tally};
 use profile::Policy;
 use serde::Serialize;
-use store::{How, MailboxRow, ProjectKey, RemovalState, Store};
+use store::{How, MailboxRow, ProjectKey, RemovalState, Store, TreatmentRow};
 
 pub use letter::{Letter, LetterItem};
 
@@ -387,7 +387,8 @@ impl Project {
         }
         let (mut failed, mut tally) = (Vec::new(), Tally::default());
         for row in self.select(selection).await? {
-            tally += counts(&self.store, self.key, &row).await?.items;
+            let treated = self.store.treatments(self.key, row.mailbox).await?;
+            tally += counts(&self.store, self.key, &row, &treated).await?.items;
             let items = failed_items(&self.store, self.key, &row).await?;
             failed.push((row, items));
         }
@@ -422,7 +423,8 @@ impl Project {
             let error = Error::usage(format!("{mailbox:?} is the name of {} mailboxes", names.len()));
             return Err(error.advise(format!("give the name at the source: one of {}", names.join(", "))));
         };
-        let counts = counts(&self.store, self.key, row).await?;
+        let treated = self.store.treatments(self.key, row.mailbox).await?;
+        let counts = counts(&self.store, self.key, row, &treated).await?;
         let mut failed = vec![(row.clone(), failed_items(&self.store, self.key, row).await?)];
         if let Some(environment) = subjects {
             let count = failed[0].1.len() as u64;
@@ -472,9 +474,10 @@ pub(crate) async fn overall(
     let (mut people, mut exceptions, mut rules) = (Vec::new(), Vec::new(), Vec::new());
     let open: Vec<_> = store.exceptions(key).await?.into_iter().filter(|exception| exception.is_open).collect();
     for row in rows {
-        let counts = counts(store, key, &row).await?;
+        let treated = store.treatments(key, row.mailbox).await?;
+        let counts = counts(store, key, &row, &treated).await?;
         let roster = &row.roster;
-        for made in store.treatments(key, row.mailbox).await? {
+        for made in treated {
             RuleCount::add(&mut rules, &made.treatment);
         }
         for found in open.iter().filter(|found| found.mailbox == row.mailbox) {
@@ -535,7 +538,12 @@ pub(crate) async fn failed_items(
 }
 
 /// What there is of a mailbox, and what became of it.
-pub(crate) async fn counts(store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Counts, Error> {
+pub(crate) async fn counts(
+    store: &Store,
+    key: ProjectKey,
+    row: &MailboxRow,
+    treated: &[TreatmentRow],
+) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     let mut listed = HashSet::new();
     for (folder, tally) in store.tallies(key, row.mailbox).await? {
@@ -551,7 +559,6 @@ pub(crate) async fn counts(store: &Store, key: ProjectKey, row: &MailboxRow) -> 
         }
         counts.items += tally;
     }
-    let treated = store.treatments(key, row.mailbox).await?;
     let treated_so = |how| treated.iter().filter(|row| row.treatment.how == how).count() as u64;
     counts.replaced = treated_so(How::Replaced);
     counts.repaired = treated_so(How::Repaired);
