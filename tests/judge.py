@@ -27,8 +27,8 @@ What a person's side lacks is taken from the side of the same name at the top. K
                       below NAME in NAME.sbd), or the tree of .eml files with its side files
     keywords          "dovecot", "courier" or "both" (as is taken when it is left out): where a maildir's keywords are
 
-A person may have "renamed": [[["a", "b"], ["a_b"]], ...], folders that the pair's loss table gives another name on the
-target. Only the person's own namespace is read, and no views (\\All, \\Flagged, \\Important), whose items lie elsewhere.
+A person may have "renamed": [[["a", "b"], ["a_b"]], ...], folders that the pair's loss table or a rule gives another name on
+the target; several may have one. Only the person's own namespace is read, and no views (\\All, \\Flagged, \\Important), whose items lie elsewhere.
 
 The verdict goes to standard output as JSON, and as one sentence to standard error. With --only-source-subset the target may
 hold more than the source, as one does that is lived in. Ends with 0 when all are equal, 1 when they differ, 2 when anybody
@@ -700,17 +700,21 @@ def compare_person(person, defaults, only_source_subset, reading):
         source, target = sides
         of_source, of_target = reading.map(lambda side: side.folders(), sides)
         renamed = {tuple(old): tuple(new) for old, new in person.get("renamed", [])}
-        of_source = {renamed.get(path, path): handle for path, handle in of_source.items()}
-        for path in sorted(of_source.keys() | of_target.keys()):
-            at_source, at_target = of_source.get(path), of_target.get(path)
-            if at_source is None and at_target is None:
+        # Several folders may go to one.
+        together = collections.defaultdict(list)
+        for path, handle in of_source.items():
+            together[renamed.get(path, path)].append(handle)
+        for path in sorted(together.keys() | of_target.keys()):
+            at_source = [handle for handle in together.get(path, []) if handle is not None]
+            at_target = [handle for handle in [of_target.get(path)] if handle is not None]
+            if not at_source and not at_target:
                 continue
-            if at_target is None:
+            if not at_target:
                 note("missing-folder", path)
-            elif at_source is None and path not in of_source:
+            elif not at_source and path not in together:
                 note("extra-folder", path)
             handles = ((source, at_source), (target, at_target))
-            items = list(reading.map(lambda pair: pair[0].items(pair[1]) if pair[1] is not None else [], handles))
+            items = list(reading.map(lambda pair: [item for handle in pair[1] for item in pair[0].items(handle)], handles))
             same, differences = compare_items(*items)
             entry = {"path": list(path), "source": len(items[0]), "target": len(items[1]), "same": same}
             verdict["folders"].append(entry)

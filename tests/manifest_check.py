@@ -33,7 +33,7 @@ KEYS = {
 }
 ACCOUNT = ["endpoint", "kind", "name"]
 HELD = ["size?", "sha256?", "canonical1?", "flags?"]
-THERE = ["folder", "validity", "id?", "sha256?", "flags?"]
+THERE = ["folder", "validity", "id?", "sha256?", "received?", "flags?"]
 PATH = ["index", "size", "path"]
 
 

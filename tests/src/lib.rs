@@ -6,8 +6,10 @@
 pub mod histories;
 pub mod judge;
 pub mod mail;
+pub mod organisation;
 pub mod pair;
 pub mod project;
+pub mod service;
 pub mod soak;
 pub mod stopped;
 pub mod store;

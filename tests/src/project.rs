@@ -93,6 +93,26 @@ impl Endpoint {
         lines.clone_into(&mut self.login);
         self
     }
+
+    /// As an endpoint of this name in a project in this folder. Each password marked by `@` goes into a file of its own.
+    pub(crate) fn text(&self, name: &str, folder: &Path) -> String {
+        let mut text = format!("[endpoints.{name}]\n{}", self.lines);
+        if self.login.is_empty() {
+            return text;
+        }
+        let _ = writeln!(text, "[endpoints.{name}.login]");
+        match self.login.split_once("\"@") {
+            None => text.push_str(&self.login),
+            Some((before, rest)) => {
+                let (password, after) = rest.split_once('"').expect("a password ends");
+                let file = folder.join(format!("{name}.password"));
+                fs::write(&file, password).expect("the project can be written");
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the project can be written");
+                let _ = write!(text, "{before}\"{name}.password\"{after}");
+            }
+        }
+        text
+    }
 }
 
 /// A project in a folder of its own.
@@ -165,11 +185,7 @@ impl Project {
         text.push_str(&self.top);
         let all = self.source.iter().map(|(name, endpoint)| (name.as_str(), endpoint));
         for (name, endpoint) in all.chain([("national", &self.target)]) {
-            let _ = write!(text, "[endpoints.{name}]\n{}", endpoint.lines);
-            if !endpoint.login.is_empty() {
-                let login = self.with_password_files(name, &endpoint.login);
-                let _ = write!(text, "[endpoints.{name}.login]\n{login}");
-            }
+            text.push_str(&endpoint.text(name, self.path()));
         }
         let names: Vec<_> = self.source.iter().map(|(name, _)| format!("{name:?}")).collect();
         let _ = write!(text, "[source]\nmail = [{}]\n[target]\nmail = \"national\"\n", names.join(", "));
@@ -177,16 +193,6 @@ impl Project {
         let people = self.path().join("people.csv");
         fs::write(&people, &self.people).expect("the project can be written");
         fs::set_permissions(&people, fs::Permissions::from_mode(0o600)).expect("the project can be written");
-    }
-
-    /// Puts each password marked by `@` into a file of its own.
-    fn with_password_files(&self, name: &str, login: &str) -> String {
-        let Some((before, rest)) = login.split_once("\"@") else { return login.to_owned() };
-        let (password, after) = rest.split_once('"').expect("a password ends");
-        let file = self.path().join(format!("{name}.password"));
-        fs::write(&file, password).expect("the project can be written");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the project can be written");
-        format!("{before}\"{name}.password\"{after}")
     }
 
     /// Its folder.

@@ -337,3 +337,22 @@ fn processes_of(folder: &str) -> Vec<String> {
     let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
     lines.filter(|line| line.contains(folder)).collect()
 }
+
+/// What the connector counts on: whoever is given a right opens the folder, and an entry of one's own takes the place of what
+/// everybody may do.
+#[test]
+fn dovecot_shares_folders_and_an_own_entry_replaces_that_of_everybody() {
+    let people = [("alice", "a"), ("bob", "b"), ("carl", "c"), ("dora", "d")];
+    let Some(dovecot) = Dovecot::builder().users(people).acl(Acl::OfOwner).shared().start() else { return };
+    let mut owner = Talk::login(dovecot.port(), "alice", "a");
+    owner.ok("CREATE Ward");
+    owner.ok("SETACL Ward bob lrs");
+    owner.ok("SETACL Ward carl l");
+    let opens = |name: &str, password: &str| {
+        let mut talk = Talk::login(dovecot.port(), name, password);
+        talk.command("EXAMINE shared/alice/Ward").is_ok()
+    };
+    assert_eq!([opens("bob", "b"), opens("carl", "c"), opens("dora", "d")], [true, false, false], "{}", dovecot.log());
+    dovecot.doveadm(&["acl", "set", "-u", "alice", "Ward", "anyone", "lookup", "read"]);
+    assert_eq!([opens("bob", "b"), opens("carl", "c"), opens("dora", "d")], [true, false, true]);
+}

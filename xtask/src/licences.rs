@@ -51,6 +51,18 @@ pub(crate) fn check(root: &Path) -> Outcome {
     Ok(format!("{}, each with a licence of deny.toml, from crates.io", counted(linked.len(), "linked package")))
 }
 
+/// What is linked with the program, a line each: name, version, licence.
+pub(crate) fn listing(root: &Path) -> Result<String, Vec<String>> {
+    let packages = packages(&metadata(root)?).map_err(|error| vec![error])?;
+    let linked = linked(&packages).map_err(|error| vec![error])?;
+    let line = |package: &Package| {
+        format!("{} {} {}\n", package.name, package.version, package.license.as_deref().unwrap_or("unknown"))
+    };
+    let foreign = linked.keys().map(|id| &packages[id]).filter(|package| package.source.is_some());
+    let lines: BTreeSet<String> = foreign.map(line).collect();
+    Ok(lines.into_iter().collect())
+}
+
 /// Cargo-deny, where it is installed.
 pub(crate) fn cargo_deny(root: &Path) -> Outcome {
     if !cargo_output(root, &["deny", "--version"])?.status.success() {

@@ -2,11 +2,13 @@
 //!
 //! Rules that matter are kept by a program, not by memory. Each lives in a file of its own: [`check`] runs them in order,
 //! [`licences`] (with [`spdx`]) says what may be linked, [`tidy`] looks at the files themselves, [`schema`] holds the
-//! published schema and the types of the configuration together. Nothing here is in the product.
+//! published schema and the types of the configuration together. [`package`] makes what is installed. Nothing here is in the
+//! product.
 
 mod check;
 mod files;
 mod licences;
+mod package;
 mod run;
 mod schema;
 mod spdx;
@@ -20,6 +22,8 @@ Usage: cargo xtask COMMAND
 
   check    format, lints, licences, tidiness and the published schema; one line each
   schema   write docs/whimbrel.schema.json anew from the types of the configuration
+  package  a Debian package of the program, with its systemd units, in target/package; --binary FILE (one that is built already),
+           --to DIR
   soak     an hour of changes on real servers, and whether memory or descriptors grow; --minutes 60, --rate 5 (changes a
            second), --messages 200, --additions (nothing is moved or removed)
 ";
@@ -29,6 +33,7 @@ Usage: cargo xtask COMMAND
 enum Command {
     Check,
     Schema,
+    Package,
     Soak,
 }
 
@@ -38,8 +43,9 @@ impl Command {
         let command = match arguments.next()? {
             "check" => Self::Check,
             "schema" => Self::Schema,
-            // It reads its arguments itself.
+            // These read their arguments themselves.
             "soak" => return Some(Self::Soak),
+            "package" => return Some(Self::Package),
             _ => return None,
         };
         arguments.next().is_none().then_some(command)
@@ -56,6 +62,10 @@ fn main() -> ExitCode {
     let is_well = match command {
         Command::Check => check::check(&root, &mut std::io::stdout()),
         Command::Schema => check::report(&mut std::io::stdout(), "schema", schema::write(&root)),
+        Command::Package => {
+            let packaged = package::package(&root, &arguments[1..]);
+            check::report(&mut std::io::stdout(), "package", packaged)
+        }
         Command::Soak => soak(&root, &arguments[1..]),
     };
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -76,6 +86,7 @@ mod tests {
         assert_eq!(Command::of(["check"]), Some(Command::Check));
         assert_eq!(Command::of(["schema"]), Some(Command::Schema));
         assert_eq!(Command::of(["soak", "--minutes", "5"]), Some(Command::Soak));
+        assert_eq!(Command::of(["package", "--to", "x"]), Some(Command::Package));
         for wrong in [&[][..], &["chek"], &["check", "more"], &["--help"]] {
             assert_eq!(Command::of(wrong.iter().copied()), None, "{wrong:?}");
         }

@@ -4,9 +4,10 @@
 //! resolved elsewhere (from the environment or a file) and put in as a [`Secret`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use connector::Secret;
+use connector::{Pace, Secret};
 use serde::Deserialize;
 
 /// How long to wait for a TCP connection and for the TLS handshake, each: long enough for a server under load, short
@@ -50,6 +51,12 @@ pub struct Config {
     /// whose own password is known logs in with that in either case.
     #[serde(default)]
     pub login: Option<Login>,
+    /// The certificates of that file, where they are known already.
+    #[serde(skip)]
+    pub ca: Option<Vec<u8>>,
+    /// How fast the server may be asked.
+    #[serde(skip)]
+    pub pace: Option<Arc<dyn Pace>>,
     /// How long bytes written to a target may stay unacknowledged; set by the engine, within its lease margin.
     #[serde(skip, default = "unacknowledged_max")]
     pub unacknowledged_max: Duration,
@@ -88,6 +95,8 @@ impl Config {
             connections_max: CONNECTIONS_MAX,
             compress: Compress::default(),
             login: None,
+            ca: None,
+            pace: None,
             unacknowledged_max: UNACKNOWLEDGED_MAX,
             answer_wait_max: ANSWER_WAIT_MAX,
             connect_wait_max: CONNECT_WAIT_MAX,

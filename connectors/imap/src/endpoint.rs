@@ -12,7 +12,6 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Config;
 use crate::op::identity::{Nobody, OwnStore};
-use crate::wire::tls;
 
 /// How often a connection must have broken at one message before that message is taken to be the reason. A network that
 /// breaks does so anywhere; three times at the same message is the message.
@@ -76,12 +75,7 @@ impl Endpoint {
 
     /// What is trusted, read once.
     pub(crate) async fn trust(&self) -> Result<Arc<ClientConfig>, Error> {
-        let ca_file = self.config.ca_file.clone();
-        let read = || async {
-            let read = tokio::task::spawn_blocking(move || tls::trust(ca_file.as_deref()));
-            let stopped = |_| Error::new(Cause::Internal, Scope::Run, "reading the trusted certificates was stopped");
-            read.await.map_err(stopped)?
-        };
+        let read = || trust::trust(self.config.ca_file.clone(), self.config.ca.clone());
         self.trust.get_or_try_init(read).await.cloned()
     }
 

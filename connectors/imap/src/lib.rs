@@ -6,11 +6,10 @@
 //!
 //! # What is followed
 //!
-//! RFC 9051 and 3501; RFC 2177 is not used (nobody waits here). UIDPLUS (4315), MOVE (6851), MULTIAPPEND (3502), LITERAL+
+//! RFC 9051 and 3501. Who waits for changes is told by NOTIFY (5465), else by IDLE (2177). UIDPLUS (4315), MOVE (6851), MULTIAPPEND (3502), LITERAL+
 //! and LITERAL- (7888), CONDSTORE and QRESYNC (7162), ESEARCH (4731), LIST-EXTENDED (5258), LIST-STATUS (5819), SPECIAL-USE
 //! and CREATE-SPECIAL-USE (6154), NAMESPACE (2342), ID (2971), ENABLE (5161), UNSELECT (3691), COMPRESS=DEFLATE (4978),
-//! UTF8=ACCEPT (6855), OBJECTID (8474), QUOTA (9208), APPENDLIMIT (7889), METADATA (5464), ACL's MYRIGHTS (4314), SASL-IR
-//! (4959), response codes (5530). Login: LOGIN, PLAIN (4616), SCRAM-SHA-256 (7677), OAUTHBEARER (7628), XOAUTH2. Where a
+//! UTF8=ACCEPT (6855), OBJECTID (8474), QUOTA (9208), APPENDLIMIT (7889), METADATA (5464), ACL (4314), SASL-IR (4959), response codes (5530). Login: LOGIN, PLAIN (4616), SCRAM-SHA-256 (7677), OAUTHBEARER (7628), XOAUTH2. Where a
 //! server offers none of the extensions, RFC 3501 is enough. Gmail's X-GM-EXT-1 decides which folders are views (archived
 //! messages lie among all messages only); labels are understood in answers and not asked for, as folders show them.
 //!
@@ -22,7 +21,8 @@
 //!
 //! [`config`] is the manual of the settings. `wire` has bytes and words of the protocol and no policy. `op` has a file for
 //! each operation: `identity` (whose store is it?), `read`, `fetch`, `careful` and `changes` (nothing is lost in silence),
-//! `append` (nothing takes effect too early), `uid_move` and `delete` (nothing is concluded that the server did not say).
+//! `append` (nothing takes effect too early), `uid_move` and `delete` (nothing is concluded that the server did not say), `acl`
+//! (rights are only added to), `watch` (who waits for changes).
 //! `map` stands between the protocol and the model, with all losses. `session` is one opened mailbox, `endpoint` what all
 //! connections to a server share.
 //!
@@ -68,12 +68,14 @@ pub mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use connector::{Account, Connector, Declaration, Door, Error, Finding, OpenDoor, Source, Target};
+use connector::{Account, Connector, Declaration, Door, Error, Finding, OpenDoor, Rights, Source, Target, Watcher};
 use model::{Cause, ItemKind, Scope};
 
 pub use config::{CONNECTIONS_MAX, Compress, Config, Impersonate, Login, Tls, TokenSource};
 
 use endpoint::Endpoint;
+use op::acl::Access;
+use op::watch::Watch;
 use session::Session;
 use wire::command::Role;
 
@@ -115,6 +117,20 @@ impl Connector for ImapConnector {
 
     async fn target(&self, account: &Account, door: Arc<dyn Door>) -> Result<Box<dyn Target>, Error> {
         Ok(Box::new(self.open(Role::Writes, account, door).await?))
+    }
+
+    async fn rights(&self, account: &Account, door: Option<Arc<dyn Door>>) -> Result<Option<Box<dyn Rights>>, Error> {
+        let (role, writes) = if door.is_some() { (Role::Writes, true) } else { (Role::Reads, false) };
+        let mut session = self.open(role, account, door.unwrap_or_else(|| Arc::new(OpenDoor))).await?;
+        if !session.capabilities.has("ACL") {
+            Source::close(&mut session).await;
+        }
+        Ok(Access::of(session, writes).map(|access| Box::new(access) as Box<dyn Rights>))
+    }
+
+    async fn watch(&self, account: &Account) -> Result<Option<Box<dyn Watcher>>, Error> {
+        let session = self.open(Role::Reads, account, Arc::new(OpenDoor)).await?;
+        Ok(Watch::begin(session).await?.map(|watch| Box::new(watch) as Box<dyn Watcher>))
     }
 
     async fn check(&self, account: Option<&Account>) -> Vec<Finding> {

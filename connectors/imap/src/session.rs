@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) account: String,
     pub(crate) connection: Connection,
     pub(crate) capabilities: Capabilities,
+    /// The server's name and version, as it says itself; empty where it does not.
+    pub(crate) server: String,
     pub(crate) names: Names,
     /// QRESYNC is switched on, so what vanished is told by UID.
     pub(crate) tells_vanished: bool,
@@ -60,7 +62,8 @@ impl Session {
             numbers_rise: true,
             tells_changes: has("CONDSTORE") || has("QRESYNC"),
         };
-        let about = format!("{} {}", line.greeting, introduction.server.unwrap_or_default());
+        let server = introduction.server.unwrap_or_default();
+        let about = format!("{} {server}", line.greeting);
         Self {
             endpoint,
             account: account.name.clone(),
@@ -69,6 +72,7 @@ impl Session {
             is_exchange: about.contains("Exchange"),
             names: introduction.names,
             capabilities: line.capabilities,
+            server,
             connection: line.connection,
             selected: None,
             flights: VecDeque::new(),

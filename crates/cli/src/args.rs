@@ -1,20 +1,24 @@
 //! Arguments.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use service::{About, Said, Selection};
+use service::{About, PauseScope, Said, Selection};
 
 /// Moves whole organisations from one mail platform to another: non-stop, losing nothing, and proving it.
 #[derive(Debug, Parser)]
 #[command(name = "whimbrel", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
-    /// The project's folder, with whimbrel.toml and people.csv
-    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
-    pub(crate) project: PathBuf,
+    /// The project's folder, with whimbrel.toml and people.csv; this one when left out. `serve` takes several
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) project: Vec<PathBuf>,
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Write the log as JSON, a line each, for programs that gather logs
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
     /// Say more; twice for much more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
@@ -82,8 +86,69 @@ pub(crate) enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Say where every mailbox stands
+    /// Keep projects in step by itself, until it is stopped
+    Serve {
+        /// Folders of further projects, in the same database
+        #[arg(value_name = "DIR")]
+        projects: Vec<PathBuf>,
+        /// The file of the key that keeps what workers are told; made where it is not there: service.key in the first project's folder
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Mailboxes to work on at once; 0 leaves all of it to workers
+        #[arg(long, value_name = "N", default_value_t = 16)]
+        at_once: usize,
+        /// Answer /metrics, /healthz and /readyz here, as 127.0.0.1:9464
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
+    /// Work for the services of a database: more hands, on any machine
+    Worker {
+        /// The database's address; better in WHIMBREL_DATABASE, where other users can't see it
+        #[arg(long, value_name = "ADDRESS")]
+        database: Option<String>,
+        /// The file with the service's key; or its 64 hexadecimal digits in WHIMBREL_KEY
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Mailboxes to work on at once
+        #[arg(long, value_name = "N", default_value_t = 16)]
+        at_once: usize,
+        /// Answer /metrics, /healthz and /readyz here, as 127.0.0.1:9464
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
+    /// Begin nothing more there; what is under way stops where it is safe
+    Pause {
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        said: SaidBy,
+    },
+    /// Begin nothing more there; what is under way goes on to its end. With --process: have processes finish and end
+    Drain {
+        #[command(flatten)]
+        scope: Scope,
+        /// This process, by its name from `whimbrel processes`; or all
+        #[arg(long = "process", value_name = "ID", conflicts_with_all = ["mailboxes", "collection", "endpoints"])]
+        processes: Vec<String>,
+        #[command(flatten)]
+        said: SaidBy,
+    },
+    /// Let what was paused go on
+    Resume {
+        #[command(flatten)]
+        scope: Scope,
+    },
+    /// Say which processes work, and what is paused
+    Processes,
+    /// Say where every mailbox stands, and what it waits for
     Status {
+        /// A line for each collection, told anew every two seconds until Ctrl-C; with -v one for each mailbox, too. Not on a
+        /// terminal: once
+        #[arg(long)]
+        watch: bool,
+        /// Only the VIPs: where they stand, and whether they will be in time
+        #[arg(long, conflicts_with = "watch")]
+        vip: bool,
         #[command(flatten)]
         selection: Chosen,
     },
@@ -105,6 +170,9 @@ pub(crate) enum Command {
     /// Reports to hand on: as text, CSV, workbook, page or JSON, the same numbers in each
     #[command(subcommand)]
     Report(ReportOf),
+    /// What needs a person: list it, look now and tell whoever is to be told
+    #[command(subcommand)]
+    Alert(AlertOf),
     /// The rules of a platform: show them, check a file of them
     #[command(subcommand)]
     Profile(ProfileOf),
@@ -122,6 +190,21 @@ pub(crate) enum Command {
     /// What became of every item, as a signed file that others can check without this program and without any mail
     #[command(subcommand)]
     Manifest(ManifestOf),
+    /// Who there is, who that is on the platform, and what is made there: read, match, plan, apply
+    #[command(subcommand)]
+    People(crate::people::PeopleOf),
+    /// The two address books: bring them into step, say how they differ
+    #[command(subcommand, name = "addressbook")]
+    AddressBook(crate::people::BookOf),
+    /// Who moves at the same time, from when they are kept in step, when they switch, and whether that is in time
+    #[command(subcommand)]
+    Collection(crate::collection::CollectionOf),
+    /// What failed or was reported: who has to act, and how it ended; none ends without a resolution or a disposition
+    #[command(subcommand)]
+    Issue(crate::issue::IssueOf),
+    /// Who may open, send as, send on behalf and see what: read, sign off, give on the platform, compare
+    #[command(subcommand)]
+    Sharing(crate::sharing::SharingOf),
     /// Move a small invented organisation to maildirs: no server, no root, no network
     Demo {
         /// Where to put it: an empty folder, or one to make
@@ -152,6 +235,22 @@ pub(crate) enum ReportOf {
         #[command(flatten)]
         selection: Chosen,
     },
+    /// What was planned and what came: each collection with its date and its run rate, what each day did, who is late, waits or needs
+    /// a person, who has not activated their account
+    Schedule {
+        #[command(flatten)]
+        shown: Shown,
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// Send the daily reports by mail that are owed and were not sent, as the service does; or one of them now
+    Send {
+        /// This one, now: overall, failed or schedule
+        #[arg(long, value_name = "KIND", value_parser = ["overall", "failed", "schedule"])]
+        now: Option<String>,
+    },
+    /// Which reports were sent to whom, and which wait
+    Sent,
     /// A letter to one person: which of their own items could not be copied, why, and what they can do, in their words
     Letter {
         /// Their mailbox, by its name at the source or the target
@@ -165,6 +264,18 @@ pub(crate) enum ReportOf {
         #[command(flatten)]
         shown: Shown,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertOf {
+    /// What is so now: since when, and who was told
+    List {
+        /// And what is over
+        #[arg(long)]
+        all: bool,
+    },
+    /// Look now, and tell whoever is to be told: for machines where no service is at work
+    Check,
 }
 
 /// In which form a report is given, and where to.
@@ -357,6 +468,22 @@ pub(crate) struct FailedAbout {
     all: bool,
     #[command(flatten)]
     selection: Chosen,
+}
+
+/// What is paused; the whole project when nothing is given.
+#[derive(Debug, Args)]
+pub(crate) struct Scope {
+    #[command(flatten)]
+    selection: Chosen,
+    /// This endpoint; may be given several times
+    #[arg(long = "endpoint", value_name = "NAME")]
+    endpoints: Vec<String>,
+}
+
+impl From<Scope> for PauseScope {
+    fn from(scope: Scope) -> Self {
+        Self { selection: scope.selection.into(), endpoints: scope.endpoints }
+    }
 }
 
 /// Who says it, and why.

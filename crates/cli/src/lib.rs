@@ -2,11 +2,19 @@
 //! it went.
 
 mod args;
+mod collection;
+mod glance;
+mod issue;
 mod manifest;
+mod people;
+mod portal;
 mod progress;
 mod report_to;
+mod service_of;
+mod sharing;
 mod show;
 mod text;
+mod told;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -18,8 +26,12 @@ use movement::Progress;
 use serde::Serialize;
 use service::{Demo, Error, Exit, Project, Selection};
 use tokio::sync::watch;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::args::{Arguments, Command, Failed, Held, ProfileOf, QuarantineOf, ReportOf};
+use crate::args::{AlertOf, Arguments, Command, Failed, Held, ProfileOf, QuarantineOf, ReportOf};
 use crate::progress::Shown;
 
 /// Runs the program with the arguments of this process.
@@ -32,7 +44,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if is_help { Exit::Done as u8 } else { Exit::Usage as u8 });
         }
     };
-    log_to_stderr(arguments.verbose);
+    log_to_stderr(&arguments);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -51,13 +63,23 @@ pub fn main() -> ExitCode {
 }
 
 /// Warnings always; more with each `-v`. Never an item's content, subject or a secret: nothing logs one.
-fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
+fn log_to_stderr(arguments: &Arguments) {
+    // A service has nobody who looks at it: what it does is in its log.
+    let is_service = matches!(arguments.command, Command::Serve { .. } | Command::Worker { .. });
+    let level = match arguments.verbose + u8::from(is_service) {
         0 => tracing::Level::WARN,
         1 => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     };
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).try_init();
+    // The pool of database connections tells more than anybody asks.
+    let shown = Targets::new().with_default(level).with_target("sqlx", tracing::Level::WARN.min(level));
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let registry = tracing_subscriber::registry();
+    let _ = if arguments.log_json {
+        registry.with(log.json().flatten_event(true).with_filter(shown)).try_init()
+    } else {
+        registry.with(log.with_filter(shown)).try_init()
+    };
 }
 
 /// Says what is wrong, where, and what to do; on a machine's wish as JSON too.
@@ -111,7 +133,14 @@ fn stop_on_interrupt() -> watch::Receiver<bool> {
 }
 
 async fn run(arguments: Arguments) -> Result<Exit, Error> {
-    let (folder, json) = (arguments.project.as_path(), arguments.json);
+    let json = arguments.json;
+    let folder = match (&arguments.command, &arguments.project[..]) {
+        (_, []) => Path::new("."),
+        (Command::Serve { .. }, [first, ..]) | (_, [first]) => first,
+        _ => {
+            return Err(Error::usage("--project is given more than once").advise("only `whimbrel serve` takes several"));
+        }
+    };
     let environment = |name: &str| std::env::var(name).ok();
     let open = || Project::open_to_work(folder, &environment);
     let give = |name: &str, report: &dyn Fn() -> String, value: &dyn ErasedReport| {
@@ -176,7 +205,60 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             give("sync", &|| show::sync(&report), &report);
             Ok(report.exit())
         }
-        Command::Status { selection } => {
+        Command::Serve { projects, key, at_once, listen } => {
+            let mut projects: Vec<_> = arguments.project.iter().cloned().chain(projects).collect();
+            if projects.is_empty() {
+                projects.push(folder.to_owned());
+            }
+            service_of::serve(service::ServeOptions { projects, key, at_once, listen }, &environment).await
+        }
+        Command::Worker { database, key, at_once, listen } => {
+            service_of::work(service::WorkerOptions { database, key, at_once, listen }, &environment).await
+        }
+        Command::Pause { scope, said } => {
+            let (scope, said) = (scope.into(), said.into());
+            let project = Project::open(folder, &environment).await;
+            let report = using(project, async |p| p.pause(&scope, false, &said).await).await?;
+            give("pause", &|| service_of::paused(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Drain { scope, processes, said } if processes.is_empty() => {
+            let (scope, said) = (scope.into(), said.into());
+            let project = Project::open(folder, &environment).await;
+            let report = using(project, async |p| p.pause(&scope, true, &said).await).await?;
+            give("pause", &|| service_of::paused(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Drain { processes, said, .. } => {
+            let all = processes.iter().any(|id| id == "all");
+            let (ids, said) = (if all { Vec::new() } else { processes }, said.into());
+            let project = Project::open(folder, &environment).await;
+            let report = using(project, async |p| p.drain_processes(&ids, &said).await).await?;
+            give("processes", &|| service_of::processes(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Resume { scope } => {
+            let scope = scope.into();
+            let project = Project::open(folder, &environment).await;
+            let report = using(project, async |p| p.resume(&scope).await).await?;
+            give("pause", &|| service_of::paused(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Processes => {
+            let report = using(Project::open(folder, &environment).await, async |p| p.processes().await).await?;
+            give("processes", &|| service_of::processes(&report), &report);
+            Ok(Exit::Done)
+        }
+        Command::Status { watch: true, selection, .. } => {
+            glance::run(Project::open(folder, &environment).await?, &selection.into(), arguments.verbose > 0, json)
+                .await
+        }
+        Command::Status { vip: true, .. } => {
+            let report = using(Project::open(folder, &environment).await, async |p| p.vips().await).await?;
+            give("vips", &|| report.document().text().trim_end().to_owned(), &report);
+            Ok(Exit::Done)
+        }
+        Command::Status { selection, .. } => {
             let (project, selection) = (Project::open(folder, &environment).await, selection.into());
             let report = using(project, async |p| p.status(&selection).await).await?;
             give("status", &|| show::status(&report), &report);
@@ -195,7 +277,24 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
                 ReportOf::Overall { shown, selection } => {
                     let report = using(project, async |p| p.report_overall(&selection.into()).await).await?;
                     report_to::give("report-overall", &report, &report.document(), &shown, json)?;
-                    Ok(if report.all.unaccounted == 0 { Exit::Done } else { Exit::WithFailures })
+                    let archive = report.archive.as_ref().map_or(0, |archive| archive.all.unaccounted);
+                    Ok(if report.all.unaccounted + archive == 0 { Exit::Done } else { Exit::WithFailures })
+                }
+                ReportOf::Schedule { shown, selection } => {
+                    let report = using(project, async |p| p.report_schedule(&selection.into()).await).await?;
+                    report_to::give("report-schedule", &report, &report.document(), &shown, json)?;
+                    Ok(Exit::Done)
+                }
+                ReportOf::Send { now } => {
+                    let kind = now.as_deref().and_then(service::ReportKind::from_name);
+                    let report = using(project, async |p| p.send_reports(kind, &environment).await).await?;
+                    give("report-sent", &|| told::sent(&report), &report);
+                    Ok(report.exit())
+                }
+                ReportOf::Sent => {
+                    let report = using(project, async |p| p.reports_sent().await).await?;
+                    give("report-sent", &|| told::sent(&report), &report);
+                    Ok(Exit::Done)
                 }
                 ReportOf::Letter { mailbox, contact, subjects, shown } => {
                     let subjects = subjects.then_some(&environment as service::Environment<'_>);
@@ -211,6 +310,15 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
                     Ok(Exit::Done)
                 }
             }
+        }
+        Command::Alert(which) => {
+            let work = async |project: &Project| match which {
+                AlertOf::List { all } => project.alerts(all).await,
+                AlertOf::Check => project.check_alerts(&environment).await,
+            };
+            let report = using(Project::open(folder, &environment).await, work).await?;
+            give("alerts", &|| told::alerts(&report), &report);
+            Ok(Exit::Done)
         }
         Command::Profile(profile) => {
             let report = match profile {
@@ -246,6 +354,11 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
             }
         }
         Command::Manifest(which) => manifest::run(which, folder, json).await,
+        Command::People(which) => Box::pin(people::run(which, folder, json)).await,
+        Command::AddressBook(which) => Box::pin(people::book(which, folder, json)).await,
+        Command::Collection(which) => Box::pin(collection::run(which, folder, json)).await,
+        Command::Issue(which) => Box::pin(issue::run(which, folder, json)).await,
+        Command::Sharing(which) => Box::pin(sharing::run(which, folder, json)).await,
         Command::Held(held) => {
             let project = Project::open(folder, &environment).await;
             let (word, approve) = match held {

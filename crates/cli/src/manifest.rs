@@ -224,7 +224,9 @@ fn item(report: &ManifestReport, text: &mut String) {
         }
     }
     if let Some(received) = says.received {
-        put!(*text, "  received {}", text::day(received));
+        let given = says.target.as_ref().and_then(|there| there.received);
+        let given = given.map(|given| format!("; there since it could not keep that: {}", text::day(given)));
+        put!(*text, "  received {}{}", text::day(received), given.unwrap_or_default());
     }
     if let Some(message) = &item.message {
         match (message.source, message.sent) {
@@ -289,6 +291,9 @@ fn against(report: &AgainstReport) -> String {
     );
     if report.unknown > 0 {
         let _ = write!(text, " {} could not be told from others: no digest.", counted(report.unknown, "item"));
+    }
+    if report.elsewhere > 0 {
+        let _ = write!(text, " {} went elsewhere and were not looked for here.", counted(report.elsewhere, "mailbox"));
     }
     if report.expected == 0 {
         text.push_str(" NOTHING WAS COMPARED.");

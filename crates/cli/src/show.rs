@@ -5,7 +5,7 @@ use std::fmt::Write;
 use movement::state::counted;
 use service::{
     CheckReport, DemoReport, DoctorReport, ExportReport, FailedReport, HeldReport, InitReport, LossReport,
-    ProfileReport, QuarantineReport, RulesReport, StatusReport, SyncReport, VerifyReport, WordReport,
+    ProfileReport, QuarantineReport, RuleOf, RulesReport, StatusReport, SyncReport, VerifyReport, WordReport, rule_of,
 };
 
 use crate::text;
@@ -15,7 +15,7 @@ const DIFFERENCES_SHOWN: usize = 20;
 
 /// Lines of cells under headings, each column as wide as its widest cell. Columns whose heading begins with `>` stand to
 /// the right.
-fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let title = |heading: &str| heading.trim_start_matches('>').to_owned();
     let mut widths: Vec<usize> = headings.iter().map(|heading| title(heading).chars().count()).collect();
     for row in rows {
@@ -146,8 +146,17 @@ pub(crate) fn sync(report: &SyncReport) -> String {
             let _ = writeln!(text, "  {} held for a word: see `whimbrel held list`", counted(result.held, "item"));
         }
     }
+    for (source, why) in report.withheld.iter().take(DIFFERENCES_SHOWN) {
+        let _ = writeln!(text, "{}: not copied yet: {why}", report::harmless(source));
+    }
+    if report.withheld.len() > DIFFERENCES_SHOWN {
+        let _ = writeln!(text, "… and {} more that are not copied yet", report.withheld.len() - DIFFERENCES_SHOWN);
+    }
     for held in &report.held_elsewhere {
         let _ = writeln!(text, "{held}: another process is working on it");
+    }
+    for paused in &report.paused {
+        let _ = writeln!(text, "{paused}: paused, and left alone; whimbrel processes says by whom and why.");
     }
     if let Some(what) = &report.broken_off {
         let _ = writeln!(text, "broken off: {what}");
@@ -159,7 +168,8 @@ pub(crate) fn sync(report: &SyncReport) -> String {
         text.push_str("Nothing was changed.");
         return text;
     }
-    let _ = write!(text, "{}: ", counted(report.mailboxes.len() as u64, "mailbox"));
+    let archives = report.mailboxes.iter().filter(|result| result.archive).count();
+    let _ = write!(text, "{}: ", counted((report.mailboxes.len() - archives) as u64, "mailbox"));
     let _ = write!(text, "{} copied, {}", counted(report.copied, "item"), text::bytes(report.bytes));
     if report.adopted > 0 {
         let _ = write!(text, ", {} there already", counted(report.adopted, "item"));
@@ -185,6 +195,10 @@ pub(crate) fn sync(report: &SyncReport) -> String {
     if report.removals_held > 0 {
         let removals = counted(report.removals_held, "removal");
         let _ = write!(text, "; {removals} held for a word: see `whimbrel held list`");
+    }
+    if archives > 0 {
+        let (mailboxes, items) = (counted(archives as u64, "mailbox"), counted(report.archived, "item"));
+        let _ = write!(text, "; {mailboxes} to the archive: {items}, {}", text::bytes(report.archived_bytes));
     }
     if report.mailboxes_failed > 0 {
         let _ = write!(text, "; {} could not be completed", counted(report.mailboxes_failed, "mailbox"));
@@ -213,7 +227,11 @@ pub(crate) fn status(report: &StatusReport) -> String {
             ]
         };
         let state = format!("{}, {}", mailbox.phase.name(), mailbox.condition);
-        let mut reason = mailbox.reason.clone().unwrap_or_default();
+        let waits = mailbox.waits.as_ref().map(|waits| waits.text.clone());
+        let mut reason = waits.or_else(|| mailbox.reason.clone()).unwrap_or_default();
+        if mailbox.vip {
+            reason = if reason.is_empty() { "VIP".to_owned() } else { format!("VIP; {reason}") };
+        }
         if mailbox.removals_held > 0 {
             let held = counted(mailbox.removals_held, "removal");
             reason = if reason.is_empty() { format!("{held} held") } else { format!("{reason}; {held} held") };
@@ -245,7 +263,7 @@ pub(crate) fn status(report: &StatusReport) -> String {
     let _ = write!(
         text,
         "{}: {} of {} have a fate: {} copied, {} adopted, {} excluded, {} failed, {} held, {} withdrawn",
-        counted(report.mailboxes.len() as u64, "mailbox"),
+        counted(report.mailboxes.iter().filter(|mailbox| !mailbox.archive).count() as u64, "mailbox"),
         all.accounted(),
         counted(all.source, "item"),
         all.copied,
@@ -255,6 +273,11 @@ pub(crate) fn status(report: &StatusReport) -> String {
         all.held,
         all.withdrawn
     );
+    if let Some(archive) = &report.archive {
+        let items = counted(archive.source, "item");
+        let (done, there) = (archive.accounted(), archive.on_target());
+        let _ = write!(text, "\nIn the archive: {done} of {items} have a fate, {there} are there");
+    }
     if report.unaccounted > 0 {
         let _ =
             write!(text, "\nTHE SUMS DO NOT HOLD: {} without a fate in folders read to their end", report.unaccounted);
@@ -343,18 +366,21 @@ pub(crate) fn rules(report: &RulesReport) -> String {
     for item in &report.items {
         let files = item.files.as_array().cloned().unwrap_or_default();
         let day = item.received.map_or_else(String::new, text::day);
-        let cells = |file: String, size: u64| {
+        let cells = |of: RuleOf, file: String, size: u64| {
             let (reference, mailbox) = (item.reference.clone(), item.mailbox.clone());
-            let (folder, how, rule) = (item.folder.clone(), item.how.to_owned(), item.rule.clone());
-            vec![reference, mailbox, folder, how, rule, day.clone(), file, text::bytes(size)]
+            let (folder, how) = (item.folder.clone(), of.how.to_owned());
+            vec![reference, mailbox, folder, how, of.rule, day.clone(), file, text::bytes(size)]
         };
         if files.is_empty() {
-            rows.push(cells(String::new(), item.size_bytes));
+            let of = RuleOf { rule: item.rule.clone(), how: item.how };
+            rows.push(cells(of, String::new(), item.size_bytes));
         }
         for file in &files {
             let repair = || Some(format!("{} {}", file["count"].as_u64()?, file["how"].as_str()?));
+            let date = || Some(format!("now {}", text::day(file["after"].as_i64()?)));
             let size = file["size_bytes"].as_u64().unwrap_or(item.size_bytes);
-            rows.push(cells(repair().unwrap_or_else(|| field(file, "name")), size));
+            let what = repair().or_else(date).unwrap_or_else(|| field(file, "name"));
+            rows.push(cells(rule_of(item.how, file), what, size));
         }
     }
     let mut text = table(&["Reference", "Mailbox", "Folder", "What", "Rule", "Received", "File", ">Size"], &rows);

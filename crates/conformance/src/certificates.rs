@@ -33,6 +33,15 @@ pub struct Certificates {
 impl Certificates {
     /// A new authority and a certificate with this flaw.
     pub fn new(flaw: Flaw) -> Self {
+        Self::of(flaw, &[])
+    }
+
+    /// A new authority and a good certificate for these names or addresses too.
+    pub fn also_for(names: &[&str]) -> Self {
+        Self::of(Flaw::None, names)
+    }
+
+    fn of(flaw: Flaw, also: &[&str]) -> Self {
         let folder =
             tempfile::Builder::new().prefix("kit-tls-").tempdir().expect("the temporary folder can be written to");
         let authority = authority();
@@ -41,7 +50,7 @@ impl Certificates {
 
         let names = match flaw {
             Flaw::WrongName => vec!["elsewhere.invalid".to_owned()],
-            _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
+            _ => ["localhost", "127.0.0.1", "::1"].iter().chain(also).map(|name| (*name).to_owned()).collect(),
         };
         let mut server = CertificateParams::new(names).expect("the names are valid");
         server.distinguished_name = named("Whimbrel test server");

@@ -1,12 +1,16 @@
 //! The kit that the tests share. Nothing of it is in the product.
 //!
 //! * [`suite`]: what every connector must do, one test a behaviour.
+//! * [`directory_suite`]: what every directory must do, likewise.
 //! * [`world`]: an organisation on two in-memory platforms, with the engine between them.
 //! * [`stop`]: runs a scenario, counts its effects, then runs it again stopping after each of them.
 //! * [`remote`]: the in-memory platform served over a socket, so that it outlives whoever is stopped.
-//! * [`servers`]: real servers (Dovecot, Cyrus, PostgreSQL), each in a temporary folder of its own on loopback.
+//! * [`servers`]: real servers (Dovecot, Cyrus, PostgreSQL, Samba as Active Directory, OpenLDAP), each in a temporary folder
+//!   of its own on loopback.
+//! * [`hook`]: a web server that is told things, answers as it is told to, and keeps what came.
 //! * [`imap_server`]: an IMAP server that answers from memory, written from the RFCs alone, with every extension that can
 //!   be switched off and every oddity that can be switched on.
+//! * [`ldap_relay`]: what stands between a client and a directory and counts the entries that it sends.
 //! * [`meddling`]: a line to the in-memory platform on which a test meddles.
 //! * [`proxy`]: what stands between a client and a server and delays, cuts or withholds what passes.
 //! * [`certificates`]: certificates of an authority of the tests' own.
@@ -16,8 +20,11 @@
 
 mod base64;
 pub mod certificates;
+pub mod directory_suite;
 pub mod history;
+pub mod hook;
 pub mod imap_server;
+pub mod ldap_relay;
 pub mod meddling;
 pub mod proxy;
 pub mod remote;

@@ -25,7 +25,7 @@ mod pipe;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -134,7 +134,7 @@ struct Orders {
 
 /// What all connections share.
 struct Shared {
-    target: u16,
+    target: AtomicU16,
     up: Mutex<Shape>,
     down: Mutex<Shape>,
     follows_imap: bool,
@@ -233,7 +233,7 @@ impl ProxyBuilder {
         listener.set_nonblocking(true).expect("a socket has options");
         let port = listener.local_addr().expect("it is bound").port();
         let shared = Arc::new(Shared {
-            target: self.target,
+            target: AtomicU16::new(self.target),
             up: Mutex::new(self.up),
             down: Mutex::new(self.down),
             follows_imap: self.follows_imap,
@@ -281,6 +281,11 @@ impl Proxy {
     /// The port that clients connect to.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Sends connections to another port from now on. Those that are open stay where they are.
+    pub fn lead_to(&self, target: u16) {
+        self.shared.target.store(target, Ordering::SeqCst);
     }
 
     /// How many connections there were so far.
@@ -403,7 +408,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         let orders = shared.orders.subscribe();
         tokio::spawn(async move {
             // A server that can't be reached is for the client a connection that ends at once.
-            if let Ok(server) = TcpStream::connect(("127.0.0.1", shared.target)).await {
+            if let Ok(server) = TcpStream::connect(("127.0.0.1", shared.target.load(Ordering::SeqCst))).await {
                 shared.open.fetch_add(1, Ordering::SeqCst);
                 connection(&shared, client, server, orders).await;
                 shared.open.fetch_sub(1, Ordering::SeqCst);

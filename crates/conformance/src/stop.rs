@@ -29,6 +29,8 @@ pub struct Orders {
     /// The policy bans attachments of this ending; none, if empty.
     #[serde(default)]
     pub bans: String,
+    /// Folders of the source come together on the target: as in the histories.
+    pub merged: bool,
     /// Stop at the moment of this number; 0: never.
     pub stop_at: u64,
     /// Freeze (SIGSTOP) at the moment of this number; 0: never.

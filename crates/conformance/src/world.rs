@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::memory::{Dial, MemoryConnector, MemoryItem, Platform, Traits};
-use connector::{Account, Connector, HoldsLimits, SystemClock};
+use connector::{Account, Clock, Connector, HoldsLimits, SystemClock};
 use inspection::{Ban, Banned};
 use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Tally};
 use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, Quarantine, RunEnd, Scanner, Tuning};
@@ -44,10 +44,25 @@ pub struct World {
     pub folder: tempfile::TempDir,
     /// The database's address.
     pub url: String,
+    /// The engine's clock for people, where it is not the machine's: seconds since 1970.
+    pub now: Option<i64>,
     /// Quotas of people, by their names at the source.
     pub quotas: BTreeMap<String, u64>,
     people: Vec<Named>,
     stop: (watch::Sender<bool>, watch::Receiver<bool>),
+}
+
+/// The machine's clock, or another time for people.
+struct Set(Option<i64>);
+
+impl Clock for Set {
+    fn since_boot(&self) -> Duration {
+        SystemClock.since_boot()
+    }
+
+    fn unix_seconds(&self) -> i64 {
+        self.0.unwrap_or_else(|| SystemClock.unix_seconds())
+    }
 }
 
 struct Named {
@@ -126,6 +141,7 @@ impl World {
             probe: Arc::new(NoProbe),
             folder,
             url,
+            now: None,
             quotas: BTreeMap::new(),
             people: Vec::new(),
             stop: watch::channel(false),
@@ -214,18 +230,20 @@ impl World {
                 let account = |name: &str| Account::named(name);
                 let (source, target) = (account(&row.roster.source_name), account(&row.roster.target_name));
                 let quota_bytes = self.quotas.get(&row.roster.source_name).copied();
-                (row.mailbox, Person { source, target, quota_bytes, problem: None })
+                let target_endpoint = row.roster.target_endpoint;
+                (row.mailbox, Person { source, target, target_endpoint, quota_bytes, policy: None, problem: None })
             })
             .collect();
         let engine = Engine {
             store,
             key,
+            version: None,
             endpoints,
-            people,
+            people: Arc::new(people),
             policy: Arc::new(self.policy.clone()),
             quarantine: self.quarantine.clone(),
             scanner: self.scanner.clone(),
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(Set(self.now)),
             holder: Holder::this_process(&format!("{self:p}")),
             terms: self.terms,
             people_at_once: 4,

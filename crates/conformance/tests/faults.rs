@@ -264,7 +264,15 @@ async fn a_mailbox_held_by_another_process_is_left_alone() {
     fill(&world, "ann");
     let (engine, mailboxes) = world.engine().await;
     engine.store.mark_due(engine.key, &mailboxes).await.unwrap();
-    engine.store.claim(engine.key, &mailboxes[..1], "somebody else", engine.terms).await.unwrap().unwrap();
+    let claim = store::Claim {
+        among: Some(&mailboxes[..1]),
+        holder: "somebody else",
+        terms: engine.terms,
+        room: &[],
+        shut: &[],
+        version: None,
+    };
+    engine.store.claim(engine.key, &claim).await.unwrap().mailbox().unwrap();
     let end = engine.run(&mailboxes).await;
     assert_eq!((end.held_elsewhere, end.outcomes.len()), (vec![mailboxes[0]], 1));
     assert!(world.target.dump("ann")[&FolderPath::inbox()].is_empty());

@@ -1,8 +1,10 @@
 //! Stopped at every effect, resumed, and the end is always the same: on the in-memory platform.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test code")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use conformance::history::together;
 use conformance::remote::RemoteServer;
 use conformance::stop::{Orders, run_subject};
 use conformance::world::{Contents, World, contents, message};
@@ -23,6 +25,8 @@ struct Scenario {
     failed: u64,
     /// What the policy bans.
     bans: &'static str,
+    /// Folders come together on the target.
+    merged: bool,
 }
 
 fn deliver(world: &World, folder: &[&str], number: usize, body: &str, flags: &[&str]) -> ItemId {
@@ -114,11 +118,44 @@ fn fill_more(world: &World) {
     world.source.add_folder_of("ann", &FolderPath::new(["Followed"]), model::ItemKind::Message, None, true);
 }
 
+/// Folders that come together: the same messages in two of them, and copies that another tool left.
+fn fill_merged(world: &World) {
+    for (folder, numbers) in [("Archive", 0..4), ("Work", 2..6), ("Sent", 4..8), ("INBOX", 6..9)] {
+        for n in numbers {
+            deliver(world, &[folder], n, "body", if n % 2 == 0 { &["\\Seen"] } else { &[] });
+        }
+    }
+    deliver(world, &["Work", "2019"], 20, "body", &[]);
+    deliver(world, &["Archive", "2019"], 20, "body", &[]);
+    for n in [0, 2, 5] {
+        let item = MemoryItem::message(message(n, "body"), 1_000_000_000 + n as i64);
+        let item =
+            MemoryItem { flags: Flags::of(if n % 2 == 0 { &["\\Seen"][..] } else { &[] }.iter().copied()), ..item };
+        world.target.deliver("ann", &FolderPath::new(["Archive"]), item);
+    }
+}
+
+/// Items go and move between folders that come together and others, one of the folders gets another name.
+fn rearrange_merged(world: &World) {
+    let [archive, work, sent] = [["Archive"], ["Work"], ["Sent"]].map(FolderPath::new);
+    world.source.expunge("ann", &archive, &ItemId::from_u32(4));
+    world.source.relocate("ann", &work, &archive, &ItemId::from_u32(1)).unwrap();
+    world.source.relocate("ann", &work, &sent, &ItemId::from_u32(2)).unwrap();
+    let moved = world.source.relocate("ann", &sent, &FolderPath::inbox(), &ItemId::from_u32(1)).unwrap();
+    world.source.set_flags("ann", &FolderPath::inbox(), &moved, &Flags::of(["\\Flagged"]));
+    assert!(world.source.rename_folder("ann", &work.child("2019"), &FolderPath::new(["Größe", "Work"])));
+    deliver(world, &["Work"], 30, "later", &[]);
+    deliver(world, &["Archive"], 30, "later", &[]);
+}
+
 async fn world_of(scenario: &Scenario) -> World {
     let mut world = World::with(scenario.traits.clone(), scenario.target_traits.clone());
     world.person("ann");
     if !scenario.bans.is_empty() {
         world.ban(scenario.bans);
+    }
+    if scenario.merged {
+        world.policy = together::policy(&world.policy);
     }
     (scenario.fill)(&world);
     if let Some(change) = scenario.change {
@@ -137,6 +174,7 @@ fn orders(world: &World, scenario: &Scenario, folder: &Path) -> Orders {
         people: vec!["ann".to_owned()],
         poor: scenario.traits == Traits::poor(),
         bans: scenario.bans.to_owned(),
+        merged: scenario.merged,
         ..Orders::default()
     }
 }
@@ -178,10 +216,26 @@ async fn run(scenario: &Scenario, stop_at: u64) -> (u64, Contents) {
     assert!(third.finished, "{}", third.stderr);
     assert_eq!(world.target.effects(), effects, "a further run writes nothing, {where_stopped}");
     assert_eq!(contents(&world.source, "ann"), source_before, "the source is as it was, {where_stopped}");
-    if scenario.failed == 0 && scenario.bans.is_empty() {
+    if scenario.merged {
+        assert_together(&world, &where_stopped);
+    } else if scenario.failed == 0 && scenario.bans.is_empty() {
         world.assert_same("ann");
     }
     (first.moments, contents(&world.target, "ann"))
+}
+
+/// What lies in each folder of the target is what lies in those of the source that go there, each item as often.
+fn assert_together(world: &World, where_stopped: &str) {
+    let mut wanted: BTreeMap<FolderPath, Vec<MemoryItem>> = BTreeMap::new();
+    for (path, items) in world.source.dump("ann") {
+        wanted.entry(together::on_target(&path)).or_default().extend(items.into_values());
+    }
+    let mut there: BTreeMap<FolderPath, Vec<MemoryItem>> =
+        world.target.dump("ann").into_iter().map(|(path, items)| (path, items.into_values().collect())).collect();
+    for items in wanted.values_mut().chain(there.values_mut()) {
+        items.sort_by(|one, other| (&one.bytes, &one.flags).cmp(&(&other.bytes, &other.flags)));
+    }
+    assert_eq!(wanted, there, "{where_stopped}");
 }
 
 async fn everywhere(name: &str, scenario: Scenario) {
@@ -196,7 +250,7 @@ async fn everywhere(name: &str, scenario: Scenario) {
 
 fn rich(fill: fn(&World)) -> Scenario {
     let (traits, target_traits) = (Traits::default(), Traits::default());
-    Scenario { traits, target_traits, fill, change: None, failed: 0, bans: "" }
+    Scenario { traits, target_traits, fill, change: None, failed: 0, bans: "", merged: false }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -242,4 +296,21 @@ async fn moves_and_removals_to_a_server_that_cannot_move() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_after_the_first_copy() {
     everywhere("changes", Scenario { change: Some(change), ..rich(fill) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_copy_of_folders_that_come_together() {
+    everywhere("folders that come together", Scenario { merged: true, ..rich(fill_merged) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_copy_of_folders_that_come_together_on_a_poor_server() {
+    let poor = Scenario { merged: true, target_traits: Traits::poor(), ..rich(fill_merged) };
+    everywhere("folders that come together on a poor server", poor).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_in_folders_that_come_together() {
+    let changed = Scenario { merged: true, change: Some(rearrange_merged), ..rich(fill_merged) };
+    everywhere("changes in folders that come together", changed).await;
 }

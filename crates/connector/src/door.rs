@@ -24,6 +24,14 @@ pub enum Effect {
     Move,
     /// A folder is removed.
     RemoveFolder,
+    /// An entry of a directory is made.
+    CreateEntry,
+    /// An entry of a directory changes.
+    ChangeEntry,
+    /// An entry of a directory is removed.
+    RemoveEntry,
+    /// Somebody gains a right to a folder.
+    Grant,
     /// A file is written.
     FileWrite,
     /// A file comes to its final name.
@@ -44,6 +52,10 @@ impl Effect {
             Self::Remove => "remove",
             Self::Move => "move",
             Self::RemoveFolder => "remove-folder",
+            Self::CreateEntry => "create-entry",
+            Self::ChangeEntry => "change-entry",
+            Self::RemoveEntry => "remove-entry",
+            Self::Grant => "grant",
             Self::FileWrite => "file-write",
             Self::FileRename => "file-rename",
             Self::Commit => "commit",

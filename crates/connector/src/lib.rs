@@ -1,4 +1,5 @@
-//! The contract between the engine and the platforms that mail comes from and goes to.
+//! The contract between the engine and the platforms that mail comes from and goes to, and the directories that say who
+//! there is.
 //!
 //! A [`Connector`] is one endpoint: a server, or a folder of files. It opens a [`Source`] (which can only read) or a
 //! [`Target`] on one person's mailbox. What every platform can do is in these traits; what only some can is *declared*
@@ -19,24 +20,35 @@
 mod body;
 mod clock;
 mod declaration;
+mod directory;
 mod door;
 mod error;
 pub mod maildate;
 pub mod memory;
 pub mod mutf7;
+mod pace;
+mod rights;
 mod source;
 mod target;
+mod watcher;
 
 pub use body::{Body, BodyReader, Holding, Holds, HoldsLimits};
 pub use clock::{Clock, SystemClock};
 pub use declaration::{Allowance, Declaration, Finding, Offers, Quota, StoreProof, Topic, losses_between};
+pub use directory::{
+    Change, ChangeOutcome, Directory, DirectoryCursor, DirectoryDeclaration, DirectoryInMemory, DirectoryRead,
+    DirectoryTarget, EntryEvent, EntrySink, PlannedChange,
+};
 pub use door::{Door, Effect, OpenDoor, ShutDoor};
 pub use error::{Error, Retry};
 pub use model::FolderState;
+pub use pace::Pace;
+pub use rights::{FolderRight, Granted, Holder, NewRight, Rights, RightsRead};
 pub use source::{Cursor, Event, Folder, Item, ListedItem, ReadFolder, Reading, Source, Usage, usage};
 pub use target::{
     Batch, BatchItem, FlagChange, ItemOutcome, Known, Moved, NewFolder, Outcome, Ready, Removal, Target, ready,
 };
+pub use watcher::Watcher;
 
 use std::sync::Arc;
 
@@ -98,6 +110,24 @@ pub trait Connector: Send + Sync {
     ///
     /// Fails with `not-their-store` when it can't be shown that the login reached this person's store.
     async fn target(&self, account: &Account, door: Arc<dyn Door>) -> Result<Box<dyn Target>, Error>;
+
+    /// Opens the rights of a person's mailbox: to read them, and with a door to give more. None where the platform, or this
+    /// server of its kind, keeps no rights of folders.
+    ///
+    /// Fails with `not-their-store` as the others do.
+    async fn rights(&self, account: &Account, door: Option<Arc<dyn Door>>) -> Result<Option<Box<dyn Rights>>, Error> {
+        let _ = (account, door);
+        Ok(None)
+    }
+
+    /// Opens a person's mailbox to be told when something changes there. None where the platform, or this server of its kind, tells
+    /// nobody.
+    ///
+    /// Fails with `not-their-store` as the others do.
+    async fn watch(&self, account: &Account) -> Result<Option<Box<dyn Watcher>>, Error> {
+        let _ = account;
+        Ok(None)
+    }
 
     /// Looks whether the endpoint is reachable and set up well, for `check`; with an account, whether that person's
     /// mailbox opens. Changes nothing. Stops at the first topic that fails.

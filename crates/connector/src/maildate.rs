@@ -43,6 +43,35 @@ pub fn find(text: &[u8]) -> Option<ReceivedAt> {
 
 /// When a message came, as its header says: the topmost `Received`, else `Date`.
 pub fn of_header(header: &[u8]) -> Option<ReceivedAt> {
+    let fields = fields(header);
+    let first = |name: &str| of_field(fields.iter().find(|field| starts_with(field, name))?);
+    first(RECEIVED).or_else(|| first(DATE))
+}
+
+/// The dates that a header names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Of the first `Date`.
+    pub date: Option<ReceivedAt>,
+    /// Of each `Received`, from the top.
+    pub received: Vec<ReceivedAt>,
+}
+
+/// The dates that a message's header names; those that can't be read are left out.
+pub fn named_in(header: &[u8]) -> Named {
+    let fields = fields(header);
+    let of = |name: &'static str| fields.iter().filter(move |field| starts_with(field, name));
+    Named {
+        date: of(DATE).next().and_then(|field| of_field(field)),
+        received: of(RECEIVED).filter_map(|field| of_field(field)).collect(),
+    }
+}
+
+const RECEIVED: &str = "received:";
+const DATE: &str = "date:";
+
+/// The fields of a header that name dates, unfolded, in their order.
+fn fields(header: &[u8]) -> Vec<Vec<u8>> {
     let (mut fields, mut last): (Vec<Vec<u8>>, _) = (Vec::new(), false);
     for line in header.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -55,16 +84,18 @@ pub fn of_header(header: &[u8]) -> Option<ReceivedAt> {
             }
             continue;
         }
-        last = ["received:", "date:"].iter().any(|name| starts_with(line, name));
+        last = [RECEIVED, DATE].iter().any(|name| starts_with(line, name));
         if last {
             fields.push(line.to_vec());
         }
     }
-    let date = |name: &str, separator: u8| {
-        let field = fields.iter().find(|field| starts_with(field, name))?;
-        find(field.rsplit(|byte| *byte == separator).next()?)
-    };
-    date("received:", b';').or_else(|| date("date:", b'\n'))
+    fields
+}
+
+/// The date in one of these fields: that of `Received` stands behind its last semicolon.
+fn of_field(field: &[u8]) -> Option<ReceivedAt> {
+    let separator = if starts_with(field, RECEIVED) { b';' } else { b'\n' };
+    find(field.rsplit(|byte| *byte == separator).next()?)
 }
 
 fn starts_with(line: &[u8], name: &str) -> bool {
@@ -120,10 +151,9 @@ fn zone(word: &str) -> Option<i16> {
         _ => return None,
     };
     let digits = word.get(1..)?.replace(':', "");
-    if digits.len() != 4 {
-        return None;
-    }
-    let (hours, minutes) = (number(&digits[..2], 23)?, number(&digits[2..], 59)?);
+    // What was no UTF-8 stands in it as one character of three bytes.
+    let (hours, minutes) = digits.split_at_checked(2).filter(|_| digits.len() == 4)?;
+    let (hours, minutes) = (number(hours, 23)?, number(minutes, 59)?);
     Some(sign * (hours * 60 + minutes) as i16)
 }
 
@@ -147,7 +177,8 @@ fn at(year: &str, month: &str, day: &str, time: &str, offset_minutes: i16) -> Op
     Some(ReceivedAt { unix_seconds: local - i64::from(offset_minutes) * 60, offset_minutes })
 }
 
-fn days_of_month(year: i64, month: i64) -> i64 {
+/// How many days a month has, by the proleptic Gregorian calendar.
+pub fn days_of_month(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -156,8 +187,9 @@ fn days_of_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// In the proleptic Gregorian calendar, by counting years from March on.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+/// The day of a date in the proleptic Gregorian calendar, counted from 1970-01-01.
+pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    // Years are counted from March on, so that a leap day is the last.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
@@ -167,7 +199,37 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Whatever bytes stand in a header, reading it says a date or none.
+    #[test]
+    fn a_zone_with_bytes_that_are_no_text_is_none() {
+        let header =
+            b"Date: Sat, 8 Sep 2001 01:46:40 +a\xff\r\nReceived: by a; Sat Sep  8 01:46:40 -\xff1 2001\r\n\r\n";
+        let named = named_in(header);
+        assert_eq!(named.date.unwrap(), ReceivedAt::utc(999_913_600));
+        assert_eq!(named.received, [ReceivedAt::utc(999_913_600)]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_in_a_date_stop_the_reading(
+            before in proptest::collection::vec(any::<u8>(), 0..4),
+            part in 0_usize..6,
+            at in 0_usize..6,
+            put in proptest::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let mut parts: Vec<Vec<u8>> =
+                ["Sat,", "8", "Sep", "2001", "01:46:40", "+0100"].iter().map(|part| part.as_bytes().to_vec()).collect();
+            let at = at.min(parts[part].len());
+            parts[part].splice(at.., put);
+            let text = [before, parts.join(&b' ')].concat();
+            let _ = find(&text);
+            let _ = named_in(&[b"Date: ".as_slice(), &text, b"\nReceived: x;", &text, b"\n\n"].concat());
+        }
+    }
 
     #[test]
     fn dates_are_found_in_every_form() {

@@ -15,6 +15,8 @@
 //! them; where readers see different parts, that is told ([`Unseen::Ambiguous`]). Why the walk through a message is our
 //! own: the parsers there are hold the whole message in memory, which may be two gigabytes.
 
+pub mod archive;
+mod attached;
 mod charset;
 mod decode;
 mod finding;
@@ -34,6 +36,7 @@ mod zip;
 
 use std::io;
 
+pub use attached::{Attached, Attachment, attached};
 pub use finding::{File, Finding, Inspection, Verdict};
 pub use kind::Kind;
 pub use read::ReadAt;

@@ -45,6 +45,8 @@ pub(crate) struct Entry {
     method: u16,
     /// Where its packed bytes are, as far as anyone knows.
     packed: Range<u64>,
+    /// What the archive's directory says of its content: CRC-32 and size. None of a file that is not listed there.
+    pub(crate) said: Option<(u32, u64)>,
 }
 
 impl Entry {
@@ -99,6 +101,7 @@ pub(crate) fn directory(file: &dyn ReadAt, entries_max: u32) -> io::Result<Direc
                 is_encrypted: record.flags & ENCRYPTED != 0,
                 method: u16::MAX,
                 packed: 0..record.size,
+                said: None,
             });
             continue;
         };
@@ -113,6 +116,7 @@ pub(crate) fn directory(file: &dyn ReadAt, entries_max: u32) -> io::Result<Direc
             is_encrypted: (record.flags | local.flags) & ENCRYPTED != 0,
             method: local.method,
             packed,
+            said: Some((record.crc, record.unpacked)),
         });
     }
     hidden(file, from..size, entries_max, &mut directory)?;
@@ -152,6 +156,7 @@ fn hidden(file: &dyn ReadAt, range: Range<u64>, entries_max: u32, directory: &mu
             is_encrypted: record.flags & ENCRYPTED != 0,
             method: record.method,
             packed,
+            said: None,
         });
         // A file that the directory does not name.
         directory.is_damaged = true;
@@ -165,8 +170,11 @@ struct Record {
     names: Vec<String>,
     flags: u16,
     method: u16,
+    crc: u32,
     /// Packed bytes.
     size: u64,
+    /// Unpacked bytes.
+    unpacked: u64,
     local_at: u64,
 }
 
@@ -232,12 +240,14 @@ fn central(file: &dyn ReadAt, size: u64, entries_max: usize) -> io::Result<Optio
         let (flags, name_size, extra_size) = (le_16(&header, 8), le_16(&header, 28), le_16(&header, 30));
         let behind = bytes(file, at + CENTRAL_BYTES as u64, usize::from(name_size) + usize::from(extra_size))?;
         let (name, extra) = behind.split_at(usize::from(name_size).min(behind.len()));
-        let (size, local_at) = sizes_64(extra, &header);
+        let (unpacked, size, local_at) = sizes_64(extra, &header);
         central.records.push(Record {
             names: names(name, flags, extra),
             flags,
             method: le_16(&header, 10),
+            crc: le_32(&header, 16),
             size,
+            unpacked,
             local_at: local_at.saturating_add(shift),
         });
         at += CENTRAL_BYTES as u64 + u64::from(name_size) + u64::from(extra_size) + u64::from(le_16(&header, 32));
@@ -247,12 +257,14 @@ fn central(file: &dyn ReadAt, size: u64, entries_max: usize) -> io::Result<Optio
     Ok(Some(central))
 }
 
-/// Packed size and place of the local header, which may be in the extra field.
-fn sizes_64(extra: &[u8], header: &[u8]) -> (u64, u64) {
+/// Unpacked and packed size and place of the local header, which may be in the extra field.
+fn sizes_64(extra: &[u8], header: &[u8]) -> (u64, u64, u64) {
     const IN_EXTRA: u32 = u32::MAX;
     let (unpacked, packed, at) = (le_32(header, 24), le_32(header, 20), le_32(header, 42));
-    let Some(long) = extra_field(extra, 0x0001) else { return (packed.into(), at.into()) };
-    let mut next = if unpacked == IN_EXTRA { 8 } else { 0 };
+    let Some(long) = extra_field(extra, 0x0001) else {
+        return (unpacked.into(), packed.into(), at.into());
+    };
+    let mut next = 0;
     let mut long_or = |short: u32| {
         if short != IN_EXTRA || long.len() < next + 8 {
             return u64::from(short);
@@ -260,8 +272,8 @@ fn sizes_64(extra: &[u8], header: &[u8]) -> (u64, u64) {
         next += 8;
         le_64(long, next - 8)
     };
-    let packed = long_or(packed);
-    (packed, long_or(at))
+    let (unpacked, packed) = (long_or(unpacked), long_or(packed));
+    (unpacked, packed, long_or(at))
 }
 
 fn extra_field(mut extra: &[u8], id: u16) -> Option<&[u8]> {
@@ -305,7 +317,9 @@ fn local(file: &dyn ReadAt, at: u64) -> io::Result<Option<(Record, u64)>> {
         names: names(name, flags, extra),
         flags,
         method: le_16(&header, 8),
+        crc: le_32(&header, 14),
         size: u64::from(le_32(&header, 18)),
+        unpacked: u64::from(le_32(&header, 22)),
         local_at: at,
     };
     Ok(Some((record, data_at)))

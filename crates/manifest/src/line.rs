@@ -225,6 +225,9 @@ pub struct There {
     /// SHA-256 of what the target holds, where it is known to be other than what travelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Digest32>,
+    /// With which date it travelled (seconds since 1970), where that is not the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<i64>,
     /// The salted hash of its flags, where they are others than at the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flags: Option<Hex<SALT_BYTES>>,
@@ -706,7 +709,7 @@ mod tests {
         let mut nameless = item(ItemId::from_u32(7));
         nameless.folder.clear();
         assert_eq!(Line::read(&Line::Item(nameless).written()), None);
-        let there = There { folder: Vec::new(), validity: 0, id: None, sha256: None, flags: None };
+        let there = There { folder: Vec::new(), validity: 0, id: None, sha256: None, received: None, flags: None };
         let nowhere = Item { target: Some(there), ..item(ItemId::from_u32(7)) };
         assert_eq!(Line::read(&Line::Item(nowhere).written()), None);
     }

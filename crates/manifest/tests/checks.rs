@@ -38,7 +38,7 @@ fn item(signer: &Signer, who: &Who, number: u32) -> Item {
         _ => (Outcome::Copied, None, None),
     };
     let id = Some(Id(ItemId::from_u32(number + 100)));
-    let there = There { folder: vec!["INBOX".to_owned()], validity: 9, id, sha256: None, flags: None };
+    let there = There { folder: vec!["INBOX".to_owned()], validity: 9, id, sha256: None, received: None, flags: None };
     let item = Item {
         salt: Hex([0; SALT_BYTES]),
         fate,

@@ -121,7 +121,9 @@ causes! {
     /// The item has a byte above 127 in its header, and the target is seen to change such bytes.
     EightBitHeader "eight-bit-header" "Have it repaired by the rules (policy.repair_eight_bit_header), let the target keep such bytes (in Cyrus: munge8bit: no), or agree with the person to leave the item behind.";
     /// The item was received at a time that is still to come, and the target is seen to put another in its place.
-    FutureDate "future-date" "It is copied once that time has come; or correct its date on the source.";
+    FutureDate "future-date" "Have its date repaired by the rules (policy.repair_date), or correct it on the source; else it is copied once that time has come.";
+    /// By its date the item was received before 1970 or after February 2106, which the target refuses or is seen to change.
+    DateOutOfRange "date-out-of-range" "Have its date repaired by the rules (policy.repair_date), correct it on the source, or agree with the person to leave it behind.";
     /// The item's header holds a line that is no header field, and the target refuses that.
     BrokenHeader "broken-header" "Have it repaired by the rules (policy.repair_broken_header), or agree with the person to leave it behind; it stays on the source.";
     /// The scanner finds malware in the item.
@@ -172,6 +174,7 @@ impl Cause {
             | Self::BareCr
             | Self::MixedLineEnds
             | Self::FutureDate
+            | Self::DateOutOfRange
             | Self::BrokenHeader
             | Self::Infected
             | Self::Unreadable
@@ -214,7 +217,7 @@ impl Cause {
             Self::Tls => Some(12),
             Self::Login => Some(16),
             Self::OverQuota => Some(113),
-            Self::TooLarge | Self::Refused | Self::BrokenHeader => Some(114),
+            Self::TooLarge | Self::Refused | Self::BrokenHeader | Self::DateOutOfRange => Some(114),
             Self::Unreadable => Some(115),
             Self::FolderRefused => Some(116),
             Self::Missing => Some(117),

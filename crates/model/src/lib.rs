@@ -7,6 +7,7 @@
 mod actor;
 mod cause;
 mod digest;
+mod directory;
 mod fate;
 mod flags;
 mod folder;
@@ -20,6 +21,9 @@ mod time;
 pub use actor::{Actor, Role};
 pub use cause::{Cause, Owner, Scope, Side};
 pub use digest::{CANONICAL_VERSION, Digest, Examiner, Findings};
+pub use directory::{
+    AccountState, Address, AddressKind, Entry, EntryKind, Grant, Letters, Names, Reference, Right, mail_key, x500_key,
+};
 pub use fate::{Fate, Tally};
 pub use flags::{Flags, SystemFlag};
 pub use folder::{FolderPath, FolderState, INBOX, SpecialUse};

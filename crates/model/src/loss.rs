@@ -18,6 +18,8 @@ pub enum Loss {
     EightBitHeader,
     /// An item received at a time that is still to come, on servers that put their own time in its place.
     FutureDate,
+    /// An item received before 1970 or after February 2106 by its date, on servers that refuse or change such dates.
+    DateOutOfRange,
     /// An item whose header holds a line that is no header field, on servers that refuse it.
     BrokenHeader,
     /// A folder name with a character that the target does not take.
@@ -38,12 +40,13 @@ pub enum Loss {
 
 impl Loss {
     /// Every loss.
-    pub const EVERY: [Self; 13] = [
+    pub const EVERY: [Self; 14] = [
         Self::Nul,
         Self::BareCr,
         Self::MixedLineEnds,
         Self::EightBitHeader,
         Self::FutureDate,
+        Self::DateOutOfRange,
         Self::BrokenHeader,
         Self::FolderName,
         Self::SpecialUse,
@@ -62,6 +65,7 @@ impl Loss {
             Self::MixedLineEnds => "mixed-line-ends",
             Self::EightBitHeader => "eight-bit-header",
             Self::FutureDate => "future-date",
+            Self::DateOutOfRange => "date-out-of-range",
             Self::BrokenHeader => "broken-header",
             Self::FolderName => "folder-name",
             Self::SpecialUse => "special-use",
@@ -88,6 +92,10 @@ impl Loss {
             Self::FutureDate => {
                 "Where the server puts its own time in place of one that is still to come (Dovecot does), an item received \
                  at such a time is not copied until then; it is listed as failed."
+            }
+            Self::DateOutOfRange => {
+                "Where the server refuses or changes a date before 1970 or after February 2106 (Cyrus and Dovecot do), an item \
+                 received then is not copied; it is listed as failed."
             }
             Self::BrokenHeader => {
                 "Where the server refuses a header with a line that is no header field (Cyrus does), such an item is not \

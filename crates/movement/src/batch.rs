@@ -12,7 +12,7 @@ use store::{Fact, IntentItem};
 
 use crate::failure::{Failure, OnSide};
 use crate::matching::{Candidate, Pool, Wanted};
-use crate::pass::{Flight, FolderWork, Pass, Planned, exception};
+use crate::pass::{Flight, Pass, Planned, exception};
 use crate::reading::{Arrival, next};
 use crate::traits;
 
@@ -58,7 +58,7 @@ impl Pass<'_> {
 
     /// Traits of these items that the target has not been seen to keep.
     fn to_prove(&self, items: &[Planned]) -> u8 {
-        items.iter().fold(0, |all, item| all | item.is) & !self.kept
+        items.iter().fold(0, |all, item| all | item.is) & !(self.kept & !traits::EACH_ITS_OWN)
     }
 
     /// Sends what is planned for every folder, and waits for all outcomes.
@@ -79,7 +79,7 @@ impl Pass<'_> {
 
     /// Where the target folder stood before the oldest batch that is on its way to it.
     pub(crate) fn mark(&self, index: usize) -> FolderState {
-        self.folders[index].now.unwrap_or_default()
+        self.there(index).now.unwrap_or_default()
     }
 
     async fn submit(&mut self, index: usize, items: Vec<Planned>, to_prove: u8) -> Result<(), Failure> {
@@ -224,6 +224,7 @@ impl Pass<'_> {
             && work.flag_changes.is_empty()
             && work.flags_later.is_empty()
             && work.gone.is_empty()
+            && work.gone_later.is_empty()
             && work.seen.is_empty()
             && work.read_again.is_empty();
         let cursor = work.cursor.take().filter(|_| is_clear);
@@ -258,7 +259,7 @@ impl Pass<'_> {
             tx.set_cursor(work.row.folder, &cursor.0).await?;
             work.row.cursor = Some(cursor.0.clone());
         }
-        if let Some(target) = work.target_to_record() {
+        if let Some(target) = self.target_folders[work.goes_to].to_record(work.row.target) {
             tx.set_target_state(work.row.folder, &target).await?;
             work.row.target = Some(target);
         }
@@ -392,9 +393,9 @@ impl Pass<'_> {
         let index = flight.folder;
         let is_to_prove = flight.to_prove != 0 && !flight.items.is_empty();
         let changed = if is_to_prove { self.changed_items(flight, &ids).await? } else { HashMap::new() };
-        let work = &mut self.folders[index];
-        work.added(validity, &ids);
-        work.is_unsure |= !changed.is_empty();
+        let there = self.there_mut(index);
+        there.added(validity, &ids);
+        there.is_unsure |= !changed.is_empty();
         let (mut items, mut bytes, mut altered) = (0, 0, None);
         for (planned, id) in flight.items.iter().zip(ids) {
             if let Some(changed) = changed.get(&planned.id) {
@@ -417,7 +418,8 @@ impl Pass<'_> {
     /// An item was refused: it fails, unless the policy may have it repaired and tried again.
     fn fail_or_repair(&mut self, index: usize, planned: &Planned, error: &Error) {
         self.give_room(planned.found.size_bytes);
-        let to_try = self.work.travel.to_try(planned.kind, &planned.found, planned.knew);
+        let (kind, received) = (planned.kind, planned.received_seconds());
+        let to_try = self.work.travel.to_try(kind, &planned.found, received, planned.knew);
         if error.cause == Cause::Refused && to_try != 0 {
             self.read_repaired(index, &planned.id, planned.knew | to_try);
         } else {
@@ -432,12 +434,28 @@ impl Pass<'_> {
         work.read_again.push(id.clone());
     }
 
+    /// The same, only to see whether it lies on the target as that.
+    pub(crate) fn look_repaired(&mut self, index: usize, id: &ItemId, knew: u8, traits: u8) {
+        self.folders[index].looking.insert(id.clone(), traits);
+        self.read_repaired(index, id, knew | traits);
+    }
+
+    /// It does not, when it is repaired for this: it is read again as it is.
+    pub(crate) fn looked_repaired(&mut self, index: usize, id: ItemId, traits: u8) {
+        let work = &mut self.folders[index];
+        *work.looked.entry(id.clone()).or_default() |= traits;
+        work.read_again.push(id);
+    }
+
     fn fail_planned(&mut self, index: usize, planned: &Planned, error: &Error) {
         let row = &self.folders[index].row;
         let (from, to) = (row.path.to_string(), row.target_path.to_string());
         let what = format!("cannot copy item {} of {from:?} to {to:?}: {}", planned.id, error.what);
-        let fact = Fact { fate: Fate::Failed, ..copied_fact(planned, None) };
+        let fact = failed_fact(planned);
         let cause = match error.cause {
+            Cause::Refused if planned.is & (traits::DATE_OUT_OF_RANGE | traits::DATE_ZERO) != 0 => {
+                Cause::DateOutOfRange
+            }
             Cause::Refused if planned.found.broken_header => Cause::BrokenHeader,
             Cause::InDoubt => Cause::Refused,
             other => other,
@@ -477,7 +495,7 @@ impl Pass<'_> {
                 None => planned.is,
             };
             if traits == 0 {
-                self.kept |= planned.is;
+                self.kept |= planned.is & !traits::EACH_ITS_OWN;
             } else {
                 changed.push((planned, id, traits));
             }
@@ -488,6 +506,8 @@ impl Pass<'_> {
         let may_remove = !self.work.setting.in_use && self.target.offers().removes_exactly;
         let mut found = HashMap::new();
         for (planned, id, traits) in changed {
+            // Whose id was not told: nothing else was on its way.
+            let lies_as = id.clone().or_else(|| pool.find_altered(&planned.found).map(|candidate| candidate.id));
             let is_removed = match id {
                 Some(id) if may_remove => {
                     let removed = self
@@ -507,8 +527,7 @@ impl Pass<'_> {
                     row.path.to_string(),
                     path.to_string()
                 );
-                let (source_id, target_id) = (Some(planned.id.clone()), (*id).clone());
-                let exception = exception(Cause::Altered, row, source_id, target_id, what);
+                let exception = exception(Cause::Altered, row, Some(planned.id.clone()), lies_as, what);
                 self.folders[index].exceptions.push(exception);
             }
             found.insert(planned.id.clone(), Changed { traits, is_removed });
@@ -522,16 +541,17 @@ impl Pass<'_> {
         if is_removed {
             self.give_room(planned.found.size_bytes);
         }
-        let to_try = self.work.travel.to_try(planned.kind, &planned.found, planned.knew);
-        if is_removed && traits & to_try != 0 {
+        let (kind, received) = (planned.kind, planned.received_seconds());
+        let to_try = traits & self.work.travel.may_try(kind, &planned.found, received, planned.knew);
+        if is_removed && to_try != 0 {
             self.read_repaired(index, &planned.id, planned.knew | to_try);
             return;
         }
         let cause = traits::cause(traits);
         let from = self.folders[index].row.path.to_string();
-        let changes = if cause == Cause::FutureDate { "date" } else { "bytes" };
+        let changes = if traits & traits::DATES != 0 { "date" } else { "bytes" };
         let what = format!("cannot copy item {} of {from:?}: the target changes its {changes}", planned.id);
-        let fact = Fact { fate: Fate::Failed, ..copied_fact(planned, None) };
+        let fact = failed_fact(planned);
         self.fail(index, fact, cause, what, None, None);
     }
 
@@ -582,6 +602,10 @@ fn copied_fact(planned: &Planned, id: Option<ItemId>) -> Fact {
         target_flags: None,
         read_back: None,
     }
+}
+
+fn failed_fact(planned: &Planned) -> Fact {
+    Fact { fate: Fate::Failed, received: planned.source_received, ..copied_fact(planned, None) }
 }
 
 /// The error of an outcome that was not heard of.
@@ -641,29 +665,7 @@ fn one_of_each_trait(items: Vec<Planned>, to_prove: u8) -> (Vec<Planned>, Vec<Pl
     (first, waiting)
 }
 
-impl FolderWork {
-    /// How far the target folder is accounted for, where the ledger does not say so yet. While there are candidates left, whether
-    /// they are items of the source that were not read yet is not known; but it is known whose ids these are.
-    pub(crate) fn target_to_record(&self) -> Option<FolderState> {
-        let now = self.now?;
-        let target = if self.pool.is_empty() {
-            now
-        } else {
-            self.row.target.unwrap_or_else(|| FolderState::beginning(now.validity))
-        };
-        (self.row.target != Some(target)).then_some(target)
-    }
-
-    /// These ids were added to the target folder: where it stands now, if nobody else has added any between.
-    pub(crate) fn added(&mut self, validity: Option<u64>, ids: &[Option<ItemId>]) {
-        match self.now.and_then(|now| after_append(&now, validity, ids)) {
-            Some(now) if !self.is_unsure => self.now = Some(now),
-            _ => self.is_unsure = true,
-        }
-    }
-}
-
-fn after_append(now: &FolderState, validity: Option<u64>, ids: &[Option<ItemId>]) -> Option<FolderState> {
+pub(crate) fn after_append(now: &FolderState, validity: Option<u64>, ids: &[Option<ItemId>]) -> Option<FolderState> {
     if validity.is_some_and(|validity| validity != now.validity) {
         return None;
     }

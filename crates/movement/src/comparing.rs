@@ -15,6 +15,8 @@ use crate::verify::Kind;
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) id: ItemId,
+    /// Its folder, among those of the source that are compared with one of the target.
+    pub(crate) of: u32,
     pub(crate) exact: Digest,
     pub(crate) hint: Option<u64>,
     /// The beginning of its digest without what known tools add.
@@ -24,6 +26,8 @@ pub(crate) struct Entry {
     /// What the policy makes of it, if anything special.
     pub(crate) treated: Option<Box<Treated>>,
     pub(crate) received: Option<i64>,
+    /// When its side says that it was received: it may have to travel with another date.
+    pub(crate) source_received: Option<i64>,
     pub(crate) flags: Flags,
 }
 
@@ -77,6 +81,8 @@ pub(crate) struct Held {
 pub(crate) struct Compared {
     /// Pairs that are the same in everything.
     pub(crate) same: u64,
+    /// Items of the source that are there with the date that they could not be expected to keep.
+    pub(crate) kept_date: Vec<usize>,
     /// Pairs with the same bytes, and how they differ.
     pub(crate) changed: Vec<(usize, usize, Kind)>,
     /// Items of the source that are left.
@@ -87,20 +93,33 @@ pub(crate) struct Compared {
     pub(crate) doubled: HashSet<Digest>,
 }
 
-/// Pairs the items of two folders: the same in everything first, then all but the flags, then the bytes.
-pub(crate) fn compare(here: &[Entry], there: &[Entry]) -> Compared {
-    let mut compared =
-        Compared { missing: (0..here.len()).collect(), left: (0..there.len()).collect(), ..Compared::default() };
+/// Pairs the items of two folders: the same in everything first, then all but the flags, then the bytes. An item that
+/// would get another date now may lie there with its own. Those that are `apart`, of both sides, are of no pair: nobody's is the
+/// one, missing is the other.
+pub(crate) fn compare(here: &[Entry], there: &[Entry], apart: &[(usize, usize)]) -> Compared {
+    let (sources, targets): (HashSet<usize>, HashSet<usize>) = apart.iter().copied().unzip();
+    let mut compared = Compared {
+        missing: (0..here.len()).filter(|source| !sources.contains(source)).collect(),
+        left: (0..there.len()).filter(|target| !targets.contains(target)).collect(),
+        ..Compared::default()
+    };
     let same = compared.pair(here, there, |entry| (entry.exact, entry.received, Some(&entry.flags)));
-    compared.same = same.len() as u64;
+    let own = compared.pair(here, there, |entry| (entry.exact, entry.source_received, Some(&entry.flags)));
+    compared.same = (same.len() + own.len()) as u64;
+    let flags = compared.pair(here, there, |entry| (entry.exact, entry.received, None));
+    let own_flags = compared.pair(here, there, |entry| (entry.exact, entry.source_received, None));
+    compared.kept_date = own.iter().chain(&own_flags).map(|(source, _)| *source).collect();
     let rounds = [
-        (Kind::ChangedFlags, compared.pair(here, there, |entry| (entry.exact, entry.received, None))),
+        (Kind::ChangedFlags, flags),
+        (Kind::ChangedFlags, own_flags),
         (Kind::ChangedDate, compared.pair(here, there, |entry| (entry.exact, None, None))),
     ];
     for (kind, pairs) in rounds {
         compared.changed.extend(pairs.into_iter().map(|(source, target)| (source, target, kind)));
     }
     let left: HashSet<Digest> = compared.left.iter().map(|target| there[*target].exact).collect();
+    compared.missing.extend(sources);
+    compared.missing.sort_unstable();
     compared.doubled = here.iter().map(|entry| entry.exact).filter(|exact| left.contains(exact)).collect();
     compared
 }
@@ -175,6 +194,12 @@ fn beginning(digest: Digest) -> u64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&digest.as_bytes()[..8]);
     u64::from_be_bytes(bytes)
+}
+
+/// May the second one be the first one as a target has altered it, in its bytes or its date?
+pub(crate) fn is_altered(item: &Entry, there: &Entry) -> bool {
+    let is_one = [item.exact, item.original()].contains(&there.exact) || item.stripped == there.stripped;
+    is_one || (item.hint.is_some() && item.hint == there.hint)
 }
 
 /// How two items that are the same item differ, if they do.
@@ -254,27 +279,33 @@ pub(crate) async fn read_items(
     }
 }
 
-fn entry(Examined { item, found, treatment, .. }: Examined, rules: Option<(Rules<'_>, &Lane)>) -> Entry {
-    let received = item.received.map(|at| at.unix_seconds);
+fn entry(
+    Examined { item, found, treatment, source_received, .. }: Examined,
+    rules: Option<(Rules<'_>, &Lane)>,
+) -> Entry {
+    let mut received = item.received.map(|at| at.unix_seconds);
     let mut treated = treatment.map(|made| {
         Box::new(Treated { rule: made.rule, how: made.how, original: made.original.unwrap_or(found.exact) })
     });
     let mut barred = None;
     if let Some((rules, lane)) = rules {
-        if let Some(rule) = rules.travel.left_by(lane, received, &item.flags, found.size_bytes) {
+        if let Some(rule) = rules.travel.left_by(lane, source_received, &item.flags, found.size_bytes) {
             let original = treated.as_ref().map_or(found.exact, |treated| treated.original);
             treated = Some(Box::new(Treated { rule: rule.to_owned(), how: How::Left, original }));
+            received = source_received;
         }
         barred = travel::barred(&found, rules.losses, None);
     }
     Entry {
         id: item.id,
+        of: 0,
         treated,
         exact: found.exact,
         hint: found.hint,
         stripped: beginning(found.stripped),
         barred,
         received,
+        source_received,
         flags: item.flags,
     }
 }
@@ -286,12 +317,14 @@ mod tests {
     fn items(items: &[(&str, i64, &str)]) -> Vec<Entry> {
         let one = |(place, (bytes, received, flag)): (usize, &(&str, i64, &str))| Entry {
             id: ItemId::from_u32(place as u32 + 1),
+            of: 0,
             exact: Digest::of(bytes.as_bytes()),
             hint: None,
             stripped: beginning(Digest::of(bytes.trim_start_matches('+').as_bytes())),
             barred: None,
             treated: None,
             received: Some(*received),
+            source_received: Some(*received),
             flags: Flags::of([*flag]),
         };
         items.iter().enumerate().map(one).collect()
@@ -302,7 +335,7 @@ mod tests {
         let here = items(&[("a", 1, ""), ("a", 1, "Work"), ("a", 2, ""), ("b", 1, ""), ("c", 1, "")]);
         let there =
             items(&[("a", 9, ""), ("a", 1, "work"), ("a", 1, "\\Seen"), ("b", 1, ""), ("b", 1, ""), ("d", 1, "")]);
-        let compared = compare(&here, &there);
+        let compared = compare(&here, &there, &[]);
         assert_eq!(compared.same, 2);
         assert_eq!(compared.changed, [(0, 2, Kind::ChangedFlags), (2, 0, Kind::ChangedDate)]);
         assert_eq!((compared.missing, compared.left), (vec![4], vec![4, 5]));
@@ -325,7 +358,7 @@ mod tests {
     #[test]
     fn a_hundred_thousand_identical_items_are_paired_in_no_time() {
         let many = items(&vec![("a", 1, ""); 100_000]);
-        let compared = compare(&many, &many[1..]);
+        let compared = compare(&many, &many[1..], &[]);
         assert_eq!((compared.same, compared.missing, compared.left.len()), (99_999, vec![99_999], 0));
     }
 }

@@ -4,17 +4,17 @@
 //! disagree nothing is assumed: the source is asked for the whole list, what lacks a fate is read, what is no longer
 //! there is dealt with, and they are compared again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::Source;
 use model::{Cause, Fate, FolderState, ItemId, ItemKind, Side};
-use store::{Fact, FolderRow, HeldItem, LedgerItem};
+use store::{Fact, HeldItem, LedgerItem};
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::matching::{Alike, Candidate, Pool, Wanted};
-use crate::pass::{Pass, exception};
+use crate::pass::{Deferred, Pass, exception};
 use crate::reading::Task;
 
 impl Pass<'_> {
@@ -29,10 +29,11 @@ impl Pass<'_> {
             && work.flag_changes.is_empty()
             && work.flags_later.is_empty()
             && work.gone.is_empty()
+            && work.gone_later.is_empty()
             && work.seen.is_empty()
             && work.read_again.is_empty()
             && work.without_id == 0
-            && !work.is_unsure
+            && !self.there(index).is_unsure
             && work.unusable.is_none()
             && !self.to_retry.contains_key(&work.row.folder)
             && !end.listed_all;
@@ -60,7 +61,7 @@ impl Pass<'_> {
         let Some(end) = work.end.take() else { return Ok(()) };
         self.commit(index, &[]).await?;
         let work = &mut self.folders[index];
-        let target = work.now.or(work.row.target);
+        let target = self.target_folders[work.goes_to].now.or(work.row.target);
         let is_known = work.row.source == Some(state)
             && work.row.cursor.as_ref() == Some(&end.cursor.0)
             && work.row.target == target;
@@ -77,6 +78,29 @@ impl Pass<'_> {
         work.row.cursor = Some(end.cursor.0);
         work.row.source = Some(state);
         work.row.target = target;
+        self.complete_together(index).await?;
+        Ok(())
+    }
+
+    /// Folders of which everything has a fate, and that go where this one goes, are accounted for as it is.
+    async fn complete_together(&mut self, index: usize) -> Result<(), Failure> {
+        let Some(now) = self.there(index).now else { return Ok(()) };
+        let is_behind = |other: &usize| {
+            let work = &self.folders[*other];
+            let is_clear = work.is_done && !work.is_put_off() && work.without_id == 0;
+            *other != index && is_clear && work.row.target != Some(now)
+        };
+        let behind: Vec<usize> = self.together(index).into_iter().filter(is_behind).collect();
+        if behind.is_empty() || self.there(index).is_unsure {
+            return Ok(());
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for other in behind {
+            let row = &mut self.folders[other].row;
+            tx.set_target_state(row.folder, &now).await?;
+            row.target = Some(now);
+        }
+        tx.commit().await?;
         Ok(())
     }
 
@@ -118,31 +142,37 @@ impl Pass<'_> {
         Ok(source)
     }
 
-    /// Items that waited for better uses of what is on the target: now all of them are known.
+    /// Items that waited for better uses of what is on the target: now all of them are known, those of other folders that go to
+    /// the same place included.
     fn settle_deferred(&mut self, index: usize) {
-        let deferred = std::mem::take(&mut self.folders[index].deferred);
+        let mut deferred: Vec<(usize, Deferred)> = Vec::new();
+        for index in self.together(index) {
+            let items = std::mem::take(&mut self.folders[index].deferred);
+            deferred.extend(items.into_iter().map(|item| (index, item)));
+        }
         if deferred.is_empty() {
             return;
         }
         let wanted: Vec<Wanted<'_>> = deferred
             .iter()
-            .map(|item| Wanted {
+            .map(|(_, item)| Wanted {
                 found: &item.found,
                 received: item.received.map(|at| at.unix_seconds),
                 flags: &item.flags,
             })
             .collect();
-        let given = self.folders[index].pool.settle(&wanted);
+        let pool = &mut self.there_mut(index).pool;
+        let given = pool.settle(&wanted);
         let may_be: Vec<Option<ItemId>> = wanted
             .iter()
             .zip(&given)
             .map(|(wanted, given)| match given {
                 Some(_) => None,
-                None => self.folders[index].pool.may_be(wanted).map(|candidate| candidate.id.clone()),
+                None => pool.may_be(wanted).map(|candidate| candidate.id.clone()),
             })
             .collect();
         drop(wanted);
-        for ((item, given), may_be) in deferred.into_iter().zip(given).zip(may_be) {
+        for (((index, item), given), may_be) in deferred.into_iter().zip(given).zip(may_be) {
             // Somebody has said that it is another one.
             let may_be = may_be.filter(|_| !self.folders[index].another.contains(&item.id));
             let source = AtSource::Read { flags: &item.flags, verdict: item.verdict };
@@ -170,10 +200,10 @@ impl Pass<'_> {
                     }
                     self.settled(index, fact, None, item.failed_before);
                 }
-                Intent::Hold(_) if self.work.travel.to_try(ItemKind::Message, &item.found, item.knew) != 0 => {
+                Intent::Hold(_) if self.to_try(index, &item) != 0 => {
                     // What lies there may be what a repair made of it, before the ledger was lost: it is compared as that, too.
-                    let to_try = self.work.travel.to_try(ItemKind::Message, &item.found, item.knew);
-                    self.read_repaired(index, &item.id, item.knew | to_try);
+                    let to_try = self.to_try(index, &item);
+                    self.look_repaired(index, &item.id, item.knew, to_try);
                 }
                 Intent::Hold(cause) => {
                     let row = &self.folders[index].row;
@@ -199,6 +229,12 @@ impl Pass<'_> {
                 }
             }
         }
+    }
+
+    fn to_try(&self, index: usize, item: &Deferred) -> u8 {
+        let received = item.received.map(|at| at.unix_seconds);
+        let looked = self.folders[index].looked.get(&item.id).copied().unwrap_or_default();
+        self.work.travel.to_try(ItemKind::Message, &item.found, received, item.knew | looked)
     }
 
     /// What failed before is tried once more in the first pass of a run, unless it would fail the same way.
@@ -279,49 +315,63 @@ impl Pass<'_> {
     /// Where the target did not tell the ids of what it stored, or somebody else added items meanwhile: looks, so that
     /// the ledger knows where the folder stands.
     async fn learn_ids(&mut self, index: usize) -> Result<(), Failure> {
-        let work = &self.folders[index];
-        if (work.without_id == 0 && !work.is_unsure) || self.work.dry_run || !work.is_looked_at() {
+        let together = self.together(index);
+        let lack = together.iter().any(|index| self.folders[*index].without_id > 0);
+        if !(lack || self.there(index).is_unsure) || self.work.dry_run || !self.folders[index].is_looked_at() {
             return Ok(());
         }
-        let (path, row) = (work.row.target_path.clone(), work.row.clone());
-        let mark = work.now.unwrap_or_default();
+        for index in &together {
+            self.commit(*index, &[]).await?;
+        }
+        let path = self.folders[index].row.target_path.clone();
+        let mark = self.there(index).now.unwrap_or_default();
         let state = self.target.state(&path).await.on_target()?;
         self.require_same_target(index, state.validity)?;
         let listed = self.target.since(&path, &mark).await.on_target()?;
         let known = self.work.store.target_ids(self.work.key, self.work.mailbox.mailbox, &path, state.validity).await?;
         let state = state.as_if_none_went(&mark, listed.iter().map(|(id, _)| id));
         let mut unknown: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
-        let mut facts = Vec::new();
-        if self.folders[index].without_id > 0 {
+        let mut facts: Vec<(usize, Fact)> = Vec::new();
+        if lack {
             let candidates = self.read_target(&path, &unknown).await?;
             let mut pool = Pool::new(candidates);
             let mut missing = Vec::new();
-            let stored = self.work.store.items_without_target_id(self.work.key, &row).await?;
-            let alike = self.alike(index, &stored, Vec::new(), &state, &pool);
-            for item in stored {
+            let stored = self.stored_without_id(&together).await?;
+            let alike = self.alike(&together, &stored, Vec::new(), &state, &pool);
+            for (index, item) in stored {
                 match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                    Some(candidate) => facts.push(known_as(item, candidate, &alike)),
-                    None => missing.push(item),
+                    Some(candidate) => facts.push((index, known_as(item, candidate, &alike))),
+                    None => missing.push((index, item)),
                 }
             }
             unknown = pool.left().map(|candidate| candidate.id.clone()).collect();
             if !missing.is_empty() {
-                self.never_learnt(index, &row, missing, state, &mut facts).await?;
+                self.never_learnt(index, missing, state, &mut facts).await?;
             }
         }
-        let mut tx = self.work.store.write(&self.work.lease).await?;
-        tx.add_facts(&row, &facts).await?;
+        let there = self.there_mut(index);
+        there.is_unsure = false;
         if unknown.is_empty() {
-            tx.set_target_state(row.folder, &state).await?;
+            there.now = Some(state);
+        }
+        let mut by_folder: BTreeMap<usize, Vec<Fact>> = together.iter().map(|index| (*index, Vec::new())).collect();
+        for (index, fact) in facts {
+            by_folder.entry(index).or_default().push(fact);
+        }
+        let mut tx = self.work.store.write(&self.work.lease).await?;
+        for (other, facts) in by_folder {
+            let work = &mut self.folders[other];
+            work.without_id = 0;
+            tx.add_facts(&work.row, &facts).await?;
+            // Of this one everything was read.
+            let target =
+                if other == index { Some(state) } else { self.target_folders[work.goes_to].to_record(work.row.target) };
+            if let Some(target) = target.filter(|_| unknown.is_empty()) {
+                tx.set_target_state(work.row.folder, &target).await?;
+                work.row.target = Some(target);
+            }
         }
         tx.commit().await?;
-        let work = &mut self.folders[index];
-        work.without_id = 0;
-        work.is_unsure = false;
-        if unknown.is_empty() {
-            work.now = Some(state);
-            work.row.target = Some(state);
-        }
         Ok(())
     }
 
@@ -330,34 +380,35 @@ impl Pass<'_> {
     async fn never_learnt(
         &mut self,
         index: usize,
-        row: &FolderRow,
-        missing: Vec<LedgerItem>,
+        missing: Vec<(usize, LedgerItem)>,
         state: FolderState,
-        facts: &mut Vec<Fact>,
+        facts: &mut Vec<(usize, Fact)>,
     ) -> Result<(), Failure> {
-        self.commit(index, &[]).await?;
         let candidates = self.unknown_items(index, &FolderState::beginning(state.validity)).await?;
-        let taken: HashSet<ItemId> = facts.iter().filter_map(|fact| fact.target_id.clone()).collect();
+        let taken: HashSet<ItemId> = facts.iter().filter_map(|(_, fact)| fact.target_id.clone()).collect();
         let mut pool = Pool::new(candidates.into_iter().filter(|candidate| !taken.contains(&candidate.id)).collect());
-        let mut vanished = Vec::new();
-        let alike = self.alike(index, &missing, Vec::new(), &state, &pool);
-        for item in missing {
+        let mut vanished: BTreeMap<usize, Vec<ItemId>> = BTreeMap::new();
+        let alike = self.alike(&self.together(index), &missing, Vec::new(), &state, &pool);
+        for (index, item) in missing {
             match item.exact.and_then(|exact| pool.find_digest(exact, item.received)) {
-                Some(candidate) => facts.push(known_as(item, candidate, &alike)),
-                None => vanished.push(item.source_id),
+                Some(candidate) => facts.push((index, known_as(item, candidate, &alike))),
+                None => vanished.entry(index).or_default().push(item.source_id),
             }
         }
         if vanished.is_empty() {
             return Ok(());
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
-        if self.work.setting.in_use {
-            tx.withdraw(row, &vanished).await?;
-            self.report.withdrawn += vanished.len() as u64;
-        } else {
-            tx.forget_items(row, &vanished).await?;
-            tx.forget_source_state(row.folder).await?;
-            self.report.again = true;
+        for (index, vanished) in vanished {
+            let row = &self.folders[index].row;
+            if self.work.setting.in_use {
+                tx.withdraw(row, &vanished).await?;
+                self.report.withdrawn += vanished.len() as u64;
+            } else {
+                tx.forget_items(row, &vanished).await?;
+                tx.forget_source_state(row.folder).await?;
+                self.report.again = true;
+            }
         }
         tx.commit().await?;
         Ok(())

@@ -52,10 +52,14 @@ struct DepartedItem {
     place: Place,
     folder: i64,
     source_id: ItemId,
+    /// Whose its copy is.
+    fate: Fate,
     received: Option<i64>,
     target_id: ItemId,
     source_flags: Flags,
     target_flags: Flags,
+    /// What the target gave back, where that is not what was sent.
+    read_back: Option<Digest>,
     /// It stays in its folder on the target: what turns up elsewhere is not it.
     stays: bool,
 }
@@ -88,13 +92,15 @@ impl Departed {
         }
     }
 
-    /// The item that it came from: one with the same flags first.
+    /// The item that it came from: one with the same flags first, then one that lies there already.
     fn take(&mut self, wanted: &Deferred, is_at_home: impl Fn(i64) -> bool) -> Option<DepartedItem> {
         let items = self.by_exact.get_mut(&wanted.found.exact)?;
         let received = wanted.received.map(|at| at.unix_seconds);
         let may_be = |item: &DepartedItem| item.received == received && (!item.stays || is_at_home(item.folder));
-        let position = items.iter().position(|item| may_be(item) && item.source_flags == wanted.flags);
-        let position = position.or_else(|| items.iter().position(may_be))?;
+        let all = items.iter().enumerate().filter(|(_, item)| may_be(item));
+        // The last of the best: so from behind.
+        let best = all.rev().max_by_key(|(_, item)| (item.source_flags == wanted.flags, is_at_home(item.folder)));
+        let position = best?.0;
         items.remove(position)
     }
 }
@@ -116,45 +122,58 @@ impl Pass<'_> {
                     place: Place::Removal,
                     folder: held.folder,
                     source_id: held.source_id.clone(),
+                    fate: Fate::Copied,
                     received: held.received,
                     target_id,
                     source_flags,
                     target_flags,
+                    read_back: held.read_back,
                     stays: !moves || held.state == RemovalState::Kept,
                 };
                 self.departed.add(held.exact, item);
             }
         }
-        // A folder was renamed only if there is a new one.
-        if !moves || !self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none()) {
-            return Ok(());
-        }
-        for row in self.vanished_rows().into_iter().filter(|row| self.may_have_a_new_name(row)).collect::<Vec<_>>() {
+        // A folder was renamed only if there is a new one. But it may have been emptied into another that goes where it went.
+        let is_any_new = self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none());
+        let may_leave = moves && is_any_new;
+        let rows = self.vanished_rows().into_iter().filter(|row| self.may_have_a_new_name(row));
+        let rows: Vec<(FolderRow, bool)> =
+            rows.map(|row| (!self.going_to(&row.target_path).is_empty(), row)).map(|(is, row)| (row, is)).collect();
+        for (row, is_shared) in rows.into_iter().filter(|(_, is_shared)| may_leave || *is_shared) {
             let mut items = self.work.store.items(self.work.key, &row);
             loop {
                 let page = items.next().await?;
                 if page.is_empty() {
                     break;
                 }
-                for item in page.into_iter().filter(|item| item.fate == Fate::Copied) {
-                    self.depart(&row, item, Place::Item);
+                // What another tool left there is not taken elsewhere.
+                let may_go = |item: &LedgerItem| match item.fate {
+                    Fate::Copied => true,
+                    Fate::Adopted => is_shared,
+                    _ => false,
+                };
+                for item in page.into_iter().filter(may_go) {
+                    self.depart(&row, item, Place::Item, may_leave);
                 }
             }
         }
         Ok(())
     }
 
-    fn depart(&mut self, row: &FolderRow, item: LedgerItem, place: Place) {
+    /// An item may have moved: from its folder on the target only where it may leave that, and is ours.
+    fn depart(&mut self, row: &FolderRow, item: LedgerItem, place: Place, may_leave: bool) {
         let Some(target_id) = item.target_id else { return };
         let departed = DepartedItem {
             place,
             folder: row.folder,
             source_id: item.source_id,
+            fate: item.fate,
             received: item.received,
             target_id,
             source_flags: item.source_flags,
             target_flags: item.target_flags,
-            stays: false,
+            read_back: item.read_back,
+            stays: !may_leave || item.fate != Fate::Copied,
         };
         self.departed.add(item.exact, departed);
     }
@@ -216,27 +235,54 @@ impl Pass<'_> {
                 known.extend(page.into_iter().filter(|item| gone.contains(&item.source_id)));
             }
         }
-        let (mut remove, mut forget) = (Vec::new(), Vec::new());
+        let may_turn_up = self.going_to(&row.target_path).len() > 1 && !self.departed.is_over;
+        let (mut remove, mut forget, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         for item in known {
             let ledger = InLedger::Known { fate: item.fate, source_flags: &item.source_flags };
             match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
                 Intent::Remove => remove.push(item),
+                // It may turn up in another folder that goes where it lies, and is known there until then.
+                _ if item.fate == Fate::Adopted && may_turn_up => theirs.push(item),
                 _ => forget.push(item.source_id),
             }
         }
         self.folders[index].would.gone += remove.len() as u64;
-        if (remove.is_empty() && forget.is_empty()) || self.work.dry_run {
+        if (remove.is_empty() && forget.is_empty() && theirs.is_empty()) || self.work.dry_run {
             return Ok(());
         }
-        self.report.gone += (remove.len() + forget.len()) as u64;
+        self.report.gone += (remove.len() + forget.len() + theirs.len()) as u64;
+        for item in theirs {
+            self.folders[index].gone_later.push(item.source_id.clone());
+            self.depart(&row, item, Place::Item, false);
+        }
+        if remove.is_empty() && forget.is_empty() {
+            return Ok(());
+        }
         let ids: Vec<ItemId> = remove.iter().map(|item| item.source_id.clone()).collect();
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.part_with(&row, &ids, RemovalState::Due, rule::REMOVED_AT_SOURCE).await?;
         tx.forget_items(&row, &forget).await?;
         tx.commit().await?;
-        if self.target.offers().moves {
+        // Where folders come together an item may have moved without any change on the target.
+        let moves = self.target.offers().moves;
+        if moves || self.going_to(&row.target_path).len() > 1 {
             for item in remove {
-                self.depart(&row, item, Place::Removal);
+                // What is to go is ours, or counts as such.
+                self.depart(&row, LedgerItem { fate: Fate::Copied, ..item }, Place::Removal, moves);
+            }
+        }
+        Ok(())
+    }
+
+    /// What another tool left on the target, is gone at the source and has not moved where it lies: it stays, and is its person's
+    /// own.
+    async fn forget_gone(&mut self) -> Result<(), Failure> {
+        for index in 0..self.folders.len() {
+            let gone = std::mem::take(&mut self.folders[index].gone_later);
+            if !gone.is_empty() {
+                let mut tx = self.work.store.write(&self.work.lease).await?;
+                tx.forget_items(&self.folders[index].row, &gone).await?;
+                tx.commit().await?;
             }
         }
         Ok(())
@@ -274,7 +320,7 @@ impl Pass<'_> {
             }
         }
         self.departed.is_over = true;
-        Ok(())
+        self.forget_gone().await
     }
 
     /// The row of a folder, whether the source still has it or not.
@@ -356,7 +402,7 @@ impl Pass<'_> {
             left.push((departed.place, departed.folder, departed.source_id));
             let mut fact = Fact {
                 source_id: item.id.clone(),
-                fate: Fate::Copied,
+                fate: departed.fate,
                 size_bytes: item.found.size_bytes,
                 received: item.received.map(|at| at.unix_seconds),
                 exact: Some(item.found.exact),
@@ -364,7 +410,7 @@ impl Pass<'_> {
                 source_flags: departed.source_flags.clone(),
                 target_id: None,
                 target_flags: Some(departed.target_flags.clone()),
-                read_back: None,
+                read_back: departed.read_back,
             };
             let work = &mut self.folders[index];
             if item.failed_before {
@@ -372,8 +418,9 @@ impl Pass<'_> {
             }
             match moved {
                 Moved::There(id) => {
-                    let (add, take) =
-                        (item.flags.without(&departed.source_flags), departed.source_flags.without(&item.flags));
+                    let add = item.flags.without(&departed.source_flags);
+                    let is_ours = departed.fate == Fate::Copied || self.work.setting.adopted_follow;
+                    let take = if is_ours { departed.source_flags.without(&item.flags) } else { Flags::NONE };
                     new_ids.push(id.clone());
                     self.report.moved += 1;
                     if !add.is_empty() || !take.is_empty() {
@@ -403,7 +450,7 @@ impl Pass<'_> {
         let is_elsewhere = *from != row.target_path;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&row, &facts).await?;
-        if let Some(target) = self.folders[index].target_to_record() {
+        if let Some(target) = self.there(index).to_record(row.target) {
             // From before the move: should this pass be stopped, what then vanishes from here is noticed.
             tx.set_target_state(row.folder, &target).await?;
         }
@@ -424,16 +471,18 @@ impl Pass<'_> {
         }
         tx.commit().await?;
         if is_elsewhere {
-            self.folders[index].added(None, &new_ids);
+            self.there_mut(index).added(None, &new_ids);
+            self.know_state_after(from, moved_away).await?;
         }
-        self.know_state_after(from, moved_away).await
+        Ok(())
     }
 
     /// So many items were taken out of a folder of the target: how it stands now, if nobody else touched it between.
     async fn know_state_after(&mut self, path: &FolderPath, taken: u64) -> Result<(), Failure> {
         let state = self.target.state(path).await.on_target()?;
         for work in self.folders.iter_mut().filter(|work| work.row.target_path == *path) {
-            for known in [&mut work.now, &mut work.row.target].into_iter().flatten() {
+            let now = &mut self.target_folders[work.goes_to].now;
+            for known in [now, &mut work.row.target].into_iter().flatten() {
                 if known.validity == state.validity && known.count == state.count + taken {
                     known.count = state.count;
                 }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Event, Folder, Holds, ListedItem, ReadFolder, ShutDoor, Source, Usage, losses_between, usage};
-use model::{Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId};
+use connector::{Event, Folder, Holds, ListedItem, ReadFolder, ShutDoor, Source, Target, Usage, losses_between, usage};
+use model::{Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ItemKind, LossTable};
 use serde::{Deserialize, Serialize};
 use store::{FolderRow, How, MailboxRow, Treatment};
 
@@ -126,31 +126,49 @@ impl Engine {
         let (source_is, target_is) = sides.declarations();
         // As a target, which may not be there before it is written to, but nothing can be written.
         let (mut source, mut target, _seats) = sides.open(Arc::new(ShutDoor)).await?;
+        let losses = losses_between(&source_is, &target_is);
+        let between = (losses, target_is.kinds);
+        let forecast = self.forecast_between(mailbox, source.as_mut(), target.as_mut(), between, (read, sample)).await;
+        source.close().await;
+        target.close().await;
+        forecast
+    }
+
+    async fn forecast_between(
+        &self,
+        mailbox: &MailboxRow,
+        source: &mut dyn Source,
+        target: &mut dyn Target,
+        (losses, kinds): (LossTable, Vec<ItemKind>),
+        (read, sample): (bool, bool),
+    ) -> Result<Forecast, Failure> {
         let listed = source.folders().await.on_source()?;
         let there = target.folders().await.on_target()?;
         let quota = target.quota().await.on_target()?;
         let rows = self.store.folders(self.key, mailbox.mailbox).await?;
-        let losses = losses_between(&source_is, &target_is);
+        let policy = self.policy_of(mailbox.mailbox);
+        let bans_nothing = policy.inspection.bans_nothing();
         let mut forecaster = Forecaster {
             engine: self,
             mailbox,
             travel: Travel::new(
-                self.policy.clone(),
+                policy,
                 None,
                 self.scanner.clone(),
                 losses.clone(),
+                self.dates(mailbox.mailbox).await?,
                 mailbox.bytes_not_kept,
             ),
             losses,
-            kinds: target_is.kinds,
+            kinds,
             item_bytes_max: target.offers().item_bytes_max,
             rows,
             there: there.iter().map(|folder| (folder.path.clone(), folder.clone())).collect(),
             coming: Usage::default(),
-            may_be: Usage::default(),
+            places: HashMap::new(),
             result: Forecast::nothing(),
         };
-        forecaster.result.attachments_unknown = !read && !self.policy.inspection.bans_nothing();
+        forecaster.result.attachments_unknown = !read && !bans_nothing;
         let trash = Travel::trash(listed.iter());
         let began = self.clock.since_boot();
         let mut largest: Option<(FolderPath, Vec<ListedItem>)> = None;
@@ -159,8 +177,7 @@ impl Engine {
                 return Err(Failure::stopped());
             }
             let lane = forecaster.travel.lane(&folder.path, &trash);
-            let Some(items) = forecaster.folder(source.as_mut(), target.as_mut(), folder.clone(), lane, read).await?
-            else {
+            let Some(items) = forecaster.folder(source, target, folder.clone(), lane, read).await? else {
                 continue;
             };
             if largest.as_ref().is_none_or(|(_, most)| most.len() < items.len()) {
@@ -168,12 +185,17 @@ impl Engine {
             }
         }
         let mut forecast = forecaster.result;
-        let (lies, closed) = usage(target.as_mut(), &there).await.on_target()?;
+        let (lies, closed) = usage(target, &there).await.on_target()?;
         forecast.load.there = lies_there(lies, &quota);
         forecast.load.coming = forecaster.coming;
         let limits = Limits::new(self.quota_of(mailbox.mailbox), forecast.load.there, &quota);
         // A run begins where what may be there by its size alone would let it fit.
-        let less = Load { coming: forecast.load.coming.without(forecaster.may_be), ..forecast.load };
+        let mut may_be = Usage::default();
+        for (alike, coming) in forecaster.places.into_values() {
+            let by_size = alike.of_sizes(coming);
+            may_be.add(by_size.bytes, by_size.items);
+        }
+        let less = Load { coming: forecast.load.coming.without(may_be), ..forecast.load };
         let relaxed = limits.verdict(&less).filter(|verdict| verdict.fits);
         let strict = limits.verdict(&forecast.load);
         let verdict = if strict.is_some_and(|verdict| !verdict.fits) { relaxed.or(strict) } else { strict };
@@ -187,10 +209,8 @@ impl Engine {
         if read {
             forecast.pace = Some(Pace { took: self.clock.since_boot() - began, read: forecast.source });
         } else if let Some((path, items)) = largest.filter(|(_, items)| sample && !items.is_empty()) {
-            forecast.pace = self.sample(source.as_mut(), &path, &items).await?;
+            forecast.pace = self.sample(source, &path, &items).await?;
         }
-        source.close().await;
-        target.close().await;
         Ok(forecast)
     }
 
@@ -260,15 +280,15 @@ struct Forecaster<'e> {
     engine: &'e Engine,
     mailbox: &'e MailboxRow,
     travel: Travel,
-    losses: model::LossTable,
-    kinds: Vec<model::ItemKind>,
+    losses: LossTable,
+    kinds: Vec<ItemKind>,
     item_bytes_max: Option<u64>,
     rows: Vec<FolderRow>,
     there: HashMap<FolderPath, Folder>,
     /// What is to be copied, by the sizes that the source lists.
     coming: Usage,
-    /// Of that: what may be there, by its size alone.
-    may_be: Usage,
+    /// By folder of the target: what lies there and nobody knows, and the sizes of what is to be copied to it.
+    places: HashMap<FolderPath, (Alike, Vec<u64>)>,
     result: Forecast,
 }
 
@@ -276,6 +296,7 @@ struct Forecaster<'e> {
 struct Seen {
     flags: Flags,
     received: Option<i64>,
+    source_received: Option<i64>,
     found: Findings,
     treatment: Option<Treatment>,
     is_infected: bool,
@@ -284,6 +305,7 @@ struct Seen {
 /// A folder being looked through.
 struct Looked {
     path: FolderPath,
+    place: FolderPath,
     lane: Lane,
     /// The target holds no such items.
     unsupported: bool,
@@ -333,14 +355,16 @@ impl Forecaster<'_> {
             let seen = bodies.remove(&item.id);
             self.item(&mut looked, item, seen, unreadable.get(&item.id).copied());
         }
-        let by_size = looked.alike.of_sizes(looked.coming);
-        self.may_be.add(by_size.bytes, by_size.items);
+        if looked.lane.left_by.is_none() {
+            // Others may go there, too.
+            self.places.insert(looked.place, (looked.alike, looked.coming));
+        }
         Ok(Some(items))
     }
 
     /// What is known of a folder, and what lies where its items go.
     async fn look(
-        &self,
+        &mut self,
         target: &mut dyn Source,
         folder: &Folder,
         state: FolderState,
@@ -363,8 +387,13 @@ impl Forecaster<'_> {
             }
         }
         let mut alike = Alike::default();
+        let mut coming = Vec::new();
         let place = row.map_or_else(|| self.travel.place(&folder.path), |row| row.target_path.clone());
-        if let Some(there) = self.there.get(&place).filter(|there| there.holds_items && lane.left_by.is_none()) {
+        if lane.left_by.is_some() {
+            // Nothing goes there.
+        } else if let Some(others) = self.places.remove(&place) {
+            (alike, coming) = others;
+        } else if let Some(there) = self.there.get(&place).filter(|there| there.holds_items) {
             let whole = ReadFolder { path: place.clone(), since: None };
             let validity = there.state.map_or(0, |state| state.validity);
             let ours = store.target_ids(key, self.mailbox.mailbox, &place, validity).await?;
@@ -378,7 +407,7 @@ impl Forecaster<'_> {
             }
         }
         let unsupported = !self.kinds.contains(&folder.kind);
-        Ok(Looked { path: folder.path.clone(), lane, unsupported, known, alike, coming: Vec::new() })
+        Ok(Looked { path: folder.path.clone(), place, lane, unsupported, known, alike, coming })
     }
 
     /// Reads a folder as a run does. Of each item only what was found is kept, not its bytes.
@@ -401,10 +430,12 @@ impl Forecaster<'_> {
             for arrival in arrivals {
                 match arrival {
                     Arrival::Item(examined) => {
-                        let Examined { item, found, treatment, malware, knew: _ } = *examined;
+                        let Examined { item, found, treatment, malware, knew: _, source_received } = *examined;
                         let received = item.received.map(|at| at.unix_seconds);
                         let is_infected = malware.is_some();
-                        bodies.insert(item.id, Seen { flags: item.flags, received, found, treatment, is_infected });
+                        let flags = item.flags;
+                        let seen = Seen { flags, received, source_received, found, treatment, is_infected };
+                        bodies.insert(item.id, seen);
                     }
                     Arrival::Event(Event::Unreadable { id, error }) => drop(unreadable.insert(id, error.cause)),
                     Arrival::Event(_) => {}
@@ -468,7 +499,7 @@ impl Forecaster<'_> {
         };
         // In the order of a run: see `Pass::take_item`.
         let (found, received) = (&seen.found, seen.received);
-        if let Some(rule) = self.travel.left_by(&looked.lane, received, &seen.flags, found.size_bytes) {
+        if let Some(rule) = self.travel.left_by(&looked.lane, seen.source_received, &seen.flags, found.size_bytes) {
             return left(rule);
         }
         if let Some(treatment) = seen.treatment.as_ref().filter(|treatment| treatment.how == How::Left) {

@@ -160,10 +160,7 @@ impl Holder {
         let parts: Vec<&str> = name.split('/').collect();
         let [boot, namespace, pid, start, _] = parts[..] else { return false };
         let Ok(pid) = pid.parse() else { return false };
-        boot == boot_id()
-            && !boot.is_empty()
-            && namespace == pid_namespace()
-            && start_time(pid).is_none_or(|now| now != start)
+        boot == boot_id() && !boot.is_empty() && namespace == pid_namespace() && has_ended(pid, start)
     }
 }
 
@@ -174,6 +171,18 @@ fn boot_id() -> String {
 fn pid_namespace() -> String {
     let link = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     link.to_string_lossy().replace('/', "")
+}
+
+/// Is the process that had this number and began then known to have ended? Where others' processes can't be looked at (`hidepid`)
+/// that is known only once nobody has the number.
+fn has_ended(pid: u32, began: &str) -> bool {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(_) => start_time(pid).is_none_or(|now| now != began),
+        Err(_) => {
+            let number = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            number.is_none_or(|number| rustix::process::test_kill_process(number) == Err(rustix::io::Errno::SRCH))
+        }
+    }
 }
 
 /// When a process started, in ticks since boot; none when there is no such process, or only its remains.

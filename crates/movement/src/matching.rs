@@ -76,6 +76,12 @@ impl Alike {
     }
 }
 
+/// May something with the second findings be an item with the first ones as a target has altered it, in its bytes or its date?
+pub(crate) fn is_altered(item: &Findings, there: &Findings) -> bool {
+    let is_one = item.exact == there.exact || item.canonical == there.canonical || item.stripped == there.stripped;
+    is_one || (item.hint.is_some() && item.hint == there.hint)
+}
+
 impl Pool {
     /// A pool of these candidates, in the order of ids.
     pub(crate) fn new(candidates: Vec<Candidate>) -> Self {
@@ -158,6 +164,13 @@ impl Pool {
         self.take(index)
     }
 
+    /// The candidate that may be this item as somebody has altered it, if there is one left.
+    pub(crate) fn find_altered(&mut self, found: &Findings) -> Option<Candidate> {
+        let index =
+            self.left().find(|candidate| is_altered(found, &candidate.found)).map(|candidate| candidate.id.clone());
+        self.take_id(&index?)
+    }
+
     /// The candidate with this id, if it is left.
     pub(crate) fn take_id(&mut self, id: &ItemId) -> Option<Candidate> {
         let index = self.candidates.iter().position(|candidate| candidate.as_ref().is_some_and(|one| one.id == *id))?;
@@ -168,6 +181,11 @@ impl Pool {
     pub(crate) fn holds(&self, exact: Digest, received: Option<i64>) -> bool {
         let mut places = self.by_exact.get(&exact).into_iter().flatten();
         places.any(|index| self.candidates[*index].as_ref().is_some_and(|one| one.received == received))
+    }
+
+    /// Is there a candidate with these exact bytes, of whatever date?
+    pub(crate) fn holds_bytes(&self, exact: Digest) -> bool {
+        self.by_exact.get(&exact).is_some_and(|places| !places.is_empty())
     }
 
     /// The candidate with this canonical form and this date, if there is one left.

@@ -8,17 +8,19 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use connector::{Event, ReadFolder, Source, Target};
-use model::{Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId, Scope, Side, Verdict};
+use model::{Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ReceivedAt, Scope, Side, Verdict};
 use store::{
     Fact, FlagIntent, FolderRow, HeldItem, HeldRemoval, How, Intent as BatchIntent, LedgerItem, MailboxRow,
     NewException, NewFailure,
 };
 
+use crate::dates;
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::follow::Departed;
 use crate::matching::{Candidate, Found, Wanted};
+use crate::places::TargetFolder;
 use crate::quota::{Over, Room};
 use crate::reading::{Arrival, Examined, Reader, Task};
 use crate::report::Report;
@@ -31,6 +33,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) work: &'w Work,
     pub(crate) target: Box<dyn Target>,
     pub(crate) folders: Vec<FolderWork>,
+    /// The folders of the target that these go to.
+    pub(crate) target_folders: Vec<TargetFolder>,
     pub(crate) flights: VecDeque<Flight>,
     pub(crate) intents: Vec<BatchIntent>,
     /// Of folders that the source has no more, or has numbered anew: those with batches that are looked for.
@@ -51,6 +55,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) removals: HashMap<(i64, ItemId), HeldRemoval>,
     /// Items that wait for a word, by folder and item.
     pub(crate) held: HashMap<(i64, ItemId), HeldItem>,
+    /// Copies that the target has altered and that stay there, by the folder and the id of their item at the source.
+    pub(crate) altered: HashMap<(FolderPath, ItemId), Vec<ItemId>>,
     /// Changes of flags of which it is not known whether they were made.
     pub(crate) flag_intents: Vec<FlagIntent>,
     /// Items that are gone from their place and may be found at another.
@@ -78,7 +84,8 @@ pub(crate) struct Pass<'w> {
 const LISTED_AT_ONCE: usize = 2_000;
 
 /// Failures that come out the same every time, as long as the target is the same.
-pub(crate) const LASTING: [Cause; 4] = [Cause::Nul, Cause::BareCr, Cause::MixedLineEnds, Cause::EightBitHeader];
+pub(crate) const LASTING: [Cause; 5] =
+    [Cause::Nul, Cause::BareCr, Cause::MixedLineEnds, Cause::EightBitHeader, Cause::DateOutOfRange];
 
 /// Makes a pass: what it did, and why it could not go on, if so.
 pub(crate) async fn pass(
@@ -93,6 +100,7 @@ pub(crate) async fn pass(
         store.held_removals(key, mailbox),
         store.held_items(key, mailbox),
         store.flag_intents(key, mailbox),
+        store.altered_copies(key, mailbox),
         async {
             if !work.setting.retry_failed {
                 return Ok(HashMap::new());
@@ -105,7 +113,7 @@ pub(crate) async fn pass(
             Ok(again)
         },
     );
-    let (intents, removals, held, flag_intents, to_retry) = match read {
+    let (intents, removals, held, flag_intents, altered, to_retry) = match read {
         Ok(read) => read,
         Err(error) => return (Report::default(), Err(error.into())),
     };
@@ -114,6 +122,7 @@ pub(crate) async fn pass(
         work,
         target,
         folders: Vec::new(),
+        target_folders: Vec::new(),
         flights: VecDeque::new(),
         next_number: mine.map(|intent| intent.number + 1).max().unwrap_or(1),
         intents,
@@ -126,6 +135,7 @@ pub(crate) async fn pass(
         to_retry,
         removals: removals.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
         held: held.into_iter().map(|held| ((held.folder, held.source_id.clone()), held)).collect(),
+        altered,
         flag_intents,
         departed: Departed::default(),
         is_all_read: true,
@@ -366,24 +376,26 @@ impl Pass<'_> {
     async fn take_item(
         &mut self,
         index: usize,
-        Examined { item, mut found, mut treatment, malware, knew }: Examined,
+        Examined { mut item, mut found, mut treatment, malware, knew, source_received }: Examined,
         known: Option<&LedgerItem>,
     ) -> Result<(), Failure> {
         let max = self.target.offers().item_bytes_max;
-        let is = traits::of(&found, item.received.map(|at| at.unix_seconds), self.work.now);
         let received = item.received.map(|at| at.unix_seconds);
+        let is = traits::of(&found, received, self.work.travel.now());
         let (original, original_size) = treatment
             .as_ref()
             .map_or((found.exact, found.size_bytes), |is| (is.original.unwrap_or(found.exact), is.original_size_bytes));
+        let looking = self.folders[index].looking.remove(&item.id).unwrap_or_default();
         // Read before it was seen that the target forces a repair: it is read again.
-        let is_to_repair = self.not_kept & self.work.travel.to_try(item.kind, &found, knew) != 0;
+        let is_to_repair = self.not_kept & self.work.travel.may_try(item.kind, &found, received, knew) != 0;
         if is_to_repair && self.folders[index].lane.left_by.is_none() {
             self.folders[index].read_again.push(item.id);
             return Ok(());
         }
         let lane = &self.folders[index].lane;
-        if let Some(rule) = self.work.travel.left_by(lane, received, &item.flags, found.size_bytes) {
+        if let Some(rule) = self.work.travel.left_by(lane, source_received, &item.flags, found.size_bytes) {
             treatment = Some(self.work.travel.left(rule, &item.id, original, original_size));
+            item.received = source_received.map(ReceivedAt::utc);
         }
         let is_left = treatment.as_ref().is_some_and(|treatment| treatment.how == How::Left);
         let is_left_folder = lane.left_by.is_some();
@@ -398,10 +410,15 @@ impl Pass<'_> {
         let known = known.filter(|known| known.fate != Fate::Held || !self.folders[index].another.contains(&item.id));
         let is_new = known.is_none_or(|known| matches!(known.fate, Fate::Failed | Fate::Excluded));
         let is_looked_at = self.folders[index].is_looked_at();
+        let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
+        if failed_before && is_looked_at && self.lies_altered(index, &item.id, &found).await? {
+            // No second form of it is put beside it.
+            self.passed(index, item.then);
+            return Ok(());
+        }
         let mut candidate =
             if known.is_none() && is_looked_at { self.take_back(index, &item.id, &found).await? } else { None };
         let mut on_target = if candidate.is_some() { OnTarget::Theirs } else { OnTarget::Unknown };
-        let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
         let work = &mut self.folders[index];
         if let Some(error) = work.unusable.as_ref().filter(|_| !is_left) {
             let (cause, server) = (error.cause, error.server.clone());
@@ -414,25 +431,52 @@ impl Pass<'_> {
         let is_not_there = work.not_there.remove(&item.id);
         if is_new && candidate.is_none() && !is_not_there && is_looked_at {
             // A copy by earlier rules stays as it is: ours in another form, or the whole.
-            if let Some((earlier, its)) = work.earlier_copy(&found, original, received) {
+            let there = &mut self.target_folders[work.goes_to];
+            if let Some((earlier, its)) = there.earlier_copy(&found, original, received) {
                 found = earlier.found.clone();
                 treatment = its;
                 candidate = Some(earlier);
                 on_target = OnTarget::Theirs;
             }
         }
+        if is_new && candidate.is_none() && !is_not_there && is_looked_at && source_received != received {
+            // Another tool may have got it there with its own date, or it moves from where it lies with that.
+            candidate = self.target_folders[work.goes_to].pool.find_digest(found.exact, source_received);
+            let departed = |received| self.departed.holds(found.exact, received);
+            if candidate.is_some() || (departed(source_received) && !departed(received)) {
+                on_target = if candidate.is_some() { OnTarget::Theirs } else { on_target };
+                item.received = source_received.map(ReceivedAt::utc);
+                treatment = treatment.and_then(dates::kept);
+            }
+        }
         if is_new && candidate.is_none() && !is_not_there && is_looked_at {
             let wanted =
                 Wanted { found: &found, received: item.received.map(|at| at.unix_seconds), flags: &item.flags };
-            match work.pool.find(&wanted) {
+            match self.target_folders[work.goes_to].pool.find(&wanted) {
                 Found::Same(same) => {
                     candidate = Some(same);
                     on_target = OnTarget::Theirs;
                 }
                 Found::Later => {
+                    // What lies there may be what it became when its date was repaired, before the ledger was lost.
+                    let knew_of = knew | work.looked.get(&item.id).copied().unwrap_or_default();
+                    let may_try = self.work.travel.may_try(item.kind, &found, received, knew_of);
+                    let may_try = may_try & traits::DATES & !traits::SOON;
+                    if may_try != 0 && self.target_folders[work.goes_to].pool.holds_bytes(found.exact) {
+                        self.look_repaired(index, &item.id, knew, may_try);
+                        return Ok(());
+                    }
+                    if looking & traits::DATES != 0 {
+                        self.looked_repaired(index, item.id, looking);
+                        return Ok(());
+                    }
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.treat(&id, treatment.filter(|_| !is_left));
                     work.deferred.push(Deferred { id, found, flags, received, failed_before, verdict, knew });
+                    return Ok(());
+                }
+                Found::Nothing if looking != 0 => {
+                    self.looked_repaired(index, item.id, looking);
                     return Ok(());
                 }
                 Found::Nothing if !is_left_folder && self.departed.holds(found.exact, wanted.received) => {
@@ -460,6 +504,7 @@ impl Pass<'_> {
                     found,
                     flags: item.flags,
                     received: item.received,
+                    source_received,
                     body: item.body,
                     then,
                     failed_before,
@@ -469,11 +514,10 @@ impl Pass<'_> {
                 self.plan(index, planned).await?;
             }
             Intent::Adopt => {
-                if knew & !self.not_kept != 0
-                    && treatment.as_ref().is_some_and(|treatment| treatment.how == How::Repaired)
-                {
-                    // What lies there is what a repair made: the target forced it once.
-                    self.learn(knew);
+                // What lies there is what a repair made: the target forced it once. Another tool may put dates there, too.
+                let forced = knew & !self.not_kept & !traits::DATES;
+                if forced != 0 && treatment.as_ref().is_some_and(|treatment| treatment.how == How::Repaired) {
+                    self.learn(forced);
                 }
                 let work = &mut self.folders[index];
                 work.treat(&item.id, treatment.filter(|_| !is_left));
@@ -493,7 +537,8 @@ impl Pass<'_> {
             }
             Intent::Fail(cause) => {
                 work.treat(&item.id, treatment.filter(|_| !is_left));
-                let fact = new_fact(Fate::Failed, &item, Some(&found));
+                // With another date nothing of it is anywhere.
+                let fact = Fact { received: source_received, ..new_fact(Fate::Failed, &item, Some(&found)) };
                 let mut what = self.cannot_travel(index, &item.id, found.size_bytes, cause);
                 if let Some(name) = malware.filter(|_| cause == Cause::Infected) {
                     what = format!("{what} ({name})");
@@ -515,6 +560,7 @@ impl Pass<'_> {
 
     /// The target is seen not to keep items with these traits.
     pub(crate) fn learn(&mut self, not_kept: u8) {
+        let not_kept = not_kept & !traits::SOON;
         self.not_kept |= not_kept;
         self.work.travel.learn(not_kept);
     }
@@ -531,6 +577,7 @@ impl Pass<'_> {
             Cause::Nul => "it holds a NUL byte, which the target cannot hold".to_owned(),
             Cause::BareCr => "it holds a CR that no LF follows, which the target cannot hold".to_owned(),
             Cause::FutureDate => "it was received at a time that is still to come, which the target changes".to_owned(),
+            Cause::DateOutOfRange => "its date is one that the target does not keep".to_owned(),
             Cause::EightBitHeader => "its header has bytes above 127, which the target changes".to_owned(),
             Cause::MixedLineEnds => "its lines end in more than one way, which the target cannot hold".to_owned(),
             other => other.advice().to_owned(),
@@ -565,7 +612,7 @@ impl Pass<'_> {
         let work = &mut self.folders[index];
         fact.target_id = Some(candidate.id.clone());
         fact.target_flags = Some(candidate.flags.clone());
-        let former = work.ours.get(&candidate.id).cloned();
+        let former = self.target_folders[work.goes_to].ours.get(&candidate.id).cloned();
         if candidate.found.exact != fact.exact.unwrap_or(candidate.found.exact) {
             fact.read_back = Some(candidate.found.exact);
         }

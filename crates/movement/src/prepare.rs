@@ -9,19 +9,14 @@ use store::{Fact, FolderRow, LedgerItem, NewException};
 
 use crate::failure::{Failure, OnSide};
 use crate::folders::{moved_below, other_path};
-use crate::matching::Pool;
 use crate::pass::{FolderWork, Pass, exception};
+use crate::places::{Places, without_case};
 use crate::report::WouldDo;
 use crate::travel::{Lane, Travel};
 
 /// How often refused folders are tried under other names: once for a refused parent, once for the folders below it that
 /// were refused with it, once more for a name that both halves of a pair took.
 const ROUNDS: usize = 3;
-
-/// The names of a path without regard to case: a server that does not tell cases apart answers for a folder under any.
-pub(crate) fn without_case(path: &FolderPath) -> Vec<String> {
-    path.names().iter().map(|name| name.to_lowercase()).collect()
-}
 
 /// A folder as the source would list it, as far as the ledger knows.
 pub(crate) fn listed_as(row: &FolderRow, state: FolderState) -> Folder {
@@ -42,31 +37,6 @@ struct Listed {
     /// The folders for deleted items.
     trash: Vec<FolderPath>,
     numbers_rise: bool,
-}
-
-/// Places that are taken on the target: as they are written, and without regard to case.
-#[derive(Default)]
-struct Places {
-    taken: BTreeSet<FolderPath>,
-    names: HashSet<Vec<String>>,
-}
-
-impl Places {
-    fn insert(&mut self, path: &FolderPath) {
-        self.taken.insert(path.clone());
-        self.names.insert(without_case(path));
-    }
-}
-
-/// Where a new folder goes: to the place that the policy gives it, beside what goes there already.
-fn free_place(travel: &Travel, path: &FolderPath, places: &Places) -> FolderPath {
-    let mut place = travel.place(path);
-    // A folder that keeps its name has it, whatever else there is but for case: the target says if it can't hold both.
-    let is_renamed = place != *path;
-    while places.taken.contains(&place) || (is_renamed && places.names.contains(&without_case(&place))) {
-        place = other_path(&place, &places.taken);
-    }
-    place
 }
 
 impl Pass<'_> {
@@ -104,7 +74,8 @@ impl Pass<'_> {
         // Those that keep their names first: what is renamed goes beside them.
         held.sort_by_key(|(folder, _)| self.work.travel.place(&folder.path) != folder.path);
         let listed = Listed { held, trash, numbers_rise: source.offers().numbers_rise };
-        let uses = self.know_folders(listed, rows, &there).await?;
+        let mut uses = self.know_folders(listed, rows, &there).await?;
+        self.use_together(&mut uses);
         self.follow_target(&there).await?;
         self.check_quota(source, &there, &uses).await?;
         self.makes_room_first |= self.may_make_room().await?;
@@ -112,6 +83,7 @@ impl Pass<'_> {
             self.settle_flag_intents().await?;
         }
         self.make_folders(there, &uses).await?;
+        self.bring_together();
         self.follow_subscriptions(&uses).await?;
         self.take_words().await?;
         self.know_departed().await?;
@@ -120,7 +92,7 @@ impl Pass<'_> {
         for row in std::mem::take(&mut self.left_behind) {
             let mut work = folder_work(row, false, FolderState::default());
             work.is_done = true;
-            self.folders.push(work);
+            self.add_folder(work);
         }
         Ok(to_read)
     }
@@ -261,7 +233,7 @@ impl Pass<'_> {
         let settled = known.values().filter(|row| !row.is_gone() && was_written_to(row));
         let mut places = Places::default();
         for row in settled {
-            places.insert(&row.target_path);
+            places.settle(&self.work.travel, &row.path, &row.target_path);
         }
         let mut displaced = Vec::new();
         if trash.is_empty() && self.work.travel.leaves_deleted_items() {
@@ -319,10 +291,8 @@ impl Pass<'_> {
                     kind: folder.kind,
                     path: folder.path.clone(),
                     validity: state.validity,
-                    target_path: before.map_or_else(
-                        || free_place(&self.work.travel, &folder.path, &places),
-                        |row| row.target_path.clone(),
-                    ),
+                    target_path: before
+                        .map_or_else(|| places.free(&self.work.travel, &folder.path), |row| row.target_path.clone()),
                 };
                 let mut number = 0;
                 if let Some(tx) = &mut tx {
@@ -358,7 +328,7 @@ impl Pass<'_> {
             if lane.left_by.is_none() {
                 if !was_written_to(&row) && !is_fresh {
                     // Nothing of it lies anywhere yet: it goes where it would go if it were new.
-                    let place = free_place(&self.work.travel, &folder.path, &places);
+                    let place = places.free(&self.work.travel, &folder.path);
                     if place != row.target_path {
                         if let Some(tx) = &mut tx {
                             tx.set_target_path(row.folder, &place).await?;
@@ -369,7 +339,9 @@ impl Pass<'_> {
                 }
                 places.insert(&row.target_path);
                 let wanted = self.work.travel.place(&folder.path);
-                if !was_written_to(&row) && row.target_path != wanted {
+                let is_together =
+                    self.work.travel.merges(&wanted) && without_case(&row.target_path) == without_case(&wanted);
+                if !was_written_to(&row) && row.target_path != wanted && !is_together {
                     let what = format!(
                         "the folder {:?} is {:?} on the target: another folder goes to {:?}",
                         folder.path.to_string(),
@@ -381,7 +353,7 @@ impl Pass<'_> {
             }
             let is_there = there.contains_key(&row.target_path);
             let was_written_to = is_there && (was_written_to(&row) || was_known);
-            self.folders.push(FolderWork { lane, was_written_to, ..folder_work(row, is_fresh, state) });
+            self.add_folder(FolderWork { lane, was_written_to, ..folder_work(row, is_fresh, state) });
             uses.push(folder);
         }
         // What is left is not listed any more, or has another validity now.
@@ -464,7 +436,7 @@ impl Pass<'_> {
                         made.insert(new.path);
                     }
                     Err(error) if error.cause == Cause::FolderRefused => refused.push((index, new.path, error)),
-                    Err(error) => self.folders[index].unusable = Some(error),
+                    Err(error) => self.cannot_use(&new.path, &error),
                 }
             }
             ours.retain(|index| !self.folders[*index].row.made);
@@ -486,9 +458,9 @@ impl Pass<'_> {
             if self.work.dry_run || there.contains_key(&self.folders[index].row.target_path) {
                 continue;
             }
-            let work = &mut self.folders[index];
-            let what = format!("the target made no folder {:?}", work.row.target_path.to_string());
-            work.unusable.get_or_insert(connector::Error::new(Cause::FolderRefused, model::Scope::Folder, what));
+            let path = self.folders[index].row.target_path.clone();
+            let what = format!("the target made no folder {:?}", path.to_string());
+            self.cannot_use(&path, &connector::Error::new(Cause::FolderRefused, model::Scope::Folder, what));
         }
         for work in &mut self.folders {
             if let Some(error) = &work.unusable {
@@ -507,7 +479,14 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Folders that the target lacks.
+    /// Nothing can go to this folder of the target.
+    fn cannot_use(&mut self, path: &FolderPath, error: &connector::Error) {
+        for index in self.going_to(path) {
+            self.folders[index].unusable.get_or_insert_with(|| error.clone());
+        }
+    }
+
+    /// Folders that the target lacks, each once.
     fn folders_needed(
         &self,
         there: &BTreeMap<FolderPath, Folder>,
@@ -515,17 +494,21 @@ impl Pass<'_> {
         uses: &[Folder],
     ) -> Vec<(usize, NewFolder)> {
         let mut needed = Vec::new();
+        let mut paths = BTreeSet::new();
         for (index, (work, used)) in self.folders.iter().zip(uses).enumerate() {
             let path = &work.row.target_path;
             let is_there = there.get(path).is_some_and(|folder| {
-                // Followed at the source, and that was not passed on yet.
-                let is_to_follow = used.subscribed && work.row.subscribed != Some(true);
+                // Followed at the source, and that was not passed on yet, by whichever goes there.
+                let is_told = |index: usize| self.folders[index].row.subscribed == Some(true);
+                let is_to_follow = used.subscribed && !self.going_to(path).into_iter().any(is_told);
                 folder.holds_items && (folder.subscribed || !is_to_follow)
             });
             if !work.is_written_to() || is_there || work.is_withdrawn || made.contains(path) {
                 continue;
             }
-            needed.push((index, self.as_new(work, used, there)));
+            if paths.insert(path) {
+                needed.push((index, self.as_new(work, used, there)));
+            }
         }
         needed
     }
@@ -541,10 +524,10 @@ impl Pass<'_> {
 
     /// Makes a folder again that its person removed on the target, because there is something new to be put into it.
     pub(crate) async fn make_again(&mut self, index: usize) -> Result<(), Failure> {
-        let work = &mut self.folders[index];
-        if !std::mem::take(&mut work.is_withdrawn) {
+        if !self.folders[index].is_withdrawn {
             return Ok(());
         }
+        let work = &self.folders[index];
         let (path, kind) = (work.row.target_path.clone(), work.row.kind);
         let subscribe = work.row.subscribed.unwrap_or(false);
         let new = NewFolder { path, kind, special_use: None, subscribe };
@@ -552,9 +535,13 @@ impl Pass<'_> {
             result.on_target()?;
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
-        tx.set_target_state(self.folders[index].row.folder, &FolderState::default()).await?;
+        for index in self.going_to(&new.path) {
+            let work = &mut self.folders[index];
+            work.is_withdrawn = false;
+            work.row.target = None;
+            tx.set_target_state(work.row.folder, &FolderState::default()).await?;
+        }
         tx.commit().await?;
-        self.folders[index].row.target = None;
         self.report.folders_made += 1;
         Ok(())
     }
@@ -608,6 +595,14 @@ impl Pass<'_> {
             let (id, row) = (&held.source_id, self.folders[index].row.clone());
             let known = self.work.store.items_between(self.work.key, &row, id, id).await?.pop();
             let Some((known, target_id)) = known.zip(held.target_id) else { continue };
+            let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+            let validity = self.known(index, &row.target_path).validity;
+            if self.work.store.target_ids(key, mailbox, &row.target_path, validity).await?.contains(&target_id) {
+                // It is another item's copy since: each has its own.
+                self.folders[index].another.insert(held.source_id.clone());
+                self.folders[index].read_again.push(held.source_id);
+                continue;
+            }
             let there = self
                 .target
                 .flags(self.known(index, &row.target_path), std::slice::from_ref(&target_id))
@@ -741,18 +736,17 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         row,
         is_fresh,
         unusable: None,
+        goes_to: 0,
         lane: Lane::default(),
         was_written_to: false,
         treatments: Vec::new(),
         untreated: Vec::new(),
-        formers: HashMap::new(),
         listed: None,
-        now: None,
-        pool: Pool::default(),
-        ours: HashMap::new(),
         arrived: Vec::new(),
         another: HashSet::new(),
         trials: HashMap::new(),
+        looking: HashMap::new(),
+        looked: HashMap::new(),
         held: Vec::new(),
         is_withdrawn: false,
         flags_later: Vec::new(),
@@ -768,12 +762,12 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         cursor: None,
         flag_changes: Vec::new(),
         gone: Vec::new(),
+        gone_later: Vec::new(),
         seen: HashSet::new(),
         read_ids: HashSet::new(),
         read_again: Vec::new(),
         not_there: HashSet::new(),
         without_id: 0,
-        is_unsure: false,
         fates: 0,
         state,
         end: None,

@@ -592,11 +592,12 @@ impl Pass<'_> {
     ) -> Result<(Usage, u64), Failure> {
         let (mut may_be, mut unknown) = (Usage::default(), 0);
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
-        for (index, items) in coming {
-            let path = self.folders[*index].row.target_path.clone();
-            let Some(folder) = there.get(&path).filter(|folder| folder.holds_items && !items.is_empty()) else {
-                continue;
-            };
+        let mut by_path: BTreeMap<FolderPath, Vec<&mut Vec<ListedItem>>> = BTreeMap::new();
+        for (index, items) in coming.iter_mut().filter(|(_, items)| !items.is_empty()) {
+            by_path.entry(self.folders[*index].row.target_path.clone()).or_default().push(items);
+        }
+        for (path, mut together) in by_path {
+            let Some(folder) = there.get(&path).filter(|folder| folder.holds_items) else { continue };
             let whole = connector::ReadFolder { path: path.clone(), since: None };
             let listed = match self.target.sizes(&whole).await {
                 Ok(listed) => listed,
@@ -609,9 +610,11 @@ impl Pass<'_> {
             for item in listed.iter().filter(|item| !known.contains(&item.id)) {
                 alike.add(item.size_bytes, seconds(item));
             }
-            items.retain(|item| !alike.take(item.size_bytes, seconds(item)));
+            for items in &mut together {
+                items.retain(|item| !alike.take(item.size_bytes, seconds(item)));
+            }
             unknown += alike.left().items;
-            let by_size = alike.of_sizes(items.iter().map(|item| item.size_bytes));
+            let by_size = alike.of_sizes(together.iter().flat_map(|items| items.iter()).map(|item| item.size_bytes));
             may_be.add(by_size.bytes, by_size.items);
         }
         Ok((may_be, unknown))

@@ -23,6 +23,8 @@ pub(crate) struct Examined {
     pub(crate) malware: Option<String>,
     /// What the target was known to change or refuse when this was made of it.
     pub(crate) knew: u8,
+    /// When the source says that it was received (seconds since 1970): it may travel with another date.
+    pub(crate) source_received: Option<i64>,
 }
 
 /// What arrives from the source.
@@ -104,7 +106,10 @@ pub(crate) async fn next(reading: &mut dyn Reading, travel: Option<(&Travel, &Ho
                 let made = match travel {
                     Some((travel, holds)) => travel.make(item, holds).await,
                     None => match examine(item.kind, &item.body).await {
-                        Ok(found) => Ok(Examined { item, found, treatment: None, malware: None, knew: 0 }),
+                        Ok(found) => {
+                            let source_received = item.received.map(|at| at.unix_seconds);
+                            Ok(Examined { item, found, treatment: None, malware: None, knew: 0, source_received })
+                        }
                         Err(error) => Err((item, error)),
                     },
                 };

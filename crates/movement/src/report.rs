@@ -21,6 +21,8 @@ pub struct Tuning {
     pub late_look_gap: Duration,
     /// The first wait before a failed pass is tried again; each next one is twice as long.
     pub retry_wait: Duration,
+    /// Who has to wait longer than this gives the mailbox back: a server's own wish how long to wait is obeyed up to this.
+    pub wait_max: Duration,
 }
 
 impl Default for Tuning {
@@ -32,6 +34,7 @@ impl Default for Tuning {
             late_looks: 3,
             late_look_gap: Duration::from_secs(15),
             retry_wait: Duration::from_millis(250),
+            wait_max: Duration::from_secs(600),
         }
     }
 }

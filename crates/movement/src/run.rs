@@ -1,15 +1,16 @@
 //! A run: many people, some at a time, each by a worker that claims, passes until nothing is left, and gives back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Account, Clock, Holds, HoldsLimits, Retry, losses_between};
+use connector::{Account, Clock, Connector, Holds, HoldsLimits, Retry, Watcher, losses_between};
 use model::{Cause, Side};
 use profile::Policy;
-use store::{Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
+use store::{Again, Claim, Claimed, Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
 use tokio::sync::watch;
 
+use crate::dates::Dates;
 use crate::decide::Setting;
 use crate::failure::Failure;
 use crate::hold::{CommitWatch, Holder, Keeper, Probe};
@@ -25,8 +26,8 @@ use crate::travel::{Quarantine, Scanner, Travel};
 const PASSES_MAX: usize = 10;
 /// Tries of a pass that failed for a passing reason, each after a longer wait.
 const TRIES_MAX: u32 = 5;
-/// A server's own wish how long to wait is obeyed up to this; beyond, the mailbox waits for the next run.
-const WAIT_MAX: Duration = Duration::from_secs(600);
+/// How soon a mailbox is asked for again whose endpoints have as many open as they may.
+const ROOM_WAIT: Duration = Duration::from_millis(300);
 /// Room for items read back from the target while looking.
 const LOOK_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -37,8 +38,12 @@ pub struct Person {
     pub source: Account,
     /// On the target.
     pub target: Account,
+    /// The endpoint that this account is of, by its number.
+    pub target_endpoint: i64,
     /// The quota that the project has for this person alone, in bytes.
     pub quota_bytes: Option<u64>,
+    /// What may travel of theirs; none: what may of everybody's.
+    pub policy: Option<Arc<Policy>>,
     /// What keeps this person from being worked on, known beforehand.
     pub problem: Option<Failure>,
 }
@@ -50,10 +55,12 @@ pub struct Engine {
     pub store: Store,
     /// The project.
     pub key: ProjectKey,
+    /// The version as which it is served, where mailboxes are taken for a service.
+    pub version: Option<i64>,
     /// Endpoints by their number.
     pub endpoints: BTreeMap<i64, Endpoint>,
     /// The people, by the number of their mailbox.
-    pub people: BTreeMap<i64, Person>,
+    pub people: Arc<BTreeMap<i64, Person>>,
     /// What may travel.
     pub policy: Arc<Policy>,
     /// Keeps the originals of what does not travel as it is.
@@ -95,6 +102,30 @@ pub struct MailboxOutcome {
     pub state: MailboxState,
 }
 
+/// A mailbox that was taken, and is held until it is given back or this is dropped and the lease has run out.
+pub struct Turn {
+    lease: Lease,
+    row: MailboxRow,
+    keeper: Keeper,
+}
+
+impl Turn {
+    /// The mailbox, as it stood when it was taken.
+    pub fn row(&self) -> &MailboxRow {
+        &self.row
+    }
+}
+
+/// What came of asking for a mailbox.
+pub enum Taken {
+    /// This one.
+    Turn(Box<Turn>),
+    /// One is due and free, but as many are open at its endpoints as may be.
+    NoRoom,
+    /// None is due and free.
+    Nothing,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, Default)]
 pub struct RunEnd {
@@ -102,6 +133,8 @@ pub struct RunEnd {
     pub outcomes: Vec<MailboxOutcome>,
     /// Mailboxes asked for that another process holds.
     pub held_elsewhere: Vec<i64>,
+    /// Mailboxes asked for that nobody may begin, since they are paused.
+    pub paused: Vec<i64>,
     /// Stopped by a person.
     pub stopped: bool,
     /// The database failed.
@@ -125,7 +158,7 @@ impl Engine {
         let among: Arc<[i64]> = mailboxes.into();
         for _ in 0..self.people_at_once.clamp(1, mailboxes.len().max(1)) {
             let (engine, among, sender) = (self.clone(), among.clone(), sender.clone());
-            workers.spawn(async move { engine.work(&among, &sender).await });
+            workers.spawn(async move { Box::pin(engine.work(&among, &sender)).await });
         }
         drop(sender);
         while let Some(outcome) = outcomes.recv().await {
@@ -141,9 +174,12 @@ impl Engine {
         }
         end.stopped = *self.stop.borrow();
         let held = self.store.held_and_due(self.key, mailboxes, self.holder.as_str(), self.terms).await;
-        if let Ok((held, _)) = held {
-            let done: Vec<i64> = end.outcomes.iter().map(|outcome| outcome.mailbox).collect();
+        if let Ok((held, due)) = held {
+            let done: HashSet<i64> = end.outcomes.iter().map(|outcome| outcome.mailbox).collect();
             end.held_elsewhere = held.into_iter().filter(|mailbox| !done.contains(mailbox)).collect();
+            if !end.stopped && end.failure.is_none() {
+                end.paused = due.into_iter().filter(|mailbox| !done.contains(mailbox)).collect();
+            }
         }
         end.outcomes.sort_by_key(|outcome| outcome.mailbox);
         end
@@ -155,26 +191,21 @@ impl Engine {
         among: &[i64],
         outcomes: &tokio::sync::mpsc::UnboundedSender<MailboxOutcome>,
     ) -> Result<(), Failure> {
+        let mut stop = self.stop.clone();
         while !*self.stop.borrow() {
-            let asked = self.clock.since_boot();
-            let claimed = self.store.claim(self.key, among, self.holder.as_str(), self.terms).await?;
-            let Some((lease, row)) = claimed else { return Ok(()) };
-            let watched = self.store.watched(Arc::new(CommitWatch(self.probe.clone())));
-            let keeper = Keeper::new(
-                self.store.clone(),
-                lease.clone(),
-                self.terms,
-                self.clock.clone(),
-                self.probe.clone(),
-                asked,
-            );
-            let outcome = self.work_on(watched, lease, row, &keeper).await?;
-            self.progress.end(Finished {
-                mailbox: outcome.mailbox,
-                items: outcome.report.copied + outcome.report.adopted,
-                bytes: outcome.report.bytes,
-                in_the_way: outcome.failure.as_ref().map(ToString::to_string),
-            });
+            let turn = match self.take(Some(among), &[]).await? {
+                Taken::Turn(turn) => turn,
+                Taken::Nothing => return Ok(()),
+                // Other processes have open what may be open there.
+                Taken::NoRoom => {
+                    tokio::select! {
+                        () = tokio::time::sleep(ROOM_WAIT) => {}
+                        _ = stop.wait_for(|stop| *stop) => {}
+                    }
+                    continue;
+                }
+            };
+            let outcome = self.work_on(*turn, &self.stop, &|_: &MailboxOutcome, _| None).await?;
             if outcomes.send(outcome).is_err() {
                 return Ok(());
             }
@@ -182,31 +213,106 @@ impl Engine {
         Ok(())
     }
 
-    /// Works on one mailbox: passes until nothing is left, tries again what may pass, gives it back.
-    async fn work_on(
+    /// Takes the mailbox that has been due longest, of these or of all, if one is free; none at endpoints that are closed now.
+    pub async fn take(&self, among: Option<&[i64]>, closed: &[i64]) -> Result<Taken, Failure> {
+        let asked = self.clock.since_boot();
+        let room = self.room();
+        let claim = self.claim(among, &room, closed);
+        let (lease, row) = match self.store.claim(self.key, &claim).await? {
+            Claimed::Mailbox(claimed) => *claimed,
+            Claimed::NoRoom => return Ok(Taken::NoRoom),
+            Claimed::Nothing => return Ok(Taken::Nothing),
+        };
+        let store = self.store.clone();
+        let keeper = Keeper::new(store, lease.clone(), self.terms, self.clock.clone(), self.probe.clone(), asked);
+        Ok(Taken::Turn(Box::new(Turn { lease, row, keeper })))
+    }
+
+    /// Would a mailbox be taken now?
+    pub async fn has_due(&self, closed: &[i64]) -> Result<bool, Failure> {
+        Ok(self.store.has_due(self.key, &self.claim(None, &self.room(), closed)).await?)
+    }
+
+    fn claim<'c>(&'c self, among: Option<&'c [i64]>, room: &'c [(i64, u64)], shut: &'c [i64]) -> Claim<'c> {
+        Claim { among, holder: self.holder.as_str(), terms: self.terms, room, shut, version: self.version }
+    }
+
+    /// Opens the source of a mailbox to be told of its changes, by this connector of its endpoint; none where it tells nobody.
+    pub async fn watcher(
         &self,
-        store: Store,
-        lease: Lease,
-        row: MailboxRow,
-        keeper: &Keeper,
+        mailbox: i64,
+        connector: &dyn Connector,
+    ) -> Result<Option<Box<dyn Watcher>>, connector::Error> {
+        let Some(person) = self.people.get(&mailbox).filter(|person| person.problem.is_none()) else { return Ok(None) };
+        connector.watch(&person.source).await
+    }
+
+    /// How many mailboxes may be open at endpoints that limit it.
+    fn room(&self) -> Vec<(i64, u64)> {
+        let limited = |(number, endpoint): (&i64, &Endpoint)| Some((*number, endpoint.mailboxes_max()? as u64));
+        self.endpoints.iter().filter_map(limited).collect()
+    }
+
+    /// Works on a mailbox that was taken until nothing is left to do there or `stop` says that its turn is over. `again` says when it is
+    /// due again, by how it went and the number of turns that failed before, one after the other; not at all, if none.
+    pub async fn work_on(
+        &self,
+        turn: Turn,
+        stop: &watch::Receiver<bool>,
+        again: &(dyn Fn(&MailboxOutcome, i64) -> Option<Duration> + Sync),
     ) -> Result<MailboxOutcome, Failure> {
+        let outcome = self.passes(turn, stop, again).await?;
+        self.progress.end(Finished {
+            mailbox: outcome.mailbox,
+            items: outcome.report.copied + outcome.report.adopted,
+            bytes: outcome.report.bytes,
+            in_the_way: outcome.failure.as_ref().map(ToString::to_string),
+        });
+        Ok(outcome)
+    }
+
+    /// Works on one mailbox: passes until nothing is left, tries again what may pass, gives it back.
+    async fn passes(
+        &self,
+        turn: Turn,
+        stop: &watch::Receiver<bool>,
+        again: &(dyn Fn(&MailboxOutcome, i64) -> Option<Duration> + Sync),
+    ) -> Result<MailboxOutcome, Failure> {
+        let Turn { lease, row, keeper } = turn;
+        let store = self.store.watched(Arc::new(CommitWatch(self.probe.clone())));
         let mailbox = row.mailbox;
         let mut state = row.state.clone();
         let mut outcome = MailboxOutcome { mailbox, report: Report::default(), failure: None, state: state.clone() };
         let mut tries = 0;
-        let (stood, began) = (row.state.phase, self.clock.since_boot());
+        let stood = row.state.phase;
         let mut row = row;
         if !self.dry_run {
             state = after(&state, &Happened::PassBegan);
-            let mut tx = store.write(&lease).await?;
-            tx.set_state(&state).await?;
-            tx.commit().await?;
+            // One that is at rest stands as it stood, and its row is as it was taken: nobody gives it another target.
+            if state != row.state {
+                let mut tx = store.write(&lease).await?;
+                tx.set_state(&state).await?;
+                tx.commit().await?;
+                // From here on nobody gives it another target; until here somebody may have.
+                row.roster = self.row_again(row.clone()).await?.roster;
+            }
+        }
+        if let Err(elsewhere) = self.refuse_elsewhere(&row) {
+            outcome.failure = Some(elsewhere);
+            return match self.store.release(&lease, &outcome.state, self.again(&outcome, again).await?).await {
+                Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
+                Err(error) => Err(error.into()),
+            };
         }
         let mut passes = 0;
         loop {
             let first = passes == 0;
-            let (report, ended) = self.one_pass(&store, &lease, &row, keeper, first).await;
+            let began = self.clock.since_boot();
+            let (report, ended) = self.one_pass(&store, &lease, &row, &keeper, stop, first).await;
             let more = (report.changed_anything() || report.again) && !self.dry_run;
+            if !self.dry_run {
+                self.record(&store, &lease, &report, self.clock.since_boot() - began).await;
+            }
             // What was done before it failed was done.
             add(&mut outcome.report, report);
             match ended {
@@ -214,20 +320,20 @@ impl Engine {
                     passes += 1;
                     tries = 0;
                     outcome.failure = None;
-                    if !more || passes == PASSES_MAX || *self.stop.borrow() {
+                    if !more || passes == PASSES_MAX || *stop.borrow() {
                         break;
                     }
                 }
                 Err(failure) => {
                     tracing::info!(mailbox, cause = failure.error.cause.code(), %failure, "a pass ended early");
-                    let wait = self.wait_before_next_try(&row, &failure, tries);
+                    let wait = self.wait_before_next_try(&row, &failure, tries, stop);
                     outcome.failure = Some(failure);
                     let Some(wait) = wait else { break };
                     tries += 1;
-                    let mut stop = self.stop.clone();
+                    let mut stopped = stop.clone();
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
-                        _ = stop.wait_for(|stop| *stop) => break,
+                        _ = stopped.wait_for(|stop| *stop) => break,
                     }
                 }
             }
@@ -235,7 +341,7 @@ impl Engine {
             row = self.row_again(row).await?;
         }
         if self.dry_run {
-            self.store.release(&lease, &row.state, None).await?;
+            self.store.release(&lease, &row.state, Again::default()).await?;
             return Ok(outcome);
         }
         let is_refused = |failure: &Failure| failure.error.cause == Cause::OverQuota;
@@ -246,20 +352,46 @@ impl Engine {
         let happened = self.happened(&row, &outcome).await?;
         state = after(&state, &happened);
         outcome.state = state.clone();
-        let released = async {
-            if outcome.report.copied > 0 {
-                let worked = u64::try_from((self.clock.since_boot() - began).as_millis()).unwrap_or(u64::MAX);
-                let mut tx = store.write(&lease).await?;
-                tx.add_work(worked, outcome.report.copied, outcome.report.bytes).await?;
-                tx.commit().await?;
-            }
-            self.store.release(&lease, &state, None).await
-        };
-        match released.await {
+        match self.store.release(&lease, &state, self.again(&outcome, again).await?).await {
             // Somebody else has it by now, and says how it stands.
             Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Writes down what a pass did, for numbers and predictions, which are no reason to break off.
+    async fn record(&self, store: &Store, lease: &Lease, report: &Report, took: Duration) {
+        let followed = report.flags_changed + report.moved + report.removed;
+        if followed + report.copied == 0 {
+            return;
+        }
+        let recorded = async {
+            let mut tx = store.write(lease).await?;
+            if followed > 0 {
+                tx.add_followed(followed).await?;
+            }
+            if report.copied > 0 {
+                let worked_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                tx.add_work(worked_ms, report.copied, report.bytes).await?;
+            }
+            tx.commit().await
+        };
+        if let Err(error) = recorded.await {
+            tracing::warn!(mailbox = lease.mailbox, %error, "what a pass did is not counted");
+        }
+    }
+
+    /// When a mailbox is worked on again, after this.
+    async fn again(
+        &self,
+        outcome: &MailboxOutcome,
+        again: &(dyn Fn(&MailboxOutcome, i64) -> Option<Duration> + Sync),
+    ) -> Result<Again, store::Error> {
+        let stopped = outcome.failure.as_ref().is_some_and(|failure| failure.error.cause == Cause::Stopped);
+        let failed = outcome.failure.is_some() && !stopped;
+        let tries = if failed || stopped { self.store.tries(self.key, outcome.mailbox).await? } else { 0 };
+        let after_ms = again(outcome, tries).map(|after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2));
+        Ok(Again { after_ms, failed, stopped })
     }
 
     /// Lies nothing of a mailbox on its target, nor may anything?
@@ -280,7 +412,13 @@ impl Engine {
     }
 
     /// How long to wait before trying again; none when trying again is of no use in this run.
-    fn wait_before_next_try(&self, row: &MailboxRow, failure: &Failure, tries: u32) -> Option<Duration> {
+    fn wait_before_next_try(
+        &self,
+        row: &MailboxRow,
+        failure: &Failure,
+        tries: u32,
+        stop: &watch::Receiver<bool>,
+    ) -> Option<Duration> {
         let endpoint = match failure.side {
             Some(Side::Source) => self.endpoints.get(&row.roster.source_endpoint),
             Some(Side::Target) => self.endpoints.get(&row.roster.target_endpoint),
@@ -288,16 +426,17 @@ impl Engine {
         };
         let is_away = failure.error.cause == Cause::Connection
             && endpoint.is_some_and(|endpoint| endpoint.reach.may_come_back(self.clock.since_boot()));
-        if (tries + 1 >= TRIES_MAX && !is_away) || *self.stop.borrow() {
+        if (tries + 1 >= TRIES_MAX && !is_away) || *stop.borrow() {
             return None;
         }
         let usual = self.tuning.retry_wait * 2u32.pow(tries.min(TRIES_MAX));
         match failure.error.retry {
             Retry::Now => Some(usual),
             Retry::Later(None) => Some(usual * 4),
-            Retry::Later(Some(wait)) => (wait <= WAIT_MAX).then_some(wait.max(usual)),
+            Retry::Later(Some(wait)) => Some(wait.max(usual)),
             Retry::AfterPerson | Retry::Never => None,
         }
+        .filter(|wait| *wait <= self.tuning.wait_max)
     }
 
     async fn one_pass(
@@ -306,29 +445,33 @@ impl Engine {
         lease: &Lease,
         row: &MailboxRow,
         keeper: &Keeper,
+        stop: &watch::Receiver<bool>,
         first: bool,
     ) -> (Report, Result<(), Failure>) {
         let opened = async {
+            let dates = self.dates(row.mailbox).await?;
             let sides = self.sides(row)?;
-            Ok((sides.declarations(), sides.open(keeper.door.clone()).await?))
+            Ok((dates, sides.declarations(), sides.open(keeper.door.clone()).await?))
         };
-        let ((source_is, target_is), (source, target, _seats)) = match opened.await {
+        let (dates, (source_is, target_is), (source, target, _seats)) = match opened.await {
             Ok(opened) => opened,
             Err(failure) => return (Report::default(), Err(failure)),
         };
-        let adopted_follow = self.policy.following.adopted_follow && !row.roster.target_in_use;
+        let policy = self.policy_of(row.mailbox);
+        let adopted_follow = policy.following.adopted_follow && !row.roster.target_in_use;
         let losses = losses_between(&source_is, &target_is);
         let work = Work {
             store: store.clone(),
             key: self.key,
             lease: lease.clone(),
             mailbox: row.clone(),
-            policy: self.policy.clone(),
+            policy: policy.clone(),
             travel: Travel::new(
-                self.policy.clone(),
+                policy,
                 self.quarantine.clone().filter(|_| !self.dry_run),
                 self.scanner.clone(),
                 losses.clone(),
+                dates,
                 row.bytes_not_kept,
             ),
             losses,
@@ -341,24 +484,39 @@ impl Engine {
                 ..self.holds.clone()
             }),
             progress: self.progress.clone(),
-            stop: self.stop.clone(),
+            stop: stop.clone(),
             tuning: self.tuning.clone(),
             setting: Setting { in_use: row.roster.target_in_use, retry_failed: first, adopted_follow },
             dry_run: self.dry_run,
-            now: self.clock.unix_seconds(),
         };
         pass(&work, source, target).await
+    }
+
+    /// What is known of dates that a mailbox's items could not keep.
+    pub(crate) async fn dates(&self, mailbox: i64) -> Result<Dates, Failure> {
+        let given = self.store.dates_given(self.key, mailbox).await?;
+        Ok(Dates::new(self.clock.clone(), given))
     }
 
     /// The project's quota for a mailbox: its person's own, else the policy's.
     pub(crate) fn quota_of(&self, mailbox: i64) -> Option<(QuotaOf, u64)> {
         let own = self.people.get(&mailbox).and_then(|person| person.quota_bytes);
-        own.map(|own| (QuotaOf::Person, own)).or(self.policy.quota_bytes.map(|bytes| (QuotaOf::Policy, bytes)))
+        let of_policy = self.policy_of(mailbox).quota_bytes;
+        own.map(|own| (QuotaOf::Person, own)).or(of_policy.map(|bytes| (QuotaOf::Policy, bytes)))
+    }
+
+    /// What may travel of a mailbox.
+    pub(crate) fn policy_of(&self, mailbox: i64) -> Arc<Policy> {
+        let own = self.people.get(&mailbox).and_then(|person| person.policy.clone());
+        own.unwrap_or_else(|| self.policy.clone())
     }
 
     /// What happened to the mailbox, for its state.
     async fn happened(&self, row: &MailboxRow, outcome: &MailboxOutcome) -> Result<Happened, Failure> {
         if let Some(failure) = &outcome.failure {
+            if failure.error.cause == Cause::Stopped {
+                return Ok(Happened::Stopped { what: failure.error.to_string() });
+            }
             return Ok(Happened::Failed {
                 cause: failure.error.cause,
                 side: failure.side,

@@ -6,13 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{Cause, Digest, Fate, ItemId};
+use model::{Cause, Digest, Fate, FolderPath, ItemId};
 use store::LedgerItem;
 
 use crate::comparing::{Entry, Rules, difference, read_items};
 use crate::failure::{Failure, OnSide};
 use crate::there::stands_lower;
-use crate::verify::{Kind, Pair, Verification, Verifier, changed, holds};
+use crate::verify::{Kind, Pair, Verification, Verifier, changed, holds, together};
 
 /// Items are read this many at a time.
 const AT_ONCE: usize = 500;
@@ -24,21 +24,36 @@ impl Verifier<'_> {
         if sample >= counts.iter().sum() {
             return Ok(pairs);
         }
+        let shares = shares(&counts, sample);
+        let mut shares: HashMap<FolderPath, u64> = pairs.iter().map(|pair| pair.path.clone()).zip(shares).collect();
         let mut in_full = Vec::new();
-        for (pair, share) in pairs.into_iter().zip(shares(&counts, sample)) {
+        for pairs in together(pairs) {
             self.go_on()?;
-            if share > 0 {
-                match self.compare_some(&pair, share).await? {
-                    Some(found) => self.result.add(found),
-                    None => in_full.push(pair),
+            let mut all = Some(Vec::new());
+            for pair in &pairs {
+                let share = shares.remove(&pair.path).unwrap_or_default();
+                if let Some(found) = all.as_mut().filter(|_| share > 0) {
+                    match self.compare_some(pair, &pairs, share).await? {
+                        Some(some) => found.push(some),
+                        None => all = None,
+                    }
                 }
+            }
+            match all {
+                Some(all) => all.into_iter().for_each(|found| self.result.add(found)),
+                None => in_full.extend(pairs),
             }
         }
         Ok(in_full)
     }
 
-    /// Compares so many items of a folder; none where they are not enough to tell.
-    async fn compare_some(&mut self, pair: &Pair, share: u64) -> Result<Option<Verification>, Failure> {
+    /// Compares so many items of a folder, one of those that go to the same place; none where they are not enough to tell.
+    async fn compare_some(
+        &mut self,
+        pair: &Pair,
+        together: &[Pair],
+        share: u64,
+    ) -> Result<Option<Verification>, Failure> {
         let Some(row) = &pair.row else { return Ok(None) };
         let lanes = [pair.lane.clone()];
         let here = match self.source.state(&pair.path).await {
@@ -110,7 +125,7 @@ impl Verifier<'_> {
         if !differing.is_empty() {
             let is_still = self.source.state(&pair.path).await.is_ok_and(|now| now == here)
                 && self.target.state(&pair.target_path).await.is_ok_and(|now| now == there);
-            if !is_still || self.have_equals(pair, &differing).await? {
+            if !is_still || self.have_equals(pair, together, &differing).await? {
                 return Ok(None);
             }
         }
@@ -121,9 +136,13 @@ impl Verifier<'_> {
         Ok(Some(found))
     }
 
-    /// Does the folder hold others that are equal to one of these?
-    async fn have_equals(&mut self, pair: &Pair, differing: &[(Kind, Entry, Entry)]) -> Result<bool, Failure> {
-        let Some(row) = &pair.row else { return Ok(true) };
+    /// Do these folders hold others that are equal to one of these?
+    async fn have_equals(
+        &mut self,
+        pair: &Pair,
+        together: &[Pair],
+        differing: &[(Kind, Entry, Entry)],
+    ) -> Result<bool, Failure> {
         let these: HashSet<&ItemId> = differing.iter().map(|(_, source, _)| &source.id).collect();
         let mut digests: HashMap<Digest, usize> = HashMap::new();
         for (_, source, target) in differing {
@@ -133,17 +152,22 @@ impl Verifier<'_> {
         if digests.values().any(|count| *count > 1) {
             return Ok(true);
         }
-        let mut items = self.engine.store.items(self.engine.key, row);
-        loop {
-            let page = items.next().await?;
-            if page.is_empty() {
-                return Ok(false);
-            }
+        for other in together {
+            let Some(row) = &other.row else { return Ok(true) };
+            let is_one = |item: &LedgerItem| other.path == pair.path && these.contains(&item.source_id);
             let is_equal = |item: &LedgerItem| item.exact.is_some_and(|exact| digests.contains_key(&exact));
-            if page.iter().any(|item| is_equal(item) && !these.contains(&item.source_id)) {
-                return Ok(true);
+            let mut items = self.engine.store.items(self.engine.key, row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                if page.iter().any(|item| is_equal(item) && !is_one(item)) {
+                    return Ok(true);
+                }
             }
         }
+        Ok(false)
     }
 }
 

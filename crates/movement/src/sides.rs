@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use connector::{Clock, Connector, Declaration, Door, Error, Source, Target};
+use model::{Cause, Scope};
 use store::MailboxRow;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,6 +20,7 @@ pub struct Endpoint {
     /// What opens mailboxes there.
     pub connector: Arc<dyn Connector>,
     seats: Arc<Semaphore>,
+    mailboxes_max: Option<usize>,
     pub(crate) reach: Reach,
 }
 
@@ -27,7 +29,13 @@ impl Endpoint {
     /// target of a mailbox.
     pub fn new(name: impl Into<String>, connector: Arc<dyn Connector>, mailboxes_max: Option<usize>) -> Self {
         let max = mailboxes_max.unwrap_or(Semaphore::MAX_PERMITS).clamp(1, Semaphore::MAX_PERMITS);
-        Self { name: name.into(), connector, seats: Arc::new(Semaphore::new(max)), reach: Reach::default() }
+        let seats = Arc::new(Semaphore::new(max));
+        Self { name: name.into(), connector, seats, mailboxes_max, reach: Reach::default() }
+    }
+
+    /// How many mailboxes may be open there at once, by all workers together, where that is limited.
+    pub fn mailboxes_max(&self) -> Option<usize> {
+        self.mailboxes_max
     }
 
     pub(crate) async fn seats(&self, count: u32) -> Result<OwnedSemaphorePermit, Failure> {
@@ -63,6 +71,7 @@ impl Engine {
         let (source, target) = (row.roster.source_endpoint, row.roster.target_endpoint);
         let person = self.people.get(&row.mailbox);
         let person = person.ok_or_else(|| Failure::internal("a mailbox that is not on the roster"))?;
+        self.refuse_elsewhere(row)?;
         match &person.problem {
             Some(problem) => Err(problem.clone()),
             None => Ok(Sides {
@@ -73,6 +82,22 @@ impl Engine {
                 clock: &*self.clock,
             }),
         }
+    }
+
+    /// What is known of a person is of the moment when this run began; where their mail goes can have changed since, and with it what
+    /// may travel.
+    pub(crate) fn refuse_elsewhere(&self, row: &MailboxRow) -> Result<(), Failure> {
+        let roster = &row.roster;
+        // Where nobody is known who is called so, somebody came since, or it is somebody else's by now.
+        let is_theirs = self.people.get(&row.mailbox).is_some_and(|person| {
+            (roster.target_endpoint, &roster.target_name) == (person.target_endpoint, &person.target.target_name)
+                && roster.source_name == person.source.source_name
+        });
+        if is_theirs {
+            return Ok(());
+        }
+        let what = "it goes to another place, or is another's, since this run began; nothing was written, the next run goes there";
+        Err(Failure { side: None, error: Error::new(Cause::Stopped, Scope::Mailbox, what) })
     }
 }
 

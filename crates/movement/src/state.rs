@@ -28,6 +28,11 @@ pub enum Happened {
         /// The side it was on.
         side: Option<Side>,
     },
+    /// Its turn ended before its pass: somebody stopped the program, or others had waited long enough.
+    Stopped {
+        /// What was said.
+        what: String,
+    },
     /// The mailbox could not be worked on.
     Failed {
         /// The class.
@@ -66,6 +71,12 @@ pub fn after(before: &MailboxState, happened: &Happened) -> MailboxState {
             phase: phase(Phase::Copying),
             condition: Condition::Waiting(waits_for.clone()),
             cause: Some((*cause, *side)),
+        },
+        // What was in step is as far as it was: its last complete pass says so.
+        Happened::Stopped { what } => MailboxState {
+            phase: phase(before.phase),
+            condition: Condition::Waiting(what.clone()),
+            cause: Some((Cause::Stopped, None)),
         },
         Happened::Failed { cause, side, what, passing: true } => MailboxState {
             phase: phase(before.phase.min(Phase::Copying)),
@@ -129,6 +140,15 @@ mod tests {
         assert_eq!((now.phase, now.condition.name()), (Phase::Copying, "parked"));
         assert_eq!(after(&state(Phase::Planned), &failed(true)).phase, Phase::Planned);
         assert_eq!(after(&state(Phase::Planned), &failed(true)).condition.name(), "waiting");
+    }
+
+    #[test]
+    fn a_turn_that_ends_early_leaves_a_mailbox_as_far_as_it_was() {
+        let stopped = Happened::Stopped { what: "its next turn".to_owned() };
+        for at in [Phase::Planned, Phase::Copying, Phase::InStep, Phase::Switched] {
+            let now = after(&state(at), &stopped);
+            assert_eq!((now.phase, now.condition), (at, Condition::Waiting("its next turn".to_owned())));
+        }
     }
 
     #[test]

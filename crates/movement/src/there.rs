@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::{Error, Folder, Retry};
 use model::{Cause, Digest, Fate, FolderPath, FolderState, ItemId, Scope, Side};
-use store::{Fact, FolderRow, LedgerItem};
+use store::{Fact, FolderRow, LedgerItem, LedgerTx};
 
 use crate::failure::{Failure, OnSide};
 use crate::finish::known_as;
@@ -48,24 +48,50 @@ struct Found {
     is_renumbered: bool,
 }
 
+/// How a folder of the source stands on the target.
+enum Compared {
+    /// Nothing can be missing.
+    Same,
+    /// This was found.
+    Differs(Found),
+    /// Its ids there are those of other items, or may be.
+    Renumbered { state: FolderState, is_restored: bool },
+}
+
 impl Pass<'_> {
     /// Compares what the ledger knows to be on the target with what is there, where something may be missing.
     pub(crate) async fn follow_target(&mut self, there: &BTreeMap<FolderPath, Folder>) -> Result<(), Failure> {
-        let mut found: Vec<(usize, Found)> = Vec::new();
+        let mut found: BTreeMap<usize, Found> = BTreeMap::new();
+        let mut found_again: HashSet<usize> = HashSet::new();
         for index in 0..self.folders.len() {
-            if let Some(recorded) = self.folders[index].row.target
-                && let Some(one) = self.compare_target(index, &recorded, there).await?
-            {
-                found.push((index, one));
+            let Some(recorded) = self.folders[index].row.target.filter(|_| !found_again.contains(&index)) else {
+                continue;
+            };
+            match self.compare_target(index, &recorded, there).await? {
+                Compared::Same => {}
+                Compared::Differs(one) => drop(found.insert(index, one)),
+                Compared::Renumbered { state, is_restored } => {
+                    let together = self.numbered_before(index, &state, is_restored);
+                    found.extend(self.find_again(&together, state, is_restored).await?);
+                    found_again.extend(together);
+                }
             }
         }
-        let vanished: u64 = found.iter().map(|(_, found)| found.vanished.len() as u64).sum();
+        let vanished: u64 = found.values().map(|found| found.vanished.len() as u64).sum();
         if vanished > 0 {
             self.refuse_mass(vanished).await?;
         }
-        for (index, found) in found {
-            self.take_target(index, found).await?;
+        if !found.is_empty() {
+            // All at once: of folders that go to one place, each would be taken for another's else.
+            let mut tx = self.work.store.write(&self.work.lease).await?;
+            for (index, found) in found {
+                self.take_target(&mut tx, index, found).await?;
+            }
+            if !self.work.dry_run {
+                tx.commit().await?;
+            }
         }
+        self.withdraw_together();
         if vanished > 0 && !self.work.dry_run {
             let mut tx = self.work.store.write(&self.work.lease).await?;
             tx.spend_vanished_word().await?;
@@ -97,13 +123,31 @@ impl Pass<'_> {
         Err(Failure { side: Some(Side::Target), error })
     }
 
-    /// What became of a folder's items on the target; none when nothing can be missing.
+    /// What goes to a folder that its person has removed on the target waits for something new, as the rest of it does.
+    fn withdraw_together(&mut self) {
+        let withdrawn = self.folders.iter().filter(|work| work.is_withdrawn);
+        let withdrawn: HashSet<FolderPath> = withdrawn.map(|work| work.row.target_path.clone()).collect();
+        for work in self.folders.iter_mut().filter(|_| !withdrawn.is_empty()) {
+            work.is_withdrawn |= withdrawn.contains(&work.row.target_path);
+        }
+    }
+
+    /// The folders that go where this one goes, and whose ids there are from before it was numbered anew or brought back.
+    fn numbered_before(&self, index: usize, state: &FolderState, is_restored: bool) -> Vec<usize> {
+        let mut together = self.going_to(&self.folders[index].row.target_path);
+        together.retain(|index| {
+            self.folders[*index].row.target.is_some_and(|target| is_restored || target.validity != state.validity)
+        });
+        together
+    }
+
+    /// What became of a folder's items on the target.
     async fn compare_target(
         &mut self,
         index: usize,
         recorded: &FolderState,
         there: &BTreeMap<FolderPath, Folder>,
-    ) -> Result<Option<Found>, Failure> {
+    ) -> Result<Compared, Failure> {
         let row = self.folders[index].row.clone();
         let path = row.target_path.clone();
         let state = match there.get(&path).filter(|folder| folder.holds_items).and_then(|folder| folder.state) {
@@ -120,15 +164,16 @@ impl Pass<'_> {
             let removed = removed.collect();
             let released = self.held.keys().filter(|(folder, _)| *folder == row.folder).map(|(_, id)| id.clone());
             let released = released.collect();
-            return Ok(Some(Found { vanished: self.all_there(&row).await?, released, removed, ..Found::default() }));
+            let vanished = self.all_there(&row).await?;
+            return Ok(Compared::Differs(Found { vanished, released, removed, ..Found::default() }));
         };
         let is_restored = stands_lower(recorded, &state) && self.ids_are_numbers(&path, state.validity).await?;
         if state.validity != recorded.validity || is_restored {
-            return Ok(Some(self.find_again(index, state, is_restored).await?));
+            return Ok(Compared::Renumbered { state, is_restored });
         }
         let is_compared = row.compared == (state.next, state.count) && state.next != 0;
         if is_compared || !may_have_lost(recorded, &state) {
-            return Ok(None);
+            return Ok(Compared::Same);
         }
         let listed = self.target.list(&path).await.on_target()?;
         let listed: HashSet<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
@@ -140,7 +185,7 @@ impl Pass<'_> {
         let vanished = known.into_iter().filter(|item| item.folder == row.folder && !listed.contains(&item.target_id));
         let released = self.held.values().filter(|held| held.folder == row.folder && is_missing(&held.target_id));
         let removed = self.removals.values().filter(|held| held.folder == row.folder && is_missing(&held.target_id));
-        Ok(Some(Found {
+        Ok(Compared::Differs(Found {
             vanished: vanished.map(|item| item.source_id).collect(),
             released: released.map(|held| held.source_id.clone()).collect(),
             removed: removed.map(|held| held.source_id.clone()).collect(),
@@ -171,46 +216,58 @@ impl Pass<'_> {
         }
     }
 
-    /// A folder of the target was numbered or made anew, or brought back from a backup: which item is which is found out by
-    /// what they are.
-    async fn find_again(&mut self, index: usize, state: FolderState, is_restored: bool) -> Result<Found, Failure> {
-        let row = self.folders[index].row.clone();
+    /// A folder of the target was numbered or made anew, or brought back from a backup: which item is which of these folders is
+    /// found out by what they are.
+    async fn find_again(
+        &mut self,
+        together: &[usize],
+        state: FolderState,
+        is_restored: bool,
+    ) -> Result<BTreeMap<usize, Found>, Failure> {
+        let mut all: BTreeMap<usize, Found> = BTreeMap::new();
+        let Some(first) = together.first() else { return Ok(all) };
         let candidates = if is_restored {
             // The ids that the ledger knows may be those of other items.
-            let listed = self.target.list(&row.target_path).await.on_target()?;
+            let path = self.folders[*first].row.target_path.clone();
+            let listed = self.target.list(&path).await.on_target()?;
             let ids: Vec<ItemId> = listed.into_iter().map(|(id, _)| id).collect();
-            self.read_target(&row.target_path, &ids).await?
+            self.read_target(&path, &ids).await?
         } else {
-            self.unknown_items(index, &FolderState::beginning(state.validity)).await?
+            self.unknown_items(*first, &FolderState::beginning(state.validity)).await?
         };
         let mut pool = Pool::new(candidates);
         let mut there: HashMap<(Digest, Option<i64>), i64> = HashMap::new();
         for candidate in pool.left() {
             *there.entry((candidate.found.exact, candidate.received)).or_default() += 1;
         }
-        let mut known: Vec<LedgerItem> = Vec::new();
-        let mut items = self.work.store.items(self.work.key, &row);
-        loop {
-            let page = items.next().await?;
-            if page.is_empty() {
-                break;
+        let mut known: Vec<(usize, LedgerItem)> = Vec::new();
+        for index in together {
+            all.insert(*index, Found { state: Some(state), is_renumbered: true, ..Found::default() });
+            let row = self.folders[*index].row.clone();
+            let mut items = self.work.store.items(self.work.key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                let is_there = |item: &LedgerItem| matches!(item.fate, Fate::Copied | Fate::Adopted);
+                known.extend(page.into_iter().filter(is_there).map(|item| (*index, item)));
             }
-            known.extend(page.into_iter().filter(|item| matches!(item.fate, Fate::Copied | Fate::Adopted)));
         }
-        for item in &known {
+        for (_, item) in &known {
             if let Some(exact) = item.exact {
                 *there.entry((exact, item.received)).or_default() -= 1;
             }
         }
-        let mut found = Found { state: Some(state), is_renumbered: true, ..Found::default() };
         for tier in [Tier::Flags, Tier::Exact, Tier::Canonical] {
-            for item in std::mem::take(&mut known) {
+            for (index, item) in std::mem::take(&mut known) {
                 let candidate = match (tier, item.exact, item.canonical) {
                     (Tier::Flags, Some(exact), _) => pool.find_flagged(exact, item.received, &item.target_flags),
                     (Tier::Exact, Some(exact), _) => pool.find_digest(exact, item.received),
                     (Tier::Canonical, _, Some(canonical)) => pool.find_canonical(canonical, item.received),
                     _ => None,
                 };
+                let found = all.entry(index).or_default();
                 match candidate {
                     Some(candidate) => {
                         // More of them than we put there: which one is ours can't be told.
@@ -221,22 +278,25 @@ impl Pass<'_> {
                         let fate = if is_others { Fate::Adopted } else { fate };
                         found.again.push(Fact { fate, target_flags: Some(base), ..fact });
                     }
-                    None if tier != Tier::Canonical => known.push(item),
+                    None if tier != Tier::Canonical => known.push((index, item)),
                     None => found.vanished.push(item.source_id),
                 }
             }
         }
-        for held in self.removals.values().filter(|held| held.folder == row.folder) {
-            let id = held.source_id.clone();
-            match held.exact.and_then(|exact| pool.find_digest(exact, held.received)) {
-                Some(candidate) => found.removals.push((id, candidate.id)),
-                None => found.removed.push(id),
+        for (index, found) in &mut all {
+            let folder = self.folders[*index].row.folder;
+            for held in self.removals.values().filter(|held| held.folder == folder) {
+                let id = held.source_id.clone();
+                match held.exact.and_then(|exact| pool.find_digest(exact, held.received)) {
+                    Some(candidate) => found.removals.push((id, candidate.id)),
+                    None => found.removed.push(id),
+                }
             }
+            // What they waited for has another id: they are compared again.
+            let held = self.held.values().filter(|held| held.folder == folder);
+            found.released = held.map(|held| held.source_id.clone()).collect();
         }
-        // What they waited for has another id: they are compared again.
-        let held = self.held.values().filter(|held| held.folder == row.folder);
-        found.released = held.map(|held| held.source_id.clone()).collect();
-        Ok(found)
+        Ok(all)
     }
 
     /// A folder that the source has no more, and whose place on the target was numbered anew: what is left of it gets its new
@@ -245,7 +305,7 @@ impl Pass<'_> {
         if self.folders[index].row.target.is_none_or(|recorded| recorded.validity == now.validity) {
             return Ok(());
         }
-        let found = self.find_again(index, now, false).await?;
+        let found = self.find_again(&[index], now, false).await?.remove(&index).unwrap_or_default();
         let row = self.folders[index].row.clone();
         let target = FolderState::beginning(now.validity);
         if !self.work.dry_run {
@@ -283,7 +343,7 @@ impl Pass<'_> {
     }
 
     /// Records what was found, and has copied again what is to be.
-    async fn take_target(&mut self, index: usize, found: Found) -> Result<(), Failure> {
+    async fn take_target(&mut self, tx: &mut LedgerTx<'_>, index: usize, found: Found) -> Result<(), Failure> {
         let in_use = self.work.setting.in_use;
         if self.work.dry_run {
             let work = &mut self.folders[index];
@@ -302,7 +362,6 @@ impl Pass<'_> {
             }
         }
         let row = self.folders[index].row.clone();
-        let mut tx = self.work.store.write(&self.work.lease).await?;
         tx.add_facts(&row, &found.again).await?;
         tx.set_removal_targets(row.folder, &found.removals).await?;
         tx.drop_removals(row.folder, &found.removed).await?;
@@ -338,7 +397,6 @@ impl Pass<'_> {
                 tx.set_compared(row.folder, &FolderState::default()).await?;
             }
         }
-        tx.commit().await?;
         self.know_removals_again(row.folder, &found);
         let work = &mut self.folders[index];
         if in_use {

@@ -17,15 +17,19 @@ use async_trait::async_trait;
 use connector::{Body, Error, Holds, Item};
 use inspection::{Finding, Limits, ReadAt, Repaired, Repairs, Verdict};
 use model::{
-    Cause, Digest, Examiner, Findings, Flags, FolderPath, ItemId, ItemKind, Loss, LossTable, Scope, SpecialUse,
-    SystemFlag,
+    Cause, Digest, Examiner, Findings, Flags, FolderPath, ItemId, ItemKind, Loss, LossTable, ReceivedAt, Scope,
+    SpecialUse, SystemFlag,
 };
 use profile::{Placement, Policy};
 use serde_json::json;
 use store::{How, Treatment};
 
+use crate::dates::{self, Dates};
 use crate::reading::Examined;
 use crate::traits;
+
+/// The rule by which it is noted that something could not be looked into.
+pub(crate) const UNSEEN: &str = "unseen";
 
 /// Keeps the originals of what does not travel as it is. One that is kept already is not kept twice.
 #[async_trait]
@@ -48,6 +52,7 @@ pub(crate) struct Travel {
     quarantine: Option<Arc<dyn Quarantine>>,
     scanner: Option<Arc<dyn Scanner>>,
     losses: LossTable,
+    dates: Arc<Dates>,
     /// Traits of items that the target is seen to change or refuse: they are repaired from then on, by policy.
     not_kept: Arc<AtomicU8>,
     /// Items that are repaired for more traits, to see whether the target takes or has them then.
@@ -68,6 +73,7 @@ impl Travel {
         quarantine: Option<Arc<dyn Quarantine>>,
         scanner: Option<Arc<dyn Scanner>>,
         losses: LossTable,
+        dates: Dates,
         not_kept: u8,
     ) -> Self {
         Self {
@@ -75,6 +81,7 @@ impl Travel {
             quarantine,
             scanner,
             losses,
+            dates: Arc::new(dates),
             not_kept: Arc::new(AtomicU8::new(not_kept)),
             trials: Arc::default(),
         }
@@ -85,24 +92,39 @@ impl Travel {
         self.not_kept.fetch_or(not_kept, Ordering::SeqCst);
     }
 
+    /// The time, in seconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        self.dates.now()
+    }
+
     /// These items of the folder that is read next are repaired for these traits, too.
     pub(crate) fn try_repairs(&self, trials: HashMap<ItemId, u8>) {
         *self.trials.lock().unwrap_or_else(PoisonError::into_inner) = trials;
     }
 
-    /// The first trait of an item for which a repair can be tried that was not made when it was read; none: 0.
-    pub(crate) fn to_try(&self, kind: ItemKind, found: &Findings, knew: u8) -> u8 {
-        let may_be = self.repairable() & !knew;
-        let of = [(found.broken_header, traits::BROKEN_HEADER), (found.eight_bit_header, traits::EIGHT_BIT_HEADER)];
-        let first = of.into_iter().find(|(is, of)| *is && may_be & of != 0).map_or(0, |(_, of)| of);
-        if kind == ItemKind::Message { first } else { 0 }
+    /// Traits of an item for which a repair can be tried that was not made when it was read.
+    pub(crate) fn may_try(&self, kind: ItemKind, found: &Findings, received: Option<i64>, knew: u8) -> u8 {
+        let of = |is: bool, of: u8| if is { of } else { 0 };
+        let is = of(found.broken_header, traits::BROKEN_HEADER)
+            | of(found.eight_bit_header, traits::EIGHT_BIT_HEADER)
+            | self.dates.traits(received);
+        of(kind == ItemKind::Message, is & self.repairable() & !knew)
+    }
+
+    /// The first of them; none: 0. What is refused most surely comes first.
+    pub(crate) fn to_try(&self, kind: ItemKind, found: &Findings, received: Option<i64>, knew: u8) -> u8 {
+        let may_be = self.may_try(kind, found, received, knew);
+        let order = [traits::DATE_OUT_OF_RANGE, traits::DATE_ZERO, traits::BROKEN_HEADER, traits::EIGHT_BIT_HEADER];
+        order.into_iter().chain([traits::FUTURE_DATE]).find(|of| may_be & of != 0).unwrap_or_default()
     }
 
     /// Traits for which items are repaired, once the target is seen not to keep them.
     pub(crate) fn repairable(&self) -> u8 {
         let repairs = &self.policy.repairs;
         let of = |is_repaired: bool, of: u8| if is_repaired { of } else { 0 };
-        of(repairs.eight_bit_header, traits::EIGHT_BIT_HEADER) | of(repairs.broken_header, traits::BROKEN_HEADER)
+        of(repairs.eight_bit_header, traits::EIGHT_BIT_HEADER)
+            | of(repairs.broken_header, traits::BROKEN_HEADER)
+            | of(self.policy.repair_date, traits::DATES)
     }
 
     /// What this target forces to be repaired in an item with these findings.
@@ -131,6 +153,11 @@ impl Travel {
             Placement::To(place) => place,
             Placement::Left(_) => path.clone(),
         }
+    }
+
+    /// Do all folders that go to this place come together there?
+    pub(crate) fn merges(&self, place: &FolderPath) -> bool {
+        self.policy.folders.merges(place)
     }
 
     /// What rules say of a folder as a whole. `trash` are the folders for deleted items.
@@ -180,6 +207,7 @@ impl Travel {
             original: Some(original),
             original_size_bytes,
             detail: "[]".to_owned(),
+            source_received: None,
         }
     }
 
@@ -187,9 +215,12 @@ impl Travel {
     pub(crate) async fn make(&self, item: Item, holds: &Holds) -> Result<Examined, (Item, Error)> {
         let trial = self.trials.lock().unwrap_or_else(PoisonError::into_inner).get(&item.id).copied();
         let knew = self.not_kept.load(Ordering::SeqCst) | trial.unwrap_or_default();
+        let source_received = item.received.map(|at| at.unix_seconds);
         match self.try_make(&item, holds, knew).await {
-            Ok((body, found, treatment)) => {
-                let item = Item { body: body.unwrap_or(item.body.clone()), ..item };
+            Ok((made, treatment)) => {
+                let found = made.found;
+                let received = made.received.or(item.received);
+                let item = Item { body: made.body.unwrap_or(item.body.clone()), received, ..item };
                 // What stays behind harms nobody.
                 let is_left = treatment.as_ref().is_some_and(|treatment| treatment.how == How::Left);
                 let malware = match self.scanner.as_ref().filter(|_| !is_left) {
@@ -199,46 +230,40 @@ impl Travel {
                         Err(error) => return Err((item, error)),
                     },
                 };
-                Ok(Examined { item, found, treatment, malware, knew })
+                Ok(Examined { item, found, treatment, malware, knew, source_received })
             }
             Err(error) => Err((item, error)),
         }
     }
 
-    async fn try_make(
-        &self,
-        item: &Item,
-        holds: &Holds,
-        knew: u8,
-    ) -> Result<(Option<Body>, Findings, Option<Treatment>), Error> {
+    async fn try_make(&self, item: &Item, holds: &Holds, knew: u8) -> Result<(Made, Option<Treatment>), Error> {
         let original = examine(item.kind, &item.body).await?;
+        let mut made = Made::nothing(original.clone());
         if item.kind != ItemKind::Message {
-            return Ok((None, original, None));
+            return Ok((made, None));
         }
-        let mut made = Made { body: None, found: original.clone(), how: None, rule: String::new(), detail: Vec::new() };
         self.repair(item, holds, self.forced(&original, knew), &mut made).await?;
         self.replace(item, holds, &mut made).await?;
-        let Some(how) = made.how else { return Ok((None, original, None)) };
+        self.repair_date(item, knew, &mut made).await?;
+        let Some(how) = made.how else { return Ok((made, None)) };
+        let source_received = item.received.map(|at| at.unix_seconds);
         let treatment = Treatment {
             source_id: item.id.clone(),
             how,
-            rule: made.rule,
+            rule: std::mem::take(&mut made.rule),
             policy: self.policy.citation.clone(),
             original: Some(original.exact),
             original_size_bytes: original.size_bytes,
             detail: json!(made.detail).to_string(),
+            source_received: made.received.and(source_received),
         };
-        if how != How::Noted
+        if (how == How::Left || made.body.is_some())
             && let Some(quarantine) = &self.quarantine
         {
             quarantine.keep(original.exact, &item.body).await?;
         }
         // What is left behind is known by what the source holds.
-        if how == How::Left {
-            Ok((None, original, Some(treatment)))
-        } else {
-            Ok((made.body, made.found, Some(treatment)))
-        }
+        Ok((if how == How::Left { Made::nothing(original) } else { made }, Some(treatment)))
     }
 
     /// Writes a message so that the target can hold it.
@@ -262,6 +287,29 @@ impl Travel {
         let body = holds.rewritten(&item.body, size_bytes, move |out| repaired.write(&At(&from), out)).await?;
         made.found = examine(item.kind, &body).await?;
         made.body = Some(body);
+        Ok(())
+    }
+
+    /// Gives a message a date that the target can hold.
+    async fn repair_date(&self, item: &Item, knew: u8, made: &mut Made) -> Result<(), Error> {
+        let Some(source) = item.received.filter(|_| made.how != Some(How::Left)) else { return Ok(()) };
+        let before = source.unix_seconds;
+        let is_forced = self.policy.repair_date && self.dates.traits(Some(before)) & knew != 0;
+        let given = match self.dates.given(made.found.exact, before) {
+            Some(given) => given,
+            None if is_forced => {
+                let (dates, body) = (self.dates.clone(), item.body.clone());
+                apart(move || dates.find(&body)).await.map_err(|error| cannot("read", &error))?
+            }
+            None => return Ok(()),
+        };
+        let after = given.date.unix_seconds;
+        made.detail.push(json!({ "rule": dates::RULE, "how": given.from, "before": before, "after": after }));
+        if made.how.is_none_or(|how| how == How::Noted) {
+            made.how = Some(How::Repaired);
+            dates::RULE.clone_into(&mut made.rule);
+        }
+        made.received = Some(given.date);
         Ok(())
     }
 
@@ -299,7 +347,7 @@ impl Travel {
         made.how = Some(how);
         made.rule = rule
             .or_else(|| found.findings.iter().find_map(|finding| finding.rule.clone()))
-            .unwrap_or_else(|| "unseen".to_owned());
+            .unwrap_or_else(|| UNSEEN.to_owned());
         if verdict == Verdict::Replace {
             let size_bytes = inspection::size_with(from.size_bytes(), &edits);
             let body = from.clone();
@@ -321,9 +369,17 @@ struct Made {
     how: Option<How>,
     rule: String,
     detail: Vec<serde_json::Value>,
+    /// The date with which it travels, where that is not the source's.
+    received: Option<ReceivedAt>,
 }
 
-/// Apart from the other tasks: a small archive may unpack to much.
+impl Made {
+    fn nothing(found: Findings) -> Self {
+        Self { body: None, found, how: None, rule: String::new(), detail: Vec::new(), received: None }
+    }
+}
+
+/// Apart from the other tasks: a small archive may unpack to much, and what panics about an item stops nothing but that item.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(std::io::Error::other("it was stopped")))

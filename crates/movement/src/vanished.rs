@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use connector::Source;
 use model::{Cause, Fate, FolderPath, FolderState, ItemId};
-use store::RemovalState;
+use store::{FolderRow, RemovalState};
 
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::failure::{Failure, OnSide};
@@ -37,6 +37,9 @@ impl Pass<'_> {
                 continue;
             }
             let mut ids: (Vec<ItemId>, Vec<ItemId>) = (Vec::new(), Vec::new());
+            // A copy that is another item's by now stays.
+            let validity = row.target.unwrap_or_default().validity;
+            let taken = self.work.store.target_ids(key, mailbox, &row.target_path, validity).await?;
             let mut items = self.work.store.items(key, &row);
             loop {
                 let page = items.next().await?;
@@ -46,7 +49,9 @@ impl Pass<'_> {
                 for item in page {
                     let ledger = InLedger::Known { fate: item.fate, source_flags: &item.source_flags };
                     match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
-                        Intent::Remove => ids.0.push(item.source_id),
+                        Intent::Remove if item.target_id.as_ref().is_none_or(|id| !taken.contains(id)) => {
+                            ids.0.push(item.source_id);
+                        }
                         _ => ids.1.push(item.source_id),
                     }
                 }
@@ -85,7 +90,8 @@ impl Pass<'_> {
             let mut known: Option<HashSet<ItemId>> = None;
             let (mut hold, mut forget, mut unlearnt) = (Vec::new(), Vec::new(), Vec::new());
             let target_path = new.row.target_path.clone();
-            let validity = new.now.or(new.row.target).or(new.listed).map_or(0, |target| target.validity);
+            let now = self.target_folders[new.goes_to].now;
+            let validity = now.or(new.row.target).or(new.listed).map_or(0, |target| target.validity);
             // Ids from before the target was numbered anew, too, say nothing.
             let is_valid = row.target.is_some_and(|target| target.validity == validity);
             let mut items = self.work.store.items(key, &row);
@@ -141,17 +147,19 @@ impl Pass<'_> {
         rows.sort_by_key(|row| std::cmp::Reverse(row.target_path.names().len()));
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         let removals = self.work.store.held_removals(key, mailbox).await?;
+        let mut left: Vec<FolderRow> =
+            self.folders.iter().map(|work| &work.row).chain(&self.rows_gone).cloned().collect();
+        let mut handed_on: HashSet<i64> = HashSet::new();
         for row in rows {
             let has_removals = removals.iter().any(|held| held.folder == row.folder);
             let has_intents = self.intents.iter().any(|intent| intent.folder == row.folder);
             if has_removals || has_intents || self.work.store.count_items(key, &row).await? > 0 {
                 continue;
             }
-            let is_other = |work: &crate::pass::FolderWork| {
-                work.row.folder != row.folder && work.row.target_path == row.target_path
-            };
-            let is_used = self.folders.iter().any(is_other);
-            if row.made && !is_used && !self.work.setting.in_use {
+            let is_made = row.made || handed_on.contains(&row.folder);
+            let is_other = |other: &&FolderRow| other.folder != row.folder && other.target_path == row.target_path;
+            let other = left.iter().find(is_other).map(|other| other.folder);
+            if is_made && other.is_none() && !self.work.setting.in_use {
                 let is_below =
                     |path: &FolderPath| *path != row.target_path && path.names().starts_with(row.target_path.names());
                 if self.on_target.iter().any(is_below) {
@@ -169,8 +177,14 @@ impl Pass<'_> {
                 }
             }
             let mut tx = self.work.store.write(&self.work.lease).await?;
+            // Whoever goes there last may remove what we made.
+            if let Some(other) = other.filter(|_| is_made) {
+                tx.set_made(other).await?;
+                handed_on.insert(other);
+            }
             tx.drop_folder(row.folder).await?;
             tx.commit().await?;
+            left.retain(|other| other.folder != row.folder);
         }
         Ok(())
     }

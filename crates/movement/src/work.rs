@@ -4,16 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use connector::{Body, Holds};
-use model::{Digest, Findings, Flags, FolderState, ItemId, ItemKind, LossTable, ReceivedAt, Verdict};
+use model::{Findings, Flags, FolderState, ItemId, ItemKind, LossTable, ReceivedAt, Verdict};
 use profile::Policy;
-use store::{
-    Fact, FolderRow, FormerReplaced, HeldItem, ItemThere, Lease, MailboxRow, NewException, NewFailure, ProjectKey,
-    Store, Treatment,
-};
+use store::{Fact, FolderRow, HeldItem, Lease, MailboxRow, NewException, NewFailure, ProjectKey, Store, Treatment};
 
 use crate::decide::Setting;
 use crate::flags::FlagWork;
-use crate::matching::{Candidate, Pool};
 use crate::progress::Progress;
 use crate::quota::QuotaOf;
 use crate::report::{Tuning, WouldDo};
@@ -39,8 +35,6 @@ pub(crate) struct Work {
     pub(crate) tuning: Tuning,
     pub(crate) setting: Setting,
     pub(crate) dry_run: bool,
-    /// When the pass began, in seconds since 1970.
-    pub(crate) now: i64,
 }
 
 /// An item that is to be sent.
@@ -51,6 +45,8 @@ pub(crate) struct Planned {
     pub(crate) found: Findings,
     pub(crate) flags: Flags,
     pub(crate) received: Option<ReceivedAt>,
+    /// When the source says that it was received (seconds since 1970).
+    pub(crate) source_received: Option<i64>,
     pub(crate) body: Body,
     pub(crate) then: Option<connector::Cursor>,
     /// It failed before: its failure is cleared when it succeeds.
@@ -86,6 +82,8 @@ pub(crate) struct FolderWork {
     pub(crate) is_fresh: bool,
     /// Its items can't go anywhere, because of this.
     pub(crate) unusable: Option<connector::Error>,
+    /// The folder of the target where its items go, by its place among those of the pass.
+    pub(crate) goes_to: usize,
     /// What rules say of it as a whole.
     pub(crate) lane: Lane,
     /// It was written to before, and is there.
@@ -94,17 +92,14 @@ pub(crate) struct FolderWork {
     pub(crate) treatments: Vec<Treatment>,
     /// Items of which it makes nothing special after all.
     pub(crate) untreated: Vec<ItemId>,
-    /// Of the candidates: copies of ours that are not what the source holds, by what it held.
-    pub(crate) formers: HashMap<(Digest, Option<i64>), Vec<FormerReplaced>>,
     /// The target folder as listed when the pass began or when it was made.
     pub(crate) listed: Option<FolderState>,
-    /// The target folder as far as all in it is accounted for; none before anybody looked.
-    pub(crate) now: Option<FolderState>,
-    pub(crate) pool: Pool,
-    /// Of the candidates: copies that are ours, from before the source numbered the folder anew.
-    pub(crate) ours: HashMap<ItemId, ItemThere>,
     /// Items to be read again that are repaired then, as if the target were known to change or refuse this of them.
     pub(crate) trials: HashMap<ItemId, u8>,
+    /// Of these: items that are read so only to see whether they lie on the target as that, by what they are repaired for.
+    pub(crate) looking: HashMap<ItemId, u8>,
+    /// Items that don't lie there as they are when they are repaired for this.
+    pub(crate) looked: HashMap<ItemId, u8>,
     pub(crate) deferred: Vec<Deferred>,
     /// New items that may have come from another folder.
     pub(crate) arrived: Vec<Deferred>,
@@ -131,6 +126,8 @@ pub(crate) struct FolderWork {
     /// Items whose flags are to be these once it is known what the target calls them.
     pub(crate) flags_later: Vec<(ItemId, Flags)>,
     pub(crate) gone: Vec<ItemId>,
+    /// Of those that are gone: copies of another tool's, which may turn up where they lie. Forgotten once that is known.
+    pub(crate) gone_later: Vec<ItemId>,
     /// Items that the cursor covers and the source has listed.
     pub(crate) seen: HashSet<ItemId>,
     /// Items read in this pass, in a folder that was read before.
@@ -141,8 +138,6 @@ pub(crate) struct FolderWork {
     pub(crate) not_there: HashSet<ItemId>,
     /// Items stored under ids that the target did not tell.
     pub(crate) without_id: u64,
-    /// Where the target folder stands can't be told from the answers.
-    pub(crate) is_unsure: bool,
     /// Items with a fate, for a fresh folder.
     pub(crate) fates: u64,
     pub(crate) state: FolderState,
@@ -166,6 +161,7 @@ impl FolderWork {
             && self.flag_changes.is_empty()
             && self.flags_later.is_empty()
             && self.read_again.is_empty()
+            && self.gone_later.is_empty()
             && !self.waits_for_room)
     }
 
@@ -181,28 +177,6 @@ impl FolderWork {
             None if self.is_fresh => {}
             None => self.untreated.push(id.clone()),
         }
-    }
-
-    /// A copy of an item that lies there in another form than it would travel in now, and what was made of it.
-    pub(crate) fn earlier_copy(
-        &mut self,
-        found: &Findings,
-        original: Digest,
-        received: Option<i64>,
-    ) -> Option<(Candidate, Option<Treatment>)> {
-        if let Some(formers) = self.formers.get_mut(&(original, received)) {
-            while let Some(former) = formers.pop() {
-                if let Some(candidate) = self.pool.take_id(&former.target_id) {
-                    return Some((candidate, Some(former.treatment)));
-                }
-            }
-        }
-        if found.exact == original || self.pool.holds(found.exact, received) {
-            return None;
-        }
-        // Another tool may have put the whole there, and lost its date.
-        let whole = self.pool.find_digest(original, received).or_else(|| self.pool.find_bytes(original));
-        Some((whole?, None))
     }
 }
 

@@ -150,7 +150,8 @@ async fn a_mailbox_that_comes_back_to_the_roster_does_not_share_a_store() {
         let mut engine = engine.clone();
         let rows = engine.store.mailboxes(engine.key).await.unwrap();
         for row in &rows {
-            engine.people.get_mut(&row.mailbox).unwrap().target = connector::Account::named(&row.roster.target_name);
+            Arc::make_mut(&mut engine.people).get_mut(&row.mailbox).unwrap().target =
+                connector::Account::named(&row.roster.target_name);
         }
         let listed: Vec<i64> = rows.iter().filter(|row| row.listed).map(|row| row.mailbox).collect();
         ends.push(engine.run(&listed).await);

@@ -85,6 +85,41 @@ fn everything_while_ids_and_the_ledger_are_lost_between_poor_platforms() {
     well("events, poor", 100);
 }
 
+#[test]
+fn additions_to_folders_that_come_together() {
+    well("merged, additions", 100);
+}
+
+#[test]
+fn everything_in_folders_that_come_together() {
+    well("merged", 200);
+}
+
+#[test]
+fn everything_in_folders_that_come_together_on_a_target_in_use() {
+    well("merged, in use", 150);
+}
+
+#[test]
+fn everything_in_folders_that_come_together_without_being_told_what_is_gone() {
+    well("merged, no gone", 100);
+}
+
+#[test]
+fn everything_in_folders_that_come_together_between_poor_platforms() {
+    well("merged, poor", 100);
+}
+
+#[test]
+fn everything_in_folders_that_come_together_between_poor_platforms_on_a_target_in_use() {
+    well("merged, poor, in use", 100);
+}
+
+#[test]
+fn everything_in_folders_that_come_together_while_ids_and_the_ledger_are_lost() {
+    well("merged, events", 120);
+}
+
 /// One history alone, in full: `WHIMBREL_HISTORY="all, in use:17"`.
 #[test]
 fn the_one_asked_for() {

@@ -614,6 +614,38 @@ async fn a_lost_ledger_finds_what_was_repaired() {
     assert!(found.is_exact(), "{} {:?}", found.sentence(), found.differences);
 }
 
+/// What a rule made of an item that then failed or waits is kept, and counts for nothing that is on the target.
+#[tokio::test]
+async fn what_was_repaired_and_failed_or_waits_counts_as_that() {
+    let (mut world, kept) = world_with(Traits { item_bytes_max: Some(2_000), ..picky() });
+    let inbox = FolderPath::inbox();
+    world.policy = repairing(&world.policy);
+    let odd = |number: usize, body: &str| {
+        let bytes = message(number, &format!("one\0two {body}"));
+        MemoryItem::message(bytes, 1_000_000_000 + number as i64)
+    };
+    world.source.deliver("ann", &inbox, odd(1, &"x".repeat(3_000)));
+    world.source.deliver("ann", &inbox, odd(2, "here"));
+    world.source.deliver("ann", &inbox, odd(3, "travels"));
+    // Of the second one something else lies there with its date and its Message-ID.
+    world.target.deliver("ann", &inbox, MemoryItem::message(message(2, "there"), 1_000_000_002));
+    for _ in 0..2 {
+        world.sync_well().await;
+        let tally = world.tally().await;
+        assert_eq!((tally.copied, tally.failed, tally.held, tally.accounted()), (1, 1, 1, 3));
+        let (engine, mailboxes) = world.engine().await;
+        let every = engine.store.every_treatment(engine.key, mailboxes[0]).await.unwrap();
+        let fates: Vec<(Fate, &str)> = every.iter().map(|row| (row.fate, row.treatment.rule.as_str())).collect();
+        assert_eq!(fates, [Fate::Failed, Fate::Held, Fate::Copied].map(|fate| (fate, "repair-nul")));
+        assert_eq!(treatments(&world).await.len(), 1, "of what is on the target");
+        assert_eq!(kept.0.lock().unwrap().len(), 3);
+        let found = verified(&world).await;
+        assert_eq!((found.repaired["repair-nul"], found.held, found.on_target), (1, 1, 1), "{}", found.sentence());
+        assert_eq!(found.failed, BTreeMap::from([(Cause::TooLarge, 1)]));
+        assert_eq!(found.unexplained, 0, "{:?}", found.differences);
+    }
+}
+
 /// Where an altered copy can't be taken away again, no second form of it is put beside it, and only one is altered.
 #[tokio::test]
 async fn what_is_altered_and_stays_is_not_sent_again_and_teaches_for_all_others() {
@@ -636,6 +668,8 @@ async fn what_is_altered_and_stays_is_not_sent_again_and_teaches_for_all_others(
     assert_eq!((tally.source, tally.copied, tally.failed), (5, 4, 1));
     let found = verified(&world).await;
     assert!(!found.is_exact() && found.unexplained == 0, "the altered one is told: {}", found.sentence());
+    assert_eq!((found.altered_on_target, found.others_on_target), (1, 0), "{}", found.sentence());
+    assert!(found.sentence().contains("1 beside them altered by the target"), "{}", found.sentence());
     let (engine, _) = world.engine().await;
     let exceptions = engine.store.exceptions(engine.key).await.unwrap();
     assert_eq!(exceptions.iter().filter(|one| one.exception.class == Cause::Altered).count(), 1);
@@ -657,4 +691,26 @@ async fn what_is_repaired_takes_its_room_once() {
     world.policy.quota_bytes = Some(5_500);
     let end = world.sync_well().await;
     assert_eq!((end.outcomes[0].report.repaired, world.tally().await.copied), (1, 2), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_folder_in_the_place_of_one_that_is_gone_keeps_what_is_its_own_by_now() {
+    let mut world = World::new();
+    world.person("ann");
+    world.in_use("ann");
+    world.policy = placing(&world, &[("A", "X")], &[]);
+    world.policy.following.deletion_settle_hours = 24;
+    let (old, new) = (path(&["A"]), path(&["X"]));
+    world.source.deliver("ann", &old, item(1));
+    world.sync_well().await;
+    world.source.remove_folder("ann", &old);
+    world.sync_well().await;
+    world.source.deliver("ann", &new, item(1));
+    world.sync_well().await;
+    assert_eq!(there(&world, &new).len(), 1);
+    world.policy.following.deletion_settle_hours = 0;
+    world.sync_well().await;
+    world.sync_well().await;
+    assert_eq!(there(&world, &new), [item(1)], "it went with the one before");
+    assert!(verified(&world).await.is_exact());
 }

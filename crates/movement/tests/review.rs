@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use conformance::world::{World, message};
 use connector::memory::{MemoryItem, Traits};
 use model::{Flags, FolderPath, ItemId};
-use store::RemovalState;
+use store::{Again, Claim, RemovalState};
 
 fn path(names: &[&str]) -> FolderPath {
     FolderPath::new(names.iter().copied())
@@ -244,13 +244,21 @@ async fn a_removal_broken_off_and_then_held_does_not_keep_our_mark() {
     // As a stop between the mark and the removal leaves it.
     let (engine, mailboxes) = world.engine().await;
     engine.store.mark_due(engine.key, &mailboxes).await.unwrap();
-    let claimed = engine.store.claim(engine.key, &mailboxes, engine.holder.as_str(), engine.terms).await.unwrap();
-    let (lease, row) = claimed.unwrap();
+    let claim = Claim {
+        among: Some(&mailboxes),
+        holder: engine.holder.as_str(),
+        terms: engine.terms,
+        room: &[],
+        shut: &[],
+        version: None,
+    };
+    let claimed = engine.store.claim(engine.key, &claim).await.unwrap();
+    let (lease, row) = claimed.mailbox().unwrap();
     let mut tx = engine.store.write(&lease).await.unwrap();
     let ids = [held.source_id.clone()];
     tx.set_removals(held.folder, &ids, RemovalState::Doing, "removed-at-source").await.unwrap();
     tx.commit().await.unwrap();
-    engine.store.release(&lease, &row.state, None).await.unwrap();
+    engine.store.release(&lease, &row.state, Again::default()).await.unwrap();
     let copy = id_of(&world, &inbox, 0);
     world.target.set_flags("ann", &inbox, &copy, &Flags::of(["\\Deleted"]));
     world.sync_well().await;

@@ -5,13 +5,15 @@
 //! since both are [`Settings`]. [`Policy`] is what comes out, checked and ready to use. No value of a platform stands in
 //! the code, and another profile needs no change of it.
 
+mod folders;
 mod page;
 mod policy;
 mod settings;
 
+pub use folders::{Folders, Placement};
 pub use page::page;
-pub use policy::{Folders, Placement, Policy};
-pub use settings::{Adopted, BannedAttachment, Items, RuleLine, Settings, SignedMail};
+pub use policy::{Policy, moment};
+pub use settings::{Adopted, BannedAttachment, Items, MergedBelow, RuleLine, Settings, SignedMail};
 
 use serde::Deserialize;
 
@@ -49,13 +51,16 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// A platform's rules in one edition.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Which it is.
     pub profile: About,
     /// Its rules.
     pub policy: Settings,
+    /// What it asks of accounts, lists and their names; [`people::PeopleRules`] reads it.
+    #[serde(default)]
+    pub people: toml::Table,
 }
 
 /// Which profile it is.
@@ -109,6 +114,10 @@ impl Profile {
         profile
             .policy(&Settings::default())
             .map_err(|error| Error { message: format!("profile {place}: {}", error.message), advice: error.advice })?;
+        if let Err(error) = profile.people.clone().try_into::<people::PeopleRules>() {
+            let message = format!("profile {place}: [people]: {}", error.message().trim());
+            return Err(Error::new(message, "correct it; the profiles that come with the program show every setting"));
+        }
         Ok(profile)
     }
 
@@ -133,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_profile_is_answered_with_the_known_ones() {
+    fn an_unknown_profile_is_automaticed_with_the_known_ones() {
         for wanted in ["nhs", "nhsmail@2001", ""] {
             let error = Profile::shipped(wanted).unwrap_err();
             assert_eq!(error.advice, "write one of plain, nhsmail@2017, nhsmail");
@@ -145,8 +154,8 @@ mod tests {
     fn a_mistake_is_named_with_its_line() {
         let text = SHIPPED[0].2;
         for (from, to, expected) in [
-            ("removals_max = 1000", "removals_maxi = 1000", "line 28: unknown field `removals_maxi`"),
-            ("removals_max = 1000", "removals_max = \"x\"", "line 28: invalid type"),
+            ("removals_max = 1000", "removals_maxi = 1000", "line 29: unknown field `removals_maxi`"),
+            ("removals_max = 1000", "removals_max = \"x\"", "line 29: invalid type"),
             ("version = 1", "version = -1", "line 6: "),
             ("\"travel\"", "\"fly\"", "line 12: unknown variant `fly`"),
         ] {

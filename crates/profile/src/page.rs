@@ -60,7 +60,46 @@ fn page_of(editions: &[Profile]) -> String {
         }
         page.push('\n');
     }
-    page + &below
+    page + &below + &people_of(editions)
+}
+
+/// What these editions ask of accounts, lists and their names.
+fn people_of(editions: &[Profile]) -> String {
+    let schema = schemars::schema_for!(people::PeopleRules).to_value();
+    let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object()) else {
+        return String::new();
+    };
+    let mut page = String::from(
+        "\n## Accounts, lists and their names\n\nA project changes these under `[people.rules]`. See [people](../people.md).\n\n\
+         | Setting | What it is |",
+    );
+    for edition in editions {
+        let _ = write!(page, " {} |", edition.profile.edition);
+    }
+    page.push_str("\n|---|---|");
+    page.push_str(&"---|".repeat(editions.len()));
+    page.push('\n');
+    let rules: Vec<toml::Table> = editions
+        .iter()
+        .map(|edition| {
+            let rules: people::PeopleRules = edition.people.clone().try_into().unwrap_or_default();
+            toml::Table::try_from(rules).unwrap_or_default()
+        })
+        .collect();
+    for (name, property) in properties {
+        let what = property.get("description").and_then(|text| text.as_str()).unwrap_or_default().replace('\n', " ");
+        let _ = write!(page, "| `{name}` | {} |", cell(&what));
+        for rules in &rules {
+            match rules.get(name) {
+                Some(value) => {
+                    let _ = write!(page, " `{}` |", cell(&value.to_string()));
+                }
+                None => page.push_str(" – |"),
+            }
+        }
+        page.push('\n');
+    }
+    page
 }
 
 /// Text that breaks no table.

@@ -1,13 +1,14 @@
 //! A policy: a profile with a project's settings over it, checked and ready to use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use inspection::{Ban, Banned, Disposition, Kind, Repairs, Rules, SealedDisposition, Unseen};
-use model::{Digest, FolderPath, Following};
+use model::{Digest, Following};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 
+use crate::folders::Folders;
 use crate::settings::{Adopted, BannedAttachment, Items, Repair, Settings, SignedMail};
 use crate::{About, Error};
 
@@ -37,6 +38,8 @@ pub struct Policy {
     pub inspection: Rules,
     /// What is repaired where the target forces it.
     pub repairs: Repairs,
+    /// Is a date repaired that the target refuses or changes?
+    pub repair_date: bool,
     /// Do items of the folder for deleted ones travel?
     pub deleted_items: bool,
     /// Do items travel that are marked as deleted?
@@ -67,6 +70,7 @@ impl Policy {
             quota_bytes: None,
             inspection: Rules::default(),
             repairs: Repairs::default(),
+            repair_date: false,
             deleted_items: true,
             marked_deleted: true,
             received_from: None,
@@ -153,6 +157,7 @@ impl Policy {
             quota_bytes: settings.quota_bytes,
             inspection: rules(settings)?,
             repairs: repairs(settings)?,
+            repair_date: needed("repair_date", settings.repair_date)? == Repair::Make,
             deleted_items: needed("deleted_items", settings.deleted_items)? == Items::Migrate,
             marked_deleted: needed("marked_deleted", settings.marked_deleted)? == Items::Migrate,
             received_from,
@@ -185,7 +190,7 @@ fn needed<T>(setting: &str, value: Option<T>) -> Result<T, Error> {
 }
 
 /// Midnight (UTC) at which a day begins, in seconds since 1970.
-fn moment(setting: &str, day: &str) -> Result<i64, Error> {
+pub fn moment(setting: &str, day: &str) -> Result<i64, Error> {
     let wrong = || {
         let message = format!("policy.{setting} = {day:?} is no day");
         Error::new(message, "write year, month and day, as in \"2015-01-31\"")
@@ -334,107 +339,6 @@ fn known<'a, T: Deserialize<'a> + Ord>(setting: &str, entries: Option<&'a Vec<St
     entries.into_iter().flatten().map(read).collect()
 }
 
-/// Which folders travel, and where to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Folders {
-    only: Vec<FolderPath>,
-    left: Vec<FolderPath>,
-    renamed: BTreeMap<FolderPath, FolderPath>,
-}
-
-/// Where a folder goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// To this place.
-    To(FolderPath),
-    /// Nowhere, by this rule.
-    Left(&'static str),
-}
-
-impl Folders {
-    /// Where this folder goes.
-    pub fn place(&self, path: &FolderPath) -> Placement {
-        let within = |list: &[FolderPath]| list.iter().any(|top| is_within(path, top));
-        if within(&self.left) {
-            return Placement::Left("folder-left");
-        }
-        if !self.only.is_empty() && !within(&self.only) {
-            return Placement::Left("folder-only");
-        }
-        // The rule for the nearest folder above counts.
-        let nearest =
-            self.renamed.iter().filter(|(from, _)| is_within(path, from)).max_by_key(|(from, _)| from.names().len());
-        let Some((from, to)) = nearest else { return Placement::To(path.clone()) };
-        let below = &path.names()[from.names().len()..];
-        Placement::To(below.iter().fold(to.clone(), |path, name| path.child(name.clone())))
-    }
-
-    fn resolve(settings: &Settings) -> Result<Self, Error> {
-        let paths = |setting: &str, entries: Option<&Vec<String>>| -> Result<Vec<FolderPath>, Error> {
-            entries.into_iter().flatten().map(|entry| path(setting, entry)).collect()
-        };
-        let map = |setting: &str, entries: Option<&BTreeMap<String, String>>| {
-            let mut all = BTreeMap::new();
-            for (from, to) in entries.into_iter().flatten() {
-                let (from, to) = (path(setting, from)?, path(setting, to)?);
-                if from == to {
-                    let message = format!("policy.{setting}: {from} would stay where it is");
-                    return Err(Error::new(message, "take it out, or correct it"));
-                }
-                if to.is_inbox() {
-                    let message = format!("policy.{setting}: new mail lands in {to}, so {from} can't take its name");
-                    return Err(Error::new(message, "give it another place"));
-                }
-                if from.is_inbox() && setting == "folders_renamed" {
-                    let message = format!("policy.{setting}: new mail lands in {from}, so it keeps its name");
-                    return Err(Error::new(message, "take it out"));
-                }
-                all.insert(from, to);
-            }
-            Ok(all)
-        };
-        let folders = Self {
-            only: paths("folders_only", settings.folders_only.as_ref())?,
-            left: paths("folders_left", settings.folders_left.as_ref())?,
-            renamed: map("folders_renamed", settings.folders_renamed.as_ref())?,
-        };
-        if let Some(both) = folders.only.iter().find(|path| folders.left.iter().any(|left| is_within(path, left))) {
-            let message = format!("{both} is in policy.folders_only, and policy.folders_left leaves it behind");
-            return Err(Error::new(message, "take it out of one of them"));
-        }
-        let mut targets = BTreeMap::new();
-        for (from, to) in &folders.renamed {
-            if let Some(other) = targets.insert(to, from) {
-                let message = format!("policy.folders_renamed: {other} and {from} would both become {to}");
-                return Err(Error::new(message, "give one of them another place"));
-            }
-        }
-        Ok(folders)
-    }
-}
-
-fn is_within(path: &FolderPath, top: &FolderPath) -> bool {
-    path.names().starts_with(top.names())
-}
-
-/// A folder's names with `/` between them; `\/` is a `/` within a name, `\\` a backslash.
-fn path(setting: &str, text: &str) -> Result<FolderPath, Error> {
-    let mut names = vec![String::new()];
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '/' => names.push(String::new()),
-            '\\' => names.last_mut().into_iter().for_each(|name| name.extend(chars.next())),
-            c => names.last_mut().into_iter().for_each(|name| name.push(c)),
-        }
-    }
-    if names.iter().any(String::is_empty) {
-        let message = format!("policy.{setting} holds {text:?}, in which a name is empty");
-        return Err(Error::new(message, "write the names from the top down with / between, such as \"Archive/2015\""));
-    }
-    Ok(FolderPath::new(names))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -479,31 +383,6 @@ mod tests {
         assert_eq!(policy.leaves_received(edge), Some("received-before"));
         assert_eq!(policy.leaves_received(edge - 1), None);
         assert_eq!(policy.leaves_received(0), Some("received-from"));
-    }
-
-    #[test]
-    fn folders_go_where_the_rules_say() {
-        let policy = own(
-            "folders_left = [\"Sync Issues\"]\nfolders_only = [\"INBOX\", \"Sync Issues/Kept\", \"A\", \"C\\\\/D\"]\n\
-             [folders_renamed]\nA = \"Archive/Old\"\n\"A/B\" = \"B\"\n",
-        );
-        let error = policy.unwrap_err();
-        assert!(error.message.starts_with("Sync Issues/Kept is in policy.folders_only"), "{error}");
-        let policy = own("folders_left = [\"A/Sync Issues\"]\nfolders_only = [\"inbox\", \"A\", \"C\\\\/D\"]\n\
-             [folders_renamed]\nA = \"Archive/Old\"\n\"A/B\" = \"B\"\n")
-        .unwrap();
-        let to = |names: &[&str]| Placement::To(FolderPath::new(names.iter().copied()));
-        for (path, expected) in [
-            (vec!["INBOX", "x"], to(&["INBOX", "x"])),
-            (vec!["A"], to(&["Archive", "Old"])),
-            (vec!["A", "x"], to(&["Archive", "Old", "x"])),
-            (vec!["A", "B", "x"], to(&["B", "x"])),
-            (vec!["A", "Sync Issues", "x"], Placement::Left("folder-left")),
-            (vec!["C/D"], to(&["C/D"])),
-            (vec!["AB"], Placement::Left("folder-only")),
-        ] {
-            assert_eq!(policy.folders.place(&FolderPath::new(path.clone())), expected, "{path:?}");
-        }
     }
 
     #[test]

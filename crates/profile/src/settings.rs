@@ -64,6 +64,16 @@ words! {
 }
 
 words! {
+    /// What becomes of folders below merged ones that go to one place.
+    MergedBelow {
+        /// Each has a folder of its own.
+        Apart "apart",
+        /// They come together, too.
+        Merge "merge",
+    }
+}
+
+words! {
     /// What happens to items that were on the target before.
     Adopted {
         /// They gain flags, and nothing else.
@@ -123,6 +133,15 @@ impl Shown for BTreeMap<String, String> {
             return "none".to_owned();
         }
         self.iter().map(|(from, to)| format!("{from} → {to}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Shown for BTreeMap<String, Vec<String>> {
+    fn shown(&self) -> String {
+        if self.is_empty() {
+            return "none".to_owned();
+        }
+        self.iter().map(|(to, from)| format!("{} → {to}", from.join(", "))).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -207,6 +226,9 @@ settings! {
     /// The same of lines in a message's header that are no header fields, where the target is seen to refuse them: each becomes
     /// the field X-Broken-Header.
     repair_broken_header: Repair, "repair-broken-header";
+    /// The same of items whose date is still to come or before 1970, where the target is seen to refuse or change it: they
+    /// travel with the date that the message itself names (its `Date`, else the newest `Received`), else with that of today.
+    repair_date: Repair, "repair-date";
     /// Lines of more bytes than this are repaired: folded in a header; a text with one is encoded as quoted-printable, a file as
     /// base64. At least 78.
     line_bytes_max: u32, "repair-long-line";
@@ -224,6 +246,13 @@ settings! {
     folders_left: Vec<String>, "folder-left";
     /// Folders that get another name or place on the target, with all below them.
     folders_renamed: BTreeMap<String, String>, "folder-renamed";
+    /// Folders that come together in one folder of the target, by its name: `Archive = ["Old mail", "INBOX/Kept"]`. A folder of
+    /// that name, in whatever case, is one of them, named or not. Folders below go below it, unless they have a rule of their
+    /// own.
+    folders_merged: BTreeMap<String, Vec<String>>, "folder-merged";
+    /// What becomes of folders below merged ones that go to one place: `apart` (the default: each keeps its own, the second under
+    /// another name, and is listed) or `merge` (they come together, too).
+    folders_merged_below: MergedBelow, "folder-merged-below";
     /// So many items of a million are expected to fail.
     failures_per_million_expected: u32, "failure-rate";
     /// With more than so many of a million failing, reports warn.

@@ -43,6 +43,7 @@ repair_bare_cr = "fail"
 repair_line_ends = "make"
 repair_eight_bit_header = "fail"
 repair_broken_header = "make"
+repair_date = "make"
 line_bytes_max = 998
 deleted_items = "leave"
 marked_deleted = "leave"

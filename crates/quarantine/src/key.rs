@@ -74,6 +74,11 @@ impl Keys {
         Self { master, names }
     }
 
+    /// The key of these bytes.
+    pub(crate) fn of(bytes: [u8; keyfile::KEY_BYTES]) -> Self {
+        Self::new(Key::of(bytes))
+    }
+
     /// The key in this file; none if there is no file.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
         Ok(Key::read(OF, path).map_err(refused)?.map(Self::new))

@@ -84,6 +84,26 @@ impl Quarantine {
         blocking(move || Inner::open(folder, &key_file)).await.map(|inner| Self(Arc::new(inner)))
     }
 
+    /// Opens the quarantine that somebody else began in this folder, under its key: where several machines work, all of them keep
+    /// what they take out in one place. Where the folder is not there, or was begun with another key, it is refused: a folder of this
+    /// machine alone would be of no use to anybody.
+    pub async fn join(folder: &Path, key: &[u8]) -> Result<Self, Error> {
+        let (folder, key) = (folder.to_owned(), <[u8; keyfile::KEY_BYTES]>::try_from(key));
+        blocking(move || {
+            let key = key.map_err(|_| refused("the key of the quarantine is damaged".to_owned()))?;
+            let inner = Inner { folder, keys: Keys::of(key) };
+            match std::fs::read_to_string(inner.folder.join(files::KEY_ID)) {
+                Ok(id) if id.trim_end() == inner.keys.id() => Ok(Self(Arc::new(inner))),
+                Ok(_) => Err(refused(format!("{} was begun with another key", inner.folder.display()))),
+                Err(error) => Err(refused(format!(
+                    "the quarantine {} can't be reached from here: {error}; mount it at this path",
+                    inner.folder.display()
+                ))),
+            }
+        })
+        .await
+    }
+
     /// Keeps an original. Once this returns it is whole and durable. False if it was there already; one that is seen to
     /// be damaged is written anew.
     pub async fn keep(&self, original: Digest, body: &Body) -> Result<bool, Error> {

@@ -4,6 +4,7 @@
 mod chance;
 mod mail;
 mod organisation;
+pub mod roster;
 
 pub use chance::Chance;
 pub use mail::{Trait, message, parts};

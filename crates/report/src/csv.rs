@@ -39,10 +39,14 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// Would a spreadsheet take this text for a formula?
+pub fn begins_formula(text: &str) -> bool {
     // The wide forms of these signs are taken for them in East Asian settings.
-    let begins_formula = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
-    let guard = if text.starts_with(begins_formula) { "'" } else { "" };
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+}
+
+fn quoted(text: &str) -> String {
+    let guard = if begins_formula(text) { "'" } else { "" };
     // What would move a terminal's cursor has no place in a table either.
     let is_harmful = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n');
     format!("\"{guard}{}\"", text.replace('"', "\"\"").replace(is_harmful, "\u{fffd}"))

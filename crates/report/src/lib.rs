@@ -9,12 +9,14 @@ mod html;
 mod text;
 mod words;
 mod xlsx;
-mod zip;
+pub mod zip;
 
 use std::io::{self, Write};
 
+pub use csv::begins_formula;
 pub use text::harmless;
 pub use words::{bytes, day, grouped, moment, percentage};
+pub use xlsx::text_of_cell;
 
 /// A report: a title, what it is about, what it says in sentences, tables, and how to read them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -300,8 +300,9 @@ fn letters(mut place: usize) -> String {
 
 fn cell(column: usize, row: usize, cell: &Cell, style: usize) -> String {
     let at = format!("r=\"{}{row}\" s=\"{style}\"", letters(column));
-    let text =
-        |text: &str| format!("<c {at} t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is></c>", held(&cut(text)));
+    let text = |text: &str| {
+        format!("<c {at} t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is></c>", text_of_cell(text))
+    };
     match cell {
         Cell::Empty => format!("<c {at}/>"),
         Cell::Text(words) => text(words),
@@ -312,6 +313,11 @@ fn cell(column: usize, row: usize, cell: &Cell, style: usize) -> String {
         }
         Cell::Share(share) => format!("<c {at}><v>{}.{:04}</v></c>", share / 10_000, share % 10_000),
     }
+}
+
+/// A text as it stands in the XML of a cell: as much of it as a cell holds, with what XML has no way to write escaped.
+pub fn text_of_cell(text: &str) -> String {
+    held(&cut(text))
 }
 
 /// As much of a text as a cell holds.

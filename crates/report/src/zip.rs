@@ -14,7 +14,7 @@ const DEFLATED: u16 = 8;
 const DAY: u16 = 0x21;
 
 /// An archive being written.
-pub(crate) struct Zip<'w> {
+pub struct Zip<'w> {
     to: &'w mut dyn Write,
     written: u64,
     directory: Vec<u8>,
@@ -22,19 +22,32 @@ pub(crate) struct Zip<'w> {
 }
 
 /// An entry being written. Kept until it is whole, since its size goes before it.
-pub(crate) struct Entry {
+pub struct Entry {
     deflate: DeflateEncoder<Vec<u8>>,
     crc: Crc,
 }
 
+impl Default for Entry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Entry {
-    pub(crate) fn new() -> Self {
+    /// An empty one.
+    pub fn new() -> Self {
         Self { deflate: DeflateEncoder::new(Vec::new(), Compression::default()), crc: Crc::new() }
     }
 
-    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
-        self.crc.update(text.as_bytes());
-        self.deflate.write_all(text.as_bytes())
+    /// Adds text.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Adds bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.crc.update(bytes);
+        self.deflate.write_all(bytes)
     }
 }
 
@@ -43,11 +56,13 @@ fn number(number: u64) -> io::Result<u32> {
 }
 
 impl<'w> Zip<'w> {
-    pub(crate) fn new(to: &'w mut dyn Write) -> Self {
+    /// An archive without entries yet.
+    pub fn new(to: &'w mut dyn Write) -> Self {
         Self { to, written: 0, directory: Vec::new(), entries: 0 }
     }
 
-    pub(crate) fn add(&mut self, name: &str, entry: Entry) -> io::Result<()> {
+    /// Adds an entry under this name.
+    pub fn add(&mut self, name: &str, entry: Entry) -> io::Result<()> {
         let plain = u64::from(number(entry.deflate.total_in())?);
         let bytes = entry.deflate.finish()?;
         let mut common = Vec::new();
@@ -75,7 +90,8 @@ impl<'w> Zip<'w> {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> io::Result<()> {
+    /// Writes the directory, which ends the archive.
+    pub fn finish(self) -> io::Result<()> {
         self.to.write_all(&self.directory)?;
         self.to.write_all(b"PK\x05\x06\0\0\0\0")?;
         self.to.write_all(&[self.entries.to_le_bytes(), self.entries.to_le_bytes()].concat())?;

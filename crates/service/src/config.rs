@@ -11,10 +11,32 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Error;
+use crate::secret::Files;
 
+mod alerts;
+mod archive;
+mod confirmation;
 mod files;
+mod import;
+mod issues;
+mod keeping;
+mod people;
+mod portal;
+mod reports;
+mod service;
 
+pub(crate) use alerts::{AlertsEntry, WebhookEntry};
+pub(crate) use archive::ArchiveEntry;
+pub(crate) use confirmation::{ConfirmationEntry, Proof};
 pub(crate) use files::{EmlEntry, MaildirEntry, MboxEntry};
+pub(crate) use import::{ImportEntry, MailedEntry, PostEntry, SmtpEntry, Trust};
+pub(crate) use issues::IssuesEntry;
+pub(crate) use keeping::{MalwareEntry, ManifestEntry, QuarantineEntry};
+pub(crate) use people::{MailboxName, PeopleEntry, RequireEntry};
+pub(crate) use portal::{PortalEntry, ResultsEntry};
+pub use reports::ReportKind;
+pub(crate) use reports::{MailEntry, ReportsEntry};
+pub(crate) use service::ServiceEntry;
 
 /// The name of the file in a project's folder.
 pub const FILE: &str = "whimbrel.toml";
@@ -51,10 +73,15 @@ pub struct ProjectFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, EndpointEntry>")]
     pub endpoints: BTreeMap<String, toml::Table>,
-    /// Where people's data comes from.
-    pub source: SourceEntry,
+    /// Where people's mail comes from. A project without mail has neither this nor `target`, but `[people]` (R-037).
+    #[serde(default)]
+    pub source: Option<SourceEntry>,
     /// Where it goes.
-    pub target: TargetEntry,
+    #[serde(default)]
+    pub target: Option<TargetEntry>,
+    /// Where the mail of those goes who don't move and whose mail is kept.
+    #[serde(default)]
+    pub archive: Option<ArchiveEntry>,
     /// Who may do what on this machine, by the operating system's user names. Left out: whoever runs the program may do
     /// everything.
     #[serde(default)]
@@ -74,6 +101,31 @@ pub struct ProjectFile {
     /// How manifests are signed.
     #[serde(default)]
     pub manifest: ManifestEntry,
+    /// Directories of people, by a name of your choice. Each has a `kind`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, crate::directories::DirectoryEntry>")]
+    pub directories: BTreeMap<String, toml::Table>,
+    /// Who there is, and who that is on the platform.
+    #[serde(default)]
+    pub people: Option<PeopleEntry>,
+    /// What has to be so before a mailbox is copied.
+    #[serde(default)]
+    pub require: RequireEntry,
+    /// How `whimbrel serve` keeps the project in step.
+    #[serde(default)]
+    pub service: ServiceEntry,
+    /// When a failure becomes an issue.
+    #[serde(default)]
+    pub issues: IssuesEntry,
+    /// How letters are sent: daily reports and alerts.
+    #[serde(default)]
+    pub mail: Option<MailEntry>,
+    /// Reports that are sent every day.
+    #[serde(default)]
+    pub reports: Option<ReportsEntry>,
+    /// Who is told when something needs a person.
+    #[serde(default)]
+    pub alerts: Option<AlertsEntry>,
 }
 
 fn plain() -> String {
@@ -97,6 +149,13 @@ pub struct OrganisationEntry {
     /// Its code: 1 to 9 letters and digits, such as an ODS code.
     #[serde(default)]
     pub code: String,
+    /// The time zone in which its dates and hours are given and shown, by its IANA name.
+    #[serde(default = "time_zone")]
+    pub time_zone: String,
+}
+
+fn time_zone() -> String {
+    "Europe/London".to_owned()
 }
 
 /// An address of a database, or where it is found.
@@ -194,54 +253,6 @@ impl Default for Limits {
     }
 }
 
-/// Where the originals of what does not travel as it is are kept (R-161): encrypted, each once.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct QuarantineEntry {
-    /// The folder, relative to the project's.
-    pub folder: PathBuf,
-    /// The file with the key, which nobody else may read; made when it is first needed. Without it nothing that is kept can be
-    /// read again: keep a copy elsewhere.
-    pub key_file: PathBuf,
-}
-
-impl Default for QuarantineEntry {
-    fn default() -> Self {
-        Self { folder: "quarantine".into(), key_file: "quarantine.key".into() }
-    }
-}
-
-/// A ClamAV daemon that is asked about each item that is about to travel. What it finds something in is not copied, and fails as
-/// `infected`; while it can't be asked, mailboxes wait.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MalwareEntry {
-    /// Where the daemon listens: the path of its socket, or host and port as in `127.0.0.1:3310`.
-    pub clamd: String,
-    /// Seconds an answer is waited for.
-    #[serde(default = "scan_seconds")]
-    pub scan_seconds: u64,
-}
-
-fn scan_seconds() -> u64 {
-    120
-}
-
-/// How manifests are signed: what became of every item, for others to check.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ManifestEntry {
-    /// The file with the secret key, which nobody else may read; made when it is first needed. Whoever has it can sign in the
-    /// organisation's name: keep a copy of it elsewhere, and give out the public key that is printed.
-    pub key_file: PathBuf,
-}
-
-impl Default for ManifestEntry {
-    fn default() -> Self {
-        Self { key_file: "manifest.key".into() }
-    }
-}
-
 /// An endpoint: a server, or a folder of files.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -283,8 +294,21 @@ pub struct ImapEntry {
     pub tls: Option<TlsEntry>,
     /// A file of certificates (PEM) of a private CA that is trusted besides those of the system.
     pub ca_file: Option<PathBuf>,
-    /// Connections to this server at once, all people together; 8 when left out.
+    /// Connections to this server at once, all people and all workers together; 8 when left out.
     pub connections_max: Option<usize>,
+    /// Connections besides these on which `whimbrel serve` waits to be told of changes at a source (NOTIFY, else IDLE); 16 when left
+    /// out, 0 for none.
+    pub watch_connections_max: Option<u64>,
+    /// Requests that this server is sent a second, by all workers together; as many as it takes when left out.
+    pub requests_a_second: Option<u64>,
+    /// Bytes that go to and come from this server a second, by all workers together.
+    pub bytes_a_second: Option<u64>,
+    /// Mailboxes are opened here only in these hours of `organisation.time_zone`, as in `service.windows`.
+    #[serde(default)]
+    pub windows: Vec<String>,
+    /// And not in these.
+    #[serde(default)]
+    pub blackout: Vec<String>,
     /// Whether to compress where the server offers it: `auto` (the default: not on this machine), `always`, `never`.
     pub compress: Option<CompressEntry>,
     /// The account that logs in for everyone. Left out: each person logs in with their own name and password.
@@ -361,8 +385,16 @@ pub struct Config {
     pub policy: Policy,
     /// The endpoints by name.
     pub endpoints: BTreeMap<String, EndpointEntry>,
+    /// The directories by name.
+    pub directories: BTreeMap<String, crate::directories::DirectoryEntry>,
+    /// What the profile says of people.
+    pub people_rules: toml::Table,
     /// The project's folder.
     pub folder: PathBuf,
+    /// Where files that the project names are read.
+    pub files: Files,
+    /// The text of the file.
+    pub text: String,
 }
 
 impl Config {
@@ -396,24 +428,92 @@ impl Config {
         let code = OrganisationCode::try_from(file.organisation.code.clone()).map_err(|error| {
             Error::refused("R-002", format!("{FILE}: {error}")).advise("write organisation = { name = …, code = … }")
         })?;
-        let policy = Profile::shipped(&file.profile).and_then(|profile| profile.policy(&file.policy));
+        let profile = Profile::shipped(&file.profile);
+        let people_rules = profile.as_ref().map(|profile| profile.people.clone()).unwrap_or_default();
+        let policy = profile.and_then(|profile| profile.policy(&file.policy));
         let policy = policy.map_err(|error| Error::usage(format!("{FILE}: {}", error.message)).advise(error.advice))?;
         let mut endpoints = BTreeMap::new();
         for (name, table) in &file.endpoints {
             endpoints.insert(name.clone(), endpoint(text, name, table)?);
         }
-        let config = Self { file, code, policy, endpoints, folder: folder.to_owned() };
+        let mut directories = BTreeMap::new();
+        for (name, table) in &file.directories {
+            directories.insert(name.clone(), crate::directories::entry(text, name, table)?);
+        }
+        let folder = folder.to_owned();
+        let files = Files::default();
+        let config =
+            Self { file, code, policy, endpoints, directories, people_rules, folder, files, text: text.to_owned() };
+        config.check_time_zone()?;
         config.check_names()?;
+        config.check_archive()?;
+        config.check_service()?;
+        config.check_reports()?;
+        config.check_alerts()?;
+        for (name, directory) in &config.directories {
+            directory.check(name, &config.endpoints)?;
+        }
+        if let Some(people) = &config.file.people {
+            let names: Vec<&str> = config.directories.keys().map(String::as_str).collect();
+            people.check(&names)?;
+            people.check_post(&config.endpoints)?;
+            people.rules(&config.people_rules)?;
+        }
         Ok(config)
     }
 
-    fn check_names(&self) -> Result<(), Error> {
-        let sources = self.file.source.mail.all();
-        if sources.is_empty() {
-            return Err(Error::usage(format!("{FILE}: source.mail names no endpoint")).advise("write the name of one"));
+    /// The time zone of the organisation. It was found when the file was read.
+    pub(crate) fn time_zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get(&self.file.organisation.time_zone).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+
+    fn check_time_zone(&self) -> Result<(), Error> {
+        let name = &self.file.organisation.time_zone;
+        if jiff::tz::TimeZone::get(name).is_ok() {
+            return Ok(());
         }
-        let named = sources.iter().map(|name| ("source.mail", name)).chain([("target.mail", &self.file.target.mail)]);
-        for (key, name) in named {
+        let error = Error::usage(format!("{FILE}: organisation.time_zone = {name:?} is no time zone"));
+        let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        Err(match alike(name, known.iter().map(String::as_str)) {
+            Some(meant) => error.advise(format!("did you mean {meant:?}?")),
+            None => error.advise("write a name of the IANA database, such as Europe/London"),
+        })
+    }
+
+    /// The endpoints that people's mail comes from.
+    pub(crate) fn sources(&self) -> Vec<String> {
+        self.file.source.as_ref().map(|source| source.mail.all()).unwrap_or_default()
+    }
+
+    /// The endpoint that people's mail goes to; of a project without mail, no name at all.
+    pub(crate) fn target(&self) -> &str {
+        self.file.target.as_ref().map_or("", |target| &target.mail)
+    }
+
+    /// What is about mail needs to know from where to where.
+    pub(crate) fn refuse_without_mail(&self) -> Result<(), Error> {
+        if self.file.source.is_some() {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{FILE} has no [source] and no [target]: this project moves no mail"))
+            .advise("write source.mail and target.mail; or use the commands people and addressbook"))
+    }
+
+    fn check_names(&self) -> Result<(), Error> {
+        let sources = self.sources();
+        let lacks = |key: &str| Error::usage(format!("{FILE}: missing field `{key}`"));
+        match (&self.file.source, &self.file.target) {
+            (Some(_), Some(_)) if sources.is_empty() => {
+                let error = Error::usage(format!("{FILE}: source.mail names no endpoint"));
+                return Err(error.advise("write the name of one"));
+            }
+            (Some(_), Some(_)) => {}
+            (None, None) if self.file.people.is_some() => {}
+            (None, _) => return Err(lacks("source").advise("say where mail comes from: source = { mail = \"NAME\" }")),
+            (_, None) => return Err(lacks("target").advise("say where mail goes: target = { mail = \"NAME\" }")),
+        }
+        let target = self.file.target.iter().map(|target| ("target.mail", &target.mail));
+        for (key, name) in sources.iter().map(|name| ("source.mail", name)).chain(target) {
             if !self.endpoints.contains_key(name) {
                 let error = Error::usage(format!("{FILE}: {key} = {name:?}, but there is no [endpoints.{name}]"));
                 return Err(match alike(name, self.endpoints.keys().map(String::as_str)) {
@@ -441,15 +541,16 @@ impl Config {
                 );
             }
         }
-        let target = &self.file.target.mail;
-        if let EndpointEntry::Mbox(_) = self.endpoints[target] {
+        let target = &self.target().to_owned();
+        if let Some(EndpointEntry::Mbox(_)) = self.endpoints.get(target) {
             let what = format!("{FILE}: target.mail = {target:?}, but mbox files are only read");
             return Err(
                 Error::usage(what).advise("put the mail into maildirs or eml files: kind = \"maildir\" or \"eml\"")
             );
         }
         if sources.contains(target)
-            && let EndpointEntry::Imap(ImapEntry { connections_max: Some(max @ 0..=1), .. }) = self.endpoints[target]
+            && let Some(EndpointEntry::Imap(ImapEntry { connections_max: Some(max @ 0..=1), .. })) =
+                self.endpoints.get(target)
         {
             let what = format!(
                 "{FILE}: endpoints.{target}.connections_max = {max}, but mail is read there and written there at the same time"
@@ -468,6 +569,34 @@ impl Config {
             return Err(Error::usage(what).advise("write 2 or more; 60 is usual"));
         }
         Ok(())
+    }
+
+    /// The folders that endpoints of files lie in, by the endpoints' names: their paths, up to where people's names stand.
+    pub(crate) fn file_folders(&self) -> Vec<(String, PathBuf)> {
+        let folder = |(name, entry): (&String, &EndpointEntry)| {
+            let path = entry.files()?;
+            let fixed = path.split('{').next().unwrap_or_default();
+            let fixed = if fixed.len() == path.len() || fixed.ends_with('/') {
+                Path::new(fixed)
+            } else {
+                Path::new(fixed).parent().unwrap_or(Path::new(""))
+            };
+            Some((name.clone(), self.path(fixed)))
+        };
+        self.endpoints.iter().filter_map(folder).collect()
+    }
+
+    /// The files that the project's file names for its endpoints.
+    pub(crate) fn named_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for entry in self.endpoints.values() {
+            let EndpointEntry::Imap(entry) = entry else { continue };
+            files.extend(entry.ca_file.as_ref().map(|path| self.path(path)));
+            if let Some(SecretEntry::File(path)) = entry.login.as_ref().and_then(|login| login.password.as_ref()) {
+                files.push(self.path(path));
+            }
+        }
+        files
     }
 
     /// The scanner, if items are to be scanned.
@@ -600,123 +729,4 @@ pub fn schema() -> serde_json::Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Exit;
-
-    const WHOLE: &str = r#"
-version = 1
-organisation = { name = "Example Trust", code = "RX1" }
-profile  = "plain"
-database = "sqlite:whimbrel.db"
-people_at_once = 4
-
-[endpoints.local]
-kind = "imap"
-host = "127.0.0.1"
-port = 10143
-tls  = "none"
-ca_file = "ca.pem"
-connections_max = 8
-[endpoints.local.login]
-user        = "migrator"
-password    = { env = "LOCAL_PASSWORD" }
-impersonate = "authzid"
-
-[endpoints.archive]
-kind = "maildir"
-path = "archive/{target}"
-
-[source]
-mail = "local"
-[target]
-mail = "archive"
-"#;
-
-    fn parse(text: &str) -> Result<Config, Error> {
-        Config::parse(text, Path::new("/project"))
-    }
-
-    fn complaint(from: &str, to: &str) -> Error {
-        assert!(WHOLE.contains(from));
-        parse(&WHOLE.replacen(from, to, 1)).unwrap_err()
-    }
-
-    #[test]
-    fn one_server_on_both_sides_needs_two_connections() {
-        let both = WHOLE.replace("mail = \"archive\"", "mail = \"local\"");
-        parse(&both).unwrap();
-        let error = parse(&both.replace("connections_max = 8", "connections_max = 1")).unwrap_err();
-        assert!(error.what.contains("endpoints.local.connections_max = 1"), "{error}");
-    }
-
-    #[test]
-    fn a_mailbox_is_told_from_others() {
-        let config = parse(&WHOLE.replace("mail = \"archive\"", "mail = \"local\"")).unwrap();
-        assert!(config.is_one_mailbox(("local", "Ann"), ("local", "ann")));
-        assert!(!config.is_one_mailbox(("local", "ann"), ("local", "ben")));
-        assert!(config.is_one_mailbox(("archive", "a"), ("archive", "a")));
-        assert!(!config.is_one_mailbox(("archive", "a"), ("local", "a")));
-    }
-
-    #[test]
-    fn a_whole_file_is_read() {
-        let config = parse(WHOLE).unwrap();
-        assert_eq!(config.code.as_str(), "RX1");
-        let EndpointEntry::Imap(local) = &config.endpoints["local"] else { panic!("not IMAP") };
-        assert_eq!((local.port, local.tls), (Some(10143), Some(TlsEntry::None)));
-        assert!(matches!(local.login.as_ref().unwrap().password, Some(SecretEntry::Env(_))));
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_line_and_the_one_meant() {
-        let error = complaint("people_at_once", "poeple_at_once");
-        assert!(error.what.contains("line 6") && error.what.contains("poeple_at_once"), "{error}");
-        assert_eq!(error.advice.as_deref(), Some("did you mean \"people_at_once\"?"));
-        let error = complaint("connections_max", "conections_max");
-        assert!(error.what.contains("[endpoints.local]") && error.what.contains("line 14"), "{error}");
-        assert_eq!(error.advice.as_deref(), Some("did you mean \"connections_max\"?"));
-        let error = complaint("impersonate", "impersonat");
-        assert_eq!(error.advice.as_deref(), Some("did you mean \"impersonate\"?"));
-        assert_eq!(error.exit, Exit::Usage);
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_with_its_place() {
-        for (from, to, expected) in [
-            ("port = 10143", "port = \"x\"", "[endpoints.local]"),
-            ("kind = \"imap\"", "kind = \"imp\"", "kind = \"imp\""),
-            ("mail = \"local\"", "mail = \"locl\"", "source.mail"),
-            ("version = 1", "version = 2", "version = 2"),
-            ("people_at_once = 4", "people_at_once = 0", "people_at_once"),
-            ("[source]", "[source", "line"),
-            ("host = \"127.0.0.1\"", "", "host"),
-            ("profile  = \"plain\"", "profile = \"nhs\"", "profile"),
-            ("kind = \"maildir\"", "kind = \"mbox\"", "only read"),
-            ("path = \"archive/{target}\"", "path = \"archive\"", "for everybody"),
-            ("kind = \"maildir\"", "kind = \"mbox\"\ninbox = \"x\"", "inbox"),
-        ] {
-            let error = complaint(from, to);
-            assert!(error.what.contains(expected), "{error}");
-            assert_eq!(error.exit, Exit::Usage);
-        }
-    }
-
-    #[test]
-    fn a_code_is_mandatory_and_of_the_right_form() {
-        for to in ["code = \"\"", "code = \"R X\"", "code = \"TOOLONG1234\""] {
-            let error = complaint("code = \"RX1\"", to);
-            assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-002")), "{error}");
-        }
-        let error = complaint(", code = \"RX1\"", "");
-        assert_eq!(error.rule, Some("R-002"));
-    }
-
-    #[test]
-    fn the_schema_describes_every_key() {
-        let text = schema().to_string();
-        for key in ["people_at_once", "connections_max", "impersonate", "spool_bytes_max"] {
-            assert!(text.contains(key), "{key}");
-        }
-    }
-}
+mod tests;

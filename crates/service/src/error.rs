@@ -24,6 +24,8 @@ pub enum Exit {
     Internal = 70,
     /// Every mailbox asked for is held by another process, or the database is being upgraded.
     Busy = 75,
+    /// Somebody asked this process to finish and end: whoever begins processes again is not to.
+    Drained = 76,
     /// Stopped by a person.
     Stopped = 130,
 }

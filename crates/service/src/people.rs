@@ -13,7 +13,7 @@ use crate::secret::{self, Environment};
 /// The name of the file in a project's folder.
 pub const FILE: &str = "people.csv";
 /// Its columns; the first two must be there.
-pub(crate) const COLUMNS: [&str; 10] = [
+pub(crate) const COLUMNS: [&str; 11] = [
     "source",
     "target",
     "name",
@@ -22,6 +22,7 @@ pub(crate) const COLUMNS: [&str; 10] = [
     "source_endpoint",
     "target_in_use",
     "quota",
+    "vip",
     "source_password",
     "target_password",
 ];
@@ -47,8 +48,12 @@ pub(crate) struct Row {
     pub source_endpoint: Option<String>,
     /// Does its person work on the target already?
     pub target_in_use: bool,
+    /// Its mail goes to the archive, not to the target.
+    pub archive: bool,
     /// How many bytes their mailbox must stay below; none: what the policy says.
     pub quota_bytes: Option<u64>,
+    /// They are a VIP.
+    pub vip: bool,
     /// Their own password at the source.
     pub source_password: Option<Password>,
     /// Their own password at the target.
@@ -94,6 +99,17 @@ pub(crate) struct People {
     pub rows: Vec<Row>,
     /// Lines with a password written out.
     pub plain_passwords: Vec<u64>,
+}
+
+impl People {
+    /// The files that passwords of people are in.
+    pub(crate) fn named_files(&self) -> impl Iterator<Item = &Path> {
+        let passwords = self.rows.iter().flat_map(|row| [&row.source_password, &row.target_password]);
+        passwords.filter_map(|password| match password {
+            Some(Password::File(path)) => Some(path.as_path()),
+            _ => None,
+        })
+    }
 }
 
 /// Reads the people of a project, whose endpoints of the source are these.
@@ -207,14 +223,15 @@ impl Parser<'_> {
                 MailboxKind::Person
             }
         };
-        let target_in_use = match cell("target_in_use").map(|text| text.to_ascii_lowercase()).as_deref() {
+        let mut yes = |column: &str| match cell(column).map(|text| text.to_ascii_lowercase()).as_deref() {
             None | Some("no" | "false" | "0") => false,
             Some("yes" | "true" | "1") => true,
             Some(other) => {
-                mistake(format!("target_in_use {other:?} is neither yes nor no"));
+                mistake(format!("{column} {other:?} is neither yes nor no"));
                 false
             }
         };
+        let (target_in_use, vip) = (yes("target_in_use"), yes("vip"));
         let quota_bytes = match cell("quota").map(|quota| quota.parse::<u64>().map_err(|_| quota)) {
             None => None,
             Some(Ok(0)) => {
@@ -259,7 +276,9 @@ impl Parser<'_> {
                 collection,
                 source_endpoint,
                 target_in_use,
+                archive: false,
                 quota_bytes,
+                vip,
                 source_password,
                 target_password,
             });

@@ -1,25 +1,24 @@
 //! An opened project: its configuration, its people, its database, and the engine that works on them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Account, Clock, HoldsLimits, SystemClock};
-use model::{Actor, Cause, Organisation, Role, Scope, Side};
-use movement::{Endpoint, Engine, Failure, Holder, NoProbe, Person, Progress, Tuning};
+use connector::{Account, SystemClock};
+use model::{Actor, Cause, Organisation, Phase, Role, Scope, Side};
+use movement::{Engine, Failure, Person, Progress};
 use ring::rand::{SecureRandom, SystemRandom};
-use store::{LeaseTerms, MailboxRow, ProjectKey, RosterRow, Store};
+use store::{MailboxRow, ProjectKey, RosterRow, Store};
 use tokio::sync::watch;
 
 use crate::config::{Config, DatabaseEntry};
+use crate::engine::{self, Making};
 use crate::people::{self, Password, People};
 use crate::registry::{self, Means};
+use crate::roster::{self, Withheld};
 use crate::secret::Environment;
 use crate::{Error, Exit};
-
-/// What a successor waits beyond a lease's end, as a share of the lease.
-const MARGIN_SHARE: u64 = 4;
 
 /// Which mailboxes a command is about: all, when nothing is chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +33,8 @@ pub struct Selection {
 pub struct Project {
     pub(crate) config: Config,
     pub(crate) people: People,
+    /// Who is known on both sides and waits for a signature.
+    pub(crate) withheld: Vec<Withheld>,
     pub(crate) store: Store,
     pub(crate) key: ProjectKey,
     pub(crate) actor: Actor,
@@ -46,25 +47,48 @@ impl Project {
     /// Opens the project in this folder to work on it: what its endpoints lack, a password say, is found before a database
     /// is made.
     pub async fn open_to_work(folder: &Path, environment: Environment<'_>) -> Result<Self, Error> {
+        Self::read_to_work(folder, environment)?;
+        Self::open(folder, environment).await
+    }
+
+    /// Reads what a project is, and looks that its endpoints lack nothing.
+    pub(crate) fn read_to_work(folder: &Path, environment: Environment<'_>) -> Result<Config, Error> {
         let config = Config::read(folder)?;
-        people::read(folder, &config.file.source.mail.all())?;
+        config.refuse_without_mail()?;
+        roster::read_file(folder, &config)?;
         let unacknowledged_max = Duration::ZERO;
-        let means = Means { clock: Arc::new(SystemClock), environment, unique: String::new(), unacknowledged_max };
+        let (unique, clock) = (String::new(), Arc::new(SystemClock));
+        let means = Means { clock, environment, unique, unacknowledged_max, pace: None };
         for (name, entry) in &config.endpoints {
             registry::connector(&config, name, entry, &means)?;
         }
-        Self::open(folder, environment).await
+        Ok(config)
     }
 
     /// Opens the project in this folder, for whoever runs the program.
     pub async fn open(folder: &Path, environment: Environment<'_>) -> Result<Self, Error> {
         let config = Config::read(folder)?;
-        let people = people::read(folder, &config.file.source.mail.all())?;
+        config.refuse_without_mail()?;
+        refuse_copies_onto_themselves(&config, &roster::read_file(folder, &config)?)?;
+        actor(&config)?;
+        let store = Store::open(&database(&config, environment)?).await?;
+        Box::pin(Self::open_in(store, config)).await
+    }
+
+    /// The project of this file in a database; made where it is not there.
+    pub(crate) async fn key_of(store: &Store, config: &Config) -> Result<ProjectKey, Error> {
+        let organisation = Organisation { name: config.file.organisation.name.clone(), code: config.code.clone() };
+        Ok(store.project(&organisation, &config.file.project).await?)
+    }
+
+    /// Opens the project of this file in a database that is open.
+    pub(crate) async fn open_in(store: Store, config: Config) -> Result<Self, Error> {
+        let mut people = roster::read_file(&config.folder, &config)?;
         let actor = actor(&config)?;
         refuse_copies_onto_themselves(&config, &people)?;
-        let store = Store::open(&database(&config, environment)?).await?;
-        let organisation = Organisation { name: config.file.organisation.name.clone(), code: config.code.clone() };
-        let key = store.project(&organisation, &config.file.project).await?;
+        let key = Self::key_of(&store, &config).await?;
+        let mut withheld = roster::complete(&config, &store, key, &actor, &mut people).await?;
+        refuse_copies_onto_themselves(&config, &people)?;
         let mut endpoints = BTreeMap::new();
         let mut numbers = BTreeMap::new();
         for (name, entry) in &config.endpoints {
@@ -73,14 +97,16 @@ impl Project {
             endpoints.insert(number, (name.clone(), kind));
             numbers.insert(name.clone(), number);
         }
-        let sources = config.file.source.mail.all();
-        let roster: Vec<RosterRow> = people
+        let sources = config.sources();
+        let mailboxes = store.mailboxes(key).await?;
+        withhold_retargeted(&config, &mailboxes, &numbers, &mut people, &mut withheld);
+        let mut roster: Vec<RosterRow> = people
             .rows
             .iter()
             .map(|row| RosterRow {
                 source_endpoint: numbers[row.source_endpoint.as_ref().unwrap_or(&sources[0])],
                 source_name: row.source.clone(),
-                target_endpoint: numbers[&config.file.target.mail],
+                target_endpoint: numbers[config.target_of(row)],
                 target_name: row.target.clone(),
                 name: row.name.clone(),
                 kind: row.kind,
@@ -88,21 +114,33 @@ impl Project {
                 target_in_use: row.target_in_use,
             })
             .collect();
-        let enrolled = store.enroll(key, &roster).await?;
-        if enrolled.added + enrolled.dropped > 0 {
-            let detail = serde_json::json!({ "added": enrolled.added, "dropped": enrolled.dropped });
-            store.audit(key, &actor, "roster.changed", &detail).await?;
-        }
-        let mut rows = BTreeMap::new();
-        for mailbox in store.mailboxes(key).await?.iter().filter(|mailbox| mailbox.listed) {
-            let place = roster.iter().position(|row| {
-                row.source_endpoint == mailbox.roster.source_endpoint && row.source_name == mailbox.roster.source_name
-            });
-            if let Some(place) = place {
-                rows.insert(mailbox.mailbox, place);
+        let of_people = roster.len();
+        keep_listed(&mailboxes, &numbers, &mut withheld, &mut roster);
+        // Who may only look leaves the roster as it is.
+        if actor.role.may_migrate() {
+            let enrolled = store.enroll(key, &roster).await?;
+            if enrolled.added + enrolled.dropped > 0 {
+                let detail = serde_json::json!({ "added": enrolled.added, "dropped": enrolled.dropped });
+                store.audit(key, &actor, "roster.changed", &detail).await?;
             }
         }
-        Ok(Self { config, people, store, key, actor, endpoints, rows })
+        let places: HashMap<(i64, &str), usize> = roster[..of_people]
+            .iter()
+            .enumerate()
+            .map(|(place, row)| ((row.source_endpoint, row.source_name.as_str()), place))
+            .collect();
+        let mut rows = BTreeMap::new();
+        for mailbox in store.mailboxes(key).await?.iter().filter(|mailbox| mailbox.listed) {
+            let name = (mailbox.roster.source_endpoint, mailbox.roster.source_name.as_str());
+            if let Some(place) = places.get(&name) {
+                rows.insert(mailbox.mailbox, *place);
+            }
+        }
+        let project = Self { config, people, withheld, store, key, actor, endpoints, rows };
+        if project.actor.role.may_migrate() {
+            project.follow_file().await?;
+        }
+        Ok(project)
     }
 
     /// Closes the database, after what is under way.
@@ -115,6 +153,11 @@ impl Project {
         let mut listed = self.store.mailboxes(self.key).await?;
         listed.retain(|row| row.listed);
         for wanted in &selection.mailboxes {
+            let is_listed = listed.iter().any(|row| is_named(row, wanted));
+            let is_wanted = |withheld: &&Withheld| !is_listed && withheld.source.eq_ignore_ascii_case(wanted);
+            if let Some(withheld) = self.withheld.iter().find(is_wanted) {
+                return Err(Error::refused("R-054", format!("{wanted} may not be copied yet: {}", withheld.why)));
+            }
             if !listed.iter().any(|row| is_named(row, wanted)) {
                 let names = listed.iter().flat_map(|row| [row.roster.source_name.as_str(), &row.roster.target_name]);
                 let error = Error::usage(format!("{wanted:?} is in no row of {}", people::FILE));
@@ -143,6 +186,12 @@ impl Project {
         Ok(listed)
     }
 
+    /// Why this mailbox, though it is on the roster, may not be copied now.
+    pub(crate) fn withheld(&self, row: &MailboxRow) -> Option<&Withheld> {
+        let endpoint = self.endpoint_name(row.roster.source_endpoint);
+        self.withheld.iter().find(|withheld| withheld.is_of(endpoint, &row.roster.source_name))
+    }
+
     /// The mailboxes chosen, by number: a name for people, and the collection.
     pub async fn overview(&self, selection: &Selection) -> Result<BTreeMap<i64, (String, String)>, Error> {
         let named = |row: MailboxRow| {
@@ -169,59 +218,20 @@ impl Project {
         stop: watch::Receiver<bool>,
         dry_run: bool,
     ) -> Result<Engine, Error> {
-        let limits = &self.config.file.limits;
-        let terms = LeaseTerms {
-            lasts_ms: (limits.lease_seconds * 1000) as i64,
-            margin_ms: (limits.lease_seconds * 1000 / MARGIN_SHARE) as i64,
-        };
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let unique = random_text()?;
-        let means = Means {
-            clock: clock.clone(),
-            environment,
-            unique: unique.clone(),
-            // Well within the margin: a successor must not meet bytes that are still on their way.
-            unacknowledged_max: Duration::from_millis(terms.margin_ms.unsigned_abs() * 2 / 3),
-        };
-        let mut endpoints = BTreeMap::new();
-        for (number, (name, _)) in &self.endpoints {
-            let entry = &self.config.endpoints[name];
-            let connector = registry::connector(&self.config, name, entry, &means)?;
-            endpoints.insert(*number, Endpoint::new(name, connector, registry::mailboxes_max(entry)));
-        }
         let people = self.rows.iter().map(|(mailbox, place)| (*mailbox, self.person(*place, environment))).collect();
-        let spool_folder = limits.spool_folder.as_ref().map_or_else(std::env::temp_dir, |path| self.config.path(path));
-        Ok(Engine {
-            store: self.store.clone(),
+        let unique = random_text()?;
+        let making = Making {
+            config: &self.config,
+            endpoints: &self.endpoints,
+            store: &self.store,
             key: self.key,
-            endpoints,
-            people,
-            policy: Arc::new(self.config.policy.clone()),
-            quarantine: None,
-            scanner: self.config.scanner(),
-            clock,
-            holder: Holder::this_process(&unique),
-            terms,
-            people_at_once: self.config.file.people_at_once,
-            holds: HoldsLimits {
-                memory_bytes: limits.memory_bytes,
-                body_in_memory_bytes_max: limits.memory_bytes / 2,
-                spool_bytes: limits.spool_bytes_max,
-                spool_folder,
-            },
-            tuning: Tuning {
-                batch_bytes: Tuning::default().batch_bytes.min(limits.memory_bytes / 4),
-                late_look_gap: Duration::from_millis(terms.margin_ms.unsigned_abs()),
-                ..Tuning::default()
-            },
-            progress,
-            stop,
-            probe: Arc::new(NoProbe),
-            dry_run,
-        })
+            unique: &unique,
+            environment,
+        };
+        making.engine(people, progress, stop, dry_run)
     }
 
-    fn person(&self, place: usize, environment: Environment<'_>) -> Person {
+    pub(crate) fn person(&self, place: usize, environment: Environment<'_>) -> Person {
         let row = &self.people.rows[place];
         let mut problem = None;
         let mut password = |side: Side, password: &Option<Password>| {
@@ -243,7 +253,17 @@ impl Project {
         };
         let source = account(&row.source, password(Side::Source, &row.source_password));
         let target = account(&row.target, password(Side::Target, &row.target_password));
-        Person { source, target, quota_bytes: row.quota_bytes, problem }
+        let policy = row.archive.then(|| Arc::new(engine::archive_policy()));
+        let place = self.config.target_of(row);
+        let target_endpoint =
+            self.endpoints.iter().find(|(_, (name, _))| name == place).map_or(0, |(number, _)| *number);
+        Person { source, target, target_endpoint, quota_bytes: row.quota_bytes, policy, problem }
+    }
+
+    /// Does this mailbox go elsewhere than to the target: to the archive?
+    pub(crate) fn is_archived(&self, row: &MailboxRow) -> bool {
+        let archive = self.config.file.archive.as_ref();
+        archive.is_some_and(|archive| self.endpoint_name(row.roster.target_endpoint) == archive.mail)
     }
 
     /// The name of an endpoint.
@@ -256,10 +276,71 @@ fn is_named(row: &MailboxRow, wanted: &str) -> bool {
     [&row.roster.source_name, &row.roster.target_name].into_iter().any(|name| name.eq_ignore_ascii_case(wanted))
 }
 
+/// A mailbox whose copy has begun keeps its target. Where its account is called otherwise by now, it waits for a person; the others
+/// go on.
+fn withhold_retargeted(
+    config: &Config,
+    mailboxes: &[MailboxRow],
+    numbers: &BTreeMap<String, i64>,
+    people: &mut People,
+    withheld: &mut Vec<Withheld>,
+) {
+    let first = &config.sources()[0];
+    let by_name: HashMap<(i64, &str), &MailboxRow> = mailboxes
+        .iter()
+        .map(|mailbox| ((mailbox.roster.source_endpoint, mailbox.roster.source_name.as_str()), mailbox))
+        .collect();
+    people.rows.retain(|row| {
+        let endpoint = numbers[row.source_endpoint.as_ref().unwrap_or(first)];
+        let is_other = |mailbox: &&&MailboxRow| {
+            mailbox.roster.target_name != row.target && mailbox.state.phase != Phase::Planned
+        };
+        let known = by_name.get(&(endpoint, row.source.as_str()));
+        // What people.csv says is for who wrote it to correct: the store refuses it.
+        let Some(mailbox) = known.filter(is_other).filter(|_| row.line == 0) else { return true };
+        let (was, now) = (&mailbox.roster.target_name, &row.target);
+        let why = format!(
+            "it is being copied to {was}, and its account is {now} now: have the address given back, or name it in people.csv"
+        );
+        let (source, endpoint) = (row.source.clone(), row.source_endpoint.clone());
+        withheld.push(Withheld { source, endpoint, why, only_if_begun: false });
+        false
+    });
+}
+
+/// A mailbox that is withheld stays on the roster as it is, unless nothing of it was copied and nobody would miss it.
+fn keep_listed(
+    mailboxes: &[MailboxRow],
+    numbers: &BTreeMap<String, i64>,
+    withheld: &mut Vec<Withheld>,
+    roster: &mut Vec<RosterRow>,
+) {
+    let names: BTreeMap<i64, &str> = numbers.iter().map(|(name, number)| (*number, name.as_str())).collect();
+    let known: BTreeSet<(i64, String)> =
+        roster.iter().map(|row| (row.source_endpoint, row.source_name.clone())).collect();
+    withheld.retain(|withheld| {
+        let is_of = |row: &&MailboxRow| {
+            let endpoint = names.get(&row.roster.source_endpoint).copied().unwrap_or_default();
+            row.listed
+                && withheld.is_of(endpoint, &row.roster.source_name)
+                && !known.contains(&(row.roster.source_endpoint, row.roster.source_name.clone()))
+                && !(withheld.only_if_begun && row.state.phase == Phase::Planned)
+        };
+        let kept: Vec<&MailboxRow> = mailboxes.iter().filter(is_of).collect();
+        for row in &kept {
+            if !roster.contains(&row.roster) {
+                roster.push(row.roster.clone());
+            }
+        }
+        !withheld.only_if_begun || !kept.is_empty()
+    });
+}
+
 /// Nobody's mailbox is copied onto itself.
 fn refuse_copies_onto_themselves(config: &Config, people: &People) -> Result<(), Error> {
-    let (sources, target) = (config.file.source.mail.all(), &config.file.target.mail);
+    let sources = config.sources();
     for row in &people.rows {
+        let target = config.target_of(row);
         let source = row.source_endpoint.as_ref().unwrap_or(&sources[0]);
         if config.is_one_mailbox((source, &row.source), (target, &row.target)) {
             let what = format!("{}, line {}: source and target are one mailbox", people::FILE, row.line);
@@ -270,7 +351,7 @@ fn refuse_copies_onto_themselves(config: &Config, people: &People) -> Result<(),
 }
 
 /// The address of the project's database; a SQLite file is in the project's folder.
-fn database(config: &Config, environment: Environment<'_>) -> Result<String, Error> {
+pub(crate) fn database(config: &Config, environment: Environment<'_>) -> Result<String, Error> {
     let address = match &config.file.database {
         DatabaseEntry::Address(address) => address.clone(),
         DatabaseEntry::From(from) => environment(&from.env)
@@ -284,7 +365,7 @@ fn database(config: &Config, environment: Environment<'_>) -> Result<String, Err
 }
 
 /// Who runs the program, in which role.
-fn actor(config: &Config) -> Result<Actor, Error> {
+pub(crate) fn actor(config: &Config) -> Result<Actor, Error> {
     let name = os_user();
     let role = match &config.file.roles {
         None => Role::Engineer,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Clock, Connector};
+use connector::{Clock, Connector, Pace};
 
 use crate::Error;
 use crate::config::{CompressEntry, Config, EndpointEntry, ImapEntry, LoginEntry, SecretEntry, TlsEntry, TokenEntry};
@@ -20,6 +20,8 @@ pub(crate) struct Means<'m> {
     pub(crate) unique: String,
     /// How long written bytes may stay unacknowledged.
     pub(crate) unacknowledged_max: Duration,
+    /// How fast the endpoint may be asked.
+    pub(crate) pace: Option<Arc<dyn Pace>>,
 }
 
 /// The kind of an endpoint.
@@ -53,6 +55,27 @@ pub(crate) fn connector(
             Ok(Arc::new(eml::EmlConnector::new(settings, means.clock.clone(), unique)))
         }
     }
+}
+
+/// What a source is watched with, and on how many connections.
+pub(crate) type Watched = (Arc<dyn Connector>, u64);
+
+/// A connector of its own for the connections on which a source is watched; none where nobody waits.
+pub(crate) fn watching(
+    config: &Config,
+    name: &str,
+    entry: &EndpointEntry,
+    means: &Means<'_>,
+) -> Result<Option<Watched>, Error> {
+    /// Connections on which sources are watched, unless the project says otherwise.
+    const WATCH_CONNECTIONS_MAX: u64 = 16;
+    let EndpointEntry::Imap(entry) = entry else { return Ok(None) };
+    let max = entry.watch_connections_max.unwrap_or(WATCH_CONNECTIONS_MAX);
+    if max == 0 {
+        return Ok(None);
+    }
+    let entry = ImapEntry { connections_max: usize::try_from(max).ok(), ..entry.clone() };
+    Ok(Some((imap(config, name, &entry, means)?, max)))
 }
 
 /// How many mailboxes may be open at an endpoint at once; none where nothing limits that.
@@ -91,6 +114,8 @@ fn imap(config: &Config, name: &str, entry: &ImapEntry, means: &Means<'_>) -> Re
     if let Some(max) = entry.connections_max {
         settings.connections_max = max;
     }
+    settings.ca = settings.ca_file.as_ref().and_then(|path| config.files.bytes(path));
+    settings.pace.clone_from(&means.pace);
     settings.unacknowledged_max = means.unacknowledged_max;
     let whose = format!("{}: [endpoints.{name}]", crate::config::FILE);
     settings.login = entry.login.as_ref().map(|login| self::login(config, &whose, login, means)).transpose()?;
@@ -103,7 +128,7 @@ fn login(config: &Config, whose: &str, entry: &LoginEntry, means: &Means<'_>) ->
     let password = match &entry.password {
         None => None,
         Some(SecretEntry::Env(name)) => Some(secret::from_environment(name, &whose, means.environment)?),
-        Some(SecretEntry::File(path)) => Some(secret::from_file(&config.path(path), &whose)?),
+        Some(SecretEntry::File(path)) => Some(config.files.secret(&config.path(path), &whose)?),
     };
     let token = entry.token.as_ref().map(|token| match token {
         TokenEntry::Command(command) => imap::TokenSource::Command(command.clone()),

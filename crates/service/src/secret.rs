@@ -1,7 +1,9 @@
 //! Secrets: where passwords come from. A file that others can read is refused; a secret is shown nowhere.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use connector::Secret;
 
@@ -9,6 +11,40 @@ use crate::Error;
 
 /// Bits of a file's mode that let anyone but its owner read it.
 const OTHERS_MAY_READ: u32 = 0o044;
+
+/// Where files that a project names are read: on this machine, or among those that a service has put beside the project into the
+/// database. Nothing of them is shown.
+#[derive(Clone, Default)]
+pub struct Files(Option<Arc<BTreeMap<PathBuf, Vec<u8>>>>);
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Files(given)" } else { "Files(here)" })
+    }
+}
+
+impl Files {
+    /// Only these.
+    pub(crate) fn given(files: BTreeMap<PathBuf, Vec<u8>>) -> Self {
+        Self(Some(Arc::new(files)))
+    }
+
+    /// The bytes of a file that was given; none where files are read on this machine.
+    pub(crate) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        self.0.as_ref()?.get(path).cloned()
+    }
+
+    /// The secret in a file: its text, without the line end.
+    pub(crate) fn secret(&self, path: &Path, whose: &str) -> Result<Secret, Error> {
+        let Some(given) = &self.0 else { return from_file(path, whose) };
+        let text = given.get(path).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        match text.map(|text| text.trim_end_matches(['\r', '\n'])) {
+            Some(text) if !text.is_empty() => Ok(Secret::new(text)),
+            _ => Err(Error::usage(format!("{whose}: the service did not hand on {}", path.display()))
+                .advise("look at what the service says")),
+        }
+    }
+}
 
 /// Reads environment variables; passed in, so that tests need not set the process's own.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;

@@ -1,4 +1,4 @@
-//! The two reports about an invented project, as people get them: kept as files, so that every change of them is seen. To write them
+//! The three reports about an invented project, as people get them: kept as files, so that every change of them is seen. To write them
 //! anew: `WRITE_GOLDEN=1 cargo nextest run -p service --test reports`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by what goes wrong in it")]
@@ -9,8 +9,9 @@ use model::{Cause, Phase, Tally};
 use profile::Policy;
 use report::{Document, Form};
 use service::{
-    Counts, ExceptionLine, FailedItem, FailedItemsReport, Heading, Letter, LetterItem, OverallReport, PersonLine,
-    RuleCount,
+    Activation, ActivationLine, BehindLine, CollectionSchedule, Counts, DayLine, ExceptionLine, ExpectedEnd,
+    FailedItem, FailedItemsReport, Heading, Letter, LetterItem, OverallReport, PersonLine, RuleCount, RunRate,
+    ScheduleReport, ScheduleVerdict,
 };
 
 /// 2026-11-21 17:05 UTC.
@@ -228,15 +229,122 @@ fn subjects_stand_in_the_report_only_where_they_were_asked_for() {
     assert!(written(&asked().document(), Form::Csv, None).contains("Subject"));
 }
 
+fn schedule() -> ScheduleReport {
+    let collection = |name: &str, date: Option<&str>, verdict| CollectionSchedule {
+        collection: (!name.is_empty()).then(|| name.to_owned()),
+        date: date.map(str::to_owned),
+        verdict,
+        ..CollectionSchedule::default()
+    };
+    let rate = RunRate { items: 61_200, bytes: 9_663_676_416, worked_ms: 7_200_000 };
+    let expected =
+        |days: [i64; 2]| Some(ExpectedEnd { likely: NOW + days[0] * 86_400, latest: NOW + days[1] * 86_400 });
+    let collections = vec![
+        CollectionSchedule {
+            mailboxes: 2,
+            in_step: 2,
+            rate,
+            ..collection("wave-1", Some("2026-11-20"), ScheduleVerdict::Done)
+        },
+        CollectionSchedule {
+            mailboxes: 2,
+            copying: 2,
+            waiting: 1,
+            late: 2,
+            ..collection("wave-2", Some("2026-11-20"), ScheduleVerdict::Late)
+        },
+        CollectionSchedule {
+            mailboxes: 40,
+            not_begun: 40,
+            expected: expected([2, 9]),
+            ..collection("wave-3", Some("2026-11-27"), ScheduleVerdict::AtRisk)
+        },
+        CollectionSchedule {
+            mailboxes: 2,
+            not_begun: 1,
+            copying: 1,
+            parked: 1,
+            ..collection("", None, ScheduleVerdict::NoDate)
+        },
+    ];
+    let all = CollectionSchedule {
+        mailboxes: 46,
+        not_begun: 41,
+        copying: 3,
+        in_step: 2,
+        waiting: 1,
+        parked: 1,
+        late: 2,
+        rate,
+        ..CollectionSchedule::default()
+    };
+    let line = |mailbox: &str, name: Option<&str>, is_late: bool, condition: &str, reason: Option<&str>| BehindLine {
+        mailbox: format!("{mailbox}@old.example"),
+        name: name.map(str::to_owned),
+        collection: is_late.then(|| "wave-2".to_owned()),
+        date: is_late.then(|| "2026-11-20".to_owned()),
+        is_late,
+        phase: Phase::Copying,
+        condition: condition.to_owned(),
+        since: NOW - 3 * 3600,
+        reason: reason.map(str::to_owned),
+    };
+    let behind = vec![
+        line("ward7", Some("=cmd|'/c calc'!A1"), true, "waiting", Some("a word about 2 items that failed")),
+        line("chloe", Some("Chloé <Łuczak>"), true, "running", None),
+        line("dee", None, false, "parked", Some("the server refuses the login of dee@old.example")),
+    ];
+    let day = |day: &str, days_ago: i64, is_today, items, came_into_step, failed| DayLine {
+        day: day.to_owned(),
+        is_today,
+        from: Some(NOW - (days_ago + 1) * 86_400),
+        until: NOW - days_ago * 86_400,
+        items,
+        bytes: items * 150_000,
+        followed: items / 100,
+        came_into_step,
+        turned_over: 0,
+        failed,
+        failed_at_end: 3,
+        in_step_at_end: 2,
+        mailboxes_at_end: 46,
+    };
+    let days = vec![
+        day("2026-11-19", 2, false, 40_000, 2, 3),
+        day("2026-11-20", 1, false, 21_200, 1, -1),
+        day("2026-11-21", 0, true, 0, -1, 0),
+    ];
+    let waiting = |name: &str, days_left| ActivationLine {
+        id: "ad:1".to_owned(),
+        name: name.to_owned(),
+        mail: Some("eve.muller@new.example".to_owned()),
+        state: "active",
+        made: NOW - 80 * 86_400,
+        live: None,
+        unlocked: None,
+        activated: false,
+        days_left: Some(days_left),
+        next: Some("remind its person to log in"),
+    };
+    let waiting = vec![waiting("Eve Müller", -1), waiting("Fay <b>Hale", 9)];
+    let activation = Some(Activation { activated: 44, waiting });
+    ScheduleReport { heading: heading(), collections, all, behind, days, activation }
+}
+
 #[test]
-fn both_reports_are_as_they_were() {
-    for (name, document) in [("overall", overall().document()), ("failed", failed().document())] {
+fn every_report_is_as_it_was() {
+    let documents =
+        [("overall", overall().document()), ("failed", failed().document()), ("schedule", schedule().document())];
+    for (name, document) in documents {
         assert_golden(&format!("{name}.txt"), &written(&document, Form::Text, None));
         assert_golden(&format!("{name}.html"), &written(&document, Form::Html, None));
         assert_golden(&format!("{name}.csv"), &written(&document, Form::Csv, None));
     }
     let json = serde_json::to_string_pretty(&failed()).unwrap();
     assert_golden("failed.json", &format!("{json}\n"));
+    let json = serde_json::to_string_pretty(&schedule()).unwrap();
+    assert_golden("schedule.json", &format!("{json}\n"));
+    assert!(workbook_rows(&schedule().document(), "Schedule").is_none_or(|rows| rows.len() == 6));
 }
 
 /// The headings of numbers of people, and those numbers for each of them and for all.

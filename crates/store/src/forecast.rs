@@ -123,7 +123,8 @@ impl Store {
 }
 
 impl LedgerTx<'_> {
-    /// A run worked so long on the mailbox and copied so much.
+    /// A run worked so long on the mailbox, until now, and copied so much: counted for the mailbox, and for its collection in
+    /// the hours in which it was done.
     pub async fn add_work(&mut self, ms: u64, items: u64, bytes: u64) -> Result<(), Error> {
         let (lease, update) = (
             self.lease,
@@ -132,6 +133,15 @@ impl LedgerTx<'_> {
         );
         let key = lease.key;
         let row = values![key.organisation, key.project, lease.mailbox, ms as i64, items as i64, bytes as i64];
-        self.tx.execute(update, row).await.map(|_| ())
+        self.tx.execute(update, row).await?;
+        crate::rate::add_work(&mut self.tx, lease, ms, items, bytes).await
+    }
+
+    /// So many changes of the source were made on the target.
+    pub async fn add_followed(&mut self, changes: u64) -> Result<(), Error> {
+        let (key, mailbox) = (self.lease.key, self.lease.mailbox);
+        let update =
+            "UPDATE mailbox SET followed = followed + $4 WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        self.tx.execute(update, values![key.organisation, key.project, mailbox, changes as i64]).await.map(|_| ())
     }
 }

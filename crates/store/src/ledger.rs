@@ -10,7 +10,7 @@ mod write;
 
 pub use batch::{Intent, IntentItem, IntentState};
 pub use rows::{
-    ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How,
-    ItemThere, LedgerItem, NewException, NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,
+    DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval,
+    How, ItemThere, LedgerItem, NewException, NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,
 };
 pub use write::LedgerTx;

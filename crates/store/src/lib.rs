@@ -9,29 +9,51 @@
 //!   before it trusts them; decisions and the audit log are written to the disk for good.
 //! * The schema's version is checked on opening: a newer database is refused, an older one is brought forward.
 
+mod alert;
 mod audit;
+mod collection;
 mod error;
 mod forecast;
+mod issue;
 mod lease;
 mod ledger;
+mod people;
 mod project;
+mod rate;
+mod report;
 mod schema;
+mod service;
 mod sql;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 
 use std::sync::Arc;
 
+pub use alert::{AlertRow, NewAlert, ProgressRow, Telling, TellingEvent, Way};
 pub use audit::{AuditFault, AuditRow};
+pub use collection::{
+    CollectionRow, Filled, MailboxFacts, MemberRow, MoveRow, NewCollection, Object, Placed, PredictionRow, SwitchHow,
+    VipRow,
+};
 pub use error::Error;
 pub use forecast::{ForecastItem, ForecastRow, Worked};
-pub use lease::{Lease, LeaseTerms};
+pub use issue::{Disposition, FailedCause, IssueEnd, IssueNote, IssueRow, IssueState, NewIssue};
+pub use lease::{Again, Claim, Claimed, Lease, LeaseTerms};
 pub use ledger::{
-    ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How,
-    Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException, NewFailure, NewFolder,
+    DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval,
+    How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException, NewFailure, NewFolder,
     RemovalState, Treatment, TreatmentRow,
 };
+pub use people::{
+    AccountRow, ChangeRow, ChangeState, ConfirmationRow, ConfirmationState, DirectoryRole, DirectoryRow, EntryRow,
+    FaultRow, MadeAccount, NewChange, NewConfirmation, NewEntry, NewSubmission, NewUpload, PeopleLease, PeopleTx,
+    PlanRow, ReplyRow, SharingRow, SharingWord, SignedRow, SignoffRow, SubmissionRow, SubmissionState, UploadResultRow,
+    UploadRow, WordRow,
+};
 pub use project::{Enrolled, MailboxRow, MailboxState, ProjectKey, RosterRow};
+pub use rate::RateRow;
+pub use report::{DayRow, Figures, LetterRow, NewReport, ReportRow};
+pub use service::{Paced, PauseRow, ProcessRow, Served, StandingRow};
 
 /// Is told of every commit: lets a lease or a test hold one back.
 pub trait Watch: Send + Sync {
@@ -57,6 +79,17 @@ impl Watch for Unwatched {
 pub struct Store {
     database: Arc<sql::Database>,
     watch: Arc<dyn Watch>,
+}
+
+/// The address of a database without its password.
+pub fn shown_address(address: &str) -> String {
+    sql::redacted(address)
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
 }
 
 impl Store {

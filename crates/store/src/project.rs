@@ -200,7 +200,9 @@ impl Store {
         let mut tx = self.begin(Durability::Full).await?;
         tx.alone(Alone::Numbering).await?;
         let select = "SELECT mailbox, source_endpoint, source_name, target_endpoint, target_name, phase, listed, \
-            coalesce(name, ''), kind, coalesce(collection, ''), target_in_use \
+            coalesce(name, ''), kind, coalesce(collection, ''), target_in_use, \
+            (SELECT c.name FROM collection c WHERE c.organisation = mailbox.organisation AND c.project = mailbox.project \
+                AND c.collection = mailbox.member_of) \
             FROM mailbox WHERE organisation = $1 AND project = $2";
         let rows = tx.query(select, values![key.organisation, key.project]).await?;
         let mut known: HashMap<(i64, String), Row> =
@@ -212,6 +214,9 @@ impl Store {
             let (name, collection) = (row.name.as_deref(), row.collection.as_deref());
             if let Some(old) = known.remove(&(row.source_endpoint, row.source_name.clone())) {
                 enrolled.kept += 1;
+                // Who is in a collection stays there, whatever the roster says (R-155).
+                let own = old.text_or_null(11);
+                let collection = own.as_deref().or(collection);
                 let same_target = old.int(3) == row.target_endpoint && old.text(4) == row.target_name;
                 if !same_target && old.text(5) != Phase::Planned.name() {
                     let (source, was, now) = (row.source_name.clone(), old.text(4), row.target_name.clone());

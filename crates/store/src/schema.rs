@@ -17,6 +17,12 @@ const STEPS: &[Step] = &[
     Step { sqlite: include_str!("schema/2.sqlite.sql"), postgres: include_str!("schema/2.postgres.sql") },
     Step { sqlite: include_str!("schema/3.sqlite.sql"), postgres: include_str!("schema/3.postgres.sql") },
     Step { sqlite: include_str!("schema/4.sqlite.sql"), postgres: include_str!("schema/4.postgres.sql") },
+    Step { sqlite: include_str!("schema/5.sqlite.sql"), postgres: include_str!("schema/5.postgres.sql") },
+    Step { sqlite: include_str!("schema/6.sqlite.sql"), postgres: include_str!("schema/6.postgres.sql") },
+    Step { sqlite: include_str!("schema/7.sqlite.sql"), postgres: include_str!("schema/7.postgres.sql") },
+    Step { sqlite: include_str!("schema/8.sqlite.sql"), postgres: include_str!("schema/8.postgres.sql") },
+    Step { sqlite: include_str!("schema/9.sqlite.sql"), postgres: include_str!("schema/9.postgres.sql") },
+    Step { sqlite: include_str!("schema/10.sqlite.sql"), postgres: include_str!("schema/10.postgres.sql") },
 ];
 
 /// How many steps this program knows.
@@ -75,5 +81,22 @@ mod tests {
         tx.commit().await.unwrap();
         store.close().await;
         assert!(Store::open(&url).await.is_ok());
+    }
+
+    /// Two programs started at once on a new project.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_may_open_a_new_database_at_once() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite:{}/w.db", folder.path().display());
+            let mut opening = tokio::task::JoinSet::new();
+            for _ in 0..8 {
+                let url = url.clone();
+                opening.spawn(async move { Store::open(&url).await.map(|_| ()) });
+            }
+            for opened in opening.join_all().await {
+                opened.unwrap();
+            }
+        }
     }
 }

@@ -3,8 +3,9 @@
 //! What differs is written in the statement as a word in braces and filled in here: `{now}` (milliseconds since 1970 on
 //! the *database's* clock), `{share}` (lock the row until the commit), `{skip}` (pass over locked rows).
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use model::ItemId;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
@@ -20,10 +21,14 @@ use crate::{Error, Watch};
 
 /// How long a statement waits for another process that is writing to the same SQLite file.
 const SQLITE_BUSY_WAIT: Duration = Duration::from_secs(30);
+/// How soon a SQLite file that another process is making is opened again.
+const SQLITE_OPEN_AGAIN: Duration = Duration::from_millis(20);
 /// Connections that only read a SQLite file.
 const SQLITE_READERS_MAX: u32 = 4;
 /// Connections to PostgreSQL: each worker task uses one at a time, and briefly.
 const POSTGRES_CONNECTIONS_MAX: u32 = 16;
+/// Of these, besides: for claims and decisions, which are written through to the disk.
+const POSTGRES_FULL_MAX: u32 = 4;
 /// How long to wait for a connection before the database counts as unavailable.
 const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 
@@ -133,7 +138,29 @@ pub(crate) enum Durability {
 
 pub(crate) enum Database {
     Sqlite { relaxed: SqlitePool, full: SqlitePool, read: SqlitePool },
-    Postgres { relaxed: PgPool, full: PgPool },
+    Postgres { relaxed: PgPool, full: PgPool, identity: Arc<Identity> },
+}
+
+/// Which server a database is on, and since which promotion: asked on every new connection, since a pool makes them silently.
+#[derive(Default)]
+pub(crate) struct Identity {
+    now: Mutex<String>,
+    is_new: AtomicBool,
+}
+
+/// The server by its number, its timeline (a server that takes over begins another one), and the database by its number.
+const IDENTITY: &str = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' \
+     || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' \
+     || (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+impl Identity {
+    fn seen(&self, identity: String) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if *now != identity {
+            *now = identity;
+            self.is_new.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Database {
@@ -148,9 +175,19 @@ impl Database {
                 .foreign_keys(false)
                 .busy_timeout(SQLITE_BUSY_WAIT);
             // One writing connection each: SQLite has one writer at a time anyway. Readers don't wait for writers.
-            let open = |synchronous, connections| {
+            let open = async |synchronous, connections| {
                 let pool = SqlitePoolOptions::new().max_connections(connections).acquire_timeout(CONNECTION_WAIT);
-                pool.connect_with(options.clone().synchronous(synchronous))
+                let begun = Instant::now();
+                loop {
+                    match pool.clone().connect_with(options.clone().synchronous(synchronous)).await {
+                        // Whoever turns a new file into a database with a write-ahead log keeps others out, and SQLite does
+                        // not let them wait for that.
+                        Err(error) if is_busy(&error) && begun.elapsed() < SQLITE_BUSY_WAIT => {
+                            tokio::time::sleep(SQLITE_OPEN_AGAIN).await;
+                        }
+                        opened => return opened,
+                    }
+                }
             };
             let failed = |error| Error::unavailable(url, &error);
             let relaxed = open(SqliteSynchronous::Normal, 1).await.map_err(failed)?;
@@ -169,20 +206,44 @@ impl Database {
                 .close()
                 .await
                 .map_err(|e| Error::unavailable(url, &e))?;
-            let open = |synchronous_commit| {
-                let pool =
-                    PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS_MAX).acquire_timeout(CONNECTION_WAIT);
+            let identity = Arc::new(Identity::default());
+            let open = |synchronous_commit, connections| {
+                let identity = identity.clone();
+                let pool = PgPoolOptions::new()
+                    .max_connections(connections)
+                    .acquire_timeout(CONNECTION_WAIT)
+                    .after_connect(move |connection, _| {
+                        let identity = identity.clone();
+                        Box::pin(async move {
+                            identity.seen(sqlx::query_scalar(IDENTITY).fetch_one(connection).await?);
+                            Ok(())
+                        })
+                    });
                 pool.connect_with(options.clone().options([("synchronous_commit", synchronous_commit)]))
             };
-            let relaxed = open("off").await.map_err(|e| Error::unavailable(url, &e))?;
-            let full = open("on").await.map_err(|e| Error::unavailable(url, &e))?;
-            return Ok(Self::Postgres { relaxed, full });
+            let relaxed = open("off", POSTGRES_CONNECTIONS_MAX).await.map_err(|e| Error::unavailable(url, &e))?;
+            let full = open("on", POSTGRES_FULL_MAX).await.map_err(|e| Error::unavailable(url, &e))?;
+            return Ok(Self::Postgres { relaxed, full, identity });
         }
         Err(Error::Address(redacted(url)))
     }
 
     fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres { .. })
+    }
+
+    /// The identity of the database, if it is another one than when this last gave it.
+    pub(crate) fn new_identity(&self) -> Option<String> {
+        let Self::Postgres { identity, .. } = self else { return None };
+        let is_new = identity.is_new.swap(false, Ordering::SeqCst);
+        is_new.then(|| identity.now.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// What the new identity is for could not be done.
+    pub(crate) fn identity_again(&self) {
+        if let Self::Postgres { identity, .. } = self {
+            identity.is_new.store(true, Ordering::SeqCst);
+        }
     }
 
     fn in_dialect(&self, statement: &'static str) -> String {
@@ -209,7 +270,7 @@ impl Database {
                 };
                 Inner::Sqlite(begun?)
             }
-            Self::Postgres { relaxed, full } => {
+            Self::Postgres { relaxed, full, .. } => {
                 let pool = if durability == Durability::Full { full } else { relaxed };
                 Inner::Postgres(pool.begin().await?)
             }
@@ -265,12 +326,19 @@ impl Database {
                 relaxed.close().await;
                 full.close().await;
             }
-            Self::Postgres { relaxed, full } => {
+            Self::Postgres { relaxed, full, .. } => {
                 relaxed.close().await;
                 full.close().await;
             }
         }
     }
+}
+
+/// Is a SQLite file in another process's hands? The last byte of the code says that it is SQLITE_BUSY, of whichever kind.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const SQLITE_BUSY: i32 = 5;
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// Work that only one transaction at a time may do.
@@ -286,6 +354,18 @@ pub(crate) enum Alone {
     Auditing,
     /// Recording which stores a mailbox reaches.
     Stores,
+    /// Giving the next number to a decision, a plan or a sign-off about people.
+    People,
+    /// Saying which projects are served, or which database this is.
+    Serving,
+    /// Taking on to be told of changes.
+    Watching,
+    /// Putting objects into collections.
+    Collections,
+    /// Giving the next number to an issue, or changing what it is.
+    Issues,
+    /// Giving the next number to a report or an alert.
+    Telling = 70,
 }
 
 /// A transaction. Rolled back when dropped.

@@ -4,24 +4,40 @@
 #![expect(clippy::unwrap_used, reason = "a suite of tests")]
 #![expect(missing_docs, reason = "the names say it")]
 
+mod audit;
+mod collections;
 mod forecast;
+mod issues;
+mod many;
+mod people;
+mod removals;
+mod roster;
+mod service;
+mod telling;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
 
 use model::{
-    Actor, Cause, Condition, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, MailboxKind, Organisation,
-    OrganisationCode, Phase, Role, Side,
+    Cause, Condition, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKind, MailboxKind, Organisation,
+    OrganisationCode, Phase, Side,
 };
-use serde_json::json;
 
 use crate::{
-    Error, Fact, FlagFact, FlagIntent, FolderRow, HeldItem, IntentItem, IntentState, Lease, LeaseTerms, MailboxState,
-    NewException, NewFailure, NewFolder, ProjectKey, RemovalState, RosterRow, Store, Watch,
+    Again, Claim, Error, Fact, FlagFact, FlagIntent, FolderRow, HeldItem, IntentItem, IntentState, Lease, LeaseTerms,
+    MailboxRow, MailboxState, NewException, NewFailure, NewFolder, ProjectKey, RemovalState, RosterRow, Store, Watch,
 };
 
+pub use self::audit::*;
+pub use self::collections::*;
 pub use self::forecast::*;
+pub use self::issues::*;
+pub use self::many::*;
+pub use self::people::*;
+pub use self::removals::*;
+pub use self::roster::*;
+pub use self::service::*;
+pub use self::telling::*;
 
 const TERMS: LeaseTerms = LeaseTerms { lasts_ms: 60_000, margin_ms: 0 };
 const SHORT: LeaseTerms = LeaseTerms { lasts_ms: 1, margin_ms: 0 };
@@ -38,6 +54,16 @@ macro_rules! every_store_test {
             only_due_mailboxes_that_are_asked_for_are_claimed,
             a_successor_waits_for_the_lease_and_its_margin,
             a_worker_that_lost_its_mailbox_writes_nothing,
+            endpoints_have_no_more_open_than_they_may,
+            a_mailbox_is_claimed_as_it_is_served_now,
+            what_is_paused_or_withheld_is_not_claimed,
+            a_mailbox_is_due_again_when_it_was_said_and_sooner_when_it_changed,
+            projects_are_served_with_what_there_is_to_do,
+            processes_say_that_they_live_and_are_asked_to_end,
+            an_endpoint_is_asked_no_faster_than_it_may,
+            a_chore_is_done_by_one_and_again_when_it_is_due,
+            each_mailbox_is_watched_by_one_and_no_more_than_may_be,
+            a_pause_is_of_its_project_only,
             the_hold_of_a_dead_worker_ends_at_once,
             nothing_of_a_dropped_transaction_is_there,
             a_commit_that_is_held_back_does_not_happen,
@@ -49,6 +75,7 @@ macro_rules! every_store_test {
             words_reach_what_they_are_said_of,
             a_retired_folder_makes_room_and_keeps_its_items,
             failures_count_their_tries,
+            a_cause_of_a_later_program_is_read_as_one_of_its_own,
             exceptions_are_written_once,
             two_mailboxes_that_reach_one_store_are_found,
             of_two_that_reach_one_store_at_once_one_is_told,
@@ -58,6 +85,30 @@ macro_rules! every_store_test {
             audit_rows_are_chained_and_cannot_be_changed,
             a_prediction_takes_the_place_of_the_one_before,
             time_worked_adds_up,
+            nobody_is_in_two_collections_and_a_move_keeps_its_reason,
+            the_roster_fills_collections_and_moves_nobody,
+            what_is_to_be_kept_in_step_is_made_due,
+            what_is_done_is_counted_by_collection_and_hour,
+            vips_of_the_file_and_by_word_are_kept_apart,
+            collections_of_many_thousand_are_filled_asked_and_moved,
+            of_a_mailbox_and_a_type_one_issue_is_not_closed,
+            what_is_left_for_the_mop_up_is_worked_on_no_more,
+            an_owed_report_is_made_once_and_its_letters_keep_their_ids,
+            what_days_did_is_the_difference_of_their_ends,
+            of_one_thing_one_alert_is_open_and_everybody_is_told_once,
+            what_is_watched_counts_as_well_when_nobody_looked,
+            a_collection_moves_when_one_of_its_mailboxes_does,
+            the_people_of_a_project_are_held_by_one,
+            a_submission_is_taken_once_and_goes_on_from_where_it_was,
+            of_an_objects_questions_one_is_open_and_it_is_automaticed_once,
+            what_a_whole_reading_does_not_tell_is_gone,
+            what_people_decide_is_kept_in_its_order,
+            what_was_found_of_rights_takes_the_place_of_what_was_before,
+            a_plan_is_approved_as_it_stands_and_no_other,
+            one_plan_is_approved_at_a_time_and_may_be_withdrawn,
+            an_account_made_again_takes_the_place_of_the_one_that_is_gone,
+            a_reading_that_may_not_be_read_on_keeps_no_cursor,
+            one_file_for_the_portal_has_no_end_at_a_time,
             a_database_of_an_earlier_step_is_brought_forward_with_what_is_in_it,
         );
     };
@@ -68,8 +119,7 @@ async fn pause(ms: u64) {
 }
 
 fn organisation() -> Organisation {
-    let code = OrganisationCode::try_from("RX1".to_owned()).unwrap();
-    Organisation { name: "Example Trust".to_owned(), code }
+    Organisation { name: "Example Trust".to_owned(), code: OrganisationCode::try_from("RX1".to_owned()).unwrap() }
 }
 
 struct World {
@@ -112,7 +162,7 @@ impl World {
 
     async fn claim_one(&self, terms: LeaseTerms) -> Lease {
         let ids = self.enroll(1).await;
-        self.store.claim(self.key, &ids, "worker", terms).await.unwrap().unwrap().0
+        claim(&self.store, self.key, &ids, "worker", terms).await.unwrap().0
     }
 
     async fn folder(&self, lease: &Lease) -> FolderRow {
@@ -129,6 +179,17 @@ impl World {
         let folders = self.store.folders(self.key, lease.mailbox).await.unwrap();
         folders.into_iter().find(|folder| folder.folder == number).unwrap()
     }
+}
+
+async fn claim(
+    store: &Store,
+    key: ProjectKey,
+    among: &[i64],
+    holder: &str,
+    terms: LeaseTerms,
+) -> Option<(Lease, MailboxRow)> {
+    let claim = Claim { among: Some(among), holder, terms, room: &[], shut: &[], version: None };
+    store.claim(key, &claim).await.unwrap().mailbox()
 }
 
 fn state(phase: Phase) -> MailboxState {
@@ -160,31 +221,6 @@ pub async fn project_and_endpoints_are_the_same_when_asked_for_again(url: &str) 
     assert!(world.store.mailboxes(other).await.unwrap().is_empty());
 }
 
-pub async fn roster_adds_keeps_and_drops(url: &str) {
-    let w = world(url).await;
-    let (a, b, c) = (w.person("a", "A"), w.person("b", "B"), w.person("c", "C"));
-    let enrolled = w.store.enroll(w.key, &[a.clone(), b.clone()]).await.unwrap();
-    assert_eq!((enrolled.added, enrolled.kept, enrolled.dropped), (2, 0, 0));
-    let renamed = RosterRow { name: Some("Ann".to_owned()), target_name: "A2".to_owned(), ..a };
-    let enrolled = w.store.enroll(w.key, &[renamed.clone(), c]).await.unwrap();
-    assert_eq!((enrolled.added, enrolled.kept, enrolled.dropped), (1, 1, 1));
-    let rows = w.store.mailboxes(w.key).await.unwrap();
-    assert_eq!(rows[0].roster, renamed);
-    assert_eq!(rows.iter().map(|row| row.listed).collect::<Vec<_>>(), [true, false, true]);
-    let enrolled = w.store.enroll(w.key, &[b]).await.unwrap();
-    assert_eq!((enrolled.added, enrolled.kept, enrolled.dropped), (0, 1, 2));
-    assert!(w.store.mailboxes(w.key).await.unwrap()[1].listed, "one that comes back is listed again");
-}
-
-pub async fn a_person_whose_copy_has_begun_keeps_the_target(url: &str) {
-    let w = world(url).await;
-    let lease = w.claim_one(TERMS).await;
-    w.store.release(&lease, &state(Phase::Copying), None).await.unwrap();
-    let other = w.person("p0@old", "else@new");
-    assert!(matches!(w.store.enroll(w.key, &[other]).await, Err(Error::Retargeted { .. })));
-    assert_eq!(w.store.mailboxes(w.key).await.unwrap()[0].roster.target_name, "p0@new");
-}
-
 pub async fn every_due_mailbox_is_claimed_by_exactly_one_worker(url: &str) {
     let w = world(url).await;
     let ids = w.enroll(60).await;
@@ -193,7 +229,7 @@ pub async fn every_due_mailbox_is_claimed_by_exactly_one_worker(url: &str) {
         let (store, key, ids) = (Store::open(url).await.unwrap(), w.key, ids.clone());
         workers.push(tokio::spawn(async move {
             let mut mine = Vec::new();
-            while let Some((lease, row)) = store.claim(key, &ids, &format!("worker {n}"), TERMS).await.unwrap() {
+            while let Some((lease, row)) = claim(&store, key, &ids, &format!("worker {n}"), TERMS).await {
                 assert_eq!(lease.mailbox, row.mailbox);
                 mine.push(lease.mailbox);
             }
@@ -211,11 +247,11 @@ pub async fn every_due_mailbox_is_claimed_by_exactly_one_worker(url: &str) {
 pub async fn only_due_mailboxes_that_are_asked_for_are_claimed(url: &str) {
     let w = world(url).await;
     let ids = w.enroll(3).await;
-    let (lease, _) = w.store.claim(w.key, &ids[1..2], "me", TERMS).await.unwrap().unwrap();
+    let (lease, _) = claim(&w.store, w.key, &ids[1..2], "me", TERMS).await.unwrap();
     assert_eq!(lease.mailbox, ids[1]);
-    w.store.release(&lease, &state(Phase::Planned), None).await.unwrap();
-    assert!(w.store.claim(w.key, &ids[1..2], "me", TERMS).await.unwrap().is_none(), "done, so not due any more");
-    let (held, _) = w.store.claim(w.key, &ids, "me", TERMS).await.unwrap().unwrap();
+    w.store.release(&lease, &state(Phase::Planned), Again::default()).await.unwrap();
+    assert!(claim(&w.store, w.key, &ids[1..2], "me", TERMS).await.is_none(), "done, so not due any more");
+    let (held, _) = claim(&w.store, w.key, &ids, "me", TERMS).await.unwrap();
     let (others, due) = w.store.held_and_due(w.key, &ids, "you", TERMS).await.unwrap();
     assert_eq!((others, due), (vec![held.mailbox], vec![ids[2]]));
 }
@@ -224,14 +260,14 @@ pub async fn a_successor_waits_for_the_lease_and_its_margin(url: &str) {
     let w = world(url).await;
     let ids = w.enroll(1).await;
     let with_margin = LeaseTerms { lasts_ms: 1, margin_ms: 60_000 };
-    let (first, _) = w.store.claim(w.key, &ids, "first", SHORT).await.unwrap().unwrap();
+    let (first, _) = claim(&w.store, w.key, &ids, "first", SHORT).await.unwrap();
     pause(30).await;
-    assert!(w.store.claim(w.key, &ids, "second", with_margin).await.unwrap().is_none());
-    let (second, _) = w.store.claim(w.key, &ids, "second", SHORT).await.unwrap().unwrap();
+    assert!(claim(&w.store, w.key, &ids, "second", with_margin).await.is_none());
+    let (second, _) = claim(&w.store, w.key, &ids, "second", SHORT).await.unwrap();
     assert!(second.fence > first.fence);
     assert!(matches!(w.store.renew(&first, TERMS).await, Err(Error::Fenced)));
     w.store.renew(&second, TERMS).await.unwrap();
-    assert!(w.store.claim(w.key, &ids, "third", SHORT).await.unwrap().is_none());
+    assert!(claim(&w.store, w.key, &ids, "third", SHORT).await.is_none());
     assert!(w.store.mailboxes(w.key).await.unwrap()[0].is_held);
 }
 
@@ -240,9 +276,9 @@ pub async fn a_worker_that_lost_its_mailbox_writes_nothing(url: &str) {
     let lost = w.claim_one(SHORT).await;
     let folder = w.folder(&lost).await;
     pause(30).await;
-    let (now, _) = w.store.claim(w.key, &[lost.mailbox], "other", TERMS).await.unwrap().unwrap();
+    let (now, _) = claim(&w.store, w.key, &[lost.mailbox], "other", TERMS).await.unwrap();
     assert!(matches!(w.store.write(&lost).await, Err(Error::Fenced)));
-    assert!(matches!(w.store.release(&lost, &state(Phase::Settled), None).await, Err(Error::Fenced)));
+    assert!(matches!(w.store.release(&lost, &state(Phase::Settled), Again::default()).await, Err(Error::Fenced)));
     let mut tx = w.store.write(&now).await.unwrap();
     tx.add_facts(&folder, &[fact(1, Fate::Copied)]).await.unwrap();
     tx.commit().await.unwrap();
@@ -252,11 +288,11 @@ pub async fn a_worker_that_lost_its_mailbox_writes_nothing(url: &str) {
 pub async fn the_hold_of_a_dead_worker_ends_at_once(url: &str) {
     let w = world(url).await;
     let ids = w.enroll(2).await;
-    w.store.claim(w.key, &ids, "dead", TERMS).await.unwrap().unwrap();
-    w.store.claim(w.key, &ids, "alive", TERMS).await.unwrap().unwrap();
+    claim(&w.store, w.key, &ids, "dead", TERMS).await.unwrap();
+    claim(&w.store, w.key, &ids, "alive", TERMS).await.unwrap();
     assert_eq!(w.store.void_leases(|holder| holder == "dead").await.unwrap(), 1);
-    assert!(w.store.claim(w.key, &ids, "next", TERMS).await.unwrap().is_some());
-    assert!(w.store.claim(w.key, &ids, "next", TERMS).await.unwrap().is_none());
+    assert!(claim(&w.store, w.key, &ids, "next", TERMS).await.is_some());
+    assert!(claim(&w.store, w.key, &ids, "next", TERMS).await.is_none());
 }
 
 pub async fn nothing_of_a_dropped_transaction_is_there(url: &str) {
@@ -385,26 +421,6 @@ pub async fn a_batch_under_way_is_known_until_its_outcome_is(url: &str) {
     let left = w.store.intents(w.key, lease.mailbox).await.unwrap();
     assert_eq!(left.len(), 1);
     assert!(matches!(left[0].state, IntentState::Watched { looks_left: 3, .. }));
-}
-
-pub async fn removals_wait_apart_from_fates(url: &str) {
-    let w = world(url).await;
-    let lease = w.claim_one(TERMS).await;
-    let folder = w.folder(&lease).await;
-    let never_came = Fact { target_id: None, ..fact(2, Fate::Failed) };
-    let mut tx = w.store.write(&lease).await.unwrap();
-    tx.add_facts(&folder, &[fact(1, Fate::Copied), never_came, fact(3, Fate::Copied)]).await.unwrap();
-    tx.commit().await.unwrap();
-    for _ in 0..2 {
-        let mut tx = w.store.write(&lease).await.unwrap();
-        let gone = [ItemId::from_u32(1), ItemId::from_u32(2)];
-        tx.part_with(&folder, &gone, RemovalState::Held, "removed-at-source").await.unwrap();
-        tx.commit().await.unwrap();
-    }
-    let held = w.store.held_removals(w.key, lease.mailbox).await.unwrap();
-    assert_eq!((held.len(), held[0].target_id.clone()), (1, Some(ItemId::from_u32(1001))));
-    assert_eq!(held[0].exact, fact(1, Fate::Copied).exact);
-    assert_eq!(w.store.tallies(w.key, lease.mailbox).await.unwrap()[0].1.accounted(), 1);
 }
 
 pub async fn what_is_known_of_following_reads_back(url: &str) {
@@ -578,6 +594,44 @@ pub async fn failures_count_their_tries(url: &str) {
     assert!(w.store.failures(w.key, Some(lease.mailbox)).await.unwrap().is_empty());
 }
 
+/// A program of the step before is still at work when the first of this one writes what it does not know.
+pub async fn a_cause_of_a_later_program_is_read_as_one_of_its_own(url: &str) {
+    let w = world(url).await;
+    let lease = w.claim_one(TERMS).await;
+    let folder = w.folder(&lease).await;
+    let failure = NewFailure {
+        source_id: ItemId::from_u32(2),
+        cause: Cause::Nul,
+        what: "it is late".to_owned(),
+        server: None,
+        policy: "p".to_owned(),
+    };
+    let exception = NewException {
+        class: Cause::Nul,
+        path: FolderPath::new(["a"]),
+        source_id: Some(ItemId::from_u32(2)),
+        target_id: Some(ItemId::from_u32(5)),
+        what: "it is late".to_owned(),
+    };
+    let altered = NewException { class: Cause::Altered, ..exception.clone() };
+    let mut tx = w.store.write(&lease).await.unwrap();
+    tx.add_facts(&folder, &[fact(2, Fate::Failed)]).await.unwrap();
+    tx.add_failures(folder.folder, std::slice::from_ref(&failure)).await.unwrap();
+    tx.add_exception(&exception).await.unwrap();
+    tx.add_exception(&altered).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = w.store.begin(crate::sql::Durability::Full).await.unwrap();
+    tx.execute("UPDATE failure SET cause = 'of-later' WHERE what = 'it is late'", Vec::new()).await.unwrap();
+    let later = "UPDATE exception SET class = 'of-later' WHERE class = 'nul' AND what = 'it is late'";
+    tx.execute(later, Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+    let failures = w.store.failures(w.key, None).await.unwrap();
+    assert_eq!((failures[0].cause, failures[0].what.as_str()), (Cause::Internal, "it is late"));
+    assert_eq!(w.store.exceptions(w.key).await.unwrap()[0].exception.class, Cause::Internal);
+    let copies = w.store.altered_copies(w.key, lease.mailbox).await.unwrap();
+    assert_eq!(copies[&(FolderPath::new(["a"]), ItemId::from_u32(2))], [ItemId::from_u32(5)]);
+}
+
 pub async fn exceptions_are_written_once(url: &str) {
     let w = world(url).await;
     let lease = w.claim_one(TERMS).await;
@@ -615,8 +669,8 @@ pub async fn exceptions_are_written_once(url: &str) {
 pub async fn two_mailboxes_that_reach_one_store_are_found(url: &str) {
     let w = world(url).await;
     let ids = w.enroll(2).await;
-    let (first, _) = w.store.claim(w.key, &ids[..1], "me", TERMS).await.unwrap().unwrap();
-    let (second, _) = w.store.claim(w.key, &ids[1..], "me", TERMS).await.unwrap().unwrap();
+    let (first, _) = claim(&w.store, w.key, &ids[..1], "me", TERMS).await.unwrap();
+    let (second, _) = claim(&w.store, w.key, &ids[1..], "me", TERMS).await.unwrap();
     let mut tx = w.store.write(&first).await.unwrap();
     assert_eq!(tx.set_stores(Some("s1"), Some("t1")).await.unwrap(), None);
     assert_eq!(tx.set_stores(Some("s1"), Some("t1")).await.unwrap(), None, "the same again is the same");
@@ -631,7 +685,7 @@ pub async fn two_mailboxes_that_reach_one_store_are_found(url: &str) {
 pub async fn of_two_that_reach_one_store_at_once_one_is_told(url: &str) {
     let w = world(url).await;
     let ids = w.enroll(2).await;
-    let claim = async || w.store.claim(w.key, &ids, "worker", TERMS).await.unwrap().unwrap().0;
+    let claim = async || claim(&w.store, w.key, &ids, "worker", TERMS).await.unwrap().0;
     let leases = [claim().await, claim().await];
     let record = async |lease: &Lease| {
         let mut tx = w.store.write(lease).await.unwrap();
@@ -679,110 +733,6 @@ pub async fn states_of_folders_are_read_back(url: &str) {
     tx.commit().await.unwrap();
     let read = w.store.folders(w.key, lease.mailbox).await.unwrap().remove(0);
     assert_eq!((read.target, read.is_gone(), read.target_path), (None, false, FolderPath::new(["Other"])));
-}
-
-pub async fn ten_thousand_facts_in_one_transaction(url: &str) {
-    let w = world(url).await;
-    let lease = w.claim_one(TERMS).await;
-    let folder = w.folder(&lease).await;
-    let facts: Vec<Fact> = (1..=10_007).map(|n| fact(n, Fate::Copied)).collect();
-    let mut tx = w.store.write(&lease).await.unwrap();
-    tx.add_facts(&folder, &facts).await.unwrap();
-    tx.commit().await.unwrap();
-    let (mut pages, mut items) = (w.store.items(w.key, &folder), Vec::new());
-    loop {
-        let page = pages.next().await.unwrap();
-        if page.is_empty() {
-            break;
-        }
-        items.extend(page);
-    }
-    assert_eq!(items.len(), 10_007);
-    assert!(items.windows(2).all(|pair| pair[0].source_id < pair[1].source_id));
-}
-
-pub async fn many_items_are_changed_at_once_and_no_others(url: &str) {
-    const COUNT: u32 = 1_111;
-    let w = world(url).await;
-    let lease = w.claim_one(TERMS).await;
-    let folder = w.folder(&lease).await;
-    let (key, mailbox, number) = (w.key, lease.mailbox, folder.folder);
-    let facts: Vec<Fact> = (0..COUNT).map(|n| fact(n, Fate::Copied)).collect();
-    // All but each eleventh.
-    let ids: Vec<ItemId> = (0..COUNT).filter(|n| n % 11 != 0).map(ItemId::from_u32).collect();
-    let left = (0..COUNT).filter(|n| n % 11 == 0).count();
-    let of = |id: &ItemId| id.as_u32().unwrap();
-    let flags = |id: &ItemId| Flags::of([["A", "B", "C"][of(id) as usize % 3]]);
-    let flag = |id: &ItemId| FlagFact { source_id: id.clone(), source_flags: flags(id), target_flags: None };
-    let intent = |id: &ItemId| FlagIntent { folder: number, source_id: id.clone(), add: flags(id), take: Flags::NONE };
-    let mut tx = w.store.write(&lease).await.unwrap();
-    tx.add_facts(&folder, &facts).await.unwrap();
-    tx.set_flags(&folder, &ids.iter().map(flag).collect::<Vec<_>>()).await.unwrap();
-    tx.open_flag_intents(&ids.iter().map(intent).collect::<Vec<_>>()).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(w.store.flag_intents(key, mailbox).await.unwrap(), ids.iter().map(intent).collect::<Vec<_>>());
-    let items = w.store.items_of(key, &folder, &ids).await.unwrap();
-    assert_eq!(items.len(), ids.len());
-    assert!(items.iter().all(|item| item.source_flags == flags(&item.source_id)));
-    assert!(w.store.items_of(key, &folder, &[]).await.unwrap().is_empty());
-    let mut tx = w.store.write(&lease).await.unwrap();
-    tx.part_with(&folder, &ids, RemovalState::Due, "a rule").await.unwrap();
-    let target = |id: &ItemId| (id.clone(), ItemId::from_u32(of(id) + 5_000));
-    tx.set_removal_targets(number, &ids[1..].iter().map(target).collect::<Vec<_>>()).await.unwrap();
-    tx.set_removals(number, &ids[..500], RemovalState::Held, "another").await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(w.store.count_items(key, &folder).await.unwrap() as usize, left);
-    let removals = w.store.held_removals(key, mailbox).await.unwrap();
-    assert_eq!(removals.len(), ids.len());
-    assert_eq!(removals[0].target_id, facts[1].target_id, "it kept what it had");
-    assert!(removals[1..].iter().all(|held| held.target_id.as_ref() == Some(&target(&held.source_id).1)));
-    let held = removals.iter().filter(|held| held.state == RemovalState::Held && held.rule == "another");
-    assert_eq!(held.map(|held| &held.source_id).collect::<Vec<_>>(), ids[..500].iter().collect::<Vec<_>>());
-    // A word comes for some of them before they are begun.
-    let mut tx = w.store.write(&lease).await.unwrap();
-    tx.set_removals(number, &ids[600..610], RemovalState::Kept, "a word").await.unwrap();
-    let begun = tx.begin_removals(&removals[500..].iter().collect::<Vec<_>>()).await.unwrap();
-    let expected = ids[500..600].iter().chain(&ids[610..]).map(|id| (number, id.clone()));
-    assert_eq!(begun, expected.collect());
-    tx.drop_removals(number, &ids[1..]).await.unwrap();
-    let rest: Vec<ItemId> = (0..COUNT).filter(|n| n % 11 == 0).map(ItemId::from_u32).collect();
-    tx.withdraw(&folder, &rest[1..]).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(w.store.held_removals(key, mailbox).await.unwrap().len(), 1);
-    assert_eq!(w.store.count_there(key, mailbox).await.unwrap(), 1);
-}
-
-pub async fn audit_rows_are_chained_and_cannot_be_changed(url: &str) {
-    let w = world(url).await;
-    let actor = Actor {
-        name: "eve".to_owned(),
-        role: Role::Engineer,
-        organisation: "RX1".to_owned(),
-        known_by: "os-user".to_owned(),
-    };
-    for n in 1..=3 {
-        assert_eq!(w.store.audit(w.key, &actor, "sync", &json!({ "run": n })).await.unwrap(), n);
-    }
-    let (log, fault) = w.store.audit_log(w.key).await.unwrap();
-    assert_eq!((log.len(), fault), (3, None));
-    assert_eq!(log[1].detail, r#"{"run":2}"#);
-    for statement in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {
-        let mut tx = w.store.begin(crate::sql::Durability::Full).await.unwrap();
-        let error = tx.execute(statement, Vec::new()).await.unwrap_err();
-        assert!(error.to_string().contains("append-only"), "{error}");
-    }
-    // Somebody with the database in their hands can take the guard off; the chain shows it.
-    let mut tx = w.store.begin(crate::sql::Durability::Full).await.unwrap();
-    let unguard = if tx.is_postgres() {
-        "ALTER TABLE audit DISABLE TRIGGER audit_is_not_changed"
-    } else {
-        "DROP TRIGGER audit_is_not_changed"
-    };
-    tx.execute(unguard, Vec::new()).await.unwrap();
-    tx.execute("UPDATE audit SET actor = 'mallory' WHERE number = 2", Vec::new()).await.unwrap();
-    tx.commit().await.unwrap();
-    let (_, fault) = w.store.audit_log(w.key).await.unwrap();
-    assert_eq!(fault.map(|fault| fault.number), Some(2));
 }
 
 #[cfg(test)]

@@ -217,6 +217,59 @@ fn a_date_that_the_target_does_not_keep_is_found_and_holds_nothing_up() {
     }
 }
 
+/// The same dates under the rule that repairs them, and dates from before 1970: what the server does not hold travels with the date
+/// that the message names, is told by rule, and is at rest.
+#[test]
+fn dates_that_the_target_does_not_keep_are_repaired() {
+    const TO_COME: i64 = 4_000_000_000;
+    const BEYOND: i64 = 5_000_000_000;
+    const DATE: &str = "Date: Sat, 8 Sep 2001 01:46:40 +0000\r\n";
+    let received = [TO_COME, 1_000_000_000, -1, TO_COME + 1, BEYOND, 0, -5_000_000_000];
+    for (target, kept) in [
+        (Store::dovecot(Format::Mdbox, &["alice"]), vec![1_000_000_000, 0]),
+        (Store::cyrus(&["alice"]), vec![1_000_000_000, TO_COME, TO_COME + 1]),
+    ] {
+        let (source, Some(target)) = (Store::eml(), target) else { continue };
+        let repaired = (received.len() - kept.len()) as u64;
+        let row = format!("alice,{}", target.name("alice"));
+        let project = Project::new(source.endpoint(), target.endpoint()).row(&row);
+        let project = project.with("[policy]\nrepair_date = \"make\"\n");
+        let [mut folder] = dated(&received);
+        for message in &mut folder.messages {
+            message.bytes.splice(0..0, DATE.bytes());
+        }
+        source.fill("alice", &[folder.clone()]);
+        let (code, synced) = project.json(&["sync"]);
+        assert_eq!((code, &synced["copied"], &synced["failed"]), (0, &7.into(), &0.into()), "{synced:#}");
+        let (code, verified) = project.json(&["verify"]);
+        assert_eq!((code, &verified["all"]["repaired"]["repair-date"]), (0, &repaired.into()), "{verified:#}");
+        let (_, ruled) = project.json(&["rules"]);
+        for item in ruled["items"].as_array().unwrap() {
+            assert_eq!((&item["how"], &item["rule"]), (&"repaired".into(), &"repair-date".into()), "{item:#}");
+            let before = item["received"].as_i64().unwrap();
+            assert!(!kept.contains(&before) && item["date_given"] == 999_913_600_i64, "{item:#}");
+        }
+        // In the eyes of the judge, each has the date that it was given.
+        for message in folder.messages.iter_mut().filter(|message| !kept.contains(&message.received)) {
+            message.received = 999_913_600;
+        }
+        let expected = Store::eml();
+        expected.fill("alice", &[folder]);
+        let verdict = judge(&expected, &target, &project);
+        assert!(verdict.is_equal(), "{verdict:?}");
+        let copied = target.state("alice");
+        assert_eq!(project.json(&["sync"]).1["copied"], 0);
+        assert_eq!(project.run(&["verify"]).code, 0);
+        let manifest = project.path().join("whole.manifest").display().to_string();
+        assert_eq!(project.run(&["manifest", "export", "--to", &manifest]).code, 0);
+        for endpoint in ["local", "national"] {
+            let against = project.run(&["manifest", "check", &manifest, "--against", endpoint]);
+            assert_eq!(against.code, 0, "{}{}", against.out, against.err);
+        }
+        assert_same_state(&target.state("alice"), &copied);
+    }
+}
+
 /// An INBOX with a message for each of these dates.
 fn dated(received: &[i64]) -> [Folder; 1] {
     let message = |received: &i64| Message {

@@ -12,7 +12,7 @@ use std::{
 use conformance::{
     history::{
         client::Client,
-        family::{ADDITIONS, ALL, Failure, count, in_use, shorten},
+        family::{ADDITIONS, ALL, Failure, count, in_use, merged, shorten},
         generate::{Does, history},
         imap::ImapClient,
         judge::{Case, Demands, Ledger, judge},
@@ -182,4 +182,14 @@ fn everything_from_dovecot_to_cyrus_in_use() {
 #[test]
 fn everything_from_cyrus_to_dovecot() {
     histories("all, Cyrus to Dovecot", on_servers(ALL), 40, from_cyrus);
+}
+
+#[test]
+fn everything_in_folders_that_come_together_from_dovecot_to_dovecot() {
+    histories("merged, Dovecot to Dovecot", on_servers(merged(ALL)), 30, dovecots);
+}
+
+#[test]
+fn everything_in_folders_that_come_together_from_dovecot_to_cyrus_in_use() {
+    histories("merged, Dovecot to Cyrus in use", on_servers(merged(in_use(ALL))), 30, to_cyrus);
 }

@@ -7,10 +7,16 @@
     reason = "a test fails by what goes wrong in it, and says what it saw"
 )]
 
+mod address_books;
 mod adoption;
+mod archive;
+mod backup;
 mod bad_input;
+mod collections;
 mod command_line;
+mod confirm;
 mod copies;
+mod daily;
 mod database;
 mod files;
 mod following;
@@ -20,12 +26,21 @@ mod imap_suite;
 mod large;
 mod login;
 mod lost_answers;
+mod mailed;
 mod manifest;
+mod merged;
 mod people;
+mod people_directories;
 mod policy;
+mod portal;
 mod preflight;
 mod report;
 mod rivals;
+mod service;
+mod service_killed;
+mod sharing;
+mod sharing_directories;
+mod sharing_killed;
 mod stops;
 mod trouble;
 mod words;

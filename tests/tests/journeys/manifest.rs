@@ -660,6 +660,31 @@ fn a_reading_broken_off_later_leaves_a_manifest_that_is_sound() {
     assert_eq!(project.run(&["manifest", "reveal", &to, "--to", &proof, "--message", &message]).code, 0);
 }
 
+/// What another tool put there is other bytes than the source held: that is known of it also when the source has it no more.
+#[test]
+fn what_was_adopted_and_is_left_over_is_known_by_its_own_bytes() {
+    let source = Store::maildir();
+    let Some(target) = Store::dovecot(Format::Maildir, &["alice"]) else { return };
+    source.fill("alice", &[folder("INBOX", (0..3).map(numbered).collect())]);
+    let marked = |number: usize| {
+        let mut message = numbered(number);
+        message.bytes.splice(0..0, *b"X-TUID: abcdefghijkl\r\n");
+        message
+    };
+    target.fill("alice", &[folder("INBOX", (0..2).map(marked).collect())]);
+    let project = Project::new(source.endpoint(), target.endpoint()).person("alice");
+    let project = project.with("[policy]\nremovals_free = 0\nremovals_max = 0\nadopted = \"follow\"");
+    assert_eq!(project.json(&["sync"]).1["adopted"], 2);
+    fs::remove_file(file_with(&source.maildir_of("alice"), "body number 0;")).unwrap();
+    assert_eq!(project.json(&["sync"]).1["removals_held"], 1);
+    let whole = project.path().join("whole.manifest").display().to_string();
+    let (_, exported) = project.json(&["manifest", "export", "--to", &whole]);
+    assert_eq!(exported["leftover"], 1, "{exported:#}");
+    let (code, report) = project.json(&["manifest", "check", &whole, "--against", "national"]);
+    assert_eq!((code, &report["same"], &report["different"]), (0, &3.into(), &0.into()), "{report:#}");
+    assert_eq!(by_python(&[&whole]).code, 0);
+}
+
 #[test]
 fn a_folder_that_is_not_listed_and_a_person_no_longer_named_leave_a_trace() {
     let signed = signed();

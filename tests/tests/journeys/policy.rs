@@ -289,6 +289,7 @@ repair_bare_cr = "make"
 repair_line_ends = "make"
 repair_eight_bit_header = "make"
 repair_broken_header = "make"
+repair_date = "make"
 line_bytes_max = 998
 "#;
     let builder = Dovecot::builder().format(Format::Sdbox).special_use("Bin", "\\Trash");

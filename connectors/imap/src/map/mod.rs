@@ -16,16 +16,18 @@ use crate::wire::mailbox::{ListEntry, StatusItems};
 ///   Dovecot rewrites bare LF.
 /// * Bytes above 127 in a header: Cyrus makes an X of each, unless told `munge8bit: no`.
 /// * A time of receipt that is still to come: Dovecot puts its own in its place.
+/// * One before 1970 or beyond 32 bits: Cyrus refuses the first and changes the other, Dovecot changes both.
 /// * A header with a line that is no header field: Cyrus refuses it.
 /// * Folder names with the server's separator in them, and names that the server forbids.
 /// * What a folder is for, where CREATE-SPECIAL-USE is not offered.
 /// * Keywords that are no IMAP atoms, and those beyond what a server lets be made.
-pub(crate) const LOSSES: [Loss; 9] = [
+pub(crate) const LOSSES: [Loss; 10] = [
     Loss::Nul,
     Loss::BareCr,
     Loss::MixedLineEnds,
     Loss::EightBitHeader,
     Loss::FutureDate,
+    Loss::DateOutOfRange,
     Loss::BrokenHeader,
     Loss::FolderName,
     Loss::SpecialUse,

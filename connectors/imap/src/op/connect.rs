@@ -1,7 +1,8 @@
 //! Connecting: TCP, TLS, the greeting, the capabilities.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use connector::{Error, Retry};
 use model::{Cause, Scope};
@@ -13,7 +14,9 @@ use crate::map::refusal;
 use crate::wire::capability::Capabilities;
 use crate::wire::command::{Command, Role};
 use crate::wire::connection::{Bodies, Connection};
+use crate::wire::paced::Paced;
 use crate::wire::response::{Completion, Response, Status};
+use crate::wire::transport::Io;
 use crate::wire::{tls, transport};
 
 /// What is said of a connection to another machine without TLS.
@@ -39,12 +42,31 @@ impl Endpoint {
         let (host, port) = (self.config.host.as_str(), self.config.port());
         let (stream, address) =
             transport::connect(host, port, self.config.connect_wait_max, unacknowledged_max).await?;
+        let requests = self.config.pace.as_ref().map(|_| Arc::new(AtomicU64::new(0)));
+        let stream: Box<dyn Io> = match (&self.config.pace, &requests) {
+            (Some(pace), Some(requests)) => Box::new(Paced::new(Box::new(stream), pace.clone(), requests.clone())),
+            _ => Box::new(stream),
+        };
+        let mut line = self.private(stream, role, address, permit).await?;
+        line.connection.count_requests(requests);
+        Ok(line)
+    }
+
+    /// Makes the stream private, as the endpoint's settings say, and hears the greeting.
+    async fn private(
+        &self,
+        stream: Box<dyn Io>,
+        role: Role,
+        address: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Line, Error> {
+        let (host, port) = (self.config.host.as_str(), self.config.port());
         match self.config.tls {
             Tls::None => {
                 if !address.ip().is_loopback() && !self.warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(server = %self.config.address(), "{NOT_ENCRYPTED}");
                 }
-                self.greeted(Box::new(stream), None, role, address, permit).await
+                self.greeted(stream, None, role, address, permit).await
             }
             Tls::Implicit => {
                 let (io, tls) =
@@ -57,7 +79,7 @@ impl Endpoint {
 
     async fn greeted(
         &self,
-        io: Box<dyn transport::Io>,
+        io: Box<dyn Io>,
         tls: Option<String>,
         role: Role,
         address: SocketAddr,
@@ -113,7 +135,7 @@ impl Endpoint {
 
     async fn start_tls(
         &self,
-        stream: tokio::net::TcpStream,
+        stream: Box<dyn Io>,
         role: Role,
         address: SocketAddr,
         permit: OwnedSemaphorePermit,
@@ -123,7 +145,7 @@ impl Endpoint {
         // The plain part is a connection of its own, which ends here but for its stream: whatever came in before the
         // handshake goes away with it, since anybody may have put it there.
         let stream = {
-            let mut plain = Connection::new(Box::new(stream), role, place.clone(), wait, None);
+            let mut plain = Connection::new(stream, role, place.clone(), wait, None);
             let (_, mut capabilities) = self.greeting(&mut plain).await?;
             if capabilities.is_empty() {
                 capabilities = ask_capabilities(&mut plain).await?;

@@ -1,5 +1,6 @@
 //! The operations, one file each.
 
+pub(crate) mod acl;
 pub(crate) mod append;
 mod careful;
 mod changes;
@@ -21,3 +22,4 @@ mod store;
 mod subscribe;
 mod token;
 mod uid_move;
+pub(crate) mod watch;

@@ -43,7 +43,12 @@ impl Capabilities {
 
     /// The value of a capability of the form `NAME=value`, if it is a number.
     pub fn number(&self, name: &str) -> Option<u64> {
-        self.0.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+        self.value(name)?.parse().ok()
+    }
+
+    /// The value of a capability of the form `NAME=value`, in upper case.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// Are names UTF-8 from the start? So in IMAP4rev2 where nothing older is spoken.

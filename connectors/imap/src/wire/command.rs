@@ -2,8 +2,8 @@
 //!
 //! Every command of this crate passes [`may_send`] on its way out, in one place ([`super::connection`]). A connection that
 //! reads may send nothing that could change a mailbox, not even by mistake; one that writes may send only what the
-//! engine's promises cover: messages by UID only, a DELETE only of what was seen to hold nothing (`op::delete`), and never a
-//! bare EXPUNGE or MOVE, CLOSE, RENAME or COPY.
+//! engine's promises cover: messages by UID only, a DELETE only of what was seen to hold nothing (`op::delete`), a SETACL only
+//! that adds, and never a bare EXPUNGE or MOVE, CLOSE, RENAME, COPY or DELETEACL.
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +21,12 @@ const READING: &[&str] = &[
     "COMPRESS",
     "ENABLE",
     "EXAMINE",
+    "GETACL",
     "GETMETADATA",
     "GETQUOTA",
     "GETQUOTAROOT",
     "ID",
+    "IDLE",
     "LIST",
     "LOGIN",
     "LOGOUT",
@@ -32,6 +34,7 @@ const READING: &[&str] = &[
     "MYRIGHTS",
     "NAMESPACE",
     "NOOP",
+    "NOTIFY",
     "STARTTLS",
     "STATUS",
     "UID FETCH",
@@ -40,12 +43,22 @@ const READING: &[&str] = &[
 ];
 
 /// Commands that only a connection that writes may send. SELECT has no lasting effect but to take `\Recent` away.
-const WRITING: &[&str] =
-    &["APPEND", "CREATE", "DELETE", "SELECT", "SUBSCRIBE", "UID EXPUNGE", "UID MOVE", "UID STORE", "UNSUBSCRIBE"];
+const WRITING: &[&str] = &[
+    "APPEND",
+    "CREATE",
+    "DELETE",
+    "SELECT",
+    "SETACL",
+    "SUBSCRIBE",
+    "UID EXPUNGE",
+    "UID MOVE",
+    "UID STORE",
+    "UNSUBSCRIBE",
+];
 
 /// Commands with an effect: they go through the door.
 const WITH_EFFECT: &[&str] =
-    &["APPEND", "CREATE", "DELETE", "SUBSCRIBE", "UID EXPUNGE", "UID MOVE", "UID STORE", "UNSUBSCRIBE"];
+    &["APPEND", "CREATE", "DELETE", "SETACL", "SUBSCRIBE", "UID EXPUNGE", "UID MOVE", "UID STORE", "UNSUBSCRIBE"];
 
 /// A command without its tag and line end.
 #[derive(Clone, PartialEq, Eq)]
@@ -155,10 +168,19 @@ pub fn may_send(role: Role, text: &[u8]) -> Result<(), String> {
         let role = if role == Role::Reads { "reads" } else { "writes" };
         return Err(format!("{name} is not among the commands that a connection that {role} may send"));
     }
+    if name == "SETACL" && !adds_rights(text) {
+        return Err("SETACL that does not begin its rights with + would take away those that are there".to_owned());
+    }
     if name == "UID FETCH" && marks_as_read(text) {
         return Err("UID FETCH of a body without PEEK would mark messages as read".to_owned());
     }
     Ok(())
+}
+
+/// Does this SETACL add to the rights that are there? Its last word then begins with `+`; without, it replaces them.
+fn adds_rights(text: &[u8]) -> bool {
+    let last = text.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    last.strip_prefix(b"+").is_some_and(|rights| !rights.is_empty() && rights.iter().all(u8::is_ascii_alphanumeric))
 }
 
 /// Would this FETCH mark messages as read? `BODY[` and `BINARY[` without PEEK do, and RFC822 and RFC822.TEXT.
@@ -186,6 +208,8 @@ mod tests {
             "STATUS INBOX (MESSAGES)",
             "EXAMINE INBOX",
             "UNSELECT",
+            "GETACL x",
+            "MYRIGHTS x",
             "UID FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])",
             "uid fetch 1 (RFC822.SIZE BINARY.PEEK[])",
             "UID SEARCH ALL",
@@ -217,6 +241,8 @@ mod tests {
             "UID FETCH 1 (BINARY[1])",
             "SETMETADATA x",
             "SETACL x",
+            "SETACL x bob +l",
+            "DELETEACL x bob",
             "UNSUBSCRIBE x",
             "NOOP\r\nW2 DELETE x",
             "XANYTHING",
@@ -235,6 +261,7 @@ mod tests {
             "SUBSCRIBE x",
             "UNSUBSCRIBE x",
             "SELECT x",
+            "SETACL \"x\" \"bob\" +lr",
             "UID STORE 1 +FLAGS (\\Seen)",
             "UID EXPUNGE 1",
             "UID MOVE 1 x",
@@ -251,6 +278,11 @@ mod tests {
             "UID COPY 1 x",
             "STORE 1 FLAGS ()",
             "UID FETCH 1 BODY[]",
+            "SETACL x bob lr",
+            "SETACL x bob -l",
+            "SETACL x \"bob +l\"",
+            "SETACL x bob +",
+            "DELETEACL x bob",
         ] {
             assert!(may_send(Role::Writes, text.as_bytes()).is_err(), "{text}");
         }

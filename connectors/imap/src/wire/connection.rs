@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -79,6 +81,8 @@ pub struct Connection {
     pub(super) under_way: VecDeque<Tag>,
     pub(super) answer_wait_max: Duration,
     bye: Option<String>,
+    /// Where requests are counted, if the endpoint has a pace.
+    requests: Option<Arc<AtomicU64>>,
     /// A place among the connections allowed to the server, free again when the connection ends.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -104,8 +108,19 @@ impl Connection {
             under_way: VecDeque::new(),
             answer_wait_max,
             bye: None,
+            requests: None,
             permit,
         }
+    }
+
+    /// Counts its requests here.
+    pub fn count_requests(&mut self, requests: Option<Arc<AtomicU64>>) {
+        self.requests = requests;
+    }
+
+    /// Waits so long for an answer from now on.
+    pub fn wait_for_answers(&mut self, wait_max: Duration) {
+        self.answer_wait_max = wait_max;
     }
 
     /// What it is for.
@@ -173,6 +188,9 @@ impl Connection {
             return Err(Error::new(Cause::Internal, Scope::Mailbox, what));
         }
         self.last_tag += 1;
+        if let Some(requests) = &self.requests {
+            requests.fetch_add(1, Ordering::Relaxed);
+        }
         self.output.copy(format!("W{} ", self.last_tag).as_bytes());
         self.under_way.push_back(self.last_tag);
         Ok(self.last_tag)

@@ -1,6 +1,6 @@
 //! What servers say of mailboxes: LIST, LSUB, STATUS, NAMESPACE, QUOTA, METADATA, MYRIGHTS.
 
-use super::token::{Token, Tokens};
+use super::token::{Token, Tokens, text_of};
 
 /// A line of LIST or LSUB (RFC 9051 section 7.3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +184,18 @@ pub fn metadata(mut tokens: Tokens<'_>) -> Vec<(String, String)> {
     words.chunks_exact(2).filter_map(|pair| Some((pair[0].text()?, pair[1].text()?))).collect()
 }
 
+/// Reads what follows `* ACL` (RFC 4314): identifiers with their rights, a letter each.
+pub fn access_list(mut tokens: Tokens<'_>) -> Vec<(String, String)> {
+    let _mailbox = tokens.next();
+    let words: Vec<Token<'_>> = tokens.collect();
+    // NIL is a name here like any other.
+    let text = |token: Token<'_>| match token {
+        Token::Atom(word) => Some(text_of(word)),
+        other => other.text(),
+    };
+    words.chunks_exact(2).filter_map(|pair| Some((text(pair[0])?, text(pair[1])?))).collect()
+}
+
 /// Reads what follows `* MYRIGHTS` (RFC 4314): the rights, a letter each.
 pub fn rights(mut tokens: Tokens<'_>) -> Option<String> {
     let _mailbox = tokens.next();
@@ -267,5 +279,20 @@ mod tests {
         assert_eq!(metadata(tokens("\"\" (/a NIL)")), []);
         assert_eq!(metadata(tokens("\"\" /a")), []);
         assert_eq!(rights(tokens("INBOX lrswipkxtecda")).unwrap(), "lrswipkxtecda");
+    }
+
+    #[test]
+    fn access_lists_are_pairs() {
+        let pairs = |text: &str| access_list(tokens(text));
+        let of = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(who, what)| ((*who).to_owned(), (*what).to_owned())).collect()
+        };
+        assert_eq!(
+            pairs("\"a b\" bob lrs \"o \\\"x\\\"\" \"\" -carl w"),
+            of(&[("bob", "lrs"), ("o \"x\"", ""), ("-carl", "w")])
+        );
+        assert_eq!(pairs("INBOX"), []);
+        assert_eq!(pairs("INBOX bob"), [], "half a pair is none");
+        assert_eq!(pairs("INBOX nil lr carl l"), of(&[("nil", "lr"), ("carl", "l")]));
     }
 }

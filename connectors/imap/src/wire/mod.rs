@@ -18,6 +18,7 @@ pub mod framer;
 mod intake;
 pub mod mailbox;
 pub mod output;
+pub mod paced;
 pub mod response;
 pub mod scram;
 pub mod set;

@@ -20,6 +20,9 @@ async fn main() {
     if orders.lease_ms > 0 {
         world.terms.lasts_ms = orders.lease_ms;
     }
+    if orders.merged {
+        world.policy = conformance::history::together::policy(&world.policy);
+    }
     if !orders.bans.is_empty() {
         world.ban(&orders.bans);
     }

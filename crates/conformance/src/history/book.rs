@@ -8,6 +8,7 @@ use model::{Flags, FolderPath};
 
 use super::client::{Lying, place};
 use super::step::{Op, Serial, Side, Which};
+use super::together;
 
 /// A folder that a client has made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,10 +128,12 @@ pub struct Track {
     pub made: u64,
     /// At some time there were several at once: which copy is of which can't be told.
     pub several: bool,
-    /// Folders of the source in which it ever lay.
+    /// Folders of the target to which the folders of the source go in which it ever lay.
     pub lay_in: BTreeSet<FolderPath>,
-    /// How many have left this folder of the source.
+    /// How many have left folders of the source that go to this folder of the target.
     pub left: BTreeMap<FolderPath, u64>,
+    /// Some have left a folder of the target, as the folders of the source go there: not only from one of these to another.
+    pub has_left: bool,
     /// Flags ever taken at the source.
     pub taken: BTreeSet<String>,
     /// Flags changed at the source since a pass last said that all is in step.
@@ -214,6 +217,8 @@ pub struct Book {
     pub is_begun: bool,
     /// Ids or the ledger were lost at some time: flags and removals may be less than followed.
     pub weak: bool,
+    /// Folders of the source come together on the target.
+    pub merged: bool,
     backup: Option<Tree>,
 }
 
@@ -230,12 +235,13 @@ impl Book {
     fn source_is(&mut self, now: Tree) {
         let before = std::mem::replace(&mut self.source, now);
         self.freed.extend(before.0.keys().filter(|path| !self.source.0.contains_key(path)).cloned());
+        let merged = self.merged;
         let mut serials = before.serials();
         serials.extend(self.source.serials());
         for serial in serials {
             let (was, is) = (before.instances(serial), self.source.instances(serial));
             if was != is {
-                compare(self.tracks.entry(serial).or_default(), &was, &is);
+                compare(self.tracks.entry(serial).or_default(), &was, &is, |path| on_target(merged, path));
             }
         }
     }
@@ -343,6 +349,11 @@ impl Book {
         }
     }
 
+    /// Folders of the target to which a folder went that the source did not have any more at some time.
+    pub fn freed_on_target(&self) -> BTreeSet<FolderPath> {
+        self.freed.iter().map(|path| on_target(self.merged, path)).collect()
+    }
+
     /// The engine is about to make a pass.
     pub fn begin_pass(&mut self) {
         if std::mem::replace(&mut self.is_begun, true) {
@@ -351,7 +362,7 @@ impl Book {
         for (serial, track) in &mut self.tracks {
             let there = self.source.instances(*serial);
             let enough = |(folder, earlier): (&FolderPath, &u64)| {
-                there.iter().filter(|(path, _)| *path == folder).count() as u64 >= *earlier
+                there.iter().filter(|(path, _)| on_target(self.merged, path) == *folder).count() as u64 >= *earlier
             };
             track.is_taken_up = track.earlier.iter().all(enough);
         }
@@ -387,17 +398,24 @@ impl Book {
     }
 }
 
+/// Where what lies in a folder of the source goes.
+fn on_target(merged: bool, path: &FolderPath) -> FolderPath {
+    if merged { together::on_target(path) } else { path.clone() }
+}
+
 type Instances<'t> = [(&'t FolderPath, &'t Flags)];
 
 /// What it says of the messages of a number that they were these and are those.
-fn compare(track: &mut Track, was: &Instances<'_>, is: &Instances<'_>) {
+fn compare(track: &mut Track, was: &Instances<'_>, is: &Instances<'_>, to: impl Fn(&FolderPath) -> FolderPath) {
     let in_folder = |list: &Instances<'_>, folder| list.iter().filter(|(other, _)| *other == folder).count() as u64;
     let folders: BTreeSet<&FolderPath> = was.iter().map(|(folder, _)| *folder).collect();
     for folder in folders {
         let left = in_folder(was, folder).saturating_sub(in_folder(is, folder));
-        *track.left.entry(folder.clone()).or_default() += left;
+        *track.left.entry(to(folder)).or_default() += left;
     }
-    track.lay_in.extend(is.iter().map(|(folder, _)| (*folder).clone()));
+    let goes_to = |list: &Instances<'_>, place: &FolderPath| list.iter().filter(|(path, _)| to(path) == *place).count();
+    track.has_left |= was.iter().map(|(path, _)| to(path)).any(|place| goes_to(was, &place) > goes_to(is, &place));
+    track.lay_in.extend(is.iter().map(|(folder, _)| to(folder)));
     track.made += (is.len() as u64).saturating_sub(was.len() as u64);
     track.several |= is.len() > 1 || track.made > 1;
     let count = |list: &Instances<'_>| {

@@ -29,13 +29,18 @@ pub struct Family {
 
 /// What the source never loses, with troubles.
 pub const ADDITIONS: Does =
-    Does { leaves: false, in_use: false, on_copies: false, troubles: true, events: false, faults: true };
+    Does { leaves: false, in_use: false, on_copies: false, troubles: true, events: false, faults: true, merged: false };
 /// Everything but what servers do by themselves.
 pub const ALL: Does = Does { leaves: true, ..ADDITIONS };
 const IN_USE: Does = in_use(ALL);
 const MEDDLED: Does = Does { on_copies: true, ..ALL };
 const EVENTS: Does = Does { events: true, ..ALL };
 const EVENTS_IN_USE: Does = Does { events: true, ..IN_USE };
+
+/// Folders of the source come together on the target.
+pub const fn merged(does: Does) -> Does {
+    Does { merged: true, ..does }
+}
 
 /// The person works on the target: on copies too.
 pub const fn in_use(does: Does) -> Does {
@@ -51,7 +56,7 @@ const fn family(name: &'static str, source: fn() -> Traits, target: fn() -> Trai
 }
 
 /// Every kind.
-pub const FAMILIES: [Family; 15] = [
+pub const FAMILIES: [Family; 22] = [
     family("additions", Traits::default, Traits::default, ADDITIONS),
     family("additions, no gone", no_gone, no_gone, ADDITIONS),
     family("additions, poor", Traits::poor, Traits::poor, ADDITIONS),
@@ -67,6 +72,13 @@ pub const FAMILIES: [Family; 15] = [
     family("events", Traits::default, Traits::default, EVENTS),
     family("events, in use", Traits::default, Traits::default, EVENTS_IN_USE),
     family("events, poor", Traits::poor, Traits::poor, EVENTS),
+    family("merged, additions", Traits::default, Traits::default, merged(ADDITIONS)),
+    family("merged", Traits::default, Traits::default, merged(ALL)),
+    family("merged, in use", Traits::default, Traits::default, merged(IN_USE)),
+    family("merged, no gone", no_gone, no_gone, merged(ALL)),
+    family("merged, poor", Traits::poor, Traits::poor, merged(ALL)),
+    family("merged, poor, in use", Traits::poor, Traits::poor, merged(IN_USE)),
+    family("merged, events", Traits::default, Traits::default, merged(EVENTS)),
 ];
 
 impl Family {

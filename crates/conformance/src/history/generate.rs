@@ -7,6 +7,7 @@ use rehearsal::Chance;
 
 use super::book::Tree;
 use super::step::{Event, Fault, Op, Pass, Serial, Side, Step, Which, path};
+use super::together;
 
 /// What may happen in a history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Does {
     pub events: bool,
     /// Connections can be broken: in memory.
     pub faults: bool,
+    /// Folders of the source come together on the target.
+    pub merged: bool,
 }
 
 /// Folders at the source, parents first. Two differ in case alone.
@@ -217,6 +220,7 @@ impl Maker {
         let Some((which, folder, flags)) = self.message(&self.source.clone()) else { return };
         let other = self.flags();
         let flags = if self.chance.in_thousand(500) { flags } else { other };
+        let folder = self.on_target(folder);
         if !folder.is_inbox() {
             self.at_target(Op::Create(folder.clone()));
             self.target_folders.push(folder.clone());
@@ -360,7 +364,13 @@ impl Maker {
     fn target_folder(&mut self) -> FolderPath {
         let mut all: Vec<FolderPath> = self.copied.0.keys().cloned().collect();
         all.extend(self.target_folders.iter().cloned());
-        self.chance.pick(&all).clone()
+        let folder = self.chance.pick(&all).clone();
+        self.on_target(folder)
+    }
+
+    /// Where what lies in a folder of the source goes.
+    fn on_target(&self, folder: FolderPath) -> FolderPath {
+        if self.does.merged { together::on_target(&folder) } else { folder }
     }
 
     /// The person does something with what is their own on the target.
@@ -410,6 +420,7 @@ impl Maker {
     fn on_copies(&mut self) {
         let copy = if self.chance.in_thousand(700) { self.message(&self.copied.clone()) } else { None };
         let Some((which, folder, now)) = copy else { return self.own_things() };
+        let folder = self.on_target(folder);
         match self.chance.below(10) {
             0..6 => {
                 let (add, take) = self.change_of_flags(&now);

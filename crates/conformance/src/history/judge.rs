@@ -11,6 +11,7 @@ use model::{Digest, FolderPath};
 use super::book::{Book, Track, names};
 use super::client::{Lying, View};
 use super::step::Serial;
+use super::together;
 
 /// What the ledger says at the end.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,8 @@ pub struct Case<'c> {
 /// Judges. Every complaint; none when all is as it should be.
 pub fn judge(case: &Case<'_>) -> Vec<String> {
     let mut wrong = case.source_untouched();
+    let together = together::view(case.source);
+    let case = &Case { source: if case.book.merged { &together } else { case.source }, ..*case };
     wrong.extend(case.strangers());
     wrong.extend(case.own_items());
     let mut serials: BTreeSet<Serial> = case.book.source.serials();
@@ -171,6 +174,7 @@ impl Case<'_> {
 
     /// Every copy of a message of the source is there as often as it should be, with the right flags.
     fn copies(&self, serial: Serial) -> Vec<String> {
+        let freed = self.book.freed_on_target();
         let none = Track::default();
         let track = self.book.tracks.get(&serial).unwrap_or(&none);
         let source = counts(lying(self.source).map(|(path, lying)| (path, lying.serial)), serial);
@@ -178,7 +182,7 @@ impl Case<'_> {
         let held = self.held(serial);
         let mut wrong = Vec::new();
         let mut missing = 0;
-        let was_only_here = source.len() < 2 && track.left.values().all(|left| *left == 0);
+        let was_only_here = source.len() < 2 && !track.has_left;
         let paths: BTreeSet<&FolderPath> = source.keys().chain(target.keys()).chain(track.placed.keys()).collect();
         for path in paths {
             let of = |counts: &Counts| counts.get(path).copied().unwrap_or_default();
@@ -192,7 +196,7 @@ impl Case<'_> {
             let is_adopted = is_adopted && track.withdrawn == 0;
             // Changed by the person, and gone from here at the source since.
             let mut more = placed_max + left.min(track.flagged);
-            if self.demands.removals_held || self.book.weak || self.book.freed.contains(path) {
+            if self.demands.removals_held || self.book.weak || freed.contains(path) {
                 more += of(&held);
             }
             if self.book.weak {
@@ -298,6 +302,7 @@ impl Case<'_> {
     /// The folders of the source are on the target, and those that are gone are gone.
     fn folders(&self) -> Vec<String> {
         let mut wrong = Vec::new();
+        let freed = self.book.freed_on_target();
         for (path, shelf) in self.source {
             let Some(there) = self.target.get(path) else {
                 wrong.push(format!("folder: {path} is not on the target"));
@@ -305,8 +310,7 @@ impl Case<'_> {
             };
             let own = &self.book.own_subscriptions;
             // The subscription of a folder of the person's own, or of one that is left over, may be the person's.
-            let may_be_told =
-                !self.book.weak && !self.book.made_folders.contains(path) && !self.book.freed.contains(path);
+            let may_be_told = !self.book.weak && !self.book.made_folders.contains(path) && !freed.contains(path);
             // What was told there is not known any more: it may be the person who has ended it since.
             let may_be_ended = self.book.weak && self.demands.in_use && shelf.subscribed;
             let differs = there.subscribed != shelf.subscribed

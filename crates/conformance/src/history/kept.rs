@@ -160,6 +160,18 @@ pub const KEPT: &[Kept] = &[
             pass break-for-good target 6 ; at 30 target deliver o1 Mine/Private ; at 34 source subscribe INBOX
         ",
     },
+    Kept {
+        name: "what an earlier attempt left is not copied beside itself when its folder gets another name of the same place",
+        family: "merged",
+        steps: r"
+            source create Archive
+            source deliver s4 Archive +$Forwarded
+            target create Archive
+            target deliver s4 Archive +\Seen
+            pass
+            source rename Archive archive
+        ",
+    },
 ];
 
 #[cfg(test)]

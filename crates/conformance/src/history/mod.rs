@@ -5,6 +5,7 @@
 //! * [`generate`]: a history from a seed.
 //! * [`client`], [`imap`]: the person's client, in memory and on a real server.
 //! * [`book`]: what is known of what the person did; [`mod@judge`]: what that demands of the end.
+//! * [`together`]: folders of the source that come together on the target.
 //! * [`play`]: plays a history with the engine; [`family`]: kinds of histories, many seeds of each, and the shortest
 //!   history that still fails; [`kept`]: histories that once failed.
 
@@ -18,3 +19,4 @@ pub mod judge;
 pub mod kept;
 pub mod play;
 pub mod step;
+pub mod together;

@@ -19,6 +19,7 @@ use super::client::{Client, MemoryClient};
 use super::generate::Does;
 use super::judge::{Case, Demands, Ledger, judge};
 use super::step::{Event, Fault, Op, Pass, Side, Step};
+use super::together;
 use crate::world::World;
 
 /// The person of every history.
@@ -168,6 +169,8 @@ pub struct Stage {
     pub demands: Demands,
     /// The client on the target changes copies.
     pub on_copies: bool,
+    /// Folders of the source come together on the target.
+    pub merged: bool,
     /// Passes in a row that must write nothing.
     pub quiet: usize,
     /// What clients do during a pass they do on a thread of their own, at any moment; else at exact moments.
@@ -196,6 +199,7 @@ impl Stage {
             clients,
             demands: Demands { in_use: does.in_use, removals_held, subscriptions: true },
             on_copies: does.on_copies,
+            merged: does.merged,
             quiet: 2,
             at_any_moment: false,
         }
@@ -214,7 +218,8 @@ impl Stage {
         world.tuning.settle = Duration::from_millis(200);
         world.person_of(names[0], names[1]);
         let demands = Demands { in_use: does.in_use, ..Demands::default() };
-        Self { world, clients, demands, on_copies: does.on_copies, quiet: 2, at_any_moment: false }
+        let (on_copies, merged) = (does.on_copies, does.merged);
+        Self { world, clients, demands, on_copies, merged, quiet: 2, at_any_moment: false }
     }
 }
 
@@ -235,11 +240,16 @@ pub struct Play {
 impl Play {
     /// The beginning: two empty mailboxes.
     pub fn begin(stage: Stage) -> Self {
-        let Stage { mut world, clients, demands, on_copies, quiet, at_any_moment } = stage;
+        let Stage { mut world, clients, demands, on_copies, merged, quiet, at_any_moment } = stage;
         if demands.in_use {
             world.everybody_in_use();
         }
-        let cast = Arc::new(Mutex::new(Cast::new(clients, on_copies)));
+        let mut cast = Cast::new(clients, on_copies);
+        if merged {
+            world.policy = together::policy(&world.policy);
+            cast.book.merged = true;
+        }
+        let cast = Arc::new(Mutex::new(cast));
         let director = Arc::new(Director { script: Mutex::default(), cast: cast.clone() });
         world.probe = director.clone();
         let switches = [Switch::new(world.source_dial.clone()), Switch::new(world.target_dial.clone())];

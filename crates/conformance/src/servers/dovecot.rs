@@ -84,6 +84,7 @@ pub struct DovecotBuilder {
     separator: char,
     prefix: String,
     list_escape: Option<char>,
+    shares: bool,
     special_uses: Vec<(String, String)>,
     extra: String,
 }
@@ -189,6 +190,12 @@ impl DovecotBuilder {
     /// Lets folder names hold the separator, behind this character.
     pub fn list_escape(mut self, escape: char) -> Self {
         self.list_escape = Some(escape);
+        self
+    }
+
+    /// Shows people below `shared/NAME/` what others let them open. Needs access control lists: with [`Acl::OfOwner`].
+    pub fn shared(mut self) -> Self {
+        self.shares = true;
         self
     }
 
@@ -304,7 +311,7 @@ impl DovecotBuilder {
             let _ = writeln!(text, "ssl_cert = <{}\nssl_key = <{}", cert.display(), key.display());
         }
         self.add_login(&mut text, instance);
-        self.add_plugins(&mut text);
+        self.add_plugins(&mut text, instance);
         self.add_namespace(&mut text);
         add_services(&mut text, port, tls_port);
         text.push_str(&self.extra);
@@ -337,7 +344,7 @@ impl DovecotBuilder {
         };
     }
 
-    fn add_plugins(&self, text: &mut String) {
+    fn add_plugins(&self, text: &mut String, instance: &Instance) {
         let mut plugins = String::from("$mail_plugins");
         let mut imap_plugins = String::from("$mail_plugins");
         let mut settings = String::new();
@@ -348,6 +355,9 @@ impl DovecotBuilder {
         }
         if self.acl == Acl::OfOwner {
             settings.push_str("  acl_user = %u\n");
+        }
+        if self.shares {
+            let _ = writeln!(settings, "  acl_shared_dict = file:{}", instance.path("mail/shared.db").display());
         }
         if let Some(rule) = &self.quota_rule {
             plugins.push_str(" quota");
@@ -378,6 +388,17 @@ impl DovecotBuilder {
             let _ = writeln!(text, "  mailbox \"{folder}\" {{\n    special_use = {attribute}\n  }}");
         }
         text.push_str("}\n");
+        if self.shares {
+            let (kind, folder) = self.format.location_below("%%h");
+            let _ = writeln!(
+                text,
+                "namespace shared {{\n  type = shared\n  separator = {separator}\n  \
+                 prefix = shared{separator}%%u{separator}\n  location = {kind}:{folder}\n  \
+                 list = children\n  subscriptions = no\n}}"
+            );
+            // Where somebody's home is may be asked by the process of whoever was let into their folders.
+            text.push_str("service auth {\n  unix_listener auth-userdb {\n    mode = 0777\n  }\n}\n");
+        }
     }
 }
 
@@ -411,6 +432,14 @@ impl Format {
             Self::Mbox => "mbox:~/mbox:INBOX=~/mbox/INBOX",
         }
     }
+
+    /// The same below another's home.
+    fn location_below(self, home: &str) -> (&'static str, String) {
+        match self.location().split_once(':') {
+            Some((kind, folder)) => (kind, folder.replace('~', home)),
+            None => unreachable!("a location has a kind"),
+        }
+    }
 }
 
 impl Dovecot {
@@ -432,6 +461,7 @@ impl Dovecot {
             separator: '/',
             prefix: String::new(),
             list_escape: None,
+            shares: false,
             special_uses: Vec::new(),
             extra: String::new(),
         }

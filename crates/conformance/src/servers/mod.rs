@@ -13,9 +13,16 @@
 
 mod clamd;
 mod cyrus;
+mod directory_389;
 mod dovecot;
 mod instance;
+mod ldif;
+mod mariadb;
+mod postfix;
 mod postgres;
+mod samba_ad;
+mod scim;
+mod slapd;
 
 use std::{
     fs,
@@ -27,8 +34,15 @@ use std::{
 
 pub use clamd::{Clamd, MALWARE};
 pub use cyrus::{Cyrus, CyrusBuilder};
+pub use directory_389::Directory389;
 pub use dovecot::{Acl, Authzid, Dovecot, DovecotBuilder, Format, Locked};
+pub use ldif::{Ldif, Record};
+pub use mariadb::{MariaDb, MariaDbBuilder};
+pub use postfix::Postfix;
 pub use postgres::Postgres;
+pub use samba_ad::SambaAd;
+pub use scim::{Scim, ScimBuilder};
+pub use slapd::Slapd;
 
 /// Says that a test is left out because something is missing on this machine, or fails if nothing may be left out.
 ///
@@ -65,10 +79,12 @@ fn runs_as(user: &str, group: &str) -> (String, String) {
     if is_root() { (user.to_owned(), group.to_owned()) } else { (own("-un"), own("-gn")) }
 }
 
-/// Where to keep what is costly to make and the same for every run: below the build's target folder.
+/// Where to keep what is costly to make and the same for every run: below the build's target folder, which is known by
+/// what `./test` put there before the first build, or by Cargo's own mark.
 fn cache_folder() -> PathBuf {
     let program = std::env::current_exe().expect("the test program has a path");
-    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    let is_target = |folder: &&Path| ["test-kit", "CACHEDIR.TAG"].iter().any(|name| folder.join(name).exists());
+    let target = program.ancestors().find(is_target);
     let folder = target.map_or_else(std::env::temp_dir, Path::to_owned).join("test-kit");
     fs::create_dir_all(&folder).expect("the target folder can be written to");
     folder

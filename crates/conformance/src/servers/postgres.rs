@@ -32,21 +32,70 @@ pub struct Postgres {
     instance: Mutex<Instance>,
     programs: PathBuf,
     port: u16,
+    settings: Vec<String>,
     databases: AtomicU32,
 }
 
 impl Postgres {
     /// Starts one. None when the package is missing.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same, with settings that take the place of the kit's own: `max_connections=300`.
+    pub fn start_with(settings: &[&str]) -> Option<Self> {
         let programs = programs()?;
         let template = template(&programs);
         // QUIT is an immediate end, as after a crash; the leader ends its children, which have groups of their own.
         let instance = Instance::new(Ending::Leader("QUIT"));
         run(Command::new("cp").args(["-R", "--reflink=auto"]).arg(&template).arg(instance.path("data")));
         give_to_postgres(instance.folder());
-        let server = Self { instance: Mutex::new(instance), programs, port: free_port(), databases: AtomicU32::new(0) };
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let server = Self::of(instance, programs, settings);
         server.restart();
         Some(server)
+    }
+
+    /// A second server that follows this one a moment behind, to take over with [`Self::promote`].
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let instance = Instance::new(Ending::Leader("QUIT"));
+        let mut backup = Command::new(self.programs.join("pg_basebackup"));
+        backup.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            SUPERUSER,
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "-D",
+        ]);
+        run(backup.arg(instance.path("data")));
+        give_to_postgres(instance.folder());
+        let server = Self::of(instance, self.programs.clone(), self.settings.clone());
+        server.restart();
+        server
+    }
+
+    fn of(instance: Instance, programs: PathBuf, settings: Vec<String>) -> Self {
+        let (instance, databases) = (Mutex::new(instance), AtomicU32::new(0));
+        Self { instance, programs, port: free_port(), settings, databases }
+    }
+
+    /// Receives nothing more from the server that it follows.
+    pub fn hear_no_more(&self) {
+        self.query("template1", "ALTER SYSTEM SET primary_conninfo = ''");
+        self.query("template1", "SELECT pg_reload_conf()");
+    }
+
+    /// Takes over: what it has not received by now is lost.
+    pub fn promote(&self) {
+        self.query("template1", "SELECT pg_promote(true, 60)");
     }
 
     /// One for all tests of this process, started when the first asks. It goes when the process ends.
@@ -108,10 +157,16 @@ impl Postgres {
         ] {
             command.extend(["-c".into(), setting.into()]);
         }
+        // Of two values of one setting the last counts.
+        for setting in &self.settings {
+            command.extend(["-c".into(), setting.clone()]);
+        }
         let command: Vec<&str> = command.iter().map(String::as_str).collect();
         let pid_file = Path::new(&data).join("postmaster.pid");
-        let ready =
-            || fs::read_to_string(&pid_file).is_ok_and(|text| text.lines().nth(7).is_some_and(|l| l.trim() == "ready"));
+        let ready = || {
+            fs::read_to_string(&pid_file)
+                .is_ok_and(|text| text.lines().nth(7).is_some_and(|l| ["ready", "standby"].contains(&l.trim())))
+        };
         let started = (0..3).any(|_| {
             // A pid file left by a crash still says ready.
             let _ = fs::remove_file(&pid_file);

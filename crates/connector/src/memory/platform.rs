@@ -179,6 +179,7 @@ struct Mailboxes {
     validity: u64,
     effects: u64,
     quota_bytes: Option<u64>,
+    time: Option<i64>,
 }
 
 /// A mailbox as it was at some time.
@@ -203,7 +204,8 @@ fn missing(what: impl std::fmt::Display) -> Error {
 impl Platform {
     /// An empty platform.
     pub fn new(traits: Traits) -> Self {
-        let inner = Mailboxes { by_name: BTreeMap::new(), validity: 1000, effects: 0, quota_bytes: traits.quota_bytes };
+        let quota_bytes = traits.quota_bytes;
+        let inner = Mailboxes { by_name: BTreeMap::new(), validity: 1000, effects: 0, quota_bytes, time: None };
         Self { traits: Arc::new(traits), inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -247,6 +249,11 @@ impl Platform {
     /// Sets the bytes that a mailbox may hold from now on.
     pub fn set_quota(&self, quota_bytes: Option<u64>) {
         self.lock().quota_bytes = quota_bytes;
+    }
+
+    /// Sets its clock: from now on it puts that time in place of a later one that it is given, as Dovecot does.
+    pub fn set_time(&self, unix_seconds: i64) {
+        self.lock().time = Some(unix_seconds);
     }
 
     /// Makes a folder of messages, if it is not there.
@@ -532,13 +539,14 @@ impl Platform {
             Ok(())
         })?;
         let refusals: Vec<Option<Error>> = items.iter().map(|put| self.refusal(put, &mut used)).collect();
+        let time = self.lock().time;
         let result = self.folder(name, path, |folder| {
             let whole = self.traits.batches_whole;
             let first = refusals.iter().flatten().next().cloned();
             let one = |(put, refusal): (PutItem, Option<Error>)| match (refusal, &first) {
                 (_, Some(first)) if whole => Err(first.clone()),
                 (Some(refusal), _) => Err(refusal),
-                (None, _) => Ok(folder.add(self.as_kept(put.into_item()))),
+                (None, _) => Ok(folder.add(self.as_kept(put.into_item(), time))),
             };
             let results = items.into_iter().zip(refusals).map(one).collect();
             (folder.validity, results)
@@ -547,7 +555,10 @@ impl Platform {
         result
     }
 
-    fn as_kept(&self, mut item: MemoryItem) -> MemoryItem {
+    fn as_kept(&self, mut item: MemoryItem, time: Option<i64>) -> MemoryItem {
+        if let Some(time) = time.filter(|time| item.received.unix_seconds > *time) {
+            item.received = ReceivedAt::utc(time);
+        }
         if self.traits.changes_eight_bit_headers {
             let end = item.bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(item.bytes.len());
             for byte in item.bytes[..end].iter_mut().filter(|byte| !byte.is_ascii()) {
@@ -566,6 +577,10 @@ impl Platform {
         let refuse = |cause, what: &str| Some(Error::new(cause, Scope::Item, what));
         if found.broken_header && self.traits.refuses.contains(&Loss::BrokenHeader) {
             return refuse(Cause::Refused, "the item has a header that is none");
+        }
+        let is_out = put.received.is_some_and(|at| u32::try_from(at.unix_seconds).is_err());
+        if is_out && self.traits.refuses.contains(&Loss::DateOutOfRange) {
+            return refuse(Cause::Refused, "the item has a date that the platform does not take");
         }
         if let Some(cause) = LossTable::new(self.traits.refuses.clone()).bars(&found) {
             return refuse(cause, "the item holds bytes that the platform does not take");

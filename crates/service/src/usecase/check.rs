@@ -94,8 +94,9 @@ impl Project {
         }
         // Endpoints that nobody needs yet.
         for (number, endpoint) in &engine.endpoints {
-            let is_target = self.config.file.target.mail == endpoint.name;
-            let is_source = self.config.file.source.mail.all().contains(&endpoint.name);
+            let is_archive = self.config.file.archive.as_ref().is_some_and(|archive| archive.mail == endpoint.name);
+            let is_target = self.config.target() == endpoint.name || is_archive;
+            let is_source = self.config.sources().contains(&endpoint.name);
             for (side, is) in [(Side::Source, is_source), (Side::Target, is_target)] {
                 if is && used.insert((side, *number)) {
                     let findings = endpoint.connector.check(None).await;

@@ -123,17 +123,20 @@ impl Demo {
         let rows = store.mailboxes(key).await?;
         let accounts = rows.iter().map(|row| {
             let account = Account::named(&row.roster.source_name);
-            (row.mailbox, Person { source: account.clone(), target: account, quota_bytes: None, problem: None })
+            let (source, target) = (account.clone(), account);
+            let target_endpoint = row.roster.target_endpoint;
+            (row.mailbox, Person { source, target, target_endpoint, quota_bytes: None, policy: None, problem: None })
         });
         let (kept, its_key) = (folder.join("quarantine"), folder.join("quarantine.key"));
         let originals = Originals::open(&kept, &its_key).await?;
         let engine = Engine {
             key,
+            version: None,
             endpoints: BTreeMap::from([
                 (local, Endpoint::new("local", from, None)),
                 (archive, Endpoint::new("archive", to, None)),
             ]),
-            people: accounts.collect(),
+            people: Arc::new(accounts.collect()),
             policy: Arc::new(policy()?),
             quarantine: Some(Arc::new(originals)),
             scanner: None,

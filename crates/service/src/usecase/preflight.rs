@@ -312,7 +312,9 @@ impl Project {
     ) -> Result<PreflightReport, Error> {
         self.may_migrate()?;
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), true)?;
-        let chosen = self.select(selection).await?;
+        // What a run makes of the target is asked; the archive takes what comes as it is.
+        let mut chosen = self.select(selection).await?;
+        chosen.retain(|row| !self.is_archived(row));
         let copies = self.copied_so_far().await?;
         let sample = copies.is_empty();
         let look = |row: MailboxRow| {

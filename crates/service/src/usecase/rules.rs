@@ -74,12 +74,13 @@ pub struct RuleCount {
 }
 
 impl RuleCount {
-    /// Counts one more item.
+    /// Counts one more item, under each rule that had to do with it.
     pub(crate) fn add(counts: &mut Vec<Self>, made: &Treatment) {
-        let how = How::name(made.how);
-        match counts.iter_mut().find(|count| count.rule == made.rule && count.how == how) {
-            Some(count) => count.items += 1,
-            None => counts.push(Self { rule: made.rule.clone(), how, items: 1 }),
+        for RuleOf { rule, how } in every_rule(made) {
+            match counts.iter_mut().find(|count| count.rule == rule && count.how == how) {
+                Some(count) => count.items += 1,
+                None => counts.push(Self { rule, how, items: 1 }),
+            }
         }
     }
 
@@ -90,12 +91,51 @@ impl RuleCount {
 
     /// What the rule does, as the pages of profiles say it.
     pub fn sentence(&self) -> Option<String> {
-        if self.rule == "unseen" {
+        if self.rule == UNSEEN {
             return Some("Something in it could not be looked into, such as an encrypted archive.".to_owned());
         }
         let rules = profile::Settings::default().rules();
         rules.into_iter().find(|rule| rule.id == self.rule).map(|rule| rule.sentence)
     }
+}
+
+/// The rule of what could not be looked into.
+const UNSEEN: &str = "unseen";
+
+/// A rule that had to do with an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleOf {
+    /// The rule.
+    pub rule: String,
+    /// What it made of the item: see [`RuleCount::how`].
+    pub how: &'static str,
+}
+
+/// The rules that had to do with an item: the one that decided first, then what else was repaired, banned or noted in it.
+fn every_rule(made: &Treatment) -> Vec<RuleOf> {
+    let mut rules = vec![RuleOf { rule: made.rule.clone(), how: made.how.name() }];
+    let lines: Vec<serde_json::Value> = serde_json::from_str(&made.detail).unwrap_or_default();
+    for line in lines.iter().filter(|_| made.how != How::Left) {
+        let of = rule_of(made.how.name(), line);
+        if !rules.contains(&of) && !of.rule.is_empty() {
+            rules.push(of);
+        }
+    }
+    rules
+}
+
+/// The rule that a line of [`RuledItem::files`] is about, in an item of which this was made.
+pub fn rule_of(made: &'static str, line: &serde_json::Value) -> RuleOf {
+    let (noted, repaired) = (How::Noted.name(), How::Repaired.name());
+    let is_file = line.get("why").is_some();
+    let rule = line["rule"].as_str().unwrap_or(if is_file { UNSEEN } else { "" });
+    let how = match () {
+        () if is_file && (rule == UNSEEN || made == repaired) => noted,
+        () if is_file || made == How::Left.name() => made,
+        () if line.get("impossible").is_some() => noted,
+        () => repaired,
+    };
+    RuleOf { rule: rule.to_owned(), how }
 }
 
 /// An item that a rule decided.
@@ -111,11 +151,17 @@ pub struct RuledItem {
     pub how: &'static str,
     /// The rule that decided it.
     pub rule: String,
+    /// What else had to do with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<RuleOf>,
     /// The policy that the rule is of.
     pub policy: String,
-    /// When it was received (seconds since 1970).
+    /// When it was received (seconds since 1970), as the source says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<i64>,
+    /// With which date it travelled (seconds since 1970), where the target could not keep that of the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_given: Option<i64>,
     /// How many bytes the source holds.
     pub size_bytes: u64,
     /// SHA-256 of the bytes that the source holds.
@@ -190,6 +236,11 @@ impl Originals {
     /// Those of a folder, under the key in a file; it is made when it is not there.
     pub(crate) async fn open(folder: &Path, key_file: &Path) -> Result<Self, Error> {
         quarantine::Quarantine::open(folder, key_file).await.map(Self).map_err(unusable)
+    }
+
+    /// Those of a folder that was begun before, under its key.
+    pub(crate) async fn join(folder: &Path, key: &[u8]) -> Result<Self, Error> {
+        quarantine::Quarantine::join(folder, key).await.map(Self).map_err(unusable)
     }
 }
 
@@ -274,7 +325,12 @@ impl Project {
         let found = quarantine.check().await.map_err(unusable)?;
         let mut missing = Vec::new();
         let is_kept = |item: &RuledItem| {
-            item.how != How::name(How::Noted) && item.files.as_array().is_some_and(|files| !files.is_empty())
+            let lines = item.files.as_array().map(Vec::as_slice).unwrap_or_default();
+            if item.how == How::Repaired.name() {
+                // Where only its date was repaired all its bytes are on the target.
+                return lines.iter().any(|line| line.get("count").is_some());
+            }
+            item.how != How::Noted.name() && !lines.is_empty()
         };
         for item in self.ruled(&Selection::default(), None).await?.items.into_iter().filter(is_kept) {
             let digest = item.sha256.as_deref().and_then(Digest::from_hex);
@@ -307,7 +363,8 @@ impl Project {
         let (mut items, mut counts) = (Vec::new(), Vec::<RuleCount>::new());
         for mailbox in self.select(selection).await? {
             for row in self.store.treatments(self.key, mailbox.mailbox).await? {
-                if rule.is_some_and(|rule| rule != row.treatment.rule) {
+                let every = every_rule(&row.treatment);
+                if rule.is_some_and(|rule| every.iter().all(|of| of.rule != rule)) {
                     continue;
                 }
                 RuleCount::add(&mut counts, &row.treatment);
@@ -326,16 +383,63 @@ fn unusable(error: connector::Error) -> Error {
 
 fn ruled(mailbox: &str, row: TreatmentRow) -> RuledItem {
     let made = row.treatment;
+    let also = every_rule(&made).split_off(1);
     RuledItem {
         reference: format!("{}/{}", row.folder, made.source_id),
         mailbox: mailbox.to_owned(),
         folder: row.path.to_string(),
         how: How::name(made.how),
         rule: made.rule,
+        also,
         policy: made.policy,
-        received: row.received,
+        received: made.source_received.or(row.received),
+        date_given: made.source_received.and(row.received),
         size_bytes: made.original_size_bytes,
         sha256: made.original.map(|digest| digest.to_string()),
         files: serde_json::from_str(&made.detail).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::ItemId;
+
+    use super::*;
+
+    #[test]
+    fn each_rule_that_had_to_do_with_an_item_is_named() {
+        let repaired = r#"{"rule":"repair-nul","how":"space","count":1}"#;
+        let unseen = r#"{"rule":null,"why":"encrypted","name":"a.zip"}"#;
+        let banned = r#"{"rule":"banned-extension","why":"extension","name":"a.exe"}"#;
+        let dated = r#"{"rule":"repair-date","how":"date","before":9,"after":1}"#;
+        let not = r#"{"rule":"repair-bare-cr","impossible":"signed"}"#;
+        for (how, rule, detail, expected) in [
+            (How::Repaired, "repair-nul", vec![unseen, repaired], "repair-nul repaired, unseen noted"),
+            (How::Repaired, "repair-date", vec![banned, dated], "repair-date repaired, banned-extension noted"),
+            (
+                How::Replaced,
+                "banned-extension",
+                vec![banned, unseen, repaired, dated, not],
+                "banned-extension replaced, unseen noted, repair-nul repaired, repair-date repaired, repair-bare-cr noted",
+            ),
+            (How::Left, "banned-extension", vec![banned, unseen, repaired], "banned-extension left"),
+            (How::Noted, "unseen", vec![unseen, unseen], "unseen noted"),
+        ] {
+            let made = Treatment {
+                source_id: ItemId::from_u32(1),
+                how,
+                rule: rule.to_owned(),
+                policy: String::new(),
+                original: None,
+                original_size_bytes: 0,
+                detail: format!("[{}]", detail.join(",")),
+                source_received: None,
+            };
+            let every: Vec<String> = every_rule(&made).iter().map(|of| format!("{} {}", of.rule, of.how)).collect();
+            assert_eq!(every.join(", "), expected);
+            let mut counts = Vec::new();
+            RuleCount::add(&mut counts, &made);
+            assert_eq!(counts.len(), every.len());
+        }
     }
 }

@@ -25,6 +25,12 @@ pub struct SyncReport {
     pub bytes: u64,
     /// Items found on the target.
     pub adopted: u64,
+    /// Items copied to the archive, which are among none of these.
+    #[serde(skip_serializing_if = "is_none")]
+    pub archived: u64,
+    /// Their bytes.
+    #[serde(skip_serializing_if = "is_none")]
+    pub archived_bytes: u64,
     /// Items left behind by a rule.
     pub left_behind: u64,
     /// Of the items copied: those with notes in place of what is banned.
@@ -47,6 +53,12 @@ pub struct SyncReport {
     pub mailboxes_failed: u64,
     /// Mailboxes that another process holds.
     pub held_elsewhere: Vec<String>,
+    /// Mailboxes that are paused, and were left alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<String>,
+    /// People who are known on both sides and not copied yet, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<(String, String)>,
     /// Only decided, nothing changed.
     pub dry_run: bool,
     /// Stopped by a person.
@@ -59,6 +71,11 @@ pub struct SyncReport {
     pub advice: Option<&'static str>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
+}
+
 /// How the work on a mailbox ended.
 #[derive(Clone, Debug, Serialize)]
 pub struct MailboxResult {
@@ -66,6 +83,9 @@ pub struct MailboxResult {
     pub source: String,
     /// Its name at the target.
     pub target: String,
+    /// It goes to the archive, not to the target.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archive: bool,
     /// How far it is.
     pub phase: Phase,
     /// Running, waiting or parked.
@@ -140,7 +160,11 @@ impl SyncReport {
         // A mailbox that is not in step was not done, whatever the reason.
         let is_done = |m: &MailboxResult| m.cause.is_none() && (self.dry_run || m.phase >= Phase::InStep);
         let is_well = self.failed + self.held + self.mailboxes_failed == 0 && self.mailboxes.iter().all(is_done);
-        if is_well && self.held_elsewhere.is_empty() { Exit::Done } else { Exit::WithFailures }
+        if is_well && self.held_elsewhere.is_empty() && self.withheld.is_empty() && self.paused.is_empty() {
+            Exit::Done
+        } else {
+            Exit::WithFailures
+        }
     }
 }
 
@@ -155,11 +179,26 @@ impl Project {
         stop: watch::Receiver<bool>,
     ) -> Result<SyncReport, Error> {
         self.may_migrate()?;
+        if !dry_run {
+            self.refuse_paused().await?;
+        }
         let mut engine = self.engine(environment, progress, stop, dry_run)?;
         if !dry_run {
             engine.quarantine = self.originals().await?;
         }
-        let chosen: Vec<i64> = self.select(selection).await?.iter().map(|row| row.mailbox).collect();
+        let mut selected = self.select(selection).await?;
+        if !selection.mailboxes.is_empty()
+            && let Some((row, withheld)) = selected.iter().find_map(|row| Some((row, self.withheld(row)?)))
+        {
+            let what = format!("{} may not be copied now: {}", row.roster.source_name, withheld.why);
+            return Err(Error::refused("R-054", what));
+        }
+        selected.retain(|row| self.withheld(row).is_none());
+        let chosen: Vec<i64> = selected.iter().map(|row| row.mailbox).collect();
+        if let (true, Some(first)) = (chosen.is_empty(), self.withheld.first()) {
+            let what = format!("nobody may be copied yet; {}: {}", first.source, first.why);
+            return Err(Error::refused("R-054", what).advise("whimbrel people list says where everybody stands"));
+        }
         if !dry_run {
             let detail = json!({ "mailboxes": chosen.len(), "people_at_once": engine.people_at_once });
             self.store.audit(self.key, &self.actor, "sync.began", &detail).await?;
@@ -169,6 +208,7 @@ impl Project {
         if !dry_run {
             let detail = json!({
                 "mailboxes": report.mailboxes.len(), "copied": report.copied, "adopted": report.adopted,
+                "archived": report.archived,
                 "failed": report.failed, "mailboxes_failed": report.mailboxes_failed, "stopped": report.stopped,
             });
             self.store.audit(self.key, &self.actor, "sync.ended", &detail).await?;
@@ -180,8 +220,10 @@ impl Project {
         let rows = self.store.mailboxes(self.key).await?;
         let row = |mailbox: i64| rows.iter().find(|row| row.mailbox == mailbox);
         let name = |mailbox: &i64| row(*mailbox).map(|row| row.roster.source_name.clone()).unwrap_or_default();
-        let mut report = SyncReport { dry_run, stopped: end.stopped, ..SyncReport::default() };
+        let withheld = self.withheld.iter().map(|withheld| (withheld.source.clone(), withheld.why.clone())).collect();
+        let mut report = SyncReport { withheld, dry_run, stopped: end.stopped, ..SyncReport::default() };
         report.held_elsewhere = end.held_elsewhere.iter().map(name).collect();
+        report.paused = end.paused.iter().map(name).collect();
         report.advice = end.failure.as_ref().map(|failure| failure.error.cause.advice());
         report.broken_off = end.failure.map(|failure| failure.to_string());
         for outcome in end.outcomes {
@@ -192,15 +234,21 @@ impl Project {
             let removals = engine.store.held_removals(self.key, outcome.mailbox).await?;
             let removals = removals.iter().filter(|removal| removal.state == RemovalState::Held).count() as u64;
             let failures: Vec<FailureRow> = failures.into_iter().filter(|f| f.accepted_by.is_none()).collect();
-            let result = mailbox_result(row, outcome, &failures, held, removals);
+            let archive = self.is_archived(row);
+            let result = MailboxResult { archive, ..mailbox_result(row, outcome, &failures, held, removals) };
             report.moved += result.moved;
             report.removed += result.removed;
             report.withdrawn += result.withdrawn;
             report.held += result.held;
             report.removals_held += result.removals_held;
-            report.copied += result.copied;
-            report.bytes += result.bytes;
-            report.adopted += result.adopted;
+            if archive {
+                report.archived += result.copied + result.adopted;
+                report.archived_bytes += result.bytes;
+            } else {
+                report.copied += result.copied;
+                report.bytes += result.bytes;
+                report.adopted += result.adopted;
+            }
             report.left_behind += result.left_behind;
             report.replaced += result.replaced;
             report.repaired += result.repaired;
@@ -231,6 +279,7 @@ fn mailbox_result(
     MailboxResult {
         source: row.roster.source_name.clone(),
         target: row.roster.target_name.clone(),
+        archive: false,
         phase: state.phase,
         condition: state.condition.name().to_owned(),
         reason: reason.or_else(|| state.condition.reason().map(str::to_owned)),
@@ -263,6 +312,7 @@ mod tests {
         let mailbox = MailboxResult {
             source: "a".to_owned(),
             target: "b".to_owned(),
+            archive: false,
             phase,
             condition: "waiting".to_owned(),
             reason: Some("the next run: it changes faster than it can be read".to_owned()),

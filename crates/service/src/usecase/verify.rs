@@ -21,6 +21,9 @@ pub struct VerifyReport {
     pub exact: bool,
     /// Everything together.
     pub all: Verification,
+    /// What lies in the archive, which is not among that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Verification>,
     /// Mailbox by mailbox.
     pub mailboxes: Vec<MailboxVerdict>,
     /// Mailboxes that could not be compared.
@@ -34,6 +37,9 @@ pub struct MailboxVerdict {
     pub source: String,
     /// Its name at the target.
     pub target: String,
+    /// It goes to the archive, not to the target.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archive: bool,
     /// The verdict.
     pub sentence: String,
     /// What was found.
@@ -99,14 +105,21 @@ impl Project {
         }
         found.sort_by_key(|(place, _, _)| *place);
         let (mut all, mut mailboxes, mut failed) = (Verification::default(), Vec::new(), 0);
+        let mut archived: Option<Verification> = None;
         for (_, row, found) in found {
             let (source, target) = (row.roster.source_name.clone(), row.roster.target_name.clone());
+            let archive = self.is_archived(&row);
             mailboxes.push(match found {
                 Ok(found) => {
-                    all.add(found.clone());
+                    if archive {
+                        archived.get_or_insert_default().add(found.clone());
+                    } else {
+                        all.add(found.clone());
+                    }
                     let sentence = found.sentence();
                     let verification = Some(found);
-                    MailboxVerdict { source, target, sentence, verification, cause: None, side: None, advice: None }
+                    let (cause, side, advice) = (None, None, None);
+                    MailboxVerdict { source, target, archive, sentence, verification, cause, side, advice }
                 }
                 Err(failure) => {
                     failed += 1;
@@ -114,6 +127,7 @@ impl Project {
                     MailboxVerdict {
                         source,
                         target,
+                        archive,
                         sentence: format!("could not be compared: {failure}"),
                         verification: None,
                         cause: Some(cause),
@@ -124,11 +138,17 @@ impl Project {
             });
         }
         let mut sentence = all.sentence();
+        if let Some(archived) = &archived {
+            let only_archive = mailboxes.iter().all(|verdict| verdict.archive);
+            let before = if only_archive { String::new() } else { format!("{sentence} ") };
+            sentence = format!("{before}In the archive: {}", archived.sentence());
+        }
         if failed > 0 {
             let which = movement::state::counted(failed, "mailbox");
             sentence = format!("{sentence} {which} could not be compared.");
         }
-        let report = VerifyReport { sentence, exact: all.is_exact(), all, mailboxes, failed };
+        let exact = all.is_exact() && archived.as_ref().is_none_or(Verification::is_exact);
+        let report = VerifyReport { sentence, exact, all, archive: archived, mailboxes, failed };
         let detail = json!({ "sentence": report.sentence, "exact": report.exact, "sample": sample });
         self.store.audit(self.key, &self.actor, "verify", &detail).await?;
         Ok(report)

@@ -6,8 +6,8 @@ use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, ItemKin
 
 use super::batch::{Intent, IntentState, decode};
 use super::rows::{
-    ExceptionRow, FailureRow, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How, ItemThere, LedgerItem,
-    NewException, RemovalState, Treatment, TreatmentRow,
+    DateGiven, ExceptionRow, FailureRow, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval, How, ItemThere,
+    LedgerItem, NewException, RemovalState, Treatment, TreatmentRow,
 };
 use crate::sql::{Row, Value, values};
 use crate::{Error, ProjectKey, Store, path_from, path_text};
@@ -73,8 +73,8 @@ macro_rules! item_select {
 macro_rules! treatment_select {
     ($which:literal) => {
         concat!(
-            "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, f.folder, f.path, ",
-            "i.fate, i.received FROM treatment t ",
+            "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, t.source_received, ",
+            "f.folder, f.path, i.fate, i.received FROM treatment t ",
             "JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder ",
             "JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint ",
             "AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id ",
@@ -98,6 +98,7 @@ fn treatment(row: &Row) -> Result<Treatment, Error> {
         original: digest(row.blob_or_null(4))?,
         original_size_bytes: row.int(5) as u64,
         detail: row.text(6),
+        source_received: row.int_or_null(7),
     })
 }
 
@@ -270,13 +271,32 @@ impl Store {
             .map(|row| {
                 Ok(TreatmentRow {
                     treatment: treatment(row)?,
-                    folder: row.int(7),
-                    path: path_from(&row.text(8))?,
-                    fate: Fate::from_number(row.int(9)).ok_or_else(|| Error::damaged("an item's fate"))?,
-                    received: row.int_or_null(10),
+                    folder: row.int(8),
+                    path: path_from(&row.text(9))?,
+                    fate: Fate::from_number(row.int(10)).ok_or_else(|| Error::damaged("an item's fate"))?,
+                    received: row.int_or_null(11),
                 })
             })
             .collect()
+    }
+
+    /// Dates that items of a mailbox on the target could not keep, also of those that are to go from there.
+    pub async fn dates_given(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<DateGiven>, Error> {
+        let select = "SELECT i.exact, t.source_received, i.received FROM treatment t \
+            JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
+            JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
+            AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND t.source_received IS NOT NULL \
+            AND i.fate IN (1, 2) \
+            UNION ALL SELECT r.exact, r.source_received, r.received FROM removal r \
+            JOIN folder f ON f.organisation = r.organisation AND f.project = r.project AND f.folder = r.folder \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND r.source_received IS NOT NULL";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        let given = |row: &Row| {
+            let given = digest(row.blob_or_null(0))?.zip(row.int_or_null(1)).zip(row.int_or_null(2));
+            Ok(given.map(|((exact, source_received), received)| DateGiven { exact, source_received, received }))
+        };
+        rows.iter().filter_map(|row| given(row).transpose()).collect()
     }
 
     /// Items of a mailbox, by folder, that were left behind by another policy than this one, or by none that is known: their sending
@@ -310,8 +330,8 @@ impl Store {
         target_path: &FolderPath,
         validity: u64,
     ) -> Result<Vec<FormerReplaced>, Error> {
-        let select = "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, i.target_id, \
-            i.received FROM treatment t \
+        let select = "SELECT t.source_id, t.how, t.rule, t.policy, t.original, t.original_size, t.detail, \
+            t.source_received, i.target_id, i.received FROM treatment t \
             JOIN folder f ON f.organisation = t.organisation AND f.project = t.project AND f.folder = t.folder \
             JOIN item i ON i.organisation = t.organisation AND i.project = t.project AND i.endpoint = f.endpoint \
             AND i.kind = f.kind AND i.folder = t.folder AND i.source_id = t.source_id \
@@ -322,7 +342,7 @@ impl Store {
         let rows = self.database.query(select, values).await?;
         rows.iter()
             .map(|row| {
-                let (target_id, received) = (ItemId::new(row.blob(7)), row.int_or_null(8));
+                let (target_id, received) = (ItemId::new(row.blob(8)), row.int_or_null(9));
                 Ok(FormerReplaced { target_id, received, treatment: treatment(row)? })
             })
             .collect()
@@ -358,6 +378,19 @@ impl Store {
         validity: u64,
     ) -> Result<Vec<ItemThere>, Error> {
         let select = concat!(items_there_select!(), "AND f.gone_at IS NOT NULL AND i.fate = 1");
+        self.items_at(select, key, mailbox, target_path, validity).await
+    }
+
+    /// The items that a folder of the target holds according to the ledger, of folders that the source has no more or has
+    /// numbered anew.
+    pub async fn items_left(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+        target_path: &FolderPath,
+        validity: u64,
+    ) -> Result<Vec<ItemThere>, Error> {
+        let select = concat!(items_there_select!(), "AND f.gone_at IS NOT NULL AND i.fate IN (1, 2)");
         self.items_at(select, key, mailbox, target_path, validity).await
     }
 
@@ -465,25 +498,38 @@ impl Store {
 
     /// The failures of a project, or of one mailbox.
     pub async fn failures(&self, key: ProjectKey, mailbox: Option<i64>) -> Result<Vec<FailureRow>, Error> {
-        let select = "SELECT f.mailbox, f.path, x.source_id, x.cause, x.what, x.server, x.tries, \
-            (SELECT coalesce(max(i.size), 0) FROM item i WHERE i.organisation = x.organisation \
-                AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
-                AND i.source_id = x.source_id), x.folder, x.accepted_by, x.accepted_why, \
-            (SELECT max(i.received) FROM item i WHERE i.organisation = x.organisation \
-                AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
-                AND i.source_id = x.source_id) \
-            FROM failure x JOIN folder f ON f.organisation = x.organisation AND f.project = x.project \
-            AND f.folder = x.folder WHERE x.organisation = $1 AND x.project = $2 AND ($3 = 0 OR f.mailbox = $3) \
-            ORDER BY f.mailbox, f.folder, x.source_id";
-        let values = values![key.organisation, key.project, mailbox.unwrap_or_default()];
-        let rows = self.database.query(select, values).await?;
+        macro_rules! failures {
+            ($of:literal) => {
+                concat!(
+                    "SELECT f.mailbox, f.path, x.source_id, x.cause, x.what, x.server, x.tries, \
+                     (SELECT coalesce(max(i.size), 0) FROM item i WHERE i.organisation = x.organisation \
+                         AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
+                         AND i.source_id = x.source_id), x.folder, x.accepted_by, x.accepted_why, \
+                     (SELECT max(i.received) FROM item i WHERE i.organisation = x.organisation \
+                         AND i.project = x.project AND i.endpoint = f.endpoint AND i.kind = f.kind AND i.folder = x.folder \
+                         AND i.source_id = x.source_id) \
+                     FROM failure x JOIN folder f ON f.organisation = x.organisation AND f.project = x.project \
+                     AND f.folder = x.folder WHERE x.organisation = $1 AND x.project = $2",
+                    $of,
+                    " ORDER BY f.mailbox, f.folder, x.source_id"
+                )
+            };
+        }
+        // Two statements: one for both would be planned for all mailboxes.
+        let rows = match mailbox {
+            Some(mailbox) => {
+                let values = values![key.organisation, key.project, mailbox];
+                self.database.query(failures!(" AND f.mailbox = $3"), values).await?
+            }
+            None => self.database.query(failures!(""), values![key.organisation, key.project]).await?,
+        };
         rows.iter()
             .map(|row| {
                 Ok(FailureRow {
                     mailbox: row.int(0),
                     path: path_from(&row.text(1))?,
                     source_id: ItemId::new(row.blob(2)),
-                    cause: cause(&row.text(3))?,
+                    cause: cause(&row.text(3)),
                     what: row.text(4),
                     server: row.text_or_null(5),
                     tries: row.int(6),
@@ -500,7 +546,7 @@ impl Store {
     /// Removals in the folders of a mailbox.
     pub async fn held_removals(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<HeldRemoval>, Error> {
         let select = "SELECT r.folder, r.source_id, r.target_id, r.exact, r.canonical, r.size, r.received, \
-            r.source_flags, r.target_flags, r.state, r.rule, r.fate FROM removal r \
+            r.source_flags, r.target_flags, r.state, r.rule, r.fate, r.read_back, r.source_received FROM removal r \
             JOIN folder f ON f.organisation = r.organisation AND f.project = r.project AND f.folder = r.folder \
             WHERE r.organisation = $1 AND r.project = $2 AND f.mailbox = $3 ORDER BY r.folder, r.source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
@@ -522,6 +568,8 @@ impl Store {
                     state: RemovalState::from_name(&row.text(9)).ok_or_else(|| Error::damaged("a removal's state"))?,
                     rule: row.text(10),
                     fate: Fate::from_number(row.int(11)).ok_or_else(|| Error::damaged("a removal's fate"))?,
+                    read_back: digest(row.blob_or_null(12))?,
+                    source_received: row.int_or_null(13),
                 })
             })
             .collect()
@@ -584,6 +632,24 @@ impl Store {
         Ok(rows.first().is_some_and(|row| row.text_or_null(0).as_deref() == Some("follow")))
     }
 
+    /// Copies that the target of a mailbox has altered and that could not be taken away: each with the folder and the id of its item
+    /// at the source.
+    pub async fn altered_copies(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+    ) -> Result<HashMap<(FolderPath, ItemId), Vec<ItemId>>, Error> {
+        let select = "SELECT path, source_id, target_id FROM exception WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3 AND class = $4 AND source_id IS NOT NULL AND target_id IS NOT NULL ORDER BY number";
+        let values = values![key.organisation, key.project, mailbox, Cause::Altered.code()];
+        let mut copies: HashMap<(FolderPath, ItemId), Vec<ItemId>> = HashMap::new();
+        for row in self.database.query(select, values).await? {
+            let item = (path_from(&row.text(0))?, ItemId::new(row.blob(1)));
+            copies.entry(item).or_default().push(ItemId::new(row.blob(2)));
+        }
+        Ok(copies)
+    }
+
     /// The exceptions of a project.
     pub async fn exceptions(&self, key: ProjectKey) -> Result<Vec<ExceptionRow>, Error> {
         let select = "SELECT mailbox, class, path, source_id, target_id, what, open FROM exception \
@@ -594,7 +660,7 @@ impl Store {
                 Ok(ExceptionRow {
                     mailbox: row.int(0),
                     exception: NewException {
-                        class: cause(&row.text(1))?,
+                        class: cause(&row.text(1)),
                         path: path_from(&row.text(2))?,
                         source_id: row.blob_or_null(3).map(ItemId::new),
                         target_id: row.blob_or_null(4).map(ItemId::new),
@@ -607,6 +673,7 @@ impl Store {
     }
 }
 
-fn cause(code: &str) -> Result<Cause, Error> {
-    Cause::from_code(code).ok_or_else(|| Error::damaged(format!("the class {code:?}")))
+/// A cause that this program does not know is one of a program that comes after it.
+fn cause(code: &str) -> Cause {
+    Cause::from_code(code).unwrap_or(Cause::Internal)
 }

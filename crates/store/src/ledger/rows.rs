@@ -97,6 +97,19 @@ pub struct Treatment {
     pub original_size_bytes: u64,
     /// The files that it is about, as JSON.
     pub detail: String,
+    /// When the source says that it was received (seconds since 1970), where it travels with another date.
+    pub source_received: Option<i64>,
+}
+
+/// A date that an item could not keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DateGiven {
+    /// Digest of the bytes that travelled.
+    pub exact: Digest,
+    /// When the source says that it was received (seconds since 1970).
+    pub source_received: i64,
+    /// With which date it travelled.
+    pub received: i64,
 }
 
 /// A treatment with its place and what became of the item.
@@ -334,6 +347,10 @@ pub struct HeldRemoval {
     pub rule: String,
     /// What had become of the item: copied or adopted.
     pub fate: Fate,
+    /// Digest of what the target gave back, where that differs from what was sent.
+    pub read_back: Option<Digest>,
+    /// When the source said that it was received (seconds since 1970), where it travelled with another date.
+    pub source_received: Option<i64>,
 }
 
 /// An item of the source that waits for a word, because an item of the target may be the same.

@@ -202,15 +202,18 @@ impl LedgerTx<'_> {
     ) -> Result<(), Error> {
         let (organisation, project) = self.key();
         let insert = "INSERT INTO removal (organisation, project, folder, source_id, fate, exact, canonical, size, \
-            received, source_flags, target_id, target_flags, why, rule, state, at) \
+            received, source_flags, target_id, target_flags, read_back, source_received, why, rule, state, at) \
             SELECT organisation, project, folder, source_id, fate, exact, canonical, size, received, source_flags, \
-            target_id, target_flags, $6, $6, $7, {now} FROM item \
+            target_id, target_flags, read_back, (SELECT t.source_received FROM treatment t \
+            WHERE t.organisation = item.organisation AND t.project = item.project AND t.folder = item.folder \
+            AND t.source_id = item.source_id), $6, $6, $7, {now} FROM item \
             WHERE organisation = $1 AND project = $2 AND endpoint = $3 AND kind = $4 AND folder = $5 \
             AND source_id IN ({ids}) AND fate IN (1, 2) \
             ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET fate = excluded.fate, \
             exact = excluded.exact, canonical = excluded.canonical, size = excluded.size, \
             received = excluded.received, source_flags = excluded.source_flags, target_id = excluded.target_id, \
-            target_flags = excluded.target_flags, rule = excluded.rule, state = excluded.state, at = excluded.at";
+            target_flags = excluded.target_flags, read_back = excluded.read_back, \
+            source_received = excluded.source_received, rule = excluded.rule, state = excluded.state, at = excluded.at";
         let (endpoint, kind, number) = (folder.endpoint, folder.kind.number(), folder.folder);
         let values = values![organisation, project, endpoint, kind, number, rule, state.name()];
         self.tx.execute_for(insert, &values, ids).await?;
@@ -459,10 +462,11 @@ impl LedgerTx<'_> {
         let (organisation, project) = self.key();
         for treatment in treatments {
             let insert = "INSERT INTO treatment (organisation, project, folder, source_id, how, rule, policy, original, \
-                original_size, detail, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, {now}) \
+                original_size, detail, source_received, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, {now}) \
                 ON CONFLICT (organisation, project, folder, source_id) DO UPDATE SET how = excluded.how, \
                 rule = excluded.rule, policy = excluded.policy, original = excluded.original, \
-                original_size = excluded.original_size, detail = excluded.detail, at = excluded.at";
+                original_size = excluded.original_size, detail = excluded.detail, \
+                source_received = excluded.source_received, at = excluded.at";
             let values = values![
                 organisation,
                 project,
@@ -474,6 +478,7 @@ impl LedgerTx<'_> {
                 treatment.original.map(|digest| digest.as_bytes().to_vec()),
                 treatment.original_size_bytes as i64,
                 treatment.detail.as_str(),
+                treatment.source_received,
             ];
             self.tx.execute(insert, values).await?;
         }
@@ -605,19 +610,25 @@ impl LedgerTx<'_> {
         target_store: Option<&str>,
     ) -> Result<Option<i64>, Error> {
         let (organisation, project) = self.key();
-        let other = "SELECT m.mailbox FROM mailbox m JOIN mailbox me ON me.organisation = m.organisation \
-            AND me.project = m.project AND me.mailbox = $3 WHERE m.organisation = $1 AND m.project = $2 \
-            AND m.mailbox <> $3 AND m.listed = 1 \
-            AND ((m.source_endpoint = me.source_endpoint AND m.source_store = $4) \
-              OR (m.target_endpoint = me.target_endpoint AND m.target_store = $5)) ORDER BY m.mailbox LIMIT 1";
-        // Two that reach one store at the same moment must not both find nobody there.
-        self.tx.alone(Alone::Stores).await?;
-        let values = values![organisation, project, self.lease.mailbox, source_store, target_store];
-        if let Some(row) = self.tx.query(other, values).await?.first() {
-            return Ok(Some(row.int(0)));
+        // Each half is looked up by an index of its own: this is asked in every pass, and only one asks at a time.
+        let other = "SELECT m.mailbox FROM mailbox me JOIN mailbox m ON m.organisation = me.organisation \
+            AND m.project = me.project AND m.source_endpoint = me.source_endpoint AND m.source_store = $4 \
+            WHERE me.organisation = $1 AND me.project = $2 AND me.mailbox = $3 AND m.mailbox <> $3 AND m.listed = 1 \
+            UNION ALL \
+            SELECT m.mailbox FROM mailbox me JOIN mailbox m ON m.organisation = me.organisation \
+            AND m.project = me.project AND m.target_endpoint = me.target_endpoint AND m.target_store = $5 \
+            WHERE me.organisation = $1 AND me.project = $2 AND me.mailbox = $3 AND m.mailbox <> $3 AND m.listed = 1 \
+            ORDER BY 1 LIMIT 1";
+        if source_store.is_some() || target_store.is_some() {
+            // Two that reach one store at the same moment must not both find nobody there.
+            self.tx.alone(Alone::Stores).await?;
+            let values = values![organisation, project, self.lease.mailbox, source_store, target_store];
+            if let Some(row) = self.tx.query(other, values).await?.first() {
+                return Ok(Some(row.int(0)));
+            }
         }
         let update = "UPDATE mailbox SET source_store = $4, target_store = $5 WHERE organisation = $1 AND project = $2 \
-            AND mailbox = $3";
+            AND mailbox = $3 AND (source_store IS DISTINCT FROM $4 OR target_store IS DISTINCT FROM $5)";
         self.tx.execute(update, values![organisation, project, self.lease.mailbox, source_store, target_store]).await?;
         Ok(None)
     }

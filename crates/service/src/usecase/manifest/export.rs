@@ -428,6 +428,7 @@ impl Besides {
             }
             _ => (travelled, None),
         };
+        let own_date = treatment.and_then(|made| made.source_received).filter(|_| !is_undone);
         let treatment = treatment.filter(|_| !is_undone && !is_left_over);
         let fate = if is_left_over { Outcome::Leftover } else { Outcome::from(item.fate) };
         let there = match (fate.is_on_target(), held) {
@@ -445,8 +446,10 @@ impl Besides {
             _ => treatment.map(|made| made.rule.clone()),
         };
         // What another tool put there has the date that it gave it, and that such a line is of one can't be seen.
-        let received = item.received.filter(|_| !(is_left_over && item.fate == Fate::Adopted));
-        let target = there.map(|(id, sha256)| self::there(folder, id, sha256));
+        let is_dated = !(is_left_over && item.fate == Fate::Adopted);
+        let received = own_date.or(item.received).filter(|_| is_dated);
+        let given = own_date.and(item.received).filter(|_| is_dated && fate.is_on_target());
+        let target = there.map(|(id, sha256)| self::there(folder, id, sha256, given));
         let unsalted = Item {
             how: treatment.map(|made| made.how.name().to_owned()),
             rule,
@@ -464,13 +467,15 @@ fn leftover(signer: &Signer, who: &Who, folder: &FolderRow, removal: &HeldRemova
     // What the source held is not known any more where a rule had changed it: what travelled is.
     let sent = bytes(removal.size_bytes, removal.exact, removal.canonical);
     let (id, source) = (removal.source_id.clone(), Held::default());
-    let received = removal.received.filter(|_| removal.fate != Fate::Adopted);
+    let is_dated = removal.fate != Fate::Adopted;
+    let received = removal.source_received.or(removal.received).filter(|_| is_dated);
+    let given = removal.source_received.and(removal.received).filter(|_| is_dated);
     let is_under_way = matches!(removal.state, RemovalState::Doing | RemovalState::Obeying);
     let rule = if is_under_way { manifest::UNDER_WAY } else { &removal.rule };
     let unsalted = Item {
         rule: Some(rule.to_owned()).filter(|rule| !rule.is_empty()),
         sent: Some(sent).filter(|sent| sent.sha256.is_some()),
-        target: Some(there(folder, removal.target_id.clone(), None)),
+        target: Some(there(folder, removal.target_id.clone(), removal.read_back, given)),
         ..unsalted(Outcome::Leftover, folder, id, received, source)
     };
     salted(signer, who, unsalted, &removal.source_flags, &removal.target_flags)
@@ -501,12 +506,13 @@ fn salted(signer: &Signer, who: &Who, unsalted: Item, source: &Flags, target: &F
     signer.salted_item(who, unsalted, &here, is_other.then_some(&there))
 }
 
-fn there(folder: &FolderRow, id: Option<ItemId>, sha256: Option<Digest>) -> There {
+fn there(folder: &FolderRow, id: Option<ItemId>, sha256: Option<Digest>, received: Option<i64>) -> There {
     There {
         folder: folder.target_path.names().to_vec(),
         validity: folder.target.map_or(0, |state| state.validity),
         id: id.map(Id),
         sha256: sha256.map(Digest32),
+        received,
         flags: None,
     }
 }

@@ -191,7 +191,8 @@ impl Project {
         };
         let worked = self.store.worked(self.key).await?;
         let mut rules: BTreeMap<(Becomes, String), ItemScore> = BTreeMap::new();
-        for row in self.select(selection).await? {
+        // The archive takes what comes as it is: of it nothing is predicted.
+        for row in self.select(selection).await?.into_iter().filter(|row| !self.is_archived(row)) {
             let Some(forecast) = self.store.forecast(self.key, row.mailbox).await? else {
                 report.not_predicted += 1;
                 continue;

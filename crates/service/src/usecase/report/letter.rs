@@ -85,6 +85,10 @@ fn said_of(cause: Cause) -> (&'static str, &'static str) {
         Cause::FutureDate => {
             ("Its date is still to come.", "You need do nothing: it is copied once that day has come.")
         }
+        Cause::DateOutOfRange => (
+            "Its date can't be right, and the new system does not take it.",
+            "If you need it, open it and save it as a file, or forward it to yourself.",
+        ),
         Cause::Unreadable => (
             "Your present mailbox does not give it to us. It may be damaged.",
             "Try to open it. If it opens, and you need it, save it as a file and ask for help.",

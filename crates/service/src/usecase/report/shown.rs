@@ -8,7 +8,8 @@ use report::{Cell, Column, Document, Kind, Sentence, Table, Weight, grouped, mom
 
 use super::super::rules::RuleCount;
 use super::{
-    Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, OverallReport, PersonLine, RateVerdict,
+    ArchiveLine, Counts, ExceptionLine, FailedItem, FailedItemsReport, FailureRate, Heading, OverallReport, PersonLine,
+    RateVerdict,
 };
 
 pub(crate) fn text(text: impl Into<String>) -> Cell {
@@ -28,7 +29,7 @@ pub(crate) fn verb(number: u64, one: &'static str, many: &'static str) -> &'stat
     if number == 1 { one } else { many }
 }
 
-fn phase(phase: Phase) -> &'static str {
+pub(crate) fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Planned => "not begun",
         Phase::Copying => "being copied",
@@ -134,17 +135,103 @@ impl Counts {
     }
 }
 
+/// These mailboxes, line by line.
+fn people(name: &'static str, title: &str, people: &[PersonLine], all: &Counts) -> Table {
+    let columns = vec![
+        Column::new("Mailbox", Kind::Text),
+        Column::aside("Name", Kind::Text),
+        Column::aside("Target", Kind::Text),
+        Column::aside("Collection", Kind::Text),
+        Column::new("Stands", Kind::Text),
+        Column::aside("Last read", Kind::Moment),
+        Column::new("Done", Kind::Share),
+        Column::new("Folders", Kind::Number),
+        Column::if_any("Not read yet", Kind::Number),
+        Column::new("Items", Kind::Number),
+        Column::new("Copied", Kind::Number),
+        Column::if_any("Replaced", Kind::Number),
+        Column::if_any("Repaired", Kind::Number),
+        Column::if_any("There before", Kind::Number),
+        Column::if_any("Left by rule", Kind::Number),
+        Column::if_any("Withdrawn", Kind::Number),
+        Column::if_any("Held", Kind::Number),
+        Column::new("Failed", Kind::Number),
+        Column::if_any("Accepted", Kind::Number),
+        Column::if_any("Without outcome", Kind::Number),
+        Column::if_any("Removals held", Kind::Number),
+        Column::new("Size", Kind::Bytes),
+        Column::if_any("Waits for", Kind::Prose),
+    ];
+    let row = |person: &PersonLine| {
+        let mut cells = vec![
+            text(&person.source),
+            text_if(person.name.as_ref()),
+            text(&person.target),
+            text_if(person.collection.as_ref()),
+            text(standing(person)),
+            person.last_read.map_or(Cell::Empty, Cell::Moment),
+            Cell::Share(person.counts.done_hundredths),
+        ];
+        cells.extend(person.counts.cells());
+        cells.push(text_if(person.reason.as_ref()));
+        cells
+    };
+    let mut total = vec![text("All")];
+    total.resize(6, Cell::Empty);
+    total.push(Cell::Share(all.done_hundredths));
+    total.extend(all.cells());
+    total.push(Cell::Empty);
+    Table {
+        name,
+        title: title.to_owned(),
+        columns,
+        rows: people.iter().map(row).collect(),
+        total: Some(total),
+        empty: "Nobody is on the list.",
+    }
+}
+
+/// What is said of the archive: it is apart from what moves, and what is wrong with it is told all the same.
+fn of_archive(archive: &ArchiveLine) -> Sentence {
+    let (all, mailboxes) = (&archive.all, archive.mailboxes.len() as u64);
+    let done = archive.mailboxes.iter().filter(|mailbox| mailbox.is_in_step()).count() as u64;
+    let items = counted(all.items.on_target(), "item");
+    let mut what = format!(
+        "Left to the archive and not among these: {}, {} of them whole; {items} there.",
+        counted(mailboxes, "mailbox"),
+        grouped(done)
+    );
+    for (number, wrong) in [
+        (all.items.failed - all.accepted.min(all.items.failed), "failed"),
+        (all.items.held + all.removals_held, "held for a word"),
+        (all.unaccounted, "WITHOUT AN OUTCOME"),
+    ] {
+        if number > 0 {
+            let _ = write!(what, " {} {wrong}.", counted(number, "item"));
+        }
+    }
+    let weight = match (all.unaccounted, done == mailboxes) {
+        (1.., _) => Weight::Alert,
+        (0, false) => Weight::Attention,
+        (0, true) => Weight::Well,
+    };
+    sentence(weight, what)
+}
+
 impl OverallReport {
     /// The report as a document, for every form.
     pub fn document(&self) -> Document {
         let mut document = self.heading.document("Migration report");
         document.sentences = self.sentences();
-        document.tables = vec![self.summary(), self.people()];
+        document.tables = vec![self.summary(), people("people", "Everybody", &self.people, &self.all)];
         if self.collections.len() > 1 {
             document.tables.insert(1, self.by_collection());
         }
         if !self.rules.is_empty() {
             document.tables.push(by_rule(&self.rules));
+        }
+        if let Some(archive) = &self.archive {
+            document.tables.push(people("archive", "Left to the archive", &archive.mailboxes, &archive.all));
         }
         document.tables.push(exceptions(&self.exceptions));
         document.main = "people";
@@ -245,6 +332,7 @@ impl OverallReport {
             let what = format!("{items} and {removals} wait for somebody's word: see `whimbrel held list`.");
             sentences.push(sentence(Weight::Attention, what));
         }
+        sentences.extend(self.archive.as_ref().map(of_archive));
         let exceptions = self.exceptions.len() as u64;
         if exceptions > 0 {
             let what =
@@ -282,61 +370,6 @@ impl OverallReport {
             rows,
             total: Some(row("All", items.accounted(), "every item with an outcome", "")),
             empty: "",
-        }
-    }
-
-    fn people(&self) -> Table {
-        let columns = vec![
-            Column::new("Mailbox", Kind::Text),
-            Column::aside("Name", Kind::Text),
-            Column::aside("Target", Kind::Text),
-            Column::aside("Collection", Kind::Text),
-            Column::new("Stands", Kind::Text),
-            Column::aside("Last read", Kind::Moment),
-            Column::new("Done", Kind::Share),
-            Column::new("Folders", Kind::Number),
-            Column::if_any("Not read yet", Kind::Number),
-            Column::new("Items", Kind::Number),
-            Column::new("Copied", Kind::Number),
-            Column::if_any("Replaced", Kind::Number),
-            Column::if_any("Repaired", Kind::Number),
-            Column::if_any("There before", Kind::Number),
-            Column::if_any("Left by rule", Kind::Number),
-            Column::if_any("Withdrawn", Kind::Number),
-            Column::if_any("Held", Kind::Number),
-            Column::new("Failed", Kind::Number),
-            Column::if_any("Accepted", Kind::Number),
-            Column::if_any("Without outcome", Kind::Number),
-            Column::if_any("Removals held", Kind::Number),
-            Column::new("Size", Kind::Bytes),
-            Column::if_any("Waits for", Kind::Prose),
-        ];
-        let row = |person: &PersonLine| {
-            let mut cells = vec![
-                text(&person.source),
-                text_if(person.name.as_ref()),
-                text(&person.target),
-                text_if(person.collection.as_ref()),
-                text(standing(person)),
-                person.last_read.map_or(Cell::Empty, Cell::Moment),
-                Cell::Share(person.counts.done_hundredths),
-            ];
-            cells.extend(person.counts.cells());
-            cells.push(text_if(person.reason.as_ref()));
-            cells
-        };
-        let mut total = vec![text("All")];
-        total.resize(6, Cell::Empty);
-        total.push(Cell::Share(self.all.done_hundredths));
-        total.extend(self.all.cells());
-        total.push(Cell::Empty);
-        Table {
-            name: "people",
-            title: "Everybody".to_owned(),
-            columns,
-            rows: self.people.iter().map(row).collect(),
-            total: Some(total),
-            empty: "Nobody is on the list.",
         }
     }
 

@@ -1,0 +1,41 @@
+//! The suite of directories, on Samba as a domain controller.
+
+mod common;
+
+mod by_dirsync {
+    use ldap::config::Changes;
+
+    use super::common::{ScopeBy, World};
+
+    conformance::directory_suite!(World::samba(ScopeBy::Filter, Changes::Dirsync));
+}
+
+mod by_usn {
+    use ldap::config::Changes;
+
+    use super::common::{ScopeBy, World};
+
+    conformance::directory_suite!(World::samba(ScopeBy::Filter, Changes::Usn));
+}
+
+mod by_timestamps {
+    use ldap::config::Changes;
+
+    use super::common::{ScopeBy, World};
+
+    conformance::directory_suite!(World::samba(ScopeBy::Filter, Changes::Timestamp));
+}
+
+mod of_a_group {
+    use ldap::config::Changes;
+
+    use super::common::{ScopeBy, World};
+
+    conformance::directory_suite!(World::samba(ScopeBy::Group, Changes::Auto));
+}
+
+mod written {
+    use super::common::Written;
+
+    conformance::directory_target_suite!(Written::samba());
+}

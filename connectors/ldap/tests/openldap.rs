@@ -1,0 +1,33 @@
+//! The suite of directories, on OpenLDAP.
+
+mod common;
+
+mod by_synchronisation {
+    use ldap::config::Changes;
+
+    use super::common::{ScopeBy, World};
+
+    conformance::directory_suite!(World::slapd(ScopeBy::Filter, Changes::Sync));
+}
+
+mod by_timestamps {
+    use ldap::config::Changes;
+
+    use super::common::{ScopeBy, World};
+
+    conformance::directory_suite!(World::slapd(ScopeBy::Filter, Changes::Timestamp));
+}
+
+mod of_a_group {
+    use ldap::config::Changes;
+
+    use super::common::{ScopeBy, World};
+
+    conformance::directory_suite!(World::slapd(ScopeBy::Group, Changes::Auto));
+}
+
+mod written {
+    use super::common::Written;
+
+    conformance::directory_target_suite!(Written::slapd());
+}

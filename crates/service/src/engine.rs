@@ -1,0 +1,136 @@
+//! The engine of a project, made of what its file says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connector::{Clock, HoldsLimits, Pace, SystemClock};
+use model::Following;
+use movement::{Endpoint, Engine, Holder, NoProbe, Person, Progress, Tuning};
+use profile::Policy;
+use store::{LeaseTerms, ProjectKey, Store};
+use tokio::sync::watch;
+
+use crate::Error;
+use crate::config::{Config, EndpointEntry, Limits};
+use crate::registry::{self, Means};
+use crate::secret::Environment;
+use crate::serve::EndpointPace;
+
+/// What a successor waits beyond a lease's end, as a share of the lease.
+const MARGIN_SHARE: u64 = 4;
+
+/// How long leases run under these limits.
+pub(crate) fn terms(limits: &Limits) -> LeaseTerms {
+    LeaseTerms {
+        lasts_ms: (limits.lease_seconds * 1000) as i64,
+        margin_ms: (limits.lease_seconds * 1000 / MARGIN_SHARE) as i64,
+    }
+}
+
+/// By endpoint: what sources are watched with, and on how many connections.
+pub(crate) type Watching = BTreeMap<i64, registry::Watched>;
+
+/// What an engine is made of, besides the people.
+pub(crate) struct Making<'m> {
+    pub(crate) config: &'m Config,
+    /// Its endpoints by number: name and kind.
+    pub(crate) endpoints: &'m BTreeMap<i64, (String, &'static str)>,
+    pub(crate) store: &'m Store,
+    pub(crate) key: ProjectKey,
+    /// A random text that tells this process from all others.
+    pub(crate) unique: &'m str,
+    pub(crate) environment: Environment<'m>,
+}
+
+impl<'m> Making<'m> {
+    fn means(&self, number: i64, entry: &EndpointEntry) -> Means<'m> {
+        let pace = EndpointPace::of(self.store, self.key, number, entry);
+        Means {
+            clock: Arc::new(SystemClock),
+            environment: self.environment,
+            unique: self.unique.to_owned(),
+            // Well within the margin: a successor must not meet bytes that are still on their way.
+            unacknowledged_max: Duration::from_millis(terms(&self.config.file.limits).margin_ms.unsigned_abs() * 2 / 3),
+            pace: pace.map(|pace| Arc::new(pace) as Arc<dyn Pace>),
+        }
+    }
+
+    /// The engine for these people, by the numbers of their mailboxes. `stop` becomes true when it is to end.
+    pub(crate) fn engine(
+        &self,
+        people: BTreeMap<i64, Person>,
+        progress: Arc<Progress>,
+        stop: watch::Receiver<bool>,
+        dry_run: bool,
+    ) -> Result<Engine, Error> {
+        let limits = &self.config.file.limits;
+        let terms = terms(limits);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mut endpoints = BTreeMap::new();
+        for (number, (name, _)) in self.endpoints {
+            let entry = &self.config.endpoints[name];
+            let connector = registry::connector(self.config, name, entry, &self.means(*number, entry))?;
+            endpoints.insert(*number, Endpoint::new(name, connector, registry::mailboxes_max(entry)));
+        }
+        let spool_folder = limits.spool_folder.as_ref().map_or_else(std::env::temp_dir, |path| self.config.path(path));
+        Ok(Engine {
+            store: self.store.clone(),
+            key: self.key,
+            version: None,
+            endpoints,
+            people: Arc::new(people),
+            policy: Arc::new(self.config.policy.clone()),
+            quarantine: None,
+            scanner: self.config.scanner(),
+            clock,
+            holder: Holder::this_process(self.unique),
+            terms,
+            people_at_once: self.config.file.people_at_once,
+            holds: HoldsLimits {
+                memory_bytes: limits.memory_bytes,
+                body_in_memory_bytes_max: limits.memory_bytes / 2,
+                spool_bytes: limits.spool_bytes_max,
+                spool_folder,
+            },
+            tuning: Tuning {
+                batch_bytes: Tuning::default().batch_bytes.min(limits.memory_bytes / 4),
+                late_look_gap: Duration::from_millis(terms.margin_ms.unsigned_abs()),
+                ..Tuning::default()
+            },
+            progress,
+            stop,
+            probe: Arc::new(NoProbe),
+            dry_run,
+        })
+    }
+
+    /// Connectors of their own for the connections on which sources are watched, and how many there may be of each.
+    pub(crate) fn watching(&self) -> Result<Watching, Error> {
+        let mut watching = BTreeMap::new();
+        for (number, (name, _)) in self.endpoints {
+            let entry = &self.config.endpoints[name];
+            if !self.config.sources().contains(name) {
+                continue;
+            }
+            if let Some(found) = registry::watching(self.config, name, entry, &self.means(*number, entry))? {
+                watching.insert(*number, found);
+            }
+        }
+        Ok(watching)
+    }
+}
+
+/// What goes to the archive goes there as it is, whatever the platform bans; what is removed at the source stays there until somebody
+/// says otherwise.
+pub(crate) fn archive_policy() -> Policy {
+    let following = Following {
+        removals_free: 0,
+        removals_max: 0,
+        removals_share_max: 0,
+        removals_a_day_max: 0,
+        adopted_follow: false,
+        ..Following::default()
+    };
+    Policy { profile: "archive".to_owned(), citation: "archive".to_owned(), following, ..Policy::plain() }
+}

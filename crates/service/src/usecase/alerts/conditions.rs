@@ -1,0 +1,347 @@
+//! What needs a person now, of what is known. Pure.
+//!
+//! Much of one sort at once is one alert, not thousands: mailboxes that are parked for one cause are told of together once they are more
+//! than a few. What was told of alone stays so, until it is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Cause, Condition, Side};
+use store::{MailboxRow, NewAlert, ProgressRow, ReportRow};
+
+use crate::usecase::telling::TRIES_BEFORE_ALERT;
+
+/// So many mailboxes that are parked for one cause are told of one by one; more are told of together.
+const ALONE_MAX: usize = 5;
+/// So many names are told of those that are told of together.
+const NAMES_MAX: usize = 5;
+
+/// What an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AlertKind {
+    /// Mailboxes of a collection are due, and none of them gets on.
+    CollectionStalled,
+    /// A server can't be reached.
+    EndpointAway,
+    /// The mailbox of somebody important waits or is parked.
+    VipFailed,
+    /// A mailbox needs a person.
+    MailboxParked,
+    /// Many need a person for one cause.
+    MailboxesParked,
+    /// A report can't be sent.
+    ReportUnsent,
+    /// Many items failed within an hour.
+    ManyFailures,
+}
+
+impl AlertKind {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CollectionStalled => "collection-stalled",
+            Self::EndpointAway => "endpoint-away",
+            Self::VipFailed => "vip-failed",
+            Self::MailboxParked => "mailbox-parked",
+            Self::MailboxesParked => "mailboxes-parked",
+            Self::ReportUnsent => "report-unsent",
+            Self::ManyFailures => "many-failures",
+        }
+    }
+
+    /// The alert of this kind about this.
+    pub(crate) fn about(self, about: impl Into<String>, what: impl Into<String>) -> NewAlert {
+        NewAlert { kind: self.name().to_owned(), about: about.into(), what: what.into() }
+    }
+}
+
+/// The alerts that are open: kinds, and what each is about.
+pub(super) type Open = BTreeSet<(String, String)>;
+
+fn is_open(open: &Open, kind: AlertKind, about: &str) -> bool {
+    open.contains(&(kind.name().to_owned(), about.to_owned()))
+}
+
+/// Mailboxes that are parked; and those of important people that don't get on for whatever cause.
+pub(super) fn mailboxes(rows: &[MailboxRow], vips: &BTreeSet<i64>, open: &Open) -> Vec<NewAlert> {
+    let mut found = Vec::new();
+    let mut together = BTreeMap::<&'static str, Vec<&MailboxRow>>::new();
+    for row in rows.iter().filter(|row| row.listed) {
+        let name = row.roster.source_name.as_str();
+        let said = |reason: &str| format!("{name}: {reason}");
+        match &row.state.condition {
+            Condition::Running => {}
+            Condition::Waiting(reason) | Condition::Parked(reason)
+                if vips.contains(&row.mailbox) && row.state.cause.is_some_and(|(cause, _)| cause != Cause::Stopped) =>
+            {
+                found.push(AlertKind::VipFailed.about(name, said(reason)));
+            }
+            Condition::Parked(reason) if is_open(open, AlertKind::MailboxParked, name) => {
+                found.push(AlertKind::MailboxParked.about(name, said(reason)));
+            }
+            Condition::Parked(_) => {
+                let cause = row.state.cause.map_or("other", |(cause, _)| cause.code());
+                together.entry(cause).or_default().push(row);
+            }
+            Condition::Waiting(_) => {}
+        }
+    }
+    for (cause, rows) in together {
+        if rows.len() > ALONE_MAX || is_open(open, AlertKind::MailboxesParked, cause) {
+            let names: Vec<&str> = rows.iter().take(NAMES_MAX).map(|row| row.roster.source_name.as_str()).collect();
+            let more = if rows.len() > NAMES_MAX { ", …" } else { "" };
+            let advice = Cause::from_code(cause).map_or("see whimbrel status", Cause::advice);
+            let what = format!(
+                "{} need a person ({cause}): {}{more}. {advice}",
+                count(rows.len() as u64, "mailbox"),
+                names.join(", ")
+            );
+            found.push(AlertKind::MailboxesParked.about(cause, what));
+        } else {
+            found.extend(rows.iter().map(|row| {
+                let (name, reason) = (&row.roster.source_name, row.state.condition.reason().unwrap_or_default());
+                AlertKind::MailboxParked.about(name, format!("{name}: {reason}"))
+            }));
+        }
+    }
+    found
+}
+
+fn count(number: u64, noun: &str) -> String {
+    movement::state::counted(number, noun)
+}
+
+/// Where a server stands: when it was last seen at work, if mailboxes wait for it.
+pub(super) struct Reachable {
+    /// Mailboxes that wait for it.
+    pub(super) waiting: u64,
+    /// What one of them waits for.
+    pub(super) reason: String,
+    /// When a mailbox of its was last read to its end.
+    pub(super) worked_at: Option<i64>,
+}
+
+/// The endpoints that mailboxes wait for since they can't be reached.
+pub(super) fn unreachable(rows: &[MailboxRow]) -> BTreeMap<i64, Reachable> {
+    let mut found = BTreeMap::<i64, Reachable>::new();
+    for row in rows.iter().filter(|row| row.listed) {
+        let Condition::Waiting(reason) = &row.state.condition else { continue };
+        let Some((Cause::Connection | Cause::Unavailable | Cause::Tls, Some(side))) = row.state.cause else { continue };
+        let endpoint = match side {
+            Side::Source => row.roster.source_endpoint,
+            Side::Target => row.roster.target_endpoint,
+        };
+        let of = || Reachable { waiting: 0, reason: reason.clone(), worked_at: None };
+        found.entry(endpoint).or_insert_with(of).waiting += 1;
+    }
+    for row in rows.iter().filter(|row| row.listed) {
+        for endpoint in [row.roster.source_endpoint, row.roster.target_endpoint] {
+            if let Some(of) = found.get_mut(&endpoint) {
+                of.worked_at = of.worked_at.max(row.pass.map(|(_, ended)| ended));
+            }
+        }
+    }
+    found
+}
+
+/// A collection that stands still since then.
+pub(super) fn stalled(row: &ProgressRow, minutes: i64) -> NewAlert {
+    let name = row.collection.as_deref().unwrap_or("(in none)");
+    let what = format!(
+        "{} of the collection {name} {} due, and for {minutes} minutes none was read to its end and nothing was copied. See whimbrel \
+         status, and whether the service and its workers are at work.",
+        count(row.due, "mailbox"),
+        if row.due == 1 { "is" } else { "are" }
+    );
+    AlertKind::CollectionStalled.about(name, what)
+}
+
+/// A server that could not be reached for so long.
+pub(super) fn away(name: &str, of: &Reachable, minutes: i64) -> NewAlert {
+    let what = format!(
+        "{name} could not be reached for {minutes} minutes: {} wait. {}",
+        count(of.waiting, "mailbox"),
+        of.reason
+    );
+    AlertKind::EndpointAway.about(name, what)
+}
+
+/// Items that failed for the first time within an hour, by class, if they are more than so many.
+pub(super) fn failures(classes: &[(String, u64, u64)], max: u64) -> Option<NewAlert> {
+    let all: u64 = classes.iter().map(|(_, items, _)| items).sum();
+    let parts = classes.iter().map(|(cause, items, mailboxes)| {
+        format!("{} {cause} in {}", report::grouped(*items), count(*mailboxes, "mailbox"))
+    });
+    let parts: Vec<String> = parts.collect();
+    let what = format!(
+        "{} failed for the first time within an hour: {}. See whimbrel report failed.",
+        count(all, "item"),
+        parts.join("; ")
+    );
+    (all > max).then(|| AlertKind::ManyFailures.about("project", what))
+}
+
+/// Reports that can't be sent to people who are to have them (`to`): those of which no later one reached the same person. The newest come
+/// first.
+pub(super) fn unsent(reports: &[ReportRow], to: &[String]) -> Vec<NewAlert> {
+    let (mut reached, mut found) = (BTreeSet::new(), BTreeMap::<&str, (&str, Vec<&str>, &str)>::new());
+    for report in reports {
+        for letter in &report.letters {
+            let of = (report.kind.as_str(), letter.whom.as_str());
+            if letter.sent_at.is_some() {
+                reached.insert(of);
+            } else if to.contains(&letter.whom) && letter.tries >= TRIES_BEFORE_ALERT && reached.insert(of) {
+                let said = letter.said.as_deref().unwrap_or("it is not known why");
+                let (_, whom, _) = found.entry(&report.kind).or_insert((&report.day, Vec::new(), said));
+                whom.push(&letter.whom);
+            }
+        }
+    }
+    let alert = |(kind, (day, whom, said)): (&str, (&str, Vec<&str>, &str))| {
+        let what = format!("The report {kind} about {day} could not be sent to {}: {said}", whom.join(", "));
+        AlertKind::ReportUnsent.about(kind, what)
+    };
+    found.into_iter().map(alert).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{MailboxKind, Phase};
+    use store::{LetterRow, MailboxState, RosterRow};
+
+    use super::*;
+
+    fn row(mailbox: i64, condition: Condition, cause: Option<(Cause, Option<Side>)>) -> MailboxRow {
+        MailboxRow {
+            mailbox,
+            roster: RosterRow {
+                source_endpoint: 1,
+                source_name: format!("p{mailbox:02}"),
+                target_endpoint: 2,
+                target_name: "x".to_owned(),
+                name: None,
+                kind: MailboxKind::Person,
+                collection: None,
+                target_in_use: false,
+            },
+            listed: true,
+            state: MailboxState { phase: Phase::Copying, condition, cause },
+            since: 0,
+            source_store: None,
+            target_store: None,
+            bytes_proved: 0,
+            bytes_not_kept: 0,
+            pass: None,
+            is_held: false,
+            is_taken: false,
+        }
+    }
+
+    fn parked(count: i64) -> Vec<MailboxRow> {
+        let login = Some((Cause::Login, Some(Side::Source)));
+        (0..count).map(|number| row(number, Condition::Parked("no login".to_owned()), login)).collect()
+    }
+
+    fn names(found: &[NewAlert]) -> Vec<(&str, &str)> {
+        found.iter().map(|alert| (alert.kind.as_str(), alert.about.as_str())).collect()
+    }
+
+    #[test]
+    fn a_few_are_told_of_one_by_one_and_many_together() {
+        let (nobody, none) = (BTreeSet::new(), Open::new());
+        assert_eq!(
+            names(&mailboxes(&parked(2), &nobody, &none)),
+            [("mailbox-parked", "p00"), ("mailbox-parked", "p01")]
+        );
+        let many = mailboxes(&parked(4_000), &nobody, &none);
+        assert_eq!(names(&many), [("mailboxes-parked", "login")]);
+        assert!(
+            many[0].what.starts_with("4,000 mailboxes need a person (login): p00, p01, p02, p03, p04, …"),
+            "{many:?}"
+        );
+        // Who was told of alone stays so; what was told of together, too, when only a few are left.
+        let alone = Open::from([("mailbox-parked".to_owned(), "p01".to_owned())]);
+        assert_eq!(
+            names(&mailboxes(&parked(7), &nobody, &alone)),
+            [("mailbox-parked", "p01"), ("mailboxes-parked", "login")]
+        );
+        let together = Open::from([("mailboxes-parked".to_owned(), "login".to_owned())]);
+        assert_eq!(names(&mailboxes(&parked(1), &nobody, &together)), [("mailboxes-parked", "login")]);
+        let mut unlisted = parked(1);
+        unlisted[0].listed = false;
+        assert!(mailboxes(&unlisted, &nobody, &none).is_empty());
+    }
+
+    #[test]
+    fn somebody_important_is_told_of_at_once_even_while_it_may_pass() {
+        let wait = |mailbox, cause| row(mailbox, Condition::Waiting("no answer".to_owned()), cause);
+        let away = Some((Cause::Connection, Some(Side::Target)));
+        let rows = [wait(1, away), wait(2, away), wait(3, None)];
+        assert_eq!(names(&mailboxes(&rows, &BTreeSet::from([2, 3]), &Open::new())), [("vip-failed", "p02")]);
+        let rows = parked(8);
+        let found = mailboxes(&rows, &BTreeSet::from([4]), &Open::new());
+        assert_eq!(names(&found), [("vip-failed", "p04"), ("mailboxes-parked", "login")]);
+    }
+
+    #[test]
+    fn a_server_that_others_still_reach_is_seen_at_work() {
+        let wait = |mailbox, cause| row(mailbox, Condition::Waiting("no answer".to_owned()), cause);
+        let mut rows = vec![
+            wait(1, Some((Cause::Connection, Some(Side::Target)))),
+            wait(2, Some((Cause::Unavailable, Some(Side::Target)))),
+            wait(3, Some((Cause::OverQuota, Some(Side::Target)))),
+            wait(4, Some((Cause::Connection, None))),
+            row(5, Condition::Running, None),
+        ];
+        rows[4].pass = Some((10, 20));
+        let found = unreachable(&rows);
+        assert_eq!(found.keys().collect::<Vec<_>>(), [&2]);
+        assert_eq!((found[&2].waiting, found[&2].worked_at), (2, Some(20)));
+    }
+
+    #[test]
+    fn many_failures_are_one_alert() {
+        let classes = [("nul".to_owned(), 3_990, 12), ("too-large".to_owned(), 10, 1)];
+        assert_eq!(failures(&classes, 4_000), None);
+        let found = failures(&classes, 100).unwrap();
+        assert_eq!(
+            found.what,
+            "4,000 items failed for the first time within an hour: 3,990 nul in 12 mailboxes; 10 too-large in 1 mailbox. \
+             See whimbrel report failed."
+        );
+        assert_eq!(failures(&[], 0), None);
+    }
+
+    #[test]
+    fn a_report_counts_as_unsent_until_a_later_one_reaches_the_same_person() {
+        let letter = |whom: &str, tries, sent_at| LetterRow {
+            whom: whom.to_owned(),
+            message_id: "x".to_owned(),
+            begun_at: None,
+            sent_at,
+            tries,
+            try_at: 0,
+            said: Some("closed".to_owned()),
+        };
+        let report = |report, kind: &str, letters| ReportRow {
+            report,
+            kind: kind.to_owned(),
+            day: format!("2026-11-{report}"),
+            due_at: Some(0),
+            made_at: 0,
+            letters,
+        };
+        let old = report(20, "failed", vec![letter("ann", 3, None), letter("bob", 9, None), letter("cyd", 2, None)]);
+        let to = ["ann", "bob", "cyd"].map(str::to_owned);
+        assert_eq!(
+            unsent(std::slice::from_ref(&old), &to),
+            [AlertKind::ReportUnsent
+                .about("failed", "The report failed about 2026-11-20 could not be sent to ann, bob: closed")]
+        );
+        let new = report(21, "failed", vec![letter("ann", 1, Some(5)), letter("bob", 1, None)]);
+        let other = report(22, "overall", vec![letter("bob", 1, Some(5))]);
+        let reports = [other, new, old];
+        let found = unsent(&reports, &to);
+        assert_eq!((found.len(), found[0].what.contains("to bob:")), (1, true), "{found:?}");
+        assert_eq!(unsent(&reports, &to[..1]), [], "bob is to have none any more");
+    }
+}

@@ -1,0 +1,390 @@
+//! Alerts: what needs a person, told once by mail and once by webhook, and again when it is over.
+//!
+//! What is so now is compared with what is on record: what is new is raised, what was not seen for a while is over. Both are on record,
+//! with whom to tell, before anybody is told; that they were told is on record after that. Who is stopped in between tells again: a
+//! letter under the same Message-ID, a webhook under the same id.
+
+mod conditions;
+mod webhook;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, ToSpan};
+use mailer::{Letter, Mailer};
+use serde::Serialize;
+use serde_json::json;
+use store::{AlertRow, MailboxRow, NewAlert, Telling, TellingEvent, Way};
+
+use self::conditions::Open;
+pub(crate) use self::webhook::place;
+use self::webhook::{Hook, Webhook};
+use super::report::daily::REPORTS_MAX;
+use super::telling::{kept, now, try_again_at};
+use crate::config::{AlertsEntry, FILE, WebhookEntry};
+use crate::secret::Environment;
+use crate::serve::Opening;
+use crate::{Error, Project};
+
+/// So many alerts stand in one letter.
+const LETTER_ALERTS_MAX: usize = 100;
+/// Nobody is told any more of what has been over for so long.
+const TOLD_MS_MAX: i64 = 3 * 86_400_000;
+/// So many alerts are listed.
+const LISTED_MAX: u32 = 1_000;
+
+/// Who is told of alerts.
+#[derive(Default)]
+pub(crate) struct Tellers {
+    pub(crate) mailer: Option<std::sync::Arc<dyn Mailer>>,
+    pub(crate) hook: Option<Box<dyn Hook>>,
+}
+
+/// Alerts, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AlertsReport {
+    /// Each.
+    pub alerts: Vec<AlertLine>,
+}
+
+/// An alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertLine {
+    /// Its number.
+    pub alert: i64,
+    /// Its kind.
+    pub kind: String,
+    /// What it is about.
+    pub about: String,
+    /// What is so.
+    pub what: String,
+    /// Since when (seconds since 1970).
+    pub raised: i64,
+    /// When it was last seen to be so.
+    pub last_seen: i64,
+    /// When it was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<i64>,
+    /// Who was told, or is to be.
+    pub told: Vec<ToldLine>,
+}
+
+/// Somebody who was told, or is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ToldLine {
+    /// Of what: `raised` or `over`.
+    pub event: &'static str,
+    /// How: `mail` or `webhook`.
+    pub way: &'static str,
+    /// Whom.
+    pub whom: String,
+    /// When they were told (seconds since 1970).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<i64>,
+    /// How often that was tried.
+    pub tries: u64,
+    /// Why the last try failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+impl AlertsReport {
+    fn of(rows: Vec<AlertRow>) -> Self {
+        let told = |telling: Telling| ToldLine {
+            event: telling.event.name(),
+            way: telling.way.name(),
+            whom: telling.whom,
+            told: telling.told_at.map(|at| at / 1000),
+            tries: telling.tries,
+            said: telling.said,
+        };
+        let line = |row: AlertRow| AlertLine {
+            alert: row.alert,
+            kind: row.of.kind,
+            about: row.of.about,
+            what: row.of.what,
+            raised: row.raised_at / 1000,
+            last_seen: row.last_seen_at / 1000,
+            over: row.cleared_at.map(|at| at / 1000),
+            told: row.tellings.into_iter().map(told).collect(),
+        };
+        Self { alerts: rows.into_iter().map(line).collect() }
+    }
+}
+
+/// Raises, ends and tells what there is to raise, to end and to tell. May be stopped anywhere, and run twice.
+pub(crate) async fn tend_alerts(project: &Project, now: Timestamp, tellers: &Tellers) -> Result<(), Error> {
+    let default = AlertsEntry::default();
+    let entry = project.config.file.alerts.as_ref().unwrap_or(&default);
+    let at = now.as_millisecond();
+    let known = project.store.alerts_at_work(project.key, at - TOLD_MS_MAX).await?;
+    let is_open = |row: &&AlertRow| row.cleared_at.is_none();
+    let open: Open = known.iter().filter(is_open).map(|row| (row.of.kind.clone(), row.of.about.clone())).collect();
+    let tell = whom_to_tell(entry, tellers);
+    let seen = project.conditions(entry, &open, now).await?;
+    for alert in &seen {
+        if project.store.see_alert(project.key, alert, &tell, at).await? {
+            tracing::warn!(kind = %alert.kind, about = %alert.about, "an alert was raised");
+        }
+    }
+    let is_seen =
+        |row: &AlertRow| seen.iter().any(|alert| (&alert.kind, &alert.about) == (&row.of.kind, &row.of.about));
+    let quiet_ms = i64::from(entry.quiet_again_minutes) * 60_000;
+    for row in known.iter().filter(is_open).filter(|row| !is_seen(row) && at - row.last_seen_at >= quiet_ms) {
+        // Whoever was told that it is so is told that it is over.
+        let mut told: Vec<(Way, String)> =
+            row.tellings.iter().map(|telling| (telling.way, telling.whom.clone())).collect();
+        told.dedup();
+        project.store.end_alert(project.key, row.alert, &told, at).await?;
+        tracing::info!(kind = %row.of.kind, about = %row.of.about, "an alert is over");
+    }
+    project.tell_alerts(now, tellers).await
+}
+
+impl Project {
+    /// Who is told of this project's alerts.
+    pub(crate) fn tellers(&self, environment: Environment<'_>) -> Result<Tellers, Error> {
+        let webhook = self.config.file.alerts.as_ref().and_then(|alerts| alerts.webhook.as_ref());
+        let hook = webhook.map(|entry| self.webhook(entry, environment)).transpose()?;
+        Ok(Tellers { mailer: self.mailer(environment)?, hook: hook.map(|hook| Box::new(hook) as Box<dyn Hook>) })
+    }
+
+    fn webhook(&self, entry: &WebhookEntry, environment: Environment<'_>) -> Result<Webhook, Error> {
+        let whose = format!("{FILE}: alerts.webhook.secret");
+        let secret = crate::directories::reveal(&self.config, &entry.secret, &whose, environment)?;
+        let ca_file = entry.ca_file.as_ref().map(|path| self.config.path(path));
+        Webhook::new(&entry.url, secret, ca_file)
+            .map_err(|why| Error::usage(format!("{FILE}: alerts.webhook.url: {why}")).advise("write https://HOST/PATH"))
+    }
+
+    /// What needs a person now.
+    async fn conditions(&self, entry: &AlertsEntry, open: &Open, now: Timestamp) -> Result<Vec<NewAlert>, Error> {
+        let mut rows = self.store.mailboxes(self.key).await?;
+        let facts = self.store.mailbox_facts(self.key).await?;
+        // Of what a person has set aside, or may not be copied, nobody is told.
+        rows.retain(|row| {
+            row.listed
+                && self.withheld(row).is_none()
+                && facts.get(&row.mailbox).is_none_or(|facts| facts.set_aside.is_none())
+        });
+        let vips: BTreeSet<i64> = self.store.vips(self.key).await?.iter().map(|row| row.mailbox).collect();
+        let mut found = conditions::mailboxes(&rows, &vips, open);
+        let at = now.as_millisecond();
+
+        let minutes = i64::from(entry.stalled_minutes);
+        // What stands still because somebody said so, or out of its hours, has neither stalled nor gone away.
+        let pauses = self.store.pauses(self.key).await?;
+        let is_paused = |scope: &str| pauses.iter().any(|pause| pause.scope == scope);
+        let all_still = is_paused("all") || self.config.gate(None)?.at(now) != Opening::Open;
+        let mut still = BTreeSet::new();
+        for number in self.endpoints.keys() {
+            let name = self.endpoint_name(*number);
+            let is_open = self.config.gate(Some(name))?.at(now) == Opening::Open;
+            if all_still || !is_open || is_paused(&format!("endpoint/{name}")) {
+                still.insert(*number);
+            }
+        }
+        for row in self.store.progress(self.key, at).await? {
+            let of = |mailbox: &&MailboxRow| mailbox.roster.collection == row.collection;
+            let goes_on = |mailbox: &MailboxRow| {
+                !still.contains(&mailbox.roster.source_endpoint) && !still.contains(&mailbox.roster.target_endpoint)
+            };
+            let own = row.collection.as_ref().map(|name| format!("collection/{name}"));
+            let stands_still = own.is_some_and(|own| is_paused(&own)) || !rows.iter().filter(of).any(goes_on);
+            let well_at = if row.due == 0 || stands_still { Some(at) } else { row.moved_at };
+            let subject = format!("collection {}", row.collection.as_deref().unwrap_or_default());
+            if let Some(minutes) = self.unwell(&subject, well_at, minutes, at).await? {
+                found.push(conditions::stalled(&row, minutes));
+            }
+        }
+        let minutes = i64::from(entry.away_minutes);
+        let away = conditions::unreachable(&rows);
+        for number in self.endpoints.keys() {
+            let (name, of) = (self.endpoint_name(*number), away.get(number));
+            let well_at = if still.contains(number) { Some(at) } else { of.map_or(Some(at), |of| of.worked_at) };
+            let minutes = self.unwell(&format!("endpoint {name}"), well_at, minutes, at).await?;
+            found.extend(of.zip(minutes).map(|(of, minutes)| conditions::away(name, of, minutes)));
+        }
+        let failed = self.store.failed_since(self.key, (now - 1.hour()).as_millisecond()).await?;
+        found.extend(conditions::failures(&failed, entry.failures_an_hour));
+        let to = self.config.file.reports.as_ref().map(|reports| reports.to.as_slice()).unwrap_or_default();
+        found.extend(conditions::unsent(&self.store.reports(self.key, REPORTS_MAX).await?, to));
+        Ok(found)
+    }
+
+    /// For how many minutes something has not been well, if that is so many. Nobody looked for longer than that: it counts as well, since
+    /// whatever should have been at work was likely not, either.
+    async fn unwell(&self, subject: &str, well_at: Option<i64>, minutes: i64, at: i64) -> Result<Option<i64>, Error> {
+        let long = minutes * 60_000;
+        let well_at = self.store.watch_subject(self.key, subject, well_at, at, at - long).await?;
+        Ok((at - well_at >= long).then_some((at - well_at) / 60_000))
+    }
+
+    /// Tells whoever is to be told and does not know.
+    async fn tell_alerts(&self, now: Timestamp, tellers: &Tellers) -> Result<(), Error> {
+        let rows = self.store.alerts_at_work(self.key, now.as_millisecond() - TOLD_MS_MAX).await?;
+        if let Some(mailer) = &tellers.mailer {
+            self.mail_alerts(&rows, now, mailer.as_ref()).await?;
+        }
+        if let Some(hook) = &tellers.hook {
+            self.hook_alerts(&rows, now, hook.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// One letter to each person with all that is new for them. What was in a letter that may have left goes in the same letter again.
+    async fn mail_alerts(&self, rows: &[AlertRow], now: Timestamp, mailer: &dyn Mailer) -> Result<(), Error> {
+        let Some(mail) = &self.config.file.mail else { return Ok(()) };
+        let mut letters = BTreeMap::<(&str, Option<&str>), Vec<(&AlertRow, &Telling)>>::new();
+        for (row, telling) in ready(rows, Way::Mail, now) {
+            letters.entry((&telling.whom, telling.message_id.as_deref())).or_default().push((row, telling));
+        }
+        for ((whom, known_id), tellings) in letters {
+            for tellings in tellings.chunks(LETTER_ALERTS_MAX) {
+                let id = known_id.map_or_else(|| self.message_id("alert"), |id| Ok(id.to_owned()))?;
+                let mut ours = Vec::new();
+                for (row, telling) in tellings {
+                    if self.begin_telling(telling, Some(&id), now).await? {
+                        ours.push((*row, *telling));
+                    }
+                }
+                if ours.is_empty() {
+                    continue;
+                }
+                let letter = self.alert_letter(&mail.from, (whom, id), &ours, now);
+                let sent = mailer.send(&letter).await;
+                for (_, telling) in &ours {
+                    self.end_telling(telling, &sent, now).await?;
+                }
+                if let Err(error) = sent {
+                    tracing::warn!(error = %error, "an alert could not be sent");
+                    if !matches!(error.cause, model::Cause::Refused | model::Cause::Unsupported) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn alert_letter(
+        &self,
+        from: &str,
+        (to, message_id): (&str, String),
+        tellings: &[(&AlertRow, &Telling)],
+        now: Timestamp,
+    ) -> Letter {
+        let name = format!("{} {}", self.config.code, self.config.file.project);
+        let mut text = format!("{name}: what needs a person, and what does no more.\n");
+        for (row, telling) in tellings {
+            let (word, at) = match telling.event {
+                TellingEvent::Raised => ("ALERT", row.raised_at),
+                TellingEvent::Over => ("OVER", row.cleared_at.unwrap_or(row.last_seen_at)),
+            };
+            let (number, kind, what) = (row.alert, &row.of.kind, &row.of.what);
+            let _ = write!(text, "\n{word} {number}, {}, {kind}\n{what}\n", self.local(at));
+        }
+        text.push_str("\nAll that is open: whimbrel alert list\n");
+        let subject = match tellings {
+            [(row, telling)] => format!("{name}: {} {}", telling.event.name(), row.of.kind),
+            many => format!("{name}: {} alerts", many.len()),
+        };
+        Letter {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            subject,
+            message_id,
+            is_automatic: true,
+            in_reply_to: None,
+            at: now.as_second(),
+            text,
+            enclosures: Vec::new(),
+        }
+    }
+
+    async fn hook_alerts(&self, rows: &[AlertRow], now: Timestamp, hook: &dyn Hook) -> Result<(), Error> {
+        for (row, telling) in ready(rows, Way::Webhook, now) {
+            if !self.begin_telling(telling, None, now).await? {
+                continue;
+            }
+            let (code, project) = (&self.config.code, &self.config.file.project);
+            // A database that is brought back gives numbers again: the moment tells them apart.
+            let (place, event) = (super::telling::plain(project), telling.event.name());
+            let id = format!("{code}/{place}/{}/{}/{event}", row.alert, row.raised_at);
+            let body = json!({
+                "schema": "whimbrel.alert/1",
+                "id": id,
+                "event": telling.event.name(),
+                "organisation": code.as_str(),
+                "project": project,
+                "alert": row.alert,
+                "kind": row.of.kind,
+                "about": row.of.about,
+                "what": row.of.what,
+                "raised": row.raised_at / 1000,
+                "over": row.cleared_at.filter(|_| telling.event == TellingEvent::Over).map(|at| at / 1000),
+            });
+            let told = hook.tell(&id, &body.to_string(), now.as_second()).await;
+            self.end_telling(telling, &told, now).await?;
+            if let Err(error) = told {
+                tracing::warn!(error = %error, "an alert could not be told");
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin_telling(&self, telling: &Telling, id: Option<&str>, now: Timestamp) -> Result<bool, Error> {
+        let try_at = try_again_at(now, telling.tries);
+        Ok(self.store.begin_telling(self.key, telling, id, now.as_millisecond(), try_at).await?)
+    }
+
+    async fn end_telling(
+        &self,
+        telling: &Telling,
+        told: &Result<(), connector::Error>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let said = told.as_ref().err().map(|error| kept(&error.to_string()));
+        Ok(self.store.end_telling(self.key, telling, now.as_millisecond(), said.as_deref()).await?)
+    }
+
+    /// Looks now, and tells whoever is to be told: for machines where no service is at work.
+    pub async fn check_alerts(&self, environment: Environment<'_>) -> Result<AlertsReport, Error> {
+        self.may_migrate()?;
+        tend_alerts(self, now(), &self.tellers(environment)?).await?;
+        self.alerts(false).await
+    }
+
+    /// The alerts that are open; or all.
+    pub async fn alerts(&self, all: bool) -> Result<AlertsReport, Error> {
+        Ok(AlertsReport::of(self.store.alerts(self.key, !all, LISTED_MAX).await?))
+    }
+}
+
+/// Who is told of this project's alerts.
+fn whom_to_tell(entry: &AlertsEntry, tellers: &Tellers) -> Vec<(Way, String)> {
+    let by_mail = entry.to.iter().map(|to| (Way::Mail, to.clone()));
+    by_mail.chain(tellers.hook.iter().map(|hook| (Way::Webhook, hook.name()))).collect()
+}
+
+/// Who is to be told this way and may be told now. Nobody is told that something is over before they were told that it is so.
+fn ready(rows: &[AlertRow], way: Way, now: Timestamp) -> impl Iterator<Item = (&AlertRow, &Telling)> {
+    let at = now.as_millisecond();
+    rows.iter().flat_map(move |row| {
+        row.tellings
+            .iter()
+            .filter(move |telling| {
+                let knows_not = |other: &Telling| {
+                    (other.event, other.way, &other.whom) == (TellingEvent::Raised, telling.way, &telling.whom)
+                        && other.told_at.is_none()
+                };
+                let is_early = telling.event == TellingEvent::Over && row.tellings.iter().any(knows_not);
+                telling.way == way && telling.told_at.is_none() && telling.try_at <= at && !is_early
+            })
+            .map(move |telling| (row, telling))
+    })
+}
+
+#[cfg(test)]
+mod tests;
