@@ -1,11 +1,9 @@
 //! Moves, subscriptions and removed folders: what servers answer, and what is made of it.
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{NotingDoor, RICH, Server, Talk, alice, inbox};
+use crate::common::{NotingDoor, RICH, Server, Talk, alice, inbox};
 use connector::{Connector, Effect, Error, Moved, Target};
 use model::{Cause, Flags, FolderPath, ItemId, Scope};
 

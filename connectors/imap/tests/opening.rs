@@ -1,16 +1,14 @@
 //! Opening a mailbox: the connection, the login, and whose store it is.
 #![allow(clippy::unwrap_used, clippy::format_push_string, reason = "a test, helpers included")]
 
-mod common;
-
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::common::{Asked, POOR, RICH, Server, Talk, alice, migrator};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::{Asked, POOR, RICH, Server, Talk, alice, migrator};
 use connector::{Account, Connector, Error, OpenDoor, Secret, Topic};
 use imap::{Config, ImapConnector, Impersonate, Login, Tls, TokenSource};
 use model::{Cause, FolderPath, ItemKind, Scope};

@@ -1,9 +1,7 @@
 //! Reading from servers that do as they please: nothing is lost in silence, nothing is taken for another folder's.
 #![allow(clippy::unwrap_used, clippy::format_push_string, reason = "a test, helpers included")]
 
-mod common;
-
-use common::{RICH, Server, Talk, holds, plan, read, read_out, short};
+use crate::common::{RICH, Server, Talk, holds, plan, read, read_out, short};
 use connector::{Event, FolderState, Holds, HoldsLimits, Retry};
 use model::{Cause, FolderPath, ItemId};
 
@@ -412,13 +410,13 @@ async fn a_body_cut_short_is_never_an_item_and_the_third_time_it_is_the_messages
     .await;
     let connector = server.connector();
     for attempt in 0..3 {
-        let mut source = connector::Connector::source(&connector, &common::alice()).await.unwrap();
+        let mut source = connector::Connector::source(&connector, &crate::common::alice()).await.unwrap();
         let (events, error) = read_out(source.read(plan(&["INBOX"]), &holds()).await.unwrap()).await;
         assert_eq!(short(&events).await, ["begin 0", "item 1 one"], "attempt {attempt}");
         let error = error.unwrap();
         assert_eq!((error.cause, error.retry), (Cause::Connection, Retry::Now), "{error}");
     }
-    let mut source = connector::Connector::source(&connector, &common::alice()).await.unwrap();
+    let mut source = connector::Connector::source(&connector, &crate::common::alice()).await.unwrap();
     let (events, error) = read_out(source.read(plan(&["INBOX"]), &holds()).await.unwrap()).await;
     assert_eq!(error, None);
     assert_eq!(short(&events).await, ["begin 0", "item 1 one", "unreadable 2", "item 3 three", "end"]);

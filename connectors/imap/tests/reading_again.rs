@@ -1,9 +1,7 @@
 //! Reading again what was read before: only what changed is told, and nobody is made to think that messages are gone.
 #![allow(clippy::unwrap_used, clippy::format_push_string, reason = "a test, helpers included")]
 
-mod common;
-
-use common::{POOR, RICH, Server, holds, last_cursor, plan, read, read_out, short, since};
+use crate::common::{POOR, RICH, Server, holds, last_cursor, plan, read, read_out, short, since};
 use connector::{Cursor, Event};
 
 /// A server with one folder that was read up to UID 3 at HIGHESTMODSEQ 5, with messages 1 to 3.

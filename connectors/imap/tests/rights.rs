@@ -1,11 +1,9 @@
 //! Rights of folders: what servers say, what is made of it, and what is sent to them.
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{NotingDoor, Server, alice};
+use crate::common::{NotingDoor, Server, alice};
 use connector::{Connector, Effect, Error, Granted, Holder, NewRight, Rights};
 use model::{Cause, FolderPath, Letters};
 

@@ -1,9 +1,7 @@
 //! Sizes and quotas from servers that do as they please.
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
-use common::{RICH, Server, plan, since};
+use crate::common::{RICH, Server, plan, since};
 use connector::{Allowance, Error, ListedItem, Quota};
 use model::Cause;
 
@@ -69,8 +67,8 @@ async fn behind_a_cursor_only_what_is_new_is_asked_for() {
     })
     .await;
     let mut source = server.source().await;
-    let reading = source.read(plan(&["INBOX"]), &common::holds()).await.unwrap();
-    let cursor = common::last_cursor(&common::read_out(reading).await.0);
+    let reading = source.read(plan(&["INBOX"]), &crate::common::holds()).await.unwrap();
+    let cursor = crate::common::last_cursor(&crate::common::read_out(reading).await.0);
     let behind = since("INBOX", &cursor).remove(0);
     assert_eq!(source.sizes(&behind).await.unwrap(), [], "UIDNEXT says that nothing is new");
     let told = source.sizes(&behind).await.unwrap();

@@ -2,13 +2,11 @@
 //! message is said.
 #![allow(clippy::unwrap_used, clippy::format_push_string, reason = "a test, helpers included")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{NotingDoor, POOR, RICH, Server, alice, body, inbox};
+use crate::common::{NotingDoor, POOR, RICH, Server, alice, body, inbox};
 use connector::{
     Batch, BatchItem, Connector, Effect, Error, FlagChange, FolderState, ItemOutcome, NewFolder, Removal, Retry, ready,
 };
@@ -356,8 +354,12 @@ async fn a_server_that_refuses_a_literal_and_goes_is_quoted() {
                 break line;
             }
             let (tag, text) = line.trim_end().split_once(' ').unwrap();
-            let asked =
-                common::Asked { tag: tag.to_owned(), text: text.to_owned(), literals: Vec::new(), is_whole: true };
+            let asked = crate::common::Asked {
+                tag: tag.to_owned(),
+                text: text.to_owned(),
+                literals: Vec::new(),
+                is_whole: true,
+            };
             talk.answer(&asked).await;
         };
         let tag = line.split(' ').next().unwrap().to_owned();
@@ -488,7 +490,7 @@ async fn folders_are_made_with_their_use_and_their_parents() {
     assert!(!heard.iter().any(|line| line.starts_with("SUBSCRIBE \"bad")), "{heard:?}");
 }
 
-fn talk_has_parent(heard: &common::Heard) -> bool {
+fn talk_has_parent(heard: &crate::common::Heard) -> bool {
     heard.lock().unwrap().iter().any(|line| line == "CREATE \"a\"")
 }
 

@@ -1,11 +1,9 @@
 //! The suite of directories, on Samba as a domain controller.
 
-mod common;
-
 mod by_dirsync {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::samba(ScopeBy::Filter, Changes::Dirsync));
 }
@@ -13,7 +11,7 @@ mod by_dirsync {
 mod by_usn {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::samba(ScopeBy::Filter, Changes::Usn));
 }
@@ -21,7 +19,7 @@ mod by_usn {
 mod by_timestamps {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::samba(ScopeBy::Filter, Changes::Timestamp));
 }
@@ -29,13 +27,13 @@ mod by_timestamps {
 mod of_a_group {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::samba(ScopeBy::Group, Changes::Auto));
 }
 
 mod written {
-    use super::common::Written;
+    use crate::common::Written;
 
     conformance::directory_target_suite!(Written::samba());
 }

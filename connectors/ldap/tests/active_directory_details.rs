@@ -1,9 +1,7 @@
 //! What only Active Directory has: parts of attributes, descriptors, cookies, another controller; and what it costs to follow
 //! changes.
 
-mod common;
-
-use common::{ScopeBy, Server, World};
+use crate::common::{ScopeBy, Server, World};
 use conformance::directory_suite::{DirectoryWorld, person, read};
 use conformance::ldap_relay::LdapRelay;
 use conformance::servers::{Ldif, SambaAd};
@@ -43,7 +41,7 @@ async fn two_hundred_changes_cost_three_entries_each_at_most() {
     let keys = world.add_many(&people).await;
     let group = world.add(&list(&keys[..1_600])).await;
     let relay = LdapRelay::to(format!("{}:389", host(&world)));
-    let config = common::in_clear(&world.config, "127.0.0.1", relay.port());
+    let config = crate::common::in_clear(&world.config, "127.0.0.1", relay.port());
     let whole = read(&directory(&config), None).await;
     assert_eq!(whole.seen().len(), 2_001);
     assert_eq!(whole.seen()[group.as_str()].members.len(), 1_600);
@@ -106,7 +104,7 @@ async fn a_renamed_place_costs_an_entry_for_each_below_it() {
         [("objectClass", b"group"), ("mail", b"all@trust.test"), ("member", member.as_bytes())];
     world.server.apply(&Ldif::new().add(&group, &values));
     let relay = LdapRelay::to(format!("{}:389", host(&world)));
-    let config = common::in_clear(&world.config, "127.0.0.1", relay.port());
+    let config = crate::common::in_clear(&world.config, "127.0.0.1", relay.port());
     let whole = read(&directory(&config), None).await;
     world.server.apply(&Ldif::new().rename(&above, "OU=west", None));
     let before = relay.entries();
@@ -322,7 +320,7 @@ async fn the_check_names_what_is_wrong() {
     assert_eq!((error.cause, events.len()), (Cause::Missing, 0), "a group that is not there is not an empty one");
     let starttls = Config { tls: ldap::config::Tls::Starttls, port: Some(389), ..good.clone() };
     assert!(directory(&starttls).check().await.iter().all(|finding| finding.wrong.is_none()));
-    let clear = common::in_clear(good, host(&world), 389);
+    let clear = crate::common::in_clear(good, host(&world), 389);
     let findings = directory(&clear).check().await;
     assert!(findings.iter().any(|finding| finding.sentence.contains("NOT ENCRYPTED")), "{findings:?}");
 }

@@ -1,11 +1,9 @@
 //! The suite of directories, on 389 Directory Server.
 
-mod common;
-
 mod by_times {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::directory_389(ScopeBy::Filter, Changes::Auto));
 }

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
-use common::{Server, Written};
+use crate::common::{Server, Written};
 use conformance::directory_suite::writing::{TargetWorld, apply, create, planned, update, whole};
 use conformance::ldap_relay::{Cut, LdapRelay};
 use connector::{Change, ChangeOutcome, DirectoryTarget, OpenDoor};
@@ -20,7 +18,7 @@ fn by_relay(world: &Written, cut: Cut, at_once: usize) -> LdapDirectory {
         Server::Directory389(server) => ("127.0.0.1".to_owned(), server.port()),
     };
     let relay = LdapRelay::cutting(format!("{host}:{port}"), cut);
-    let mut config: Config = common::in_clear(&world.config, "127.0.0.1", relay.port());
+    let mut config: Config = crate::common::in_clear(&world.config, "127.0.0.1", relay.port());
     config.write.as_mut().unwrap().at_once = at_once;
     Written::target_of(config)
 }
@@ -87,7 +85,7 @@ async fn doubts(world: &Written) {
             for entry in &entries {
                 let there = world.target().find_origin(entry.origin.as_deref().unwrap()).await.unwrap().remove(0);
                 assert_eq!(there.telephone.as_deref(), Some("+44 1"));
-                let name = common::World::escaped(there.names.display.as_deref().unwrap());
+                let name = crate::common::World::escaped(there.names.display.as_deref().unwrap());
                 let place = there.place.unwrap();
                 assert!(!world.world.is_ad() || place.contains(&name[..8]), "it has its name, too: {place}");
             }

@@ -1,11 +1,9 @@
 //! The suite of directories, on OpenLDAP.
 
-mod common;
-
 mod by_synchronisation {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::slapd(ScopeBy::Filter, Changes::Sync));
 }
@@ -13,7 +11,7 @@ mod by_synchronisation {
 mod by_timestamps {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::slapd(ScopeBy::Filter, Changes::Timestamp));
 }
@@ -21,13 +19,13 @@ mod by_timestamps {
 mod of_a_group {
     use ldap::config::Changes;
 
-    use super::common::{ScopeBy, World};
+    use crate::common::{ScopeBy, World};
 
     conformance::directory_suite!(World::slapd(ScopeBy::Group, Changes::Auto));
 }
 
 mod written {
-    use super::common::Written;
+    use crate::common::Written;
 
     conformance::directory_target_suite!(Written::slapd());
 }

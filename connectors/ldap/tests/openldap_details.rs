@@ -1,10 +1,8 @@
 //! What only OpenLDAP has: the two phases of a synchronisation, limits, ways to be private.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{ScopeBy, Server, World};
+use crate::common::{ScopeBy, Server, World};
 use conformance::directory_suite::{DirectoryWorld, person, read};
 use conformance::ldap_relay::LdapRelay;
 use conformance::servers::{Ldif, Slapd};
@@ -68,7 +66,7 @@ async fn changes_cost_an_entry_each() {
     let Some(world) = World::slapd(ScopeBy::Filter, Changes::Sync) else { return };
     let keys = world.add_many(&(0..1_000).map(person).collect::<Vec<Entry>>()).await;
     let relay = LdapRelay::to(format!("127.0.0.1:{}", slapd(&world).port()));
-    let config = common::in_clear(&world.config, "127.0.0.1", relay.port());
+    let config = crate::common::in_clear(&world.config, "127.0.0.1", relay.port());
     let whole = read(&directory(config.clone()), None).await;
     for key in &keys[..40] {
         world.change(key, "Radiology").await;
@@ -103,7 +101,7 @@ async fn a_renamed_container_costs_what_is_below_it() {
     }
     world.server.apply(&changes);
     let relay = LdapRelay::to(format!("127.0.0.1:{}", slapd(&world).port()));
-    let config = common::in_clear(&world.config, "127.0.0.1", relay.port());
+    let config = crate::common::in_clear(&world.config, "127.0.0.1", relay.port());
     let whole = read(&directory(config.clone()), None).await;
     world.server.apply(&Ldif::new().replace(&office, "description", &[b"Open on Mondays"]));
     let before = relay.entries();
@@ -370,7 +368,7 @@ async fn connections_are_private_and_verified() {
     let server = slapd(&world);
     let good = world.config.clone();
     let starttls = Config { tls: Tls::Starttls, port: Some(server.port()), ..good.clone() };
-    for config in [good.clone(), starttls.clone(), common::in_clear(&good, "127.0.0.1", server.port())] {
+    for config in [good.clone(), starttls.clone(), crate::common::in_clear(&good, "127.0.0.1", server.port())] {
         let findings = directory(config).check().await;
         assert!(findings.iter().all(|finding| finding.wrong.is_none()), "{findings:?}");
     }

@@ -1,10 +1,8 @@
 //! What is written beside the fields: passwords, flags, what nobody mapped, what a server refuses; and how fast it goes.
 
-mod common;
-
 use std::time::Instant;
 
-use common::{Server, Written};
+use crate::common::{Server, Written};
 use conformance::directory_suite::writing::{TargetWorld, apply, create, made, one, update, whole};
 use conformance::directory_suite::{DirectoryWorld, read};
 use conformance::servers::{Ldif, SambaAd, Slapd};
@@ -43,7 +41,7 @@ async fn the_first_password_is_that_of_openldap() {
 async fn the_first_password_is_that_of_active_directory() {
     let Some(mut world) = Written::samba() else { return };
     let clear = match &world.world.server {
-        Server::Samba(samba) => common::in_clear(&world.config, samba.host(), 389),
+        Server::Samba(samba) => crate::common::in_clear(&world.config, samba.host(), 389),
         _ => unreachable!("it is Samba"),
     };
     let outcome = apply(&Written::target_of(clear), &[create(&whole(9, EntryKind::Person))]).await.remove(0);

@@ -7,13 +7,11 @@
 //! read as well.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-mod writer;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::writer::read::{open, read};
 use mbox::Dialect;
-use writer::read::{open, read};
 
 /// Prints each message in hexadecimal, a line each, behind a line for each file.
 const PYTHON: &str = r#"

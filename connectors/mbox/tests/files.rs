@@ -1,17 +1,15 @@
 //! Files as programs and accidents leave them: dialects, what is noted in messages, hostile bytes, files that change.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-mod writer;
-
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::writer::read::{all, open, read};
+use crate::writer::{Written, mboxrd};
 use mbox::Dialect;
 use model::{Cause, Flags, FolderPath};
 use proptest::prelude::*;
-use writer::read::{all, open, read};
-use writer::{Written, mboxrd};
 
 const DATE: &str = "Fri Feb 22 17:06:23 2008";
 
@@ -29,7 +27,7 @@ impl File {
     }
 
     async fn texts(&self, dialect: Dialect) -> Vec<String> {
-        all(&self.path(), dialect).await.iter().map(writer::read::Got::text).collect()
+        all(&self.path(), dialect).await.iter().map(crate::writer::read::Got::text).collect()
     }
 }
 
@@ -177,7 +175,7 @@ async fn ids_stay_while_mail_comes_goes_and_is_read() {
     )
     .unwrap();
     let second = read(source.as_mut(), &inbox, first.cursor).await;
-    assert_eq!(second.got.iter().map(writer::read::Got::text).collect::<Vec<_>>(), ["A: 5\r\n\r\nbody\r\n"]);
+    assert_eq!(second.got.iter().map(crate::writer::read::Got::text).collect::<Vec<_>>(), ["A: 5\r\n\r\nbody\r\n"]);
     let listed: Vec<_> = second.listed.iter().map(|(id, flags)| (id.clone(), flags.clone())).collect();
     assert_eq!(listed.len(), 3);
     assert_eq!(listed[0], (ids[1].clone(), Flags::NONE));

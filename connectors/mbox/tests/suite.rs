@@ -5,13 +5,12 @@
 //! order they were put in whatever their dates: here they come in the order of their dates. `files.rs` has these two.
 #![allow(clippy::unwrap_used, reason = "test code")]
 
-mod writer;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::writer::{Written, mboxrd};
 use async_trait::async_trait;
 use conformance::suite::Fixture;
 use connector::{
@@ -21,7 +20,6 @@ use connector::{
 };
 use mbox::{Dialect, Layout, MboxConfig, MboxConnector};
 use model::{Cause, Flags, FolderPath, FolderState, ItemId, Scope};
-use writer::{Written, mboxrd};
 
 type Kept = Arc<Mutex<BTreeMap<FolderPath, Vec<Written>>>>;
 

@@ -1,12 +1,10 @@
 //! Servers that do as they please: what they may not bring about.
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::config;
-use common::odd::{Heard, Odd, Reply, error, json_of, list, page};
+use crate::common::config;
+use crate::common::odd::{Heard, Odd, Reply, error, json_of, list, page};
 use conformance::certificates::{Certificates, Flaw};
 use conformance::directory_suite::read;
 use connector::{

@@ -1,9 +1,7 @@
 //! Writing, on an independent server: what is made and changed there is what was asked for, looked at by other means.
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
-use common::config;
+use crate::common::config;
 use conformance::directory_suite::person;
 use conformance::servers::{Scim, ScimBuilder};
 use connector::{

@@ -15,6 +15,7 @@
 //! * [`proxy`]: what stands between a client and a server and delays, cuts or withholds what passes.
 //! * [`certificates`]: certificates of an authority of the tests' own.
 //! * [`talk`]: IMAP spoken by hand.
+//! * [`whole`]: how long the longest tests are.
 //! * [`history`]: random histories of a person on both sides, and their judge.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "test code")]
 
@@ -32,4 +33,5 @@ pub mod servers;
 pub mod stop;
 pub mod suite;
 pub mod talk;
+pub mod whole;
 pub mod world;

@@ -7,6 +7,7 @@ use std::path::Path;
 use conformance::history::together;
 use conformance::remote::RemoteServer;
 use conformance::stop::{Orders, run_subject};
+use conformance::whole;
 use conformance::world::{Contents, World, contents, message};
 use connector::memory::{MemoryItem, Traits};
 use model::{Flags, FolderPath, ItemId, Loss};
@@ -242,7 +243,7 @@ async fn everywhere(name: &str, scenario: Scenario) {
     let (moments, undisturbed) = run(&scenario, 0).await;
     assert!(moments > 20, "{name}: only {moments} moments");
     println!("{name}: {moments} moments, two an effect");
-    for stop_at in 1..=moments {
+    for stop_at in whole::moments(moments, 3) {
         let (_, end) = run(&scenario, stop_at).await;
         assert_eq!(end, undisturbed, "{name}: stopped at {stop_at} of {moments}");
     }

@@ -1,15 +1,13 @@
 //! Real mail: what Python's `email` finds is found, nothing else is, and all other parts stay byte for byte.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, helpers included")]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{check, rules, unseen, with_part};
+use crate::common::{check, rules, unseen, with_part};
 use conformance::servers::left_out;
 use inspection::{Ban, Banned, Disposition, Inspection, Kind, Rules, SealedDisposition, Unseen, Verdict};
 use model::Digest;

@@ -1,11 +1,9 @@
 //! Messages that want to take all memory or all time, or to be read wrongly: each ends within its limits and says so.
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{Endless, check, places, rules, strict, unseen, uuencode, with_file, zip, zip_with};
+use crate::common::{Endless, check, places, rules, strict, unseen, uuencode, with_file, zip, zip_with};
 use inspection::{Inspection, Limits, ReadAt, Rules, Unseen, Verdict, inspect};
 
 /// Far more than any of these takes, also on a busy machine and without optimisation.
@@ -168,7 +166,7 @@ fn thousands_of_findings() {
 #[test]
 fn any_cut_of_a_message_is_dealt_with() {
     let inner = zip_with(&[("a.txt", b"x"), ("b.exe", b"y")], true, 0, str::to_owned);
-    let winmail = common::winmail(&[("c.zip", Some("long.zip"), &inner)]);
+    let winmail = crate::common::winmail(&[("c.zip", Some("long.zip"), &inner)]);
     let message = with_file("winmail.dat", &winmail);
     for cut in (0..message.len()).step_by(3) {
         check(&message[..cut], &rules());

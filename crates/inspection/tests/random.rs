@@ -1,11 +1,9 @@
 //! Random messages, nested at random: what is banned in them is found where it is, and all else stays.
 #![allow(clippy::unwrap_used, reason = "a test, helpers included")]
 
-mod common;
-
 use std::fmt::Write;
 
-use common::{base64, check, places, rules};
+use crate::common::{base64, check, places, rules};
 use inspection::{Ban, Banned, Limits, Rules, inspect};
 use proptest::prelude::*;
 

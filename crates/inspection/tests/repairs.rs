@@ -1,9 +1,7 @@
 //! Each repair alone and together: what a target refuses is gone, and what a reader sees is the same.
 
-mod common;
-
+use crate::common::repairs::{ALL, all, check, how, impossible, repaired};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::repairs::{ALL, all, check, how, impossible, repaired};
 use inspection::{How, Limits, RepairRule, Repairs, WhyNot, repair};
 
 fn text(bytes: &[u8]) -> String {

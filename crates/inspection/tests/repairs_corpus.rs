@@ -1,16 +1,14 @@
 //! Repairs of real mail, of random mail and of mail that wants all memory; what a reader sees of it is told by Python.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test, helpers included")]
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::Endless;
-use common::repairs::{ALL, check, impossible, repaired, written_bytes};
+use crate::common::Endless;
+use crate::common::repairs::{ALL, check, impossible, repaired, written_bytes};
 use conformance::servers::left_out;
 use inspection::{ReadAt, RepairRule, Repairs, WhyNot};
 use proptest::prelude::*;

@@ -1,8 +1,8 @@
 //! Each way to hide an attachment, alone; each way to replace one.
 
-mod common;
-
-use common::{base64, check, places, rules, strict, unseen, uuencode, winmail, with_file, with_part, zip, zip_with};
+use crate::common::{
+    base64, check, places, rules, strict, unseen, uuencode, winmail, with_file, with_part, zip, zip_with,
+};
 use inspection::{Disposition, Seal, SealedDisposition, Unseen, Verdict, Why};
 
 const PLAIN: &[u8] = b"nothing of note";

@@ -17,13 +17,15 @@ use crate::decide::{
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::matching::Pool;
-use crate::pass::{Deferred, Pass};
+use crate::pass::{Deferred, FolderWork, Pass};
 use crate::there::stands_lower;
 
 /// Items are moved or removed, and that is recorded, this many at a time.
 const AT_ONCE: usize = 500;
 /// So many ids at most are looked up in the ledger by themselves; more by reading it through.
 const LOOKED_UP: usize = 500;
+/// Of larger folders it is not looked up beforehand what may leave them: what moves out of one that is read later is copied.
+const DEPARTING_MAX: u64 = 100_000;
 
 /// The rules by which removals are made or wait.
 pub(crate) mod rule {
@@ -68,6 +70,8 @@ struct DepartedItem {
 #[derive(Debug, Default)]
 pub(crate) struct Departed {
     by_exact: HashMap<Digest, VecDeque<DepartedItem>>,
+    /// What folders hold that have lost items, while it is not read which, by the folder.
+    departing: HashMap<i64, HashSet<(Digest, Option<i64>)>>,
     /// All moves were made: nothing more is put off for them.
     is_over: bool,
 }
@@ -83,6 +87,17 @@ impl Departed {
     pub(crate) fn holds(&self, exact: Digest, received: Option<i64>) -> bool {
         let items = self.by_exact.get(&exact).filter(|_| !self.is_over);
         items.is_some_and(|items| items.iter().any(|item| item.received == received))
+    }
+
+    /// The same, also where it is still to be read whether it is gone from its folder.
+    pub(crate) fn may_hold(&self, exact: Digest, received: Option<i64>) -> bool {
+        let is_departing = || self.departing.values().any(|items| items.contains(&(exact, received)));
+        self.holds(exact, received) || (!self.is_over && is_departing())
+    }
+
+    /// It is read what a folder has lost.
+    pub(crate) fn is_read(&mut self, folder: i64) {
+        self.departing.remove(&folder);
     }
 
     /// This copy is where it belongs: nothing has come from there.
@@ -160,6 +175,34 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// What may have left folders that are read after this one: items that moved both ways between two folders are moved then,
+    /// whichever is read first.
+    pub(crate) async fn know_departing(&mut self, index: usize) -> Result<(), Failure> {
+        if self.work.dry_run || self.departed.is_over || !self.target.offers().moves {
+            return Ok(());
+        }
+        let is_unread = |at: usize, work: &FolderWork| at != index && work.has_lost && work.end.is_none();
+        let is_known = |work: &FolderWork| self.departed.departing.contains_key(&work.row.folder);
+        let is_small = |work: &FolderWork| work.row.source.is_some_and(|state| state.count <= DEPARTING_MAX);
+        let unread = self.folders.iter().enumerate().filter(|(at, work)| is_unread(*at, work));
+        let rows: Vec<FolderRow> =
+            unread.filter(|(_, work)| !is_known(work) && is_small(work)).map(|(_, work)| work.row.clone()).collect();
+        for row in rows {
+            let mut departing = HashSet::new();
+            let mut items = self.work.store.items(self.work.key, &row);
+            loop {
+                let page = items.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                let copied = page.iter().filter(|item| item.fate == Fate::Copied);
+                departing.extend(copied.filter_map(|item| Some((item.exact?, item.received))));
+            }
+            self.departed.departing.insert(row.folder, departing);
+        }
+        Ok(())
+    }
+
     /// An item may have moved: from its folder on the target only where it may leave that, and is ours.
     fn depart(&mut self, row: &FolderRow, item: LedgerItem, place: Place, may_leave: bool) {
         let Some(target_id) = item.target_id else { return };
@@ -181,7 +224,7 @@ impl Pass<'_> {
     /// May a folder that is not listed, or not there, have another name now?
     fn may_have_a_new_name(&self, row: &FolderRow) -> bool {
         // A folder keeps its validity under a new name; one that is named still would have two.
-        let is_new = |work: &crate::pass::FolderWork| work.is_fresh && work.row.validity == row.validity;
+        let is_new = |work: &FolderWork| work.is_fresh && work.row.validity == row.validity;
         !self.may_be_there.contains(&row.path)
             && (!self.named_only.contains(&row.path) || self.folders.iter().any(is_new))
     }
@@ -521,7 +564,11 @@ impl Pass<'_> {
         }
         for (path, removals) in by_path {
             for part in removals.chunks(AT_ONCE) {
-                self.remove_part(&path, part, held_by, day).await?;
+                let changed = self.remove_part(&path, part, held_by, day, true).await?;
+                // It may have been the mark of a worker of ours that is gone, come late: what is there now tells.
+                if !changed.is_empty() {
+                    self.remove_part(&path, &changed, held_by, day, false).await?;
+                }
             }
         }
         Ok(())
@@ -548,13 +595,16 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Removes what may go of these from one folder. With `looks_again`, what changed between is given back, to be looked at once
+    /// more; else it waits for a word.
     async fn remove_part(
         &mut self,
         path: &FolderPath,
         part: &[HeldRemoval],
         held_by: Option<&str>,
         day: i64,
-    ) -> Result<(), Failure> {
+        looks_again: bool,
+    ) -> Result<Vec<HeldRemoval>, Failure> {
         let state = match self.target.state(path).await {
             Ok(state) => Some(state),
             Err(error) if error.cause == Cause::Missing => None,
@@ -632,16 +682,22 @@ impl Pass<'_> {
         remove.retain(|held| begun.contains(&(held.folder, held.source_id.clone())));
         self.report.held_removals += hold.len() as u64;
         if remove.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let ids: Vec<ItemId> = remove.iter().filter_map(|held| held.target_id.clone()).collect();
         let unchanged_since = state.map(|state| state.change).filter(|change| *change != 0);
         let results = match self.target.remove(folder, &ids, unchanged_since).await {
             Err(error) if !error.ends_session() && error.cause != Cause::InDoubt => {
-                return self.removals_refused(folder, &remove, &error).await;
+                self.removals_refused(folder, &remove, &error).await?;
+                return Ok(Vec::new());
             }
             results => results.on_target()?,
         };
+        let is_changed = |result: &Removal| looks_again && *result == Removal::Changed;
+        let (changed, ended): (Vec<_>, Vec<_>) =
+            remove.iter().copied().zip(results).partition(|(_, result)| is_changed(result));
+        let changed = changed.into_iter().map(|(held, _)| HeldRemoval { state: held.state.begun(), ..held.clone() });
+        let changed: Vec<HeldRemoval> = changed.collect();
         let mut removed = 0;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let held_by = |result| match result {
@@ -649,7 +705,7 @@ impl Pass<'_> {
             Removal::Changed => Some(CHANGED_ON_TARGET),
             Removal::Unsupported => Some(rule::CANNOT_REMOVE),
         };
-        for ((folder, held_by), ids) in alike(remove.iter().copied().zip(results.into_iter().map(held_by))) {
+        for ((folder, held_by), ids) in alike(ended.into_iter().map(|(held, result)| (held, held_by(result)))) {
             if let Some(rule) = held_by {
                 self.report.held_removals += ids.len() as u64;
                 tx.set_removals(folder, &ids, RemovalState::Held, rule).await?;
@@ -662,7 +718,8 @@ impl Pass<'_> {
         tx.commit().await?;
         self.report.removed += removed;
         self.know_state_after(path, removed).await?;
-        self.record_target_states(path).await
+        self.record_target_states(path).await?;
+        Ok(changed)
     }
 
     /// The target keeps what was to go: its person may say otherwise by now, and the rest of the mailbox goes on.

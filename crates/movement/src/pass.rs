@@ -312,11 +312,14 @@ impl Pass<'_> {
                 self.report.blocked(error.cause, Some(Side::Source), what);
                 self.is_all_read = false;
                 self.current = None;
+                self.folders[index].has_lost = false;
+                self.departed.is_read(self.folders[index].row.folder);
             }
             Event::End { cursor, state, listed_all } => {
                 self.send(index).await?;
                 self.folders[index].end = Some(End { cursor, state, listed_all });
                 self.current = None;
+                self.departed.is_read(self.folders[index].row.folder);
                 self.settle_gone(index).await?;
                 self.finish_if_simple(index).await?;
             }
@@ -352,6 +355,9 @@ impl Pass<'_> {
             self.folders[index].read_ids.extend(items.iter().map(|examined| examined.item.id.clone()));
         }
         let ledger = self.ledger(index, &first, &last).await?;
+        if items.iter().any(|examined| !ledger.contains_key(&examined.item.id)) {
+            self.know_departing(index).await?;
+        }
         for examined in items {
             let known = ledger.get(&examined.item.id);
             self.take_item(index, examined, known).await?;
@@ -479,7 +485,7 @@ impl Pass<'_> {
                     self.looked_repaired(index, item.id, looking);
                     return Ok(());
                 }
-                Found::Nothing if !is_left_folder && self.departed.holds(found.exact, wanted.received) => {
+                Found::Nothing if !is_left_folder && self.departed.may_hold(found.exact, wanted.received) => {
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.treat(&id, treatment.filter(|_| !is_left));
                     work.arrived.push(Deferred { id, found, flags, received, failed_before, verdict, knew });

@@ -692,10 +692,11 @@ impl Pass<'_> {
             }
         }
         // Those that have lost items first: what they lost may be found again in the others.
-        to_read.sort_by_key(|index| {
-            let work = &self.folders[*index];
-            !work.row.source.is_some_and(|read| has_lost(&read, &work.state))
-        });
+        for index in &to_read {
+            let work = &mut self.folders[*index];
+            work.has_lost = work.row.source.is_some_and(|read| has_lost(&read, &work.state));
+        }
+        to_read.sort_by_key(|index| !self.folders[*index].has_lost);
         to_read
     }
 }
@@ -771,6 +772,7 @@ fn folder_work(row: FolderRow, is_fresh: bool, state: FolderState) -> FolderWork
         fates: 0,
         state,
         end: None,
+        has_lost: false,
         is_done: false,
         waits_for_room: false,
         would,

@@ -142,6 +142,8 @@ pub(crate) struct FolderWork {
     pub(crate) fates: u64,
     pub(crate) state: FolderState,
     pub(crate) end: Option<End>,
+    /// The source has fewer items of it than it would have, had none gone.
+    pub(crate) has_lost: bool,
     pub(crate) is_done: bool,
     /// Items of it were not copied, so that room is made first.
     pub(crate) waits_for_room: bool,

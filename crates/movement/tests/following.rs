@@ -82,14 +82,16 @@ async fn an_item_that_moved_is_moved_with_what_its_person_did_to_it() {
 
 #[tokio::test]
 async fn items_move_both_ways_at_once_and_none_is_doubled() {
-    for target in [Traits::default(), Traits { moves: false, ..Traits::default() }] {
+    for (moves, expected) in [(true, (6, 0)), (false, (0, 6))] {
+        let target = Traits { moves, ..Traits::default() };
         let world = world_in_step(Traits::default(), target, false).await;
         let (inbox, work) = (FolderPath::inbox(), path(&["Work"]));
         for n in 1..4 {
             world.source.relocate("ann", &inbox, &work, &ItemId::from_u32(n));
             world.source.relocate("ann", &work, &inbox, &ItemId::from_u32(n));
         }
-        world.sync_well().await;
+        let end = world.sync_well().await;
+        assert_eq!((end.outcomes[0].report.moved, end.outcomes[0].report.copied), expected);
         world.assert_same("ann");
         is_at_rest(&world).await;
     }

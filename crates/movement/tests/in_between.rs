@@ -122,6 +122,28 @@ async fn nothing_is_removed_from_a_folder_made_anew_between_two_commands() {
     }
 }
 
+/// What a worker had sent before another took its place may take effect right before the other one's own command.
+#[tokio::test]
+async fn a_late_mark_of_our_own_keeps_nothing_from_going_and_a_persons_flag_does() {
+    for (flag, expected) in [("\\Deleted", (1, 0)), ("\\Flagged", (0, 1))] {
+        let mut world = world_in_step(Traits::default(), false).await;
+        let work = path(&["Work"]);
+        world.source.expunge("ann", &work, &ItemId::from_u32(2));
+        let (target, is_done) = (world.target.clone(), AtomicBool::new(false));
+        let before = there(&world, &work)[&2].flags.clone();
+        world.target_dial = MeddlingDial::new(Arc::new(world.target.clone()), move |at| {
+            if matches!(at, At::Request(Request::Remove(..))) && !is_done.swap(true, Ordering::SeqCst) {
+                let flags = before.union(&Flags::of([flag]));
+                target.set_flags("ann", &path(&["Work"]), &ItemId::from_u32(2), &flags);
+            }
+            Ok(())
+        });
+        let end = world.sync_well().await;
+        let report = &end.outcomes[0].report;
+        assert_eq!((report.removed, report.held_removals), expected, "{flag}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_moved_out_of_a_folder_made_anew_between_two_commands() {
     for in_use in [false, true] {

@@ -1,5 +1,5 @@
 //! The three reports about an invented project, as people get them: kept as files, so that every change of them is seen. To write them
-//! anew: `WRITE_GOLDEN=1 cargo nextest run -p service --test reports`.
+//! anew: `WRITE_GOLDEN=1 cargo nextest run -p service --test all reports`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by what goes wrong in it")]
 

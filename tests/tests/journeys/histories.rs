@@ -146,50 +146,50 @@ fn from_cyrus(people: &[&str]) -> Option<[Store; 2]> {
 
 #[test]
 fn additions_from_dovecot_to_dovecot() {
-    histories("additions, Dovecot to Dovecot", on_servers(ADDITIONS), 20, dovecots);
+    histories("additions, Dovecot to Dovecot", on_servers(ADDITIONS), 10, dovecots);
 }
 
 #[test]
 fn additions_from_dovecot_to_cyrus() {
-    histories("additions, Dovecot to Cyrus", on_servers(ADDITIONS), 20, to_cyrus);
+    histories("additions, Dovecot to Cyrus", on_servers(ADDITIONS), 10, to_cyrus);
 }
 
 #[test]
 fn additions_from_cyrus_to_dovecot_in_use() {
-    histories("additions, Cyrus to Dovecot in use", on_servers(in_use(ADDITIONS)), 20, from_cyrus);
+    histories("additions, Cyrus to Dovecot in use", on_servers(in_use(ADDITIONS)), 10, from_cyrus);
 }
 
 #[test]
 fn everything_from_dovecot_to_dovecot() {
-    histories("all, Dovecot to Dovecot", on_servers(ALL), 40, dovecots);
+    histories("all, Dovecot to Dovecot", on_servers(ALL), 16, dovecots);
 }
 
 #[test]
 fn everything_from_dovecot_to_dovecot_in_use() {
-    histories("all, Dovecot to Dovecot in use", on_servers(in_use(ALL)), 40, dovecots);
+    histories("all, Dovecot to Dovecot in use", on_servers(in_use(ALL)), 16, dovecots);
 }
 
 #[test]
 fn everything_from_dovecot_to_cyrus() {
-    histories("all, Dovecot to Cyrus", on_servers(ALL), 40, to_cyrus);
+    histories("all, Dovecot to Cyrus", on_servers(ALL), 16, to_cyrus);
 }
 
 #[test]
 fn everything_from_dovecot_to_cyrus_in_use() {
-    histories("all, Dovecot to Cyrus in use", on_servers(in_use(ALL)), 40, to_cyrus);
+    histories("all, Dovecot to Cyrus in use", on_servers(in_use(ALL)), 16, to_cyrus);
 }
 
 #[test]
 fn everything_from_cyrus_to_dovecot() {
-    histories("all, Cyrus to Dovecot", on_servers(ALL), 40, from_cyrus);
+    histories("all, Cyrus to Dovecot", on_servers(ALL), 16, from_cyrus);
 }
 
 #[test]
 fn everything_in_folders_that_come_together_from_dovecot_to_dovecot() {
-    histories("merged, Dovecot to Dovecot", on_servers(merged(ALL)), 30, dovecots);
+    histories("merged, Dovecot to Dovecot", on_servers(merged(ALL)), 12, dovecots);
 }
 
 #[test]
 fn everything_in_folders_that_come_together_from_dovecot_to_cyrus_in_use() {
-    histories("merged, Dovecot to Cyrus in use", on_servers(merged(in_use(ALL))), 30, to_cyrus);
+    histories("merged, Dovecot to Cyrus in use", on_servers(merged(in_use(ALL))), 12, to_cyrus);
 }

@@ -1,5 +1,5 @@
 //! The sizes that break tools which keep things whole in memory, each under a limit of 256 MiB that the kernel enforces
-//!
+//! a message of 700 MB, 25,000 messages in a folder, 2,000 folders; as a whole (`WHIMBREL_WHOLE`) 2 GB, 100,000 and 10,000.
 
 use std::{
     fs,
@@ -9,7 +9,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use conformance::servers::{Dovecot, Format};
+use conformance::{
+    servers::{Dovecot, Format},
+    whole,
+};
 use journeys::{
     judge::Judge,
     project::{Project, Run, program},
@@ -68,14 +71,14 @@ fn received_at(file: &Path, seconds: u64) {
 }
 
 #[test]
-fn a_message_of_two_gigabytes() {
-    const SIZE: usize = 2_000_000_000;
+fn a_very_large_message() {
+    let size = whole::amount(700_000_000, 2_000_000_000) as usize;
     let source = planted(|maildir| {
         let file = maildir.join("cur/1500000000.M1P1.large:2,S");
         let mut writer = BufWriter::with_capacity(1 << 20, fs::File::create(&file).unwrap());
         writer.write_all(b"Message-ID: <large@example.test>\r\nSubject: scan\r\n\r\n").unwrap();
         let mut written = 0;
-        while written < SIZE {
+        while written < size {
             let line = format!("{written:076x}\r\n");
             writer.write_all(line.as_bytes()).unwrap();
             written += line.len();
@@ -89,10 +92,10 @@ fn a_message_of_two_gigabytes() {
 }
 
 #[test]
-fn a_folder_of_a_hundred_thousand() {
-    const COUNT: u64 = 100_000;
+fn a_very_large_folder() {
+    let count = whole::amount(25_000, 100_000);
     let source = planted(|maildir| {
-        for number in 0..COUNT {
+        for number in 0..count {
             let file = maildir.join(format!("cur/{}.M{number}P1.many:2,", 1_400_000_000 + number));
             let text = format!("Message-ID: <{number}@example.test>\nSubject: {number}\n\nbody {number}\n");
             fs::write(&file, text).unwrap();
@@ -101,15 +104,15 @@ fn a_folder_of_a_hundred_thousand() {
     });
     let Some(source) = source else { return };
     let Some(target) = Store::dovecot(Format::Mdbox, &["alice"]) else { return };
-    copy_within(&source, &target, COUNT, 1);
+    copy_within(&source, &target, count, 1);
 }
 
 #[test]
-fn a_mailbox_of_ten_thousand_folders() {
-    const COUNT: u64 = 10_000;
+fn a_mailbox_of_very_many_folders() {
+    let count = whole::amount(2_000, 10_000);
     let source = planted(|maildir| {
         // INBOX is one; a hundred have ninety-nine below them each, and every tenth holds a message.
-        for number in 0..COUNT - 1 {
+        for number in 0..count - 1 {
             let (top, below) = (number / 100, number % 100);
             let name = if below == 0 { format!(".Top {top}") } else { format!(".Top {top}.Below {below}") };
             let folder = maildir.join(name);
@@ -125,5 +128,5 @@ fn a_mailbox_of_ten_thousand_folders() {
     // With the index of all folders that Dovecot keeps else, making the last takes it a tenth of a second.
     let target = Dovecot::builder().format(Format::Mdbox).extra("mailbox_list_index = no\n");
     let Some(target) = Store::dovecot_with(target, &["alice"]) else { return };
-    copy_within(&source, &target, 1_000, COUNT);
+    copy_within(&source, &target, count / 10, count);
 }

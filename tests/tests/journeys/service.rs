@@ -220,7 +220,7 @@ fn a_very_large_mailbox_holds_up_nobody() {
         source.fill(person, &inbox(3));
     }
     // So slow that the large one takes many turns.
-    let proxy = Proxy::to(target.port()).up(Shape { bytes_per_second: Some(100_000), ..Shape::default() }).start();
+    let proxy = Proxy::to(target.port()).up(Shape { bytes_per_second: Some(20_000), ..Shape::default() }).start();
     let to = Endpoint::imap(proxy.port()).login(MIGRATOR, PASSWORD, "authzid");
     let project = project(source.endpoint(), to, &people, "database = \"sqlite:whimbrel.db\"");
     let service = Process::serve(&project, &["--at-once", "1"]);

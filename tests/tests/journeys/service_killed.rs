@@ -9,6 +9,7 @@ use std::{
 use conformance::{
     proxy::{Direction, Proxy, Shape},
     servers::{Format, Postgres},
+    whole,
 };
 use journeys::{
     judge::{Judge, Verdict},
@@ -20,8 +21,8 @@ use journeys::{
 use rehearsal::Chance;
 
 const PEOPLE: [&str; 6] = ["p1", "p2", "p3", "p4", "p5", "p6"];
-/// How often processes are killed.
-const KILLS: usize = 200;
+/// So many removals may wait because a late writer's mark looks like its person's.
+const LATE_MAX: usize = 2;
 
 /// Everything there is: servers behind proxies, a service that answers for the project, and workers.
 struct World {
@@ -81,7 +82,8 @@ impl World {
     /// Leaves everything in peace, and requires that it comes to be as if nothing had happened.
     ///
     /// Where the database forgot what was done last (`forgot`), removals of what was changed there wait for somebody's word: nobody
-    /// knows any more that it was not its person who changed it.
+    /// knows any more that it was not its person who changed it. The same is so of a mark that a frozen worker's last bytes made after
+    /// its successor had looked: the window that remains (docs/reliability.md, *Late writers*). Such removals are few, and counted.
     fn ends_well(&mut self, forgot: bool) {
         for proxy in &self.proxies {
             proxy.refuse(false);
@@ -94,9 +96,13 @@ impl World {
                 process.again();
             }
         }
-        if forgot {
-            until("all are in step", || self.project.is_in_step());
-            std::thread::sleep(Duration::from_secs(5));
+        until("all are in step", || self.project.is_in_step());
+        std::thread::sleep(Duration::from_secs(5));
+        let (_, held) = self.project.json(&["held", "list"]);
+        let late = held["held"].as_array().map_or(0, Vec::len);
+        println!("{late} removals wait for a word");
+        assert!(forgot || late <= LATE_MAX, "{held:#}");
+        if late > 0 {
             let said = ["held", "approve", "--rule", "changed-on-target", "--by", "a tester", "--reason", "it was us"];
             let said = self.project.run(&said);
             assert!([0, 2].contains(&said.code), "{said:?}");
@@ -151,7 +157,7 @@ fn busy_people(source: &Store, is_over: &AtomicBool) {
 }
 
 #[test]
-fn killed_two_hundred_times_with_everything_else_that_may_happen() {
+fn killed_again_and_again_with_everything_else_that_may_happen() {
     let Some(server) = Postgres::start() else { return };
     let url = server.fresh_database();
     let Some(mut world) = World::begin(Proxy::to(server.port()).start(), &url) else { return };
@@ -165,7 +171,7 @@ fn killed_two_hundred_times_with_everything_else_that_may_happen() {
         let mut chance = Chance::new(source.into());
         let (proxies, processes) = (&world.proxies, &mut world.processes);
         let mut kills = 0;
-        while kills < KILLS {
+        while kills < whole::amount(60, 200) {
             let which = chance.below(processes.len() as u64) as usize;
             let proxy = chance.pick(proxies);
             match chance.below(100) {

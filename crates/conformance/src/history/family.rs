@@ -8,6 +8,7 @@ use connector::memory::Traits;
 use super::generate::{Does, history};
 use super::play::{Play, Stage};
 use super::step::{Pass, Step};
+use crate::whole;
 
 /// How often a history is played in memory to shorten it.
 const PLAYS_MAX: usize = 500;
@@ -206,9 +207,9 @@ pub fn shorten(
     (steps, wrong)
 }
 
-/// How many seeds of each kind: as `WHIMBREL_SEEDS` says, else so many.
+/// How many seeds of each kind: as `WHIMBREL_SEEDS` says, else so many, and as a whole (see [`whole`]) four times that.
 pub fn count(usual: u64) -> u64 {
-    asked("WHIMBREL_SEEDS").unwrap_or(usual)
+    asked("WHIMBREL_SEEDS").unwrap_or(whole::amount(usual, 4 * usual))
 }
 
 /// The first seed of each kind: as `WHIMBREL_SEEDS_FROM` says, else 0.

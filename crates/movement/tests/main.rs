@@ -1,0 +1,16 @@
+//! Tests through the public interface: one program, so that it is linked once.
+
+mod dates;
+mod first_copy;
+mod following;
+mod forecast;
+mod hazards;
+mod histories;
+mod in_between;
+mod leftovers;
+mod merged;
+mod policy;
+mod quota;
+mod review;
+mod round_trips;
+mod verify;

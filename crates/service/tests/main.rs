@@ -1,0 +1,4 @@
+//! Tests through the public interface: one program, so that it is linked once.
+
+mod reports;
+mod schema;
