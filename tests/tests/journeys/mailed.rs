@@ -203,7 +203,7 @@ fn killed_again_and_again_everybody_is_made_once() {
     const PEOPLE: usize = 40;
     office.send(office.postfix.submission_port(), HR, KEY, "<1@x>", &rows(PEOPLE), &[]);
     let mut kills = 0;
-    for patience in (0..40).map(|number| Duration::from_millis(150 + number * 60)) {
+    for patience in (0..80).map(|number| Duration::from_millis(60 + number * 25)) {
         let mut command = office.project.command(&["people", "import", "--mailed"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         thread::sleep(patience);

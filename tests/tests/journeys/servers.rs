@@ -300,7 +300,7 @@ fn nothing_is_left_when_the_test_process_is_killed() {
         return;
     }
     let mut victim = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "nothing_is_left_when_the_test_process_is_killed", "--nocapture"])
+        .args(["--exact", "servers::nothing_is_left_when_the_test_process_is_killed", "--nocapture"])
         .env(ROLE, "1")
         .stdout(Stdio::piped())
         .spawn()

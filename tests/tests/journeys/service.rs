@@ -214,13 +214,18 @@ fn a_very_large_mailbox_holds_up_nobody() {
     let people = ["large", "ann", "bob", "cyd"];
     let Some(source) = Store::dovecot(Format::Maildir, &people) else { return };
     let Some(target) = Store::dovecot(Format::Mdbox, &people) else { return };
-    let inbox = |count| vec![Folder { path: vec!["INBOX".to_owned()], messages: (0..count).map(numbered).collect() }];
-    source.fill("large", &inbox(3000));
+    let inbox = |messages| vec![Folder { path: vec!["INBOX".to_owned()], messages }];
+    let large = |n| {
+        let mut message = numbered(n);
+        message.bytes.extend(b"a line of a text that is very long\r\n".repeat(6_000));
+        message
+    };
+    source.fill("large", &inbox((0..300).map(large).collect()));
     for person in &people[1..] {
-        source.fill(person, &inbox(3));
+        source.fill(person, &inbox((0..3).map(numbered).collect()));
     }
-    // So slow that the large one takes many turns.
-    let proxy = Proxy::to(target.port()).up(Shape { bytes_per_second: Some(20_000), ..Shape::default() }).start();
+    // So slow that the large one takes many turns, and several times what may be on its way.
+    let proxy = Proxy::to(target.port()).up(Shape { bytes_per_second: Some(2_000_000), ..Shape::default() }).start();
     let to = Endpoint::imap(proxy.port()).login(MIGRATOR, PASSWORD, "authzid");
     let project = project(source.endpoint(), to, &people, "database = \"sqlite:whimbrel.db\"");
     let service = Process::serve(&project, &["--at-once", "1"]);

@@ -416,7 +416,7 @@ fn stopped_at_every_effect_of_changes_and_resumed() {
     println!("{moments} moments, two an effect");
     assert!((60..PEOPLE as u64).contains(&moments), "{moments}");
     let stopped_at: Mutex<BTreeMap<String, u64>> = Mutex::default();
-    let tried = whole::moments(moments, 3);
+    let tried = whole::moments(moments, 2);
     each(&tried, |stop_at| {
         prepare(stop_at as usize);
         let mut command = pair.command(stop_at as usize);

@@ -262,7 +262,8 @@ async fn a_real_server_that_refuses_first_is_told_again_over_tls_that_is_verifie
     let requests = server.told();
     assert_eq!(requests.len(), 3);
     let ids: Vec<&str> = requests.iter().map(|told| told.field("whimbrel-id")).collect();
-    assert_eq!(ids, ["RX1/migration/1/raised"; 3]);
+    assert_eq!(ids, [ids[0]; 3], "so that it is told once to whoever keeps ids");
+    assert!(ids[0].starts_with("RX1/migration/1/") && ids[0].ends_with("/raised"), "{ids:?}");
     let last = &requests[2];
     assert_eq!(last.line, "POST /alerts?key=1 HTTP/1.1");
     let at = last.field("whimbrel-signature").split([',', '=']).nth(1).unwrap().parse().unwrap();
