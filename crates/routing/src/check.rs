@@ -18,8 +18,8 @@ use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, Pers
 ///
 /// What is found happens in some combination, and what happens in some combination is found. There is one exception: where
 /// more than ten places on the ways from an address to one person each choose between old and new, all of which lead there,
-/// the first 1,024 combinations are tried out for [`Fault::Twice`]; where none of them shows it, both are taken as possible
-/// at once, and the finding says that it is not certain.
+/// up to 1,024 combinations are tried out for [`Fault::Twice`]; where none of them shows it, both are taken as possible at
+/// once, and the finding says that it is not certain.
 ///
 /// It takes time in proportion to the directory and to the number of places from which mail can come to each person, summed
 /// over all people: a list of two thousand counts two thousand times, a list within lists for each of them.
@@ -37,9 +37,14 @@ pub fn check(directory: &Directory) -> Vec<Finding> {
 }
 
 /// What was found of one address and one fault.
+#[derive(Default)]
 struct Found<'d> {
     entry: usize,
+    /// As many as are named.
     people: Vec<&'d PersonId>,
+    people_count: usize,
+    /// Who was noted last: people come one after the other.
+    last: Option<&'d PersonId>,
     way: Vec<u32>,
     again: Vec<u32>,
     is_certain: bool,
@@ -114,7 +119,7 @@ impl<'d> Check<'_, 'd> {
             let Some(entry) = first.filter(|_| concerns(self.is_list[expected])) else { continue };
             let mut way: Vec<u32> = spread.way_from(roots[entry]).take(WAY_MAX).collect();
             complete(&mut way);
-            let found = Found { entry, people: Vec::new(), way, again: Vec::new(), is_certain: true };
+            let found = Found { entry, way, is_certain: true, ..Found::default() };
             self.found[expected].insert(fault, found);
         }
     }
@@ -235,20 +240,22 @@ impl<'d> Check<'_, 'd> {
         is_certain: bool,
         ways: impl FnOnce() -> (Vec<u32>, Vec<u32>),
     ) {
-        let found = self.found[number as usize].entry(fault).or_insert_with(|| Found {
-            entry: usize::MAX,
-            people: Vec::new(),
-            way: Vec::new(),
-            again: Vec::new(),
-            is_certain: false,
-        });
-        let is_first = found.people.iter().all(|noted| *noted == person);
-        if (is_certain && !found.is_certain) || (is_certain == found.is_certain && is_first && entry < found.entry) {
+        let found = self.found[number as usize].entry(fault).or_default();
+        let is_new = found.people_count == 0;
+        let is_first = found.people_count == 1 && found.last == Some(person);
+        if is_new
+            || (is_certain && !found.is_certain)
+            || (is_certain == found.is_certain && is_first && entry < found.entry)
+        {
             (found.entry, found.is_certain) = (entry, is_certain);
             (found.way, found.again) = ways();
         }
-        if found.people.last() != Some(&person) {
-            found.people.push(person);
+        if found.last != Some(person) {
+            found.last = Some(person);
+            found.people_count += 1;
+            if found.people.len() < Finding::PEOPLE_MAX {
+                found.people.push(person);
+            }
         }
     }
 
@@ -263,6 +270,7 @@ impl<'d> Check<'_, 'd> {
             fault,
             entry: Entry::EVERY[found.entry],
             people: found.people.into_iter().cloned().collect(),
+            people_count: found.people_count,
             witness: shown(&found.way),
             again: shown(&found.again),
             is_certain: found.is_certain,

@@ -170,8 +170,10 @@ pub struct Finding {
     /// The first entry that shows it.
     pub entry: Entry,
     /// The people whom it is about, in order: who gets what is not theirs, who gets it twice, who gets nothing or does not
-    /// look. Empty for the other faults.
+    /// look. The first [`Finding::PEOPLE_MAX`] of them; empty for the other faults.
     pub people: Vec<PersonId>,
+    /// How many people it is about.
+    pub people_count: usize,
     /// How a message meets the fault: of several ways, a short one; of several people, the first one's.
     pub witness: Witness,
     /// For [`Fault::Twice`]: the way of the second message. Else empty.
@@ -179,4 +181,10 @@ pub struct Finding {
     /// Is it certain that it happens in one and the same combination of old and new? Only [`Fault::Twice`] can be uncertain,
     /// where more changes are pending around one person than are tried out (see [`check`](crate::check())).
     pub is_certain: bool,
+}
+
+impl Finding {
+    /// So many people are named, at most: one wrong alias may lead everybody's mail to everybody, and who those are is no news
+    /// then.
+    pub const PEOPLE_MAX: usize = 100;
 }

@@ -117,38 +117,32 @@ const SEVERAL: u32 = NONE - 1;
 
 /// What recipients a site's aliases and lists come to, as far as they lead to one person: the one recipient, or several.
 ///
-/// Nearly everybody is one recipient for all lists, however these hold each other; whoever is need not be tried out.
+/// Nearly everybody is one recipient for all lists, however these hold each other; whoever is need not be tried out. A place
+/// that chooses counts as a recipient: whatever it chooses, a site that goes on there in one go comes to it once.
 struct Leaves {
-    /// Do all alternatives of a place go on at its site in one go? None: some do.
-    kinds: Vec<Option<bool>>,
+    /// Does a place always go on at its site in one go, in one way?
+    expands: Vec<bool>,
     nodes: Vec<(u32, u32)>,
     alternatives: Vec<(u32, u32)>,
 }
 
 impl Leaves {
     fn new(graph: &Graph<'_>) -> Self {
-        let kind = |node| {
-            let mut expanding = graph.alternatives_of(node).map(|alternative| graph.alternative(alternative).expands());
-            let first = expanding.next();
-            first.filter(|first| expanding.all(|expands| expands == *first))
+        let expands = |node| {
+            let alternatives = graph.alternatives_of(node);
+            alternatives.len() == 1 && graph.alternative(alternatives.start).expands()
         };
         Self {
-            kinds: (0..graph.nodes()).map(kind).collect(),
+            expands: (0..graph.nodes()).map(expands).collect(),
             nodes: vec![(0, NONE); graph.nodes() as usize],
             alternatives: vec![(0, NONE); graph.alternatives.len()],
         }
     }
 
     fn look(&mut self, graph: &Graph<'_>, round: u32, places: &[u32]) {
-        let mut queue = Vec::new();
-        for node in places {
-            let leaf = match self.kinds[*node as usize] {
-                Some(true) => continue,
-                Some(false) => *node,
-                None => SEVERAL,
-            };
-            self.nodes[*node as usize] = (round, leaf);
-            queue.push(*node);
+        let mut queue: Vec<u32> = places.iter().copied().filter(|node| !self.expands[*node as usize]).collect();
+        for node in &queue {
+            self.nodes[*node as usize] = (round, *node);
         }
         // Each place changes twice at most: to one recipient, then to several.
         while let Some(node) = queue.pop() {
@@ -159,7 +153,7 @@ impl Leaves {
                     continue;
                 }
                 let before = alternative.node as usize;
-                if self.kinds[before] == Some(true) && add(&mut self.nodes[before], round, leaf) {
+                if self.expands[before] && add(&mut self.nodes[before], round, leaf) {
                     queue.push(alternative.node);
                 }
             }

@@ -140,7 +140,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = &self.address;
         write!(f, "Mail for {address} {} ", self.entry.text())?;
-        let people = named(&self.people);
+        let people = named(&self.people, self.people_count);
         match self.fault {
             Fault::Loop => f.write_str("goes round without end"),
             Fault::BlackHole => f.write_str("reaches nobody"),
@@ -170,9 +170,9 @@ impl fmt::Display for Finding {
     }
 }
 
-fn named(people: &[PersonId]) -> String {
+fn named(people: &[PersonId], count: usize) -> String {
     let names: Vec<&str> = people.iter().take(NAMED_MAX).map(PersonId::as_str).collect();
-    let more = people.len().saturating_sub(NAMED_MAX);
+    let more = count.saturating_sub(names.len());
     let names = names.join(", ");
     if more == 0 { names } else { format!("{names} and {more} more") }
 }

@@ -12,6 +12,10 @@ use crate::graph::{Delivery, Graph, NONE};
 /// So many combinations are tried out for an address and a person: ten places that choose between two.
 const COMBINATIONS_MAX: usize = 1024;
 
+/// Where there are more combinations, so many places are looked at, in as many of them as that is enough for: all of them are
+/// out of reach anyway, and a directory may be one large knot.
+const PLACES_MAX: usize = 1 << 16;
+
 /// Two ways of a message to one person, each as its alternatives.
 pub(crate) struct Twice {
     pub(crate) ways: [Vec<u32>; 2],
@@ -109,7 +113,12 @@ impl Part {
         let mut trial = Trial::new(self, start);
         let open: Vec<u32> =
             trial.places.iter().copied().filter(|place| self.choices[*place as usize].len() > 1).collect();
-        for _ in 0..COMBINATIONS_MAX {
+        let all = open.iter().try_fold(1usize, |all, place| {
+            let all = all * self.choices[*place as usize].len();
+            (all <= COMBINATIONS_MAX).then_some(all)
+        });
+        let some = || (PLACES_MAX / trial.places.len()).clamp(1, COMBINATIONS_MAX);
+        for _ in 0..all.unwrap_or_else(some) {
             if let Some(ways) = trial.ways_of_one_combination() {
                 return Some(Twice { ways, is_certain: true });
             }

@@ -250,6 +250,9 @@ fn directions_are_the_policys() {
     let rule = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
     directory.target.domains.insert(Domain::new("old.example"), rule);
     assert_eq!(directory.found()[0], ("forbidden-direction", "ann@new.example".to_owned()));
+    directory.at(TARGET, "home@old.example", alias("ann@old.example"));
+    directory.at(TARGET, "ann@new.example", coexistence("home@old.example"));
+    assert_eq!(directory.found()[0], ("forbidden-direction", "ann@new.example".to_owned()));
     // Lists and relays are no forwarders.
     let mut directory = three();
     directory.policy.source_to_target = false;
