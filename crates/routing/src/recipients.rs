@@ -177,8 +177,8 @@ fn add(known: &mut (u32, u32), round: u32, leaf: u32) -> bool {
 /// From where one person gets mail in every combination of old and new.
 ///
 /// A place is sure when each of its alternatives delivers, or leads to at least one sure place. What goes round delivers
-/// nothing. That not all of a list's members fail alone but all of them together needs no trying out: where the ways on which
-/// two of them fail meet, both fail in the same way.
+/// nothing. Whether all members of a list can fail in one and the same combination needs no trying out: where the ways on which
+/// two of them fail meet, both go on in the same way, and fail.
 pub(crate) struct Sure {
     round: u32,
     alternatives: Vec<u32>,

@@ -8,8 +8,9 @@ use routing::{Directory, Entry, Fault, Finding, Hop, MailAddress, Mx, Refusal, S
 use crate::random;
 use crate::reference::{self, Wrong};
 
-/// Seeds of directories on which the check was once wrong.
-const KEPT: [u64; 0] = [];
+/// Seeds on which a check that takes a shortcut is wrong: one node for all ways to send a message out; aliases to elsewhere
+/// taken for lists; places that choose taken for what they choose first; forwarders judged by the next name alone.
+const KEPT: [u64; 4] = [8, 33, 64, 1376];
 
 /// So many directories in an ordinary run; the environment variable says another number.
 const CASES: u64 = 2_000;
@@ -125,7 +126,7 @@ fn compare(seed: u64) -> Option<Wrong> {
 }
 
 #[test]
-fn what_was_once_wrong_stays_right() {
+fn shortcuts_that_look_right_are_not_taken() {
     for seed in KEPT {
         assert!(compare(seed).is_some(), "seed {seed} is left out");
     }
