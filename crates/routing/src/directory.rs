@@ -1,0 +1,290 @@
+//! The directory of both sides as the check sees it: plain values, to be filled from LDAP and AD attributes, sieve scripts,
+//! maps of a mail server and DNS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::Side;
+
+use crate::{Domain, MailAddress, PersonId};
+
+/// Something that is about to change, or not.
+///
+/// A change counts as pending from before it is made until it was read back: so long the old may be true and the new may be
+/// true. Each pending place is old or new by itself; what is true of one says nothing of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending<T> {
+    /// How it is, as last read.
+    pub now: T,
+    /// How it will be, or is already: a change that was not read back yet. None: nothing is changing.
+    pub then: Option<T>,
+}
+
+impl<T> Pending<T> {
+    /// Nothing is changing.
+    pub fn settled(now: T) -> Self {
+        Self { now, then: None }
+    }
+
+    /// A change that was not read back.
+    pub fn changing(now: T, then: T) -> Self {
+        Self { now, then: Some(then) }
+    }
+}
+
+impl<T: PartialEq> Pending<T> {
+    /// What may be true, the old before the new. A change to the same is none.
+    pub fn versions(&self) -> impl Iterator<Item = (Taken, &T)> {
+        let then = self.then.as_ref().filter(|then| **then != self.now);
+        let first = if then.is_some() { Taken::Old } else { Taken::Settled };
+        std::iter::once((first, &self.now)).chain(then.map(|then| (Taken::New, then)))
+    }
+}
+
+/// Which of both was taken at a place on a message's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Taken {
+    /// There is only one: nothing is changing there.
+    Settled,
+    /// What was there before the change.
+    Old,
+    /// What the change makes of it.
+    New,
+}
+
+/// What becomes of the envelope sender (RFC 5321, section 3.3) when a router sends a message on to another site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sender {
+    /// It stays. SPF (RFC 7208) then speaks against the router wherever the sender's domain does not list it.
+    Kept,
+    /// It is rewritten into a domain of the router's own (SRS). SPF passes; unsigned mail fails DMARC (RFC 7489, section
+    /// 3.1), since that domain is not the one of the From field.
+    Srs,
+    /// It stays, and the receiving site is relied on to take this router's mail without looking. Where that site does not
+    /// declare so, this is [`Sender::Kept`].
+    TrustedRelay,
+}
+
+/// Which forwarder it is (ruling A-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ForwarderKind {
+    /// F1: from a new account on the target to the source, until its person is switched.
+    Coexistence,
+    /// F2: from before, set by the organisation.
+    PreExisting,
+    /// F3: the redirect of the switch, from source to target.
+    Redirect,
+    /// A person's own rule.
+    OwnRule,
+}
+
+/// What a site does with mail for one of its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// There is no entry: the domain's rule at this site holds. For what is about to be added or taken away.
+    Absent,
+    /// It puts it into this one's mailbox on this site.
+    Mailbox(PersonId),
+    /// It goes on at this site under another address. One that this site does not accept is sent out by its MX, and is
+    /// judged as a forwarder with the site's own [`Site::sender`].
+    Alias(MailAddress),
+    /// It goes to each of these, as this site knows them. A site resolves aliases and lists of its own in one go and gives
+    /// each recipient that comes out of it one message, however often it was named.
+    List(Vec<MailAddress>),
+    /// It is sent on as another message: to an address that this site knows, else by its MX.
+    Forward {
+        /// To whom.
+        to: MailAddress,
+        /// What becomes of the sender, where it is sent out by MX.
+        sender: Sender,
+        /// In whose mailbox on this site a copy stays, if one does. A forwarder of Whimbrel keeps none.
+        keeps_copy: Option<PersonId>,
+        /// Which forwarder it is.
+        kind: ForwarderKind,
+    },
+    /// It goes to the other site under the same address, whatever the MX says: a `targetAddress`, a transport.
+    Relay {
+        /// What becomes of the sender.
+        sender: Sender,
+    },
+    /// It is refused.
+    Refuse,
+}
+
+/// What a site does with an address of a domain that it accepts and of which it has no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DomainRule {
+    /// It refuses it: an unknown recipient.
+    Authoritative,
+    /// It sends it to the other site, under the same address.
+    InternalRelay {
+        /// What becomes of the sender. This counts also for mail that a forwarder of the site sends this way.
+        sender: Sender,
+    },
+}
+
+/// One site's mail system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Does it refuse mail that fails SPF?
+    pub enforces_spf: bool,
+    /// Does it refuse mail that fails DMARC?
+    pub enforces_dmarc: bool,
+    /// Does it take the other site's mail without checking SPF and DMARC? That does not open it for domains that it does
+    /// not accept.
+    pub trusts_other: bool,
+    /// What it does with the sender of mail that its aliases and lists send out by MX.
+    pub sender: Sender,
+    /// The domains for which it takes mail. A change of this map is to be checked as two directories.
+    pub domains: BTreeMap<Domain, DomainRule>,
+    /// What it does with addresses of these domains. Those of other domains are never asked for: see
+    /// [`Directory::unchecked`].
+    pub entries: BTreeMap<MailAddress, Pending<Route>>,
+}
+
+impl Default for Site {
+    /// A site that accepts nothing, checks nothing, trusts nobody and keeps senders.
+    fn default() -> Self {
+        Self {
+            enforces_spf: false,
+            enforces_dmarc: false,
+            trusts_other: false,
+            sender: Sender::Kept,
+            domains: BTreeMap::new(),
+            entries: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where the MX records of a domain point (RFC 5321, section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mx {
+    /// To one of both sites.
+    Site(Side),
+    /// To somebody else.
+    Elsewhere,
+    /// Nowhere: neither MX nor address record, or a null MX (RFC 7505).
+    Nowhere,
+}
+
+/// Which mailbox its person looks into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Followed {
+    /// That at the source: not switched.
+    Source,
+    /// Both: being switched, when what lands in either comes to the other, or somebody who works in both.
+    Either,
+    /// That on the target: switched and settled.
+    Target,
+}
+
+impl Followed {
+    /// Is the mailbox on this side followed?
+    pub fn includes(self, side: Side) -> bool {
+        match self {
+            Self::Source => side == Side::Source,
+            Self::Either => true,
+            Self::Target => side == Side::Target,
+        }
+    }
+}
+
+/// Whose an address is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Its mail is to reach this one, once.
+    Person(PersonId),
+    /// Its mail is to reach each of these, once each. Members elsewhere are not counted.
+    List(BTreeSet<PersonId>),
+}
+
+/// Where mail may be forwarded to: profile data (R-086, R-328, ruling A-20).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// From source to target.
+    pub source_to_target: bool,
+    /// From target to source.
+    pub target_to_source: bool,
+    /// Domains of neither site to which mail may go. Each stands for itself, not for those below it.
+    pub secure_domains: BTreeSet<Domain>,
+}
+
+impl Policy {
+    /// May mail be forwarded from this side to the other?
+    pub fn allows_from(&self, side: Side) -> bool {
+        match side {
+            Side::Source => self.source_to_target,
+            Side::Target => self.target_to_source,
+        }
+    }
+}
+
+/// Everything that decides where mail goes, of both sides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// The source's mail system.
+    pub source: Site,
+    /// The target's.
+    pub target: Site,
+    /// Where each domain's MX points. While it changes, each place that looks it up may see either. A domain that is not
+    /// here is somebody else's: [`Mx::Elsewhere`].
+    pub mx: BTreeMap<Domain, Pending<Mx>>,
+    /// Everybody who has a mailbox. Who is missing here follows none.
+    pub people: BTreeMap<PersonId, Followed>,
+    /// Every address of ours that is to work, with its owner.
+    pub expected: BTreeMap<MailAddress, Owner>,
+    /// Where mail may be forwarded to.
+    pub policy: Policy,
+}
+
+/// Why an entry of a site is not judged as an address of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unchecked {
+    /// It is no expected address, so nobody has said whom it is to reach. It is judged only as far as an expected
+    /// address leads there.
+    NotExpected,
+    /// The site does not accept its domain, so no mail ever comes to it.
+    DomainNotAccepted,
+}
+
+impl Directory {
+    /// The mail system of a side.
+    pub fn site(&self, side: Side) -> &Site {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    /// The mail system of a side, to be filled.
+    pub fn site_mut(&mut self, side: Side) -> &mut Site {
+        match side {
+            Side::Source => &mut self.source,
+            Side::Target => &mut self.target,
+        }
+    }
+
+    /// What may be the MX of a domain, the old before the new.
+    pub(crate) fn mx_of(&self, domain: &str) -> Vec<(Taken, Mx)> {
+        self.mx.get(domain).map_or_else(
+            || vec![(Taken::Settled, Mx::Elsewhere)],
+            |pending| pending.versions().map(|(taken, mx)| (taken, *mx)).collect(),
+        )
+    }
+
+    /// Every entry that [`check`](crate::check()) does not start from, and why: for a person to look through, so that nothing
+    /// is left out in silence. In the order of sides and addresses.
+    pub fn unchecked(&self) -> Vec<(Side, MailAddress, Unchecked)> {
+        let mut unchecked = Vec::new();
+        for side in [Side::Source, Side::Target] {
+            let site = self.site(side);
+            for address in site.entries.keys() {
+                if !site.domains.contains_key(address.domain()) {
+                    unchecked.push((side, address.clone(), Unchecked::DomainNotAccepted));
+                } else if !self.expected.contains_key(address) {
+                    unchecked.push((side, address.clone(), Unchecked::NotExpected));
+                }
+            }
+        }
+        unchecked
+    }
+}

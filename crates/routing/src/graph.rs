@@ -1,0 +1,509 @@
+//! One graph with the old and the new of everything that is pending.
+//!
+//! A *node* is a place that does one thing with a message. An *alternative* is one thing it may do; what is pending has two.
+//! Alternatives lead to other nodes, a list's to several at once. Since each place chooses for itself, a way through the
+//! graph that comes to no node twice is a way that a message takes in some combination of old and new. So what a message
+//! can meet is a question of reachability, and no combination has to be tried out.
+//!
+//! A look-up of an MX chooses as well, so sending out by MX is a node of its own: one for each site, address, and way in
+//! which the message came to be sent.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use model::Side;
+
+use crate::{Directory, DomainRule, Hop, MailAddress, Mx, PersonId, Refusal, Route, Sender, Step, Taken};
+
+/// No node, no alternative.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// How a message came to be sent out by MX.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Origin {
+    /// It was written there.
+    Own,
+    /// It is for a member of a list.
+    Member,
+    /// It is sent on by a forwarder or an alias.
+    Forwarded(Sender),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum NodeKey {
+    /// A site has a message for an address.
+    Place(Side, u32),
+    /// A site sends a message for an address out by its MX.
+    Out(Side, u32, Origin),
+    /// Somebody outside sends a message to an address.
+    Outside(u32),
+}
+
+/// What is wrong with an alternative in itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks(u16);
+
+impl Marks {
+    pub(crate) const NOTHING: Self = Self(0);
+    pub(crate) const BLACK_HOLE: Self = Self(1);
+    pub(crate) const KEEPS_COPY: Self = Self(1 << 1);
+    pub(crate) const SPF: Self = Self(1 << 2);
+    pub(crate) const DMARC: Self = Self(1 << 3);
+    pub(crate) const DIRECTION: Self = Self(1 << 4);
+    pub(crate) const INSECURE: Self = Self(1 << 5);
+    /// It leaves both sites, whoever's the address is.
+    pub(crate) const LEAVES: Self = Self(1 << 6);
+    /// It leaves both sites for a list's member elsewhere.
+    pub(crate) const LEAVES_FOR_MEMBER: Self = Self(1 << 7);
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn has_any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
+    }
+}
+
+/// What an alternative does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Act<'d> {
+    /// What an entry says.
+    Route(&'d Route),
+    /// What the domain's rule says: relay.
+    Relay(Sender),
+    /// Send it to where the MX points.
+    Sent(Mx, Option<Sender>),
+    /// Nothing more.
+    Stop(Refusal),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Alternative<'d> {
+    pub(crate) node: u32,
+    pub(crate) taken: Taken,
+    pub(crate) act: Act<'d>,
+    pub(crate) marks: Marks,
+    children: Range<u32>,
+}
+
+impl Alternative<'_> {
+    /// Does its site resolve it in one go with what it leads to?
+    pub(crate) fn expands(&self) -> bool {
+        matches!(self.act, Act::Route(Route::Alias(_) | Route::List(_)))
+    }
+}
+
+/// A mailbox into which an alternative puts a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) alternative: u32,
+    pub(crate) side: Side,
+    /// Is it a copy that a forwarder keeps?
+    pub(crate) is_copy: bool,
+}
+
+/// The graph of all that mail for expected addresses may meet.
+pub(crate) struct Graph<'d> {
+    keys: Vec<NodeKey>,
+    /// The first alternative of each node; one more at the end.
+    firsts: Vec<u32>,
+    pub(crate) alternatives: Vec<Alternative<'d>>,
+    children: Vec<u32>,
+    /// The first of each node's alternatives that lead to it; one more at the end.
+    leading_firsts: Vec<u32>,
+    leading: Vec<u32>,
+    addresses: Vec<&'d MailAddress>,
+    /// Nodes where mail comes in: of each expected address, in order, one for each entry.
+    pub(crate) roots: Vec<[u32; 3]>,
+    /// Into whose mailboxes mail may come, and where.
+    pub(crate) deliveries: HashMap<&'d PersonId, Vec<Delivery>>,
+}
+
+impl<'d> Graph<'d> {
+    pub(crate) fn of(directory: &'d Directory) -> Self {
+        let mut builder = Builder::new(directory);
+        builder.add_roots();
+        builder.add_alternatives();
+        let mut graph = builder.finish();
+        mark_directions(directory, &mut graph);
+        graph
+    }
+
+    pub(crate) fn nodes(&self) -> u32 {
+        self.keys.len() as u32
+    }
+
+    pub(crate) fn alternatives_of(&self, node: u32) -> Range<u32> {
+        self.firsts[node as usize]..self.firsts[node as usize + 1]
+    }
+
+    pub(crate) fn alternative(&self, alternative: u32) -> &Alternative<'d> {
+        &self.alternatives[alternative as usize]
+    }
+
+    /// Where an alternative leads, each node once.
+    pub(crate) fn children(&self, alternative: u32) -> &[u32] {
+        let Range { start, end } = self.alternative(alternative).children;
+        &self.children[start as usize..end as usize]
+    }
+
+    /// Where any alternative of a node leads.
+    pub(crate) fn all_children(&self, node: u32) -> &[u32] {
+        let alternatives = self.alternatives_of(node);
+        let start = self.alternative(alternatives.start).children.start;
+        let end = self.alternative(alternatives.end - 1).children.end;
+        &self.children[start as usize..end as usize]
+    }
+
+    /// The alternatives that lead to a node.
+    pub(crate) fn leading_to(&self, node: u32) -> &[u32] {
+        let (start, end) = (self.leading_firsts[node as usize], self.leading_firsts[node as usize + 1]);
+        &self.leading[start as usize..end as usize]
+    }
+
+    /// A place on a message's way, as people see it.
+    pub(crate) fn hop(&self, alternative: u32) -> Hop {
+        let Alternative { node, taken, act, .. } = self.alternative(alternative);
+        let (site, address) = match self.keys[*node as usize] {
+            NodeKey::Place(side, address) | NodeKey::Out(side, address, _) => (Some(side), address),
+            NodeKey::Outside(address) => (None, address),
+        };
+        let step = match act {
+            Act::Route(Route::Mailbox(person)) => Step::Delivered(person.clone()),
+            Act::Route(Route::Alias(to)) => Step::Alias(to.clone()),
+            Act::Route(Route::List(members)) if members.is_empty() => Step::Stopped(Refusal::NobodyInList),
+            Act::Route(Route::List(members)) => Step::List(members.len()),
+            Act::Route(Route::Forward { to, keeps_copy, kind, .. }) => {
+                Step::Forwarded { to: to.clone(), kind: *kind, keeps_copy: keeps_copy.clone() }
+            }
+            Act::Route(Route::Relay { sender }) | Act::Relay(sender) => Step::Relayed(*sender),
+            Act::Sent(mx, sender) => Step::SentTo { mx: *mx, sender: *sender },
+            Act::Route(Route::Refuse | Route::Absent) => Step::Stopped(Refusal::ByEntry),
+            Act::Stop(refusal) => Step::Stopped(*refusal),
+        };
+        Hop { site, address: self.addresses[address as usize].clone(), taken: *taken, step }
+    }
+}
+
+struct Builder<'d> {
+    directory: &'d Directory,
+    addresses: Vec<&'d MailAddress>,
+    address_ids: HashMap<&'d MailAddress, u32>,
+    /// What each side does with each address of which it has no entry; none: it does not accept it.
+    rules: Vec<[Option<DomainRule>; 2]>,
+    /// The node of each address at the source and on the target.
+    places: Vec<[u32; 2]>,
+    /// All other nodes.
+    others: HashMap<NodeKey, u32>,
+    keys: Vec<NodeKey>,
+    firsts: Vec<u32>,
+    alternatives: Vec<Alternative<'d>>,
+    children: Vec<u32>,
+    roots: Vec<[u32; 3]>,
+    deliveries: HashMap<&'d PersonId, Vec<Delivery>>,
+    /// Which members the list at hand has named already: the list's alternative, by node.
+    named: Vec<u32>,
+}
+
+fn other(side: Side) -> Side {
+    match side {
+        Side::Source => Side::Target,
+        Side::Target => Side::Source,
+    }
+}
+
+impl<'d> Builder<'d> {
+    fn new(directory: &'d Directory) -> Self {
+        Self {
+            directory,
+            addresses: Vec::new(),
+            address_ids: HashMap::new(),
+            rules: Vec::new(),
+            places: Vec::new(),
+            others: HashMap::new(),
+            keys: Vec::new(),
+            firsts: Vec::new(),
+            alternatives: Vec::new(),
+            children: Vec::new(),
+            roots: Vec::new(),
+            deliveries: HashMap::new(),
+            named: Vec::new(),
+        }
+    }
+
+    fn add_roots(&mut self) {
+        for address in self.directory.expected.keys() {
+            let id = self.address(address);
+            let inside = |builder: &mut Self, side| builder.at(side, id, Origin::Own);
+            let roots = [inside(self, Side::Source), inside(self, Side::Target), self.node(NodeKey::Outside(id))];
+            self.roots.push(roots);
+        }
+    }
+
+    /// Alternatives of all nodes, also of those that come up meanwhile.
+    fn add_alternatives(&mut self) {
+        let mut node = 0;
+        while node < self.keys.len() {
+            self.firsts.push(self.alternatives.len() as u32);
+            let node_id = node as u32;
+            match self.keys[node] {
+                NodeKey::Place(side, address) => self.add_place(node_id, side, address),
+                NodeKey::Out(side, address, origin) => self.add_out(node_id, side, address, origin),
+                NodeKey::Outside(address) => self.add_outside(node_id, address),
+            }
+            node += 1;
+        }
+        self.firsts.push(self.alternatives.len() as u32);
+    }
+
+    fn finish(self) -> Graph<'d> {
+        let nodes = self.keys.len();
+        let mut leading_firsts = vec![0u32; nodes + 1];
+        for child in &self.children {
+            leading_firsts[*child as usize + 1] += 1;
+        }
+        for node in 0..nodes {
+            leading_firsts[node + 1] += leading_firsts[node];
+        }
+        let mut next = leading_firsts.clone();
+        let mut leading = vec![0u32; self.children.len()];
+        for (number, alternative) in self.alternatives.iter().enumerate() {
+            for child in &self.children[alternative.children.start as usize..alternative.children.end as usize] {
+                let place = &mut next[*child as usize];
+                leading[*place as usize] = number as u32;
+                *place += 1;
+            }
+        }
+        Graph {
+            keys: self.keys,
+            firsts: self.firsts,
+            alternatives: self.alternatives,
+            children: self.children,
+            leading_firsts,
+            leading,
+            addresses: self.addresses,
+            roots: self.roots,
+            deliveries: self.deliveries,
+        }
+    }
+
+    fn address(&mut self, address: &'d MailAddress) -> u32 {
+        if let Some(id) = self.address_ids.get(address) {
+            return *id;
+        }
+        let id = self.addresses.len() as u32;
+        self.address_ids.insert(address, id);
+        self.addresses.push(address);
+        self.places.push([NONE; 2]);
+        let rule = |side| self.directory.site(side).domains.get(address.domain()).copied();
+        self.rules.push([rule(Side::Source), rule(Side::Target)]);
+        id
+    }
+
+    fn node(&mut self, key: NodeKey) -> u32 {
+        let next = self.keys.len() as u32;
+        let known = match key {
+            NodeKey::Place(side, address) => &mut self.places[address as usize][side as usize],
+            _ => self.others.entry(key).or_insert(NONE),
+        };
+        if *known == NONE {
+            *known = next;
+            self.keys.push(key);
+            self.named.push(NONE);
+        }
+        *known
+    }
+
+    fn rule(&self, side: Side, address: u32) -> Option<DomainRule> {
+        self.rules[address as usize][side as usize]
+    }
+
+    /// Where a message comes that a site has for an address: what it knows itself, else out.
+    fn at(&mut self, side: Side, address: u32, origin: Origin) -> u32 {
+        let is_accepted = self.rule(side, address).is_some();
+        self.node(if is_accepted { NodeKey::Place(side, address) } else { NodeKey::Out(side, address, origin) })
+    }
+
+    fn add(&mut self, node: u32, taken: Taken, act: Act<'d>, marks: Marks, children: &[u32]) -> u32 {
+        let number = self.alternatives.len() as u32;
+        let start = self.children.len() as u32;
+        for child in children {
+            let named = &mut self.named[*child as usize];
+            if *named != number {
+                *named = number;
+                self.children.push(*child);
+            }
+        }
+        let children = start..self.children.len() as u32;
+        self.alternatives.push(Alternative { node, taken, act, marks, children });
+        number
+    }
+
+    fn add_stop(&mut self, node: u32, taken: Taken, refusal: Refusal) {
+        self.add(node, taken, Act::Stop(refusal), Marks::BLACK_HOLE, &[]);
+    }
+
+    fn add_place(&mut self, node: u32, side: Side, address: u32) {
+        let Some(rule) = self.rule(side, address) else {
+            return self.add_stop(node, Taken::Settled, Refusal::NotAccepted);
+        };
+        let directory = self.directory;
+        let Some(entry) = directory.site(side).entries.get(self.addresses[address as usize]) else {
+            return self.add_by_rule(node, Taken::Settled, side, address, rule);
+        };
+        for (taken, route) in entry.versions() {
+            self.add_route(node, taken, side, address, route, rule);
+        }
+    }
+
+    fn add_by_rule(&mut self, node: u32, taken: Taken, side: Side, address: u32, rule: DomainRule) {
+        match rule {
+            DomainRule::Authoritative => self.add_stop(node, taken, Refusal::UnknownRecipient),
+            DomainRule::InternalRelay { sender } => {
+                self.add_relay(node, taken, side, address, Act::Relay(sender), sender);
+            }
+        }
+    }
+
+    fn add_route(&mut self, node: u32, taken: Taken, side: Side, address: u32, route: &'d Route, rule: DomainRule) {
+        let act = Act::Route(route);
+        match route {
+            Route::Absent => self.add_by_rule(node, taken, side, address, rule),
+            Route::Mailbox(person) => {
+                let alternative = self.add(node, taken, act, Marks::NOTHING, &[]);
+                self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: false });
+            }
+            Route::Alias(to) => {
+                let to = self.address(to);
+                let sender = self.directory.site(side).sender;
+                let child = self.at(side, to, Origin::Forwarded(sender));
+                self.add(node, taken, act, Marks::NOTHING, &[child]);
+            }
+            Route::List(members) => {
+                let mut children = Vec::with_capacity(members.len());
+                for member in members {
+                    let member = self.address(member);
+                    children.push(self.at(side, member, Origin::Member));
+                }
+                let marks = if members.is_empty() { Marks::BLACK_HOLE } else { Marks::NOTHING };
+                self.add(node, taken, act, marks, &children);
+            }
+            Route::Forward { to, sender, keeps_copy, .. } => {
+                let to = self.address(to);
+                let child = self.at(side, to, Origin::Forwarded(*sender));
+                let marks = if keeps_copy.is_some() { Marks::KEEPS_COPY } else { Marks::NOTHING };
+                let alternative = self.add(node, taken, act, marks, &[child]);
+                if let Some(person) = keeps_copy {
+                    self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: true });
+                }
+            }
+            Route::Relay { sender } => self.add_relay(node, taken, side, address, act, *sender),
+            Route::Refuse => {
+                self.add(node, taken, act, Marks::BLACK_HOLE, &[]);
+            }
+        }
+    }
+
+    fn add_relay(&mut self, node: u32, taken: Taken, side: Side, address: u32, act: Act<'d>, sender: Sender) {
+        let child = self.node(NodeKey::Place(other(side), address));
+        let marks = self.refusal(other(side), sender);
+        self.add(node, taken, act, marks, &[child]);
+    }
+
+    /// Does a site refuse what the other one sends on with such a sender? Some mail only, so the rest still goes its way.
+    fn refusal(&self, at: Side, sender: Sender) -> Marks {
+        let site = self.directory.site(at);
+        let is_kept = sender != Sender::Srs;
+        if site.trusts_other {
+            Marks::NOTHING
+        } else if is_kept && site.enforces_spf {
+            Marks::SPF
+        } else if site.enforces_dmarc {
+            Marks::DMARC
+        } else {
+            Marks::NOTHING
+        }
+    }
+
+    fn add_out(&mut self, node: u32, side: Side, address: u32, origin: Origin) {
+        let sender = match origin {
+            Origin::Own => None,
+            Origin::Member => Some(self.directory.site(side).sender),
+            Origin::Forwarded(sender) => Some(sender),
+        };
+        let domain = self.addresses[address as usize].domain();
+        for (taken, mx) in self.directory.mx_of(domain) {
+            match mx {
+                Mx::Nowhere => self.add_stop(node, taken, Refusal::NoMx),
+                Mx::Site(to) if to == side => self.add_stop(node, taken, Refusal::MxIsItself),
+                Mx::Site(to) => {
+                    let child = self.node(NodeKey::Place(to, address));
+                    let mut marks = sender.map_or(Marks::NOTHING, |sender| self.refusal(to, sender));
+                    if matches!(origin, Origin::Forwarded(_)) && !self.directory.policy.allows_from(side) {
+                        marks = marks.and(Marks::DIRECTION);
+                    }
+                    self.add(node, taken, Act::Sent(mx, sender), marks, &[child]);
+                }
+                Mx::Elsewhere => {
+                    let is_secure = self.directory.policy.secure_domains.contains(domain);
+                    let marks = match origin {
+                        Origin::Own => Marks::LEAVES,
+                        _ if !is_secure => Marks::INSECURE,
+                        Origin::Member => Marks::LEAVES_FOR_MEMBER,
+                        Origin::Forwarded(_) => Marks::LEAVES,
+                    };
+                    self.add(node, taken, Act::Sent(mx, sender), marks, &[]);
+                }
+            }
+        }
+    }
+
+    fn add_outside(&mut self, node: u32, address: u32) {
+        for (taken, mx) in self.directory.mx_of(self.addresses[address as usize].domain()) {
+            let act = Act::Sent(mx, None);
+            match mx {
+                Mx::Nowhere => self.add_stop(node, taken, Refusal::NoMx),
+                Mx::Elsewhere => {
+                    self.add(node, taken, act, Marks::LEAVES, &[]);
+                }
+                Mx::Site(side) => {
+                    let child = self.node(NodeKey::Place(side, address));
+                    self.add(node, taken, act, Marks::NOTHING, &[child]);
+                }
+            }
+        }
+    }
+}
+
+/// Marks forwarders to an address of their own site that it relays to the other one. What goes out by MX is marked
+/// already. Each forwarder is judged as it stands: whether, in some combination, it leads there.
+fn mark_directions(directory: &Directory, graph: &mut Graph<'_>) {
+    let is_relay =
+        |alternative: &Alternative<'_>| matches!(alternative.act, Act::Relay(_) | Act::Route(Route::Relay { .. }));
+    let mut leads_off = vec![false; graph.nodes() as usize];
+    let mut queue: Vec<u32> = Vec::new();
+    for alternative in graph.alternatives.iter().filter(|alternative| is_relay(alternative)) {
+        if !std::mem::replace(&mut leads_off[alternative.node as usize], true) {
+            queue.push(alternative.node);
+        }
+    }
+    let mut forbidden = Vec::new();
+    while let Some(node) = queue.pop() {
+        let NodeKey::Place(side, _) = graph.keys[node as usize] else { continue };
+        for leading in graph.leading_to(node) {
+            let alternative = graph.alternative(*leading);
+            match alternative.act {
+                Act::Route(Route::Alias(_)) if !std::mem::replace(&mut leads_off[alternative.node as usize], true) => {
+                    queue.push(alternative.node);
+                }
+                Act::Route(Route::Forward { .. }) if !directory.policy.allows_from(side) => forbidden.push(*leading),
+                _ => {}
+            }
+        }
+    }
+    for alternative in forbidden {
+        let alternative = &mut graph.alternatives[alternative as usize];
+        alternative.marks = alternative.marks.and(Marks::DIRECTION);
+    }
+}

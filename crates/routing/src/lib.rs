@@ -1,0 +1,37 @@
+//! Where mail goes: the model of both sides' mail routing, and the check that every address reaches exactly one followed
+//! mailbox (R-083, R-086, R-328; ruling A-05).
+//!
+//! A [`Directory`] says what each site does with each address, where the MX records point, who follows which mailbox and whom
+//! each address is to reach. [`check()`] tells what is wrong with it, over every combination of old and new of the changes that
+//! were not read back, without trying them out: old and new stand side by side in one graph.
+//!
+//! What is modelled, and how:
+//! - A *place* is a site with a message for an address. It does one thing with it; while a change is pending, the old or the new,
+//!   the same for all messages of one combination, whatever other places do. Each look-up of an MX chooses in the same way.
+//! - A site asks its entries, then the rule of the domain, for domains that it accepts. Other addresses go out by MX when they
+//!   come from inside, and are refused when they come from the other site or from outside.
+//! - All mail is taken as a third party's, in domains that ask for refusal by SPF and DMARC, some of it signed and some not. Where
+//!   a site refuses some of it, the rest goes its way, so what lies behind is judged as well. What happens to the sender is decided
+//!   by the last router before a hop: the forwarder, the relay, or for aliases and lists the site.
+//! - A message for a list goes once to each recipient that the site's own aliases and lists come to. What is then sent on is
+//!   another message, and another site does not know that it had one already.
+//!
+//! Nothing here reads a server: it is pure, and knows no platform.
+
+mod address;
+mod check;
+mod cycles;
+mod directory;
+mod finding;
+mod graph;
+mod recipients;
+mod spread;
+mod text;
+mod twice;
+
+pub use address::{Domain, MailAddress, NotAnAddress, PersonId};
+pub use check::check;
+pub use directory::{
+    Directory, DomainRule, Followed, ForwarderKind, Mx, Owner, Pending, Policy, Route, Sender, Site, Taken, Unchecked,
+};
+pub use finding::{Entry, Fault, Finding, Hop, Refusal, Step, Witness};

@@ -1,0 +1,10 @@
+//! Tests of the routing check: each fault and each state of a switch by example, random directories beside a reference that
+//! tries out every combination, and a directory of full size.
+
+mod against_reference;
+mod examples;
+mod random;
+mod reference;
+mod saga;
+mod size;
+mod world;

@@ -1,0 +1,342 @@
+//! What the check has to find, found in another way: messages are sent, one for each address and entry, in every combination
+//! of old and new, and followed place by place until they lie in mailboxes, are refused, or travel longer than there are
+//! places.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::Side;
+use routing::{Directory, DomainRule, Entry, Fault, MailAddress, Mx, Owner, Pending, PersonId, Route, Sender};
+
+/// An address, what is wrong with it, and whom that is about.
+pub(crate) type Wrong = BTreeMap<(MailAddress, Fault), BTreeSet<PersonId>>;
+
+/// How a message came to be sent out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    Written,
+    ForMember,
+    SentOn(Sender),
+}
+
+/// Where a message is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum At {
+    Site(Side, MailAddress),
+    Leaving(Side, MailAddress, How),
+    Outside(MailAddress),
+}
+
+/// What happens to a message at one place.
+#[derive(Default)]
+struct Happens {
+    events: Vec<Event>,
+    goes_to: Vec<At>,
+    /// Does the site go on with it in the same go?
+    in_one_go: bool,
+}
+
+enum Event {
+    In {
+        person: PersonId,
+        side: Side,
+        is_copy: bool,
+    },
+    Wrong(Fault),
+    /// It leaves for a member of a list, which is nothing wrong for a list.
+    LeavesForMember,
+}
+
+/// Which of both was chosen where; what has not been asked yet is not in it.
+type Chosen = BTreeMap<At, bool>;
+
+/// A place of which the choice is asked for.
+struct Asked(At);
+
+/// Everything wrong with a directory; none if there are more combinations than this to try out for one address.
+pub(crate) fn wrong(directory: &Directory, combinations_max: usize) -> Option<Wrong> {
+    let mut wrong = Wrong::new();
+    for (address, owner) in &directory.expected {
+        for entry in Entry::EVERY {
+            let mut open = vec![Chosen::new()];
+            let mut tried = 0;
+            while let Some(chosen) = open.pop() {
+                tried += 1;
+                if tried > combinations_max {
+                    return None;
+                }
+                let world = World { directory, chosen: &chosen };
+                match world.send(address, entry, owner) {
+                    Ok(found) => {
+                        for (fault, people) in found {
+                            wrong.entry((address.clone(), fault)).or_default().extend(people);
+                        }
+                    }
+                    Err(Asked(at)) => {
+                        for choice in [false, true] {
+                            let mut chosen = chosen.clone();
+                            chosen.insert(at.clone(), choice);
+                            open.push(chosen);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Some(wrong)
+}
+
+struct World<'d> {
+    directory: &'d Directory,
+    chosen: &'d Chosen,
+}
+
+impl World<'_> {
+    /// Sends one message and judges what becomes of it.
+    fn send(
+        &self,
+        address: &MailAddress,
+        entry: Entry,
+        owner: &Owner,
+    ) -> Result<BTreeMap<Fault, BTreeSet<PersonId>>, Asked> {
+        let start = match entry {
+            Entry::Inside(side) => self.taken_up(side, address, How::Written),
+            Entry::Outside => At::Outside(address.clone()),
+        };
+        let is_theirs = |person: &PersonId| match owner {
+            Owner::Person(owner) => owner == person,
+            Owner::List(people) => people.contains(person),
+        };
+        let mut found: BTreeMap<Fault, BTreeSet<PersonId>> = BTreeMap::new();
+
+        // All that the message, in any number of copies, meets.
+        let mut now = BTreeSet::from([start.clone()]);
+        let mut seen = BTreeSet::new();
+        let mut hops = 0;
+        while !now.is_empty() {
+            hops += 1;
+            let mut next = BTreeSet::new();
+            for at in now {
+                let happens = self.happens(&at)?;
+                for event in happens.events {
+                    match event {
+                        Event::Wrong(fault) => {
+                            found.entry(fault).or_default();
+                        }
+                        Event::LeavesForMember => {
+                            if matches!(owner, Owner::Person(_)) {
+                                found.entry(Fault::LeavesUs).or_default();
+                            }
+                        }
+                        Event::In { person, .. } if !is_theirs(&person) => {
+                            found.entry(Fault::ReachesAnother).or_default().insert(person);
+                        }
+                        Event::In { person, side, is_copy } => {
+                            let followed = self.directory.people.get(&person);
+                            if !is_copy && !followed.is_some_and(|followed| followed.includes(side)) {
+                                found.entry(Fault::NotFollowed).or_default().insert(person);
+                            }
+                        }
+                    }
+                }
+                next.extend(happens.goes_to);
+                seen.insert(at);
+            }
+            if hops > seen.len() {
+                found.entry(Fault::Loop).or_default();
+                break;
+            }
+            now = next;
+        }
+
+        let received = self.received(start)?;
+        for (person, _) in received.iter().filter(|(person, count)| **count > 1 && is_theirs(person)) {
+            found.entry(Fault::Twice).or_default().insert(person.clone());
+        }
+        if let Owner::List(people) = owner {
+            for person in people.iter().filter(|person| !received.contains_key(*person)) {
+                found.entry(Fault::Missing).or_default().insert(person.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many messages each person gets, counted up to two. What has come to a place twice and goes on from there need not
+    /// be followed a third time.
+    fn received(&self, start: At) -> Result<BTreeMap<PersonId, usize>, Asked> {
+        let mut received: BTreeMap<PersonId, usize> = BTreeMap::new();
+        let mut arrived: BTreeMap<At, usize> = BTreeMap::new();
+        let mut messages = vec![start];
+        while let Some(message) = messages.pop() {
+            let count = arrived.entry(message.clone()).or_default();
+            *count += 1;
+            if *count > 2 {
+                continue;
+            }
+            let mut recipients = vec![message];
+            let mut known: BTreeSet<At> = recipients.iter().cloned().collect();
+            while let Some(recipient) = recipients.pop() {
+                let happens = self.happens(&recipient)?;
+                if happens.in_one_go {
+                    recipients.extend(happens.goes_to.into_iter().filter(|next| known.insert(next.clone())));
+                    continue;
+                }
+                messages.extend(happens.goes_to);
+                for event in happens.events {
+                    if let Event::In { person, .. } = event {
+                        *received.entry(person).or_default() += 1;
+                    }
+                }
+            }
+        }
+        Ok(received)
+    }
+
+    fn choose<T: Clone + PartialEq>(&self, at: &At, pending: &Pending<T>) -> Result<T, Asked> {
+        match &pending.then {
+            None => Ok(pending.now.clone()),
+            Some(then) if *then == pending.now => Ok(pending.now.clone()),
+            Some(then) => match self.chosen.get(at) {
+                None => Err(Asked(at.clone())),
+                Some(false) => Ok(pending.now.clone()),
+                Some(true) => Ok(then.clone()),
+            },
+        }
+    }
+
+    fn rule(&self, side: Side, address: &MailAddress) -> Option<DomainRule> {
+        self.directory.site(side).domains.get(address.domain()).copied()
+    }
+
+    /// Where a message for an address is when a site has it from its own people or routers.
+    fn taken_up(&self, side: Side, address: &MailAddress, how: How) -> At {
+        if self.rule(side, address).is_some() {
+            At::Site(side, address.clone())
+        } else {
+            At::Leaving(side, address.clone(), how)
+        }
+    }
+
+    fn mx(&self, at: &At, address: &MailAddress) -> Result<Mx, Asked> {
+        self.directory.mx.get(address.domain()).map_or(Ok(Mx::Elsewhere), |mx| self.choose(at, mx))
+    }
+
+    fn happens(&self, at: &At) -> Result<Happens, Asked> {
+        match at {
+            At::Outside(address) => {
+                let mut happens = Happens::default();
+                match self.mx(at, address)? {
+                    Mx::Site(side) => happens.goes_to.push(At::Site(side, address.clone())),
+                    Mx::Elsewhere => happens.events.push(Event::Wrong(Fault::LeavesUs)),
+                    Mx::Nowhere => happens.events.push(Event::Wrong(Fault::BlackHole)),
+                }
+                Ok(happens)
+            }
+            At::Leaving(side, address, how) => self.leaves(at, *side, address, *how),
+            At::Site(side, address) => self.handled(at, *side, address),
+        }
+    }
+
+    fn leaves(&self, at: &At, side: Side, address: &MailAddress, how: How) -> Result<Happens, Asked> {
+        let mut happens = Happens::default();
+        let policy = &self.directory.policy;
+        match self.mx(at, address)? {
+            Mx::Site(to) if to != side => {
+                let sender = match how {
+                    How::Written => None,
+                    How::ForMember => Some(self.directory.site(side).sender),
+                    How::SentOn(sender) => Some(sender),
+                };
+                if let Some(sender) = sender {
+                    happens.events.extend(self.refused(to, sender).map(Event::Wrong));
+                }
+                let is_allowed = if side == Side::Source { policy.source_to_target } else { policy.target_to_source };
+                if matches!(how, How::SentOn(_)) && !is_allowed {
+                    happens.events.push(Event::Wrong(Fault::ForbiddenDirection));
+                }
+                happens.goes_to.push(At::Site(to, address.clone()));
+            }
+            Mx::Site(_) | Mx::Nowhere => happens.events.push(Event::Wrong(Fault::BlackHole)),
+            Mx::Elsewhere => {
+                let is_secure = policy.secure_domains.iter().any(|domain| domain.as_str() == address.domain());
+                happens.events.push(match (how, is_secure) {
+                    (How::Written, _) | (How::SentOn(_), true) => Event::Wrong(Fault::LeavesUs),
+                    (_, false) => Event::Wrong(Fault::InsecureDomain),
+                    (How::ForMember, true) => Event::LeavesForMember,
+                });
+            }
+        }
+        Ok(happens)
+    }
+
+    fn refused(&self, at: Side, sender: Sender) -> Option<Fault> {
+        let site = self.directory.site(at);
+        match (site.trusts_other, sender, site.enforces_spf, site.enforces_dmarc) {
+            (true, ..) => None,
+            (_, Sender::Kept | Sender::TrustedRelay, true, _) => Some(Fault::RefusedBySpf),
+            (_, _, _, true) => Some(Fault::RefusedByDmarc),
+            _ => None,
+        }
+    }
+
+    fn relayed(&self, side: Side, address: &MailAddress, sender: Sender) -> Happens {
+        let to = if side == Side::Source { Side::Target } else { Side::Source };
+        let events = self.refused(to, sender).map(Event::Wrong).into_iter().collect();
+        Happens { events, goes_to: vec![At::Site(to, address.clone())], in_one_go: false }
+    }
+
+    fn handled(&self, at: &At, side: Side, address: &MailAddress) -> Result<Happens, Asked> {
+        let black_hole = || Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() };
+        let Some(rule) = self.rule(side, address) else { return Ok(black_hole()) };
+        let entries = &self.directory.site(side).entries;
+        let route = entries.get(address).map_or(Ok(Route::Absent), |entry| self.choose(at, entry))?;
+        Ok(match route {
+            Route::Absent => match rule {
+                DomainRule::Authoritative => black_hole(),
+                DomainRule::InternalRelay { sender } => self.relayed(side, address, sender),
+            },
+            Route::Refuse => black_hole(),
+            Route::Relay { sender } => self.relayed(side, address, sender),
+            Route::Mailbox(person) => {
+                Happens { events: vec![Event::In { person, side, is_copy: false }], ..Happens::default() }
+            }
+            Route::Alias(to) => {
+                let to = self.taken_up(side, &to, How::SentOn(self.directory.site(side).sender));
+                Happens { goes_to: vec![to], in_one_go: true, ..Happens::default() }
+            }
+            Route::List(members) if members.is_empty() => black_hole(),
+            Route::List(members) => {
+                let members = members.iter().map(|member| self.taken_up(side, member, How::ForMember)).collect();
+                Happens { goes_to: members, in_one_go: true, ..Happens::default() }
+            }
+            Route::Forward { to, sender, keeps_copy, .. } => {
+                let mut events = Vec::new();
+                if let Some(person) = keeps_copy {
+                    events.push(Event::Wrong(Fault::KeepsCopy));
+                    events.push(Event::In { person, side, is_copy: true });
+                }
+                let is_allowed = self.directory.policy.allows_from(side);
+                if !is_allowed && self.may_be_relayed(side, &to, &mut BTreeSet::new()) {
+                    events.push(Event::Wrong(Fault::ForbiddenDirection));
+                }
+                let to = self.taken_up(side, &to, How::SentOn(sender));
+                Happens { events, goes_to: vec![to], in_one_go: false }
+            }
+        })
+    }
+
+    /// May an address of a site, by its aliases, come to one that it relays to the other site?
+    fn may_be_relayed(&self, side: Side, address: &MailAddress, seen: &mut BTreeSet<MailAddress>) -> bool {
+        let Some(rule) = self.rule(side, address) else { return false };
+        if !seen.insert(address.clone()) {
+            return false;
+        }
+        let is_by_rule = matches!(rule, DomainRule::InternalRelay { .. });
+        let Some(entry) = self.directory.site(side).entries.get(address) else { return is_by_rule };
+        std::iter::once(&entry.now).chain(entry.then.as_ref()).any(|route| match route {
+            Route::Absent => is_by_rule,
+            Route::Relay { .. } => true,
+            Route::Alias(to) => self.may_be_relayed(side, to, seen),
+            _ => false,
+        })
+    }
+}
