@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::run::cargo;
-use crate::{licences, schema, tidy};
+use crate::{licences, tidy};
 
 /// How a check ended: in a few words when all is well, else everything that is wrong.
 pub(crate) type Outcome = Result<String, Vec<String>>;
@@ -12,7 +12,7 @@ pub(crate) type Outcome = Result<String, Vec<String>>;
 /// Runs every check. True when all is well; one that fails keeps none from running.
 pub(crate) fn check(root: &Path, out: &mut dyn Write) -> bool {
     type Check = fn(&Path) -> Outcome;
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 5] = [
         ("format", |root| cargo(root, &["fmt", "--all", "--check"], "run: cargo fmt --all")),
         ("lints", |root| {
             let arguments = ["clippy", "-q", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
@@ -21,7 +21,6 @@ pub(crate) fn check(root: &Path, out: &mut dyn Write) -> bool {
         ("licences", licences::check),
         ("cargo-deny", licences::cargo_deny),
         ("tidy", tidy::check),
-        ("schema", schema::check),
     ];
     let mut is_well = true;
     for (name, check) in checks {

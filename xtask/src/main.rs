@@ -1,8 +1,8 @@
 //! The project's own checks, in one command: `cargo xtask check`.
 //!
 //! Rules that matter are kept by a program, not by memory. Each lives in a file of its own: [`check`] runs them in order,
-//! [`licences`] (with [`spdx`]) says what may be linked, [`tidy`] looks at the files themselves, [`schema`] holds the
-//! published schema and the types of the configuration together. [`package`] makes what is installed. Nothing here is in the
+//! [`licences`] (with [`spdx`]) says what may be linked, [`tidy`] looks at the files themselves, [`schema`] writes
+//! the published schema, which a test of the service compares with the types of the configuration. [`package`] makes what is installed. Nothing here is in the
 //! product.
 
 mod check;
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  check    format, lints, licences, tidiness and the published schema; one line each
+  check    format, lints, licences and tidiness; one line each
   schema   write docs/whimbrel.schema.json anew from the types of the configuration
   package  a Debian package of the program, with its systemd units, in target/package; --binary FILE (one that is built already),
            --to DIR

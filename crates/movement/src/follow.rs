@@ -5,7 +5,7 @@
 //! ours, nobody has changed it there, and it is not too much at once: then, and after every renumbering, the removals wait
 //! for a person's word.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::{FlagChange, Known, Moved, Removal};
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, Side};
@@ -14,6 +14,7 @@ use store::{Fact, FolderRow, HeldRemoval, IntentItem, LedgerItem, RemovalState};
 use crate::decide::{
     AboutToGo, AtSource, CHANGED_ON_TARGET, Going, InLedger, Intent, OnTarget, decide, decide_removal,
 };
+use crate::departed::{DepartedItem, Place};
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::matching::Pool;
@@ -24,8 +25,9 @@ use crate::there::stands_lower;
 const AT_ONCE: usize = 500;
 /// So many ids at most are looked up in the ledger by themselves; more by reading it through.
 const LOOKED_UP: usize = 500;
-/// Of larger folders it is not looked up beforehand what may leave them: what moves out of one that is read later is copied.
-const DEPARTING_MAX: u64 = 100_000;
+/// Of so many items at a time it is known beforehand that they may leave their folders, the smallest folders first: what moves out
+/// of another one that is read later is copied.
+const DEPARTING_MAX: usize = 100_000;
 
 /// The rules by which removals are made or wait.
 pub(crate) mod rule {
@@ -37,87 +39,6 @@ pub(crate) mod rule {
     pub(crate) const NAMED_ONLY: &str = "listed-but-not-there";
     pub(crate) const CANNOT_REMOVE: &str = "cannot-remove-singly";
     pub(crate) const ALIKE: &str = "alike-on-target";
-}
-
-/// Where the ledger holds an item that the source has no more at its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// Among the removals.
-    Removal,
-    /// Among the items of a folder that the source does not list any more.
-    Item,
-}
-
-/// An item that the source has no more at its place, and that may have moved.
-#[derive(Clone, Debug)]
-struct DepartedItem {
-    place: Place,
-    folder: i64,
-    source_id: ItemId,
-    /// Whose its copy is.
-    fate: Fate,
-    received: Option<i64>,
-    target_id: ItemId,
-    source_flags: Flags,
-    target_flags: Flags,
-    /// What the target gave back, where that is not what was sent.
-    read_back: Option<Digest>,
-    /// It stays in its folder on the target: what turns up elsewhere is not it.
-    stays: bool,
-}
-
-/// Items that may have moved, by their bytes.
-#[derive(Debug, Default)]
-pub(crate) struct Departed {
-    by_exact: HashMap<Digest, VecDeque<DepartedItem>>,
-    /// What folders hold that have lost items, while it is not read which, by the folder.
-    departing: HashMap<i64, HashSet<(Digest, Option<i64>)>>,
-    /// All moves were made: nothing more is put off for them.
-    is_over: bool,
-}
-
-impl Departed {
-    fn add(&mut self, exact: Option<Digest>, item: DepartedItem) {
-        if let Some(exact) = exact {
-            self.by_exact.entry(exact).or_default().push_back(item);
-        }
-    }
-
-    /// May an item with these bytes and this date have come from somewhere?
-    pub(crate) fn holds(&self, exact: Digest, received: Option<i64>) -> bool {
-        let items = self.by_exact.get(&exact).filter(|_| !self.is_over);
-        items.is_some_and(|items| items.iter().any(|item| item.received == received))
-    }
-
-    /// The same, also where it is still to be read whether it is gone from its folder.
-    pub(crate) fn may_hold(&self, exact: Digest, received: Option<i64>) -> bool {
-        let is_departing = || self.departing.values().any(|items| items.contains(&(exact, received)));
-        self.holds(exact, received) || (!self.is_over && is_departing())
-    }
-
-    /// It is read what a folder has lost.
-    pub(crate) fn is_read(&mut self, folder: i64) {
-        self.departing.remove(&folder);
-    }
-
-    /// This copy is where it belongs: nothing has come from there.
-    pub(crate) fn forget(&mut self, exact: Digest, folder: i64, source_id: &ItemId) {
-        if let Some(items) = self.by_exact.get_mut(&exact) {
-            items.retain(|item| (item.folder, &item.source_id) != (folder, source_id));
-        }
-    }
-
-    /// The item that it came from: one with the same flags first, then one that lies there already.
-    fn take(&mut self, wanted: &Deferred, is_at_home: impl Fn(i64) -> bool) -> Option<DepartedItem> {
-        let items = self.by_exact.get_mut(&wanted.found.exact)?;
-        let received = wanted.received.map(|at| at.unix_seconds);
-        let may_be = |item: &DepartedItem| item.received == received && (!item.stays || is_at_home(item.folder));
-        let all = items.iter().enumerate().filter(|(_, item)| may_be(item));
-        // The last of the best: so from behind.
-        let best = all.rev().max_by_key(|(_, item)| (item.source_flags == wanted.flags, is_at_home(item.folder)));
-        let position = best?.0;
-        items.remove(position)
-    }
 }
 
 impl Pass<'_> {
@@ -183,11 +104,18 @@ impl Pass<'_> {
         }
         let is_unread = |at: usize, work: &FolderWork| at != index && work.has_lost && work.end.is_none();
         let is_known = |work: &FolderWork| self.departed.departing.contains_key(&work.row.folder);
-        let is_small = |work: &FolderWork| work.row.source.is_some_and(|state| state.count <= DEPARTING_MAX);
         let unread = self.folders.iter().enumerate().filter(|(at, work)| is_unread(*at, work));
-        let rows: Vec<FolderRow> =
-            unread.filter(|(_, work)| !is_known(work) && is_small(work)).map(|(_, work)| work.row.clone()).collect();
-        for row in rows {
+        let unread = unread.filter(|(_, work)| !is_known(work)).filter_map(|(_, work)| {
+            let count = usize::try_from(work.row.source?.count).unwrap_or(usize::MAX);
+            Some((count, work.row.clone()))
+        });
+        let mut unread: Vec<(usize, FolderRow)> = unread.collect();
+        unread.sort_by_key(|(count, _)| *count);
+        let mut room = DEPARTING_MAX.saturating_sub(self.departed.departing.values().map(HashSet::len).sum());
+        let are_theirs = self.work.setting.adopted_follow;
+        for (count, row) in unread {
+            let Some(left) = room.checked_sub(count) else { break };
+            room = left;
             let mut departing = HashSet::new();
             let mut items = self.work.store.items(self.work.key, &row);
             loop {
@@ -195,7 +123,9 @@ impl Pass<'_> {
                 if page.is_empty() {
                     break;
                 }
-                let copied = page.iter().filter(|item| item.fate == Fate::Copied);
+                let is_ours =
+                    |item: &&LedgerItem| item.fate == Fate::Copied || (are_theirs && item.fate == Fate::Adopted);
+                let copied = page.iter().filter(is_ours);
                 departing.extend(copied.filter_map(|item| Some((item.exact?, item.received))));
             }
             self.departed.departing.insert(row.folder, departing);
@@ -565,7 +495,7 @@ impl Pass<'_> {
         for (path, removals) in by_path {
             for part in removals.chunks(AT_ONCE) {
                 let changed = self.remove_part(&path, part, held_by, day, true).await?;
-                // It may have been the mark of a worker of ours that is gone, come late: what is there now tells.
+                // It may have been the mark of a worker of ours that had begun, come late: what is there now tells.
                 if !changed.is_empty() {
                     self.remove_part(&path, &changed, held_by, day, false).await?;
                 }
@@ -595,15 +525,15 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Removes what may go of these from one folder. With `looks_again`, what changed between is given back, to be looked at once
-    /// more; else it waits for a word.
+    /// Removes what may go of these from one folder. On the `first` look, what was begun before and has changed between is given
+    /// back, to be looked at once more: then only what has our mark, and is as it was else, goes. All other that changed waits for a word.
     async fn remove_part(
         &mut self,
         path: &FolderPath,
         part: &[HeldRemoval],
         held_by: Option<&str>,
         day: i64,
-        looks_again: bool,
+        first: bool,
     ) -> Result<Vec<HeldRemoval>, Failure> {
         let state = match self.target.state(path).await {
             Ok(state) => Some(state),
@@ -655,6 +585,9 @@ impl Pass<'_> {
                 held_by: if held.state == RemovalState::Held { Some(rule::ALIKE) } else { held_by },
             };
             match decide_removal(&about) {
+                Going::Remove if !first && !now.is_some_and(|now| is_marked_only(&held.target_flags, now)) => {
+                    hold.push((held, CHANGED_ON_TARGET));
+                }
                 Going::IsGone => gone.push(held),
                 Going::Remove => remove.push(held),
                 Going::Hold(rule) => hold.push((held, rule)),
@@ -693,11 +626,11 @@ impl Pass<'_> {
             }
             results => results.on_target()?,
         };
-        let is_changed = |result: &Removal| looks_again && *result == Removal::Changed;
+        let is_changed =
+            |held: &HeldRemoval, result: &Removal| first && held.state.is_begun() && *result == Removal::Changed;
         let (changed, ended): (Vec<_>, Vec<_>) =
-            remove.iter().copied().zip(results).partition(|(_, result)| is_changed(result));
-        let changed = changed.into_iter().map(|(held, _)| HeldRemoval { state: held.state.begun(), ..held.clone() });
-        let changed: Vec<HeldRemoval> = changed.collect();
+            remove.iter().copied().zip(results).partition(|(held, result)| is_changed(held, result));
+        let changed: Vec<HeldRemoval> = changed.into_iter().map(|(held, _)| held.clone()).collect();
         let mut removed = 0;
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let held_by = |result| match result {
@@ -812,6 +745,11 @@ pub(crate) fn bases(held: &HeldRemoval) -> (Flags, Flags) {
     let is_marked = held.state.is_begun() || held.rule == rule::CANNOT_REMOVE;
     let mark = if is_marked { Flags::NONE.with(model::SystemFlag::Deleted) } else { Flags::NONE };
     (held.source_flags.union(&mark), held.target_flags.union(&mark))
+}
+
+/// Is an item on the target as we left it but for the mark of a removal?
+fn is_marked_only(base: &Flags, now: &Flags) -> bool {
+    base != now && base.union(&Flags::NONE.with(model::SystemFlag::Deleted)) == *now
 }
 
 /// Is an item on the target as we left it? The mark of our own removal, begun and broken off, is no change.

@@ -14,6 +14,7 @@ mod batch;
 mod comparing;
 mod dates;
 pub mod decide;
+mod departed;
 mod failure;
 mod finish;
 mod flags;

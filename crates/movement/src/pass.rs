@@ -16,9 +16,9 @@ use store::{
 
 use crate::dates;
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
+use crate::departed::Departed;
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
-use crate::follow::Departed;
 use crate::matching::{Candidate, Found, Wanted};
 use crate::places::TargetFolder;
 use crate::quota::{Over, Room};
@@ -79,6 +79,9 @@ pub(crate) struct Pass<'w> {
     /// The folder that arrivals belong to.
     current: Option<usize>,
 }
+
+/// So many new items of a folder wait at most until it is known whether they have moved there; more are copied.
+const ARRIVED_MAX: usize = 20_000;
 
 /// How many items of a list are compared with the ledger at a time.
 const LISTED_AT_ONCE: usize = 2_000;
@@ -319,6 +322,7 @@ impl Pass<'_> {
                 self.send(index).await?;
                 self.folders[index].end = Some(End { cursor, state, listed_all });
                 self.current = None;
+                self.folders[index].has_lost = false;
                 self.departed.is_read(self.folders[index].row.folder);
                 self.settle_gone(index).await?;
                 self.finish_if_simple(index).await?;
@@ -448,7 +452,7 @@ impl Pass<'_> {
         if is_new && candidate.is_none() && !is_not_there && is_looked_at && source_received != received {
             // Another tool may have got it there with its own date, or it moves from where it lies with that.
             candidate = self.target_folders[work.goes_to].pool.find_digest(found.exact, source_received);
-            let departed = |received| self.departed.holds(found.exact, received);
+            let departed = |received| self.departed.may_hold(found.exact, received);
             if candidate.is_some() || (departed(source_received) && !departed(received)) {
                 on_target = if candidate.is_some() { OnTarget::Theirs } else { on_target };
                 item.received = source_received.map(ReceivedAt::utc);
@@ -485,7 +489,11 @@ impl Pass<'_> {
                     self.looked_repaired(index, item.id, looking);
                     return Ok(());
                 }
-                Found::Nothing if !is_left_folder && self.departed.may_hold(found.exact, wanted.received) => {
+                Found::Nothing
+                    if !is_left_folder
+                        && work.arrived.len() < ARRIVED_MAX
+                        && self.departed.may_hold(found.exact, wanted.received) =>
+                {
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.treat(&id, treatment.filter(|_| !is_left));
                     work.arrived.push(Deferred { id, found, flags, received, failed_before, verdict, knew });

@@ -122,25 +122,34 @@ async fn nothing_is_removed_from_a_folder_made_anew_between_two_commands() {
     }
 }
 
-/// What a worker had sent before another took its place may take effect right before the other one's own command.
+/// What a worker had sent before another took its place may take effect right before the other one's own command. Without an earlier
+/// worker the mark is its person's.
 #[tokio::test]
 async fn a_late_mark_of_our_own_keeps_nothing_from_going_and_a_persons_flag_does() {
-    for (flag, expected) in [("\\Deleted", (1, 0)), ("\\Flagged", (0, 1))] {
+    let cases = [("\\Deleted", true, (1, 0)), ("\\Flagged", true, (0, 1)), ("\\Deleted", false, (0, 1))];
+    for (flag, was_begun, expected) in cases {
         let mut world = world_in_step(Traits::default(), false).await;
         let work = path(&["Work"]);
         world.source.expunge("ann", &work, &ItemId::from_u32(2));
-        let (target, is_done) = (world.target.clone(), AtomicBool::new(false));
+        let (target, removals) = (world.target.clone(), AtomicU64::new(u64::from(!was_begun)));
         let before = there(&world, &work)[&2].flags.clone();
         world.target_dial = MeddlingDial::new(Arc::new(world.target.clone()), move |at| {
-            if matches!(at, At::Request(Request::Remove(..))) && !is_done.swap(true, Ordering::SeqCst) {
-                let flags = before.union(&Flags::of([flag]));
-                target.set_flags("ann", &path(&["Work"]), &ItemId::from_u32(2), &flags);
+            if matches!(at, At::Request(Request::Remove(..))) {
+                match removals.fetch_add(1, Ordering::SeqCst) {
+                    // The first worker is gone once it has begun.
+                    0 => return Err(lost()),
+                    1 => {
+                        let flags = before.union(&Flags::of([flag]));
+                        target.set_flags("ann", &path(&["Work"]), &ItemId::from_u32(2), &flags);
+                    }
+                    _ => {}
+                }
             }
             Ok(())
         });
         let end = world.sync_well().await;
         let report = &end.outcomes[0].report;
-        assert_eq!((report.removed, report.held_removals), expected, "{flag}");
+        assert_eq!((report.removed, report.held_removals), expected, "{flag} {was_begun}");
     }
 }
 
