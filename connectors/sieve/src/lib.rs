@@ -42,7 +42,7 @@
 //! * **Dovecot** does not send a message on that has the Message-ID of another that it sent to the same address within 12 hours
 //!   (`sieve_redirect_duplicate_period`): it stays in the source's INBOX. Where redirects are switched off (`sieve_max_redirects = 0`) it takes
 //!   scripts with one all the same, and keeps the mail: told by MAXREDIRECTS missing, and refused. It does not say whose scripts were
-//!   reached (OWNER).
+//!   reached (OWNER), and lets a master user in by PLAIN only: SCRAM is tried first, once.
 //! * **Cyrus** 3.6 takes commands and tags in small letters only, 32 KiB a script and five scripts a person, unless told otherwise. An open session
 //!   does not see what another has stored, so each call has its own.
 

@@ -6,7 +6,7 @@ use conformance::post::SmtpSink;
 use conformance::router_suite::{OwnRules, RouterWorld};
 use conformance::servers::{Authzid, Dovecot};
 use connector::router::SenderMode;
-use connector::{Account, OpenDoor, Recipient, Router, Secret};
+use connector::{Account, OpenDoor, Recipient, Router, Secret, Topic};
 use model::Cause;
 use sieve::{Config, Impersonate, SieveRouter, Tls};
 
@@ -37,6 +37,40 @@ async fn every_way_to_log_in_reaches_the_persons_scripts() {
     }
     let error = error_of(config(world.config.port()), &world.person(ANN)).await;
     assert!(error.cause == Cause::Login && error.what.contains("no password is known"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_only_scram_is_offered_it_is_used() {
+    let sink = SmtpSink::start();
+    let builder = Dovecot::builder().user(ANN, PASSWORD).master("migrator", "master-pw").mechanisms("scram-sha-256");
+    let Some(server) = builder.sieve(sink.port()).start() else { return };
+    let mut config = config(server.sieve_port());
+    let mut who = Recipient::new(Account::named(ANN), ANN);
+    who.account.password = Some(Secret::new(PASSWORD));
+    let router = SieveRouter::new(config.clone()).unwrap();
+    assert!(router.redirect(&who, NEW, &OpenDoor).await.unwrap().changed);
+    who.account.password = Some(Secret::new("wrong-pw"));
+    assert_eq!(router.read(&who).await.unwrap_err().cause, Cause::Login);
+    // This Dovecot lets nobody in for another by SCRAM; where it offers PLAIN, too, that is tried after it.
+    who.account.password = None;
+    for impersonate in [Impersonate::Authzid, Impersonate::Master("*".to_owned())] {
+        config.login = Some(login("migrator", "master-pw", impersonate));
+        assert_eq!(error_of(config.clone(), &who).await.cause, Cause::Login);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_told_how_it_is_known_whose_scripts_were_reached() {
+    for (world, words) in [
+        (World::dovecot(Way::ForEveryone), "a name that nobody has is refused"),
+        (World::dovecot(Way::OwnPassword), "own password"),
+        (World::cyrus(Way::ForEveryone), "the scripts of ann@site.test"),
+    ] {
+        let Some(world) = world else { continue };
+        let findings = world.router().check(Some(&world.person(ANN))).await;
+        let store = findings.iter().find(|finding| finding.topic == Topic::Store).unwrap();
+        assert!(store.sentence.contains(words), "{store:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

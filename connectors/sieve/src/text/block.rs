@@ -294,7 +294,9 @@ mod tests {
                     _ => text.extend_from_slice(pieces[chance.below(pieces.len())].as_bytes()),
                 }
             }
-            round_trip(&text, if seed % 2 == 0 { None } else { Some("rules") });
+            let whole = round_trip(&text, if seed % 2 == 0 { None } else { Some("rules") });
+            // Whatever it is, it is looked through to the end.
+            let _ = (scan(&text), scan(&whole));
         }
     }
 }
