@@ -174,3 +174,17 @@ async fn the_sender_of_the_envelope_stays_unless_the_site_writes_another() {
         assert_eq!(world.senders_to(NEW), ["sender@outside.test"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_for_another_script_nothing_changes() {
+    let Some(world) = World::cyrus(Way::ForEveryone) else { return };
+    let who = world.person(ANN);
+    for number in 1..=5 {
+        assert!(world.talk(ANN).put(&format!("rules {number}"), b"keep;\r\n").starts_with("OK"));
+    }
+    world.talk(ANN).activate("rules 3");
+    let dumped = world.dump(&who).await;
+    let error = world.router().redirect(&who, NEW, &OpenDoor).await.unwrap_err();
+    assert_eq!(error.cause, Cause::OverQuota, "{error}");
+    assert_eq!(world.dump(&who).await, dumped);
+}
