@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Pace, Secret};
+pub use sasl::Impersonate;
 use serde::Deserialize;
 
 /// How long to wait for a TCP connection and for the TLS handshake, each: long enough for a server under load, short
@@ -186,34 +187,6 @@ pub struct Login {
     pub impersonate: Impersonate,
 }
 
-/// How an account that logs in for everyone reaches each person's store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Impersonate {
-    /// `authzid`: the person's name is the authorisation identity (SASL PLAIN, SCRAM-SHA-256, OAUTHBEARER); with
-    /// XOAUTH2, which has one name only, the person's name goes with the account's token.
-    #[default]
-    Authzid,
-    /// `master:*` (any text after the colon): logs in as person, that text, account: `alice*migrator`.
-    Master(String),
-    /// `none`: with a password, the account opens only its own store; with a token, each person's own token is asked for
-    /// (`{person}` in the token's command or file name).
-    None,
-}
-
-impl TryFrom<String> for Impersonate {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "authzid" => Ok(Self::Authzid),
-            None if text == "none" => Ok(Self::None),
-            Some(("master", separator)) if !separator.is_empty() => Ok(Self::Master(separator.to_owned())),
-            _ => Err(format!("{text:?} is no way to impersonate: use \"authzid\", \"master:*\" or \"none\"")),
-        }
-    }
-}
-
 /// Where an OAuth access token comes from. It is read anew for each connection, so whoever writes it keeps it fresh.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -229,18 +202,6 @@ pub enum TokenSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn impersonation_is_one_of_three_words() {
-        let read = |text: &str| Impersonate::try_from(text.to_owned());
-        assert_eq!(read("authzid"), Ok(Impersonate::Authzid));
-        assert_eq!(read("none"), Ok(Impersonate::None));
-        assert_eq!(read("master:*"), Ok(Impersonate::Master("*".to_owned())));
-        assert_eq!(read("master::"), Ok(Impersonate::Master(":".to_owned())));
-        for bad in ["", "master", "master:", "Authzid", "proxy"] {
-            assert!(read(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn the_usual_port_follows_tls() {

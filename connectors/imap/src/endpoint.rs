@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use connector::{Account, Error};
 use model::{Cause, FolderPath, Scope};
-use ring::rand::{SecureRandom, SystemRandom};
 use rustls::ClientConfig;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
@@ -125,13 +124,4 @@ impl Endpoint {
     pub(crate) fn is_careful(&self, account: &str, folder: &FolderPath) -> bool {
         self.memory().careful.contains(&(account.to_owned(), folder.clone()))
     }
-}
-
-/// Random text of letters and digits, for names and nonces that nobody can guess.
-pub(crate) fn random_text(bytes: usize) -> Result<String, Error> {
-    let mut random = vec![0; bytes];
-    let failed = |_| Error::new(Cause::Internal, Scope::Run, "the system gives no random numbers");
-    SystemRandom::new().fill(&mut random).map_err(failed)?;
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    Ok(random.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }

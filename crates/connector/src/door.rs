@@ -32,6 +32,8 @@ pub enum Effect {
     RemoveEntry,
     /// Somebody gains a right to a folder.
     Grant,
+    /// Where a person's mail goes changes, or what is needed for that.
+    Route,
     /// A file is written.
     FileWrite,
     /// A file comes to its final name.
@@ -56,6 +58,7 @@ impl Effect {
             Self::ChangeEntry => "change-entry",
             Self::RemoveEntry => "remove-entry",
             Self::Grant => "grant",
+            Self::Route => "route",
             Self::FileWrite => "file-write",
             Self::FileRename => "file-rename",
             Self::Commit => "commit",

@@ -1,5 +1,5 @@
-//! The contract between the engine and the platforms that mail comes from and goes to, and the directories that say who
-//! there is.
+//! The contract between the engine and the platforms that mail comes from and goes to, the directories that say who
+//! there is, and the [`router`]s that say where their mail goes.
 //!
 //! A [`Connector`] is one endpoint: a server, or a folder of files. It opens a [`Source`] (which can only read) or a
 //! [`Target`] on one person's mailbox. What every platform can do is in these traits; what only some can is *declared*
@@ -28,6 +28,7 @@ pub mod memory;
 pub mod mutf7;
 mod pace;
 mod rights;
+pub mod router;
 mod source;
 mod target;
 mod watcher;
@@ -44,6 +45,7 @@ pub use error::{Error, Retry};
 pub use model::FolderState;
 pub use pace::Pace;
 pub use rights::{FolderRight, Granted, Holder, NewRight, Rights, RightsRead};
+pub use router::{Recipient, Rerouted, Router, RouterOffers, Routing};
 pub use source::{Cursor, Event, Folder, Item, ListedItem, ReadFolder, Reading, Source, Usage, usage};
 pub use target::{
     Batch, BatchItem, FlagChange, ItemOutcome, Known, Moved, NewFolder, Outcome, Ready, Removal, Target, ready,

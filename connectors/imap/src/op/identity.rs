@@ -14,7 +14,7 @@ use model::{Cause, Scope};
 use super::connect::Line;
 use super::introduce::{Introduction, introduce};
 use super::login::Who;
-use crate::endpoint::{Endpoint, random_text};
+use crate::endpoint::Endpoint;
 use crate::map::refusal::{self, Doing};
 use crate::wire::command::{Command, Role};
 use crate::wire::mailbox::ListEntry;
@@ -208,7 +208,7 @@ impl Endpoint {
 
     /// Whether a name that nobody has is let in; tried once.
     async fn nobody(&self, account: &Account) -> Result<(), Error> {
-        let name = format!("whimbrel-no-such-{}", random_text(8)?);
+        let name = format!("whimbrel-no-such-{}", sasl::random_text(8)?);
         let name = match account.name.split_once('@') {
             Some((_, domain)) => format!("{name}@{domain}"),
             None => name,

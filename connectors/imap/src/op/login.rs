@@ -1,8 +1,7 @@
 //! Logging in: as whom, with what, by which mechanism.
 //!
-//! SCRAM-SHA-256 where offered, else PLAIN, else LOGIN; an access token by OAUTHBEARER or XOAUTH2. We write these
-//! ourselves: they are five short exchanges, the cryptography is `ring`'s, and the one library for all of SASL would bring
-//! a second set of cryptography, mechanisms nobody here may use, and an interface made for choosing among them.
+//! SCRAM-SHA-256 where offered, else PLAIN, else LOGIN; an access token by OAUTHBEARER or XOAUTH2. What of it other protocols
+//! share is in `sasl`.
 
 use std::sync::atomic::Ordering;
 
@@ -10,17 +9,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use connector::{Account, Error, Secret};
 use model::{Cause, Scope};
+use sasl::{Scram, random_text};
 
 use super::connect::{Line, ask_capabilities};
 use super::token;
 use crate::config::{Impersonate, Login, TokenSource};
-use crate::endpoint::{Endpoint, random_text};
+use crate::endpoint::Endpoint;
 use crate::map::refusal::{self, Doing};
 use crate::wire::capability::Capabilities;
 use crate::wire::command::{Command, Role};
 use crate::wire::connection::{Connection, Sent, Tag};
 use crate::wire::response::{Completion, Response};
-use crate::wire::scram::Scram;
 
 /// As whom to log in.
 #[derive(Clone, Copy, Debug)]
@@ -182,8 +181,7 @@ impl Endpoint {
         let completion = match mechanism {
             Mechanism::Scram => exchange.scram(credentials, secret).await,
             Mechanism::Plain => {
-                let authzid = credentials.authzid.as_deref().unwrap_or_default();
-                let message = format!("{authzid}\0{}\0{}", credentials.user, secret.reveal());
+                let message = sasl::plain(&credentials.user, credentials.authzid.as_deref(), secret);
                 exchange.in_one_message("PLAIN", &message, "").await
             }
             Mechanism::Login => exchange.login(credentials, secret).await,

@@ -20,7 +20,6 @@ pub mod mailbox;
 pub mod output;
 pub mod paced;
 pub mod response;
-pub mod scram;
 pub mod set;
 pub mod tls;
 pub mod token;

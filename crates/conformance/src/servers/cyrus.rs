@@ -35,7 +35,15 @@ pub struct CyrusBuilder {
     mechanisms: String,
     suppressed: String,
     quota_kib: Option<u64>,
+    submission_port: Option<u16>,
     extra: String,
+}
+
+/// The ports of a Cyrus that runs people's scripts.
+#[derive(Clone, Copy, Debug)]
+struct SievePorts {
+    sieve: u16,
+    lmtp: u16,
 }
 
 /// A Cyrus that runs until this value goes.
@@ -43,6 +51,7 @@ pub struct Cyrus {
     instance: Instance,
     port: u16,
     tls_port: Option<u16>,
+    sieve_ports: Option<SievePorts>,
     certificates: Option<Certificates>,
     greeting: String,
 }
@@ -102,6 +111,13 @@ impl CyrusBuilder {
         self
     }
 
+    /// Takes mail by LMTP and delivers it as people's Sieve scripts say, which they change by ManageSieve. What is sent on goes to the
+    /// SMTP server on this port of loopback.
+    pub fn sieve(mut self, submission_port: u16) -> Self {
+        self.submission_port = Some(submission_port);
+        self
+    }
+
     /// Adds lines to the end of `imapd.conf`.
     pub fn extra(mut self, lines: &str) -> Self {
         self.extra.push_str(lines);
@@ -141,14 +157,15 @@ impl CyrusBuilder {
         instance.write("imapd.conf", &self.imapd_conf(&instance, &greeting));
         for _ in 0..5 {
             let (port, tls_port) = (free_port(), self.tls.map(|_| free_port()));
-            instance.write("cyrus.conf", &cyrus_conf(&instance, port, tls_port));
+            let sieve_ports = self.submission_port.map(|_| SievePorts { sieve: free_port(), lmtp: free_port() });
+            instance.write("cyrus.conf", &cyrus_conf(&instance, port, tls_port, sieve_ports));
             if is_root() {
                 run(Command::new("chown").arg("-R").arg(format!("{USER}:{GROUP}")).arg(instance.folder()));
             }
             let command = master_command(&master, &instance);
             let command: Vec<&str> = command.iter().map(String::as_str).collect();
             if instance.start(&command, || greets(port, &greeting)) {
-                return Some(Cyrus { instance, port, tls_port, certificates, greeting });
+                return Some(Cyrus { instance, port, tls_port, sieve_ports, certificates, greeting });
             }
         }
         panic!("cyrus does not start\n{}", instance.said());
@@ -205,6 +222,9 @@ impl CyrusBuilder {
                  tls_client_ca_file: {folder}/conf/ca.pem"
             );
         }
+        if let Some(port) = self.submission_port {
+            let _ = writeln!(text, "smtp_backend: host\nsmtp_host: 127.0.0.1:{port}/noauth");
+        }
         if !self.suppressed.is_empty() {
             let _ = writeln!(text, "suppress_capabilities: {}", self.suppressed);
         }
@@ -224,6 +244,7 @@ impl Cyrus {
             mechanisms: "PLAIN LOGIN".to_owned(),
             suppressed: String::new(),
             quota_kib: None,
+            submission_port: None,
             extra: String::new(),
         }
     }
@@ -239,6 +260,22 @@ impl Cyrus {
     /// When it was not built with TLS.
     pub fn tls_port(&self) -> u16 {
         self.tls_port.expect("built with .tls()")
+    }
+
+    /// Its port for ManageSieve.
+    ///
+    /// # Panics
+    /// When it was not built with Sieve.
+    pub fn sieve_port(&self) -> u16 {
+        self.sieve_ports.expect("built with .sieve()").sieve
+    }
+
+    /// Its port for LMTP.
+    ///
+    /// # Panics
+    /// When it was not built with Sieve.
+    pub fn lmtp_port(&self) -> u16 {
+        self.sieve_ports.expect("built with .sieve()").lmtp
     }
 
     /// The authority that its certificate is to be checked against.
@@ -288,15 +325,21 @@ fn master_command(master: &Path, instance: &Instance) -> Vec<String> {
     command
 }
 
-fn cyrus_conf(instance: &Instance, port: u16, tls_port: Option<u16>) -> String {
+fn cyrus_conf(instance: &Instance, port: u16, tls_port: Option<u16>, sieve_ports: Option<SievePorts>) -> String {
     let folder = instance.folder().display();
     let imapd = format!("{folder}/programs/imapd");
     let tls = tls_port.map_or_else(String::new, |port| {
         format!("  imaps cmd=\"{imapd} -s -C {folder}/imapd.conf\" listen=\"127.0.0.1:{port}\" prefork=0\n")
     });
+    let sieve = sieve_ports.map_or_else(String::new, |SievePorts { sieve, lmtp }| {
+        format!(
+            "  sieve cmd=\"timsieved -C {folder}/imapd.conf\" listen=\"127.0.0.1:{sieve}\" prefork=0\n  \
+             lmtp cmd=\"lmtpd -a -C {folder}/imapd.conf\" listen=\"127.0.0.1:{lmtp}\" prefork=0\n"
+        )
+    });
     format!(
         "START {{\n  recover cmd=\"ctl_cyrusdb -C {folder}/imapd.conf -r\"\n}}\n\
-         SERVICES {{\n  imap cmd=\"{imapd} -C {folder}/imapd.conf\" listen=\"127.0.0.1:{port}\" prefork=1\n{tls}}}\n\
+         SERVICES {{\n  imap cmd=\"{imapd} -C {folder}/imapd.conf\" listen=\"127.0.0.1:{port}\" prefork=1\n{tls}{sieve}}}\n\
          EVENTS {{\n}}\n\
          DAEMON {{\n  idled cmd=\"{folder}/programs/idled -C {folder}/imapd.conf\"\n}}\n"
     )

@@ -17,6 +17,11 @@ use super::{
 use crate::certificates::{Certificates, Flaw};
 
 const PACKAGE: &str = "dovecot-imapd";
+const SIEVE_PACKAGES: [(&str, &str); 3] = [
+    ("/usr/lib/dovecot/modules/lib90_sieve_plugin.so", "dovecot-sieve"),
+    ("/usr/lib/dovecot/managesieve", "dovecot-managesieved"),
+    ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
+];
 
 /// How a Dovecot keeps mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +91,15 @@ pub struct DovecotBuilder {
     list_escape: Option<char>,
     shares: bool,
     special_uses: Vec<(String, String)>,
+    submission_port: Option<u16>,
     extra: String,
+}
+
+/// The ports of a Dovecot that runs people's scripts.
+#[derive(Clone, Copy, Debug)]
+struct SievePorts {
+    sieve: u16,
+    lmtp: u16,
 }
 
 /// A Dovecot that runs until this value goes.
@@ -95,6 +108,7 @@ pub struct Dovecot {
     format: Format,
     port: u16,
     tls_port: Option<u16>,
+    sieve_ports: Option<SievePorts>,
     certificates: Option<Certificates>,
     program: PathBuf,
     greeting: String,
@@ -205,6 +219,13 @@ impl DovecotBuilder {
         self
     }
 
+    /// Takes mail by LMTP and delivers it as people's Sieve scripts say, which they change by ManageSieve. What is sent on goes to the
+    /// SMTP server on this port of loopback.
+    pub fn sieve(mut self, submission_port: u16) -> Self {
+        self.submission_port = Some(submission_port);
+        self
+    }
+
     /// Adds lines to the configuration's end.
     pub fn extra(mut self, lines: &str) -> Self {
         self.extra.push_str(lines);
@@ -215,6 +236,11 @@ impl DovecotBuilder {
     /// Starts it. None when the package is missing.
     pub fn start(self) -> Option<Dovecot> {
         let program = program(&["/usr/sbin/dovecot"], PACKAGE)?;
+        if self.submission_port.is_some() {
+            for (part, package) in SIEVE_PACKAGES {
+                super::program(&[part], package)?;
+            }
+        }
         let mut instance = Instance::new(Ending::Group("TERM"));
         for folder in ["run", "state", "mail"] {
             instance.make_folder(folder);
@@ -228,11 +254,25 @@ impl DovecotBuilder {
         // Another process may listen on the port before Dovecot does: then it ends and tries another.
         for _ in 0..5 {
             let (port, tls_port) = (free_port(), self.tls.map(|_| free_port()));
-            let config = self.configuration(&instance, port, tls_port, certificates.as_ref(), &greeting);
+            let sieve_ports = self.submission_port.map(|_| SievePorts { sieve: free_port(), lmtp: free_port() });
+            let mut config = self.configuration(&instance, port, tls_port, certificates.as_ref(), &greeting);
+            if let (Some(ports), Some(submission_port)) = (sieve_ports, self.submission_port) {
+                add_sieve(&mut config, ports, submission_port);
+            }
+            config.push_str(&self.extra);
             let config = instance.write("dovecot.conf", &config).display().to_string();
             if instance.start(&[&program.display().to_string(), "-F", "-c", &config], || greets(port, &greeting)) {
                 let format = self.format;
-                return Some(Dovecot { instance, format, port, tls_port, certificates, program, greeting });
+                return Some(Dovecot {
+                    instance,
+                    format,
+                    port,
+                    tls_port,
+                    sieve_ports,
+                    certificates,
+                    program,
+                    greeting,
+                });
             }
         }
         panic!("dovecot does not start\n{}", instance.said());
@@ -314,7 +354,6 @@ impl DovecotBuilder {
         self.add_plugins(&mut text, instance);
         self.add_namespace(&mut text);
         add_services(&mut text, port, tls_port);
-        text.push_str(&self.extra);
         text
     }
 
@@ -423,6 +462,23 @@ fn add_services(text: &mut String, port: u16, tls_port: Option<u16>) {
     }
 }
 
+/// Delivery by people's scripts, and the scripts themselves.
+fn add_sieve(text: &mut String, ports: SievePorts, submission_port: u16) {
+    let SievePorts { sieve, lmtp } = ports;
+    let _ = writeln!(
+        text,
+        "protocols = imap lmtp sieve\nsubmission_host = 127.0.0.1:{submission_port}\nlda_mailbox_autocreate = yes\n\
+         postmaster_address = postmaster@site.test\n\
+         service managesieve-login {{\n  inet_listener sieve {{\n    port = {sieve}\n  }}\n}}\n\
+         service lmtp {{\n  inet_listener lmtp {{\n    port = {lmtp}\n  }}\n}}\n\
+         protocol lmtp {{\n  mail_plugins = $mail_plugins sieve\n}}\n\
+         plugin {{\n  sieve = file:~/sieve;active=~/.dovecot.sieve\n}}"
+    );
+    if !is_root() {
+        text.push_str("service managesieve-login {\n  chroot =\n}\n");
+    }
+}
+
 impl Format {
     fn location(self) -> &'static str {
         match self {
@@ -463,6 +519,7 @@ impl Dovecot {
             list_escape: None,
             shares: false,
             special_uses: Vec::new(),
+            submission_port: None,
             extra: String::new(),
         }
     }
@@ -478,6 +535,22 @@ impl Dovecot {
     /// When it was not built with TLS.
     pub fn tls_port(&self) -> u16 {
         self.tls_port.expect("built with .tls()")
+    }
+
+    /// Its port for ManageSieve.
+    ///
+    /// # Panics
+    /// When it was not built with Sieve.
+    pub fn sieve_port(&self) -> u16 {
+        self.sieve_ports.expect("built with .sieve()").sieve
+    }
+
+    /// Its port for LMTP.
+    ///
+    /// # Panics
+    /// When it was not built with Sieve.
+    pub fn lmtp_port(&self) -> u16 {
+        self.sieve_ports.expect("built with .sieve()").lmtp
     }
 
     /// The authority that its certificate is to be checked against.
