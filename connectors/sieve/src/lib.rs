@@ -36,7 +36,8 @@
 //! # Known limits and oddities
 //!
 //! * Between reading and activating somebody may change their scripts; ManageSieve has no way to prevent that. A change in those few
-//!   milliseconds may be in force or not, but its text stays.
+//!   milliseconds may be in force or not. Its text stays, unless it is made to the very script that is written then (our own, or theirs while
+//!   edits of a webmail are carried back): then it may be overwritten.
 //! * What the site does before or after people's scripts (Dovecot's `sieve_before` and `sieve_after`) can't be seen from here, and neither can
 //!   forwarders elsewhere at the site.
 //! * **Dovecot** does not send a message on that has the Message-ID of another that it sent to the same address within 12 hours
