@@ -6,6 +6,9 @@ use model::{Digest, Fate, Flags, ItemId};
 
 use crate::pass::Deferred;
 
+/// So many new items of a folder wait at most until it is known whether they have moved there; more are copied.
+pub(crate) const ARRIVED_MAX: usize = 20_000;
+
 /// Where the ledger holds an item that the source has no more at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {

@@ -16,7 +16,7 @@ use store::{
 
 use crate::dates;
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
-use crate::departed::Departed;
+use crate::departed::{ARRIVED_MAX, Departed};
 use crate::failure::{Failure, OnSide};
 use crate::flags::FlagWork;
 use crate::matching::{Candidate, Found, Wanted};
@@ -79,9 +79,6 @@ pub(crate) struct Pass<'w> {
     /// The folder that arrivals belong to.
     current: Option<usize>,
 }
-
-/// So many new items of a folder wait at most until it is known whether they have moved there; more are copied.
-const ARRIVED_MAX: usize = 20_000;
 
 /// How many items of a list are compared with the ledger at a time.
 const LISTED_AT_ONCE: usize = 2_000;
