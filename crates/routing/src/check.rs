@@ -13,7 +13,11 @@ use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, Pers
 /// to reach, once, in a followed mailbox, and nobody else, in every combination of old and new of what is pending (R-083,
 ///
 ///
-/// Returns what does not, one finding for each address and fault, in the order of addresses and faults; nothing when all is
+/// Of each domain that a site accepts, it also looks at the addresses of which no site has an entry, those with a detail after a
+/// plus among them. They may be refused; they must not go round, be forwarded where they may not, or come into somebody's
+/// mailbox.
+///
+/// Returns what does not, one finding for each address and fault, in the order of addresses and faults, addresses without an entry last; nothing when all is
 /// well. The same directory gives the same findings.
 ///
 /// What is found happens in some combination, and what happens in some combination is found. There is one exception: where
@@ -24,16 +28,17 @@ use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, Pers
 /// It takes time in proportion to the directory and to the number of places from which mail can come to each person, summed
 /// over all people: a list of two thousand counts two thousand times, a list within lists for each of them.
 pub fn check(directory: &Directory) -> Vec<Finding> {
-    let graph = Graph::of(directory);
+    let subjects = directory.subjects();
+    let graph = Graph::of(directory, &subjects);
     let mut check = Check {
         graph: &graph,
-        is_list: directory.expected.values().map(|owner| matches!(owner, Owner::List(_))).collect(),
-        found: directory.expected.keys().map(|_| BTreeMap::new()).collect(),
+        is_list: subjects.iter().map(|(_, owner)| matches!(owner, Some(Owner::List(_)))).collect(),
+        found: subjects.iter().map(|_| BTreeMap::new()).collect(),
     };
     check.loops();
     check.marks();
     check.recipients(directory);
-    check.findings(directory)
+    check.findings(&subjects)
 }
 
 /// What was found of one address and one fault.
@@ -52,6 +57,11 @@ struct Found<'d> {
 
 /// More than can be shown, so that one sees that there is more.
 const WAY_MAX: usize = Witness::HOPS_MAX + 1;
+
+/// What is told of a domain's addresses without an entry. That they are refused is as it should be, and how they are refused
+/// is nobody's loss.
+const TOLD_OF_OTHERS: [Fault; 4] =
+    [Fault::Loop, Fault::ReachesAnother, Fault::ForbiddenDirection, Fault::InsecureDomain];
 
 struct Check<'g, 'd> {
     graph: &'g Graph<'d>,
@@ -259,7 +269,7 @@ impl<'d> Check<'_, 'd> {
         }
     }
 
-    fn findings(self, directory: &Directory) -> Vec<Finding> {
+    fn findings(self, subjects: &[(MailAddress, Option<&Owner>)]) -> Vec<Finding> {
         let graph = self.graph;
         let shown = |way: &[u32]| Witness {
             hops: way.iter().take(Witness::HOPS_MAX).map(|alternative| graph.hop(*alternative)).collect(),
@@ -275,10 +285,13 @@ impl<'d> Check<'_, 'd> {
             again: shown(&found.again),
             is_certain: found.is_certain,
         };
-        let of_each = directory.expected.keys().zip(self.found);
-        of_each
-            .flat_map(|(address, found)| found.into_iter().map(move |(fault, found)| finding(address, fault, found)))
-            .collect()
+        let mut findings = Vec::new();
+        for ((address, owner), found) in subjects.iter().zip(self.found) {
+            let is_told = |fault: &Fault| owner.is_some() || TOLD_OF_OTHERS.contains(fault);
+            let told = found.into_iter().filter(|(fault, _)| is_told(fault));
+            findings.extend(told.map(|(fault, found)| finding(address, fault, found)));
+        }
+        findings
     }
 }
 

@@ -80,7 +80,9 @@ pub enum ForwarderKind {
 /// What a site does with mail for one of its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// There is no entry: the domain's rule at this site holds. For what is about to be added or taken away.
+    /// There is no entry: the domain's rule at this site holds. For what is about to be added or taken away. Where the site
+    /// does not accept the domain, mail then goes out by MX, and is judged as by the strictest of the ways on which it may
+    /// have come there.
     Absent,
     /// It puts it into this one's mailbox on this site.
     Mailbox(PersonId),
@@ -134,21 +136,27 @@ pub struct Site {
     pub trusts_other: bool,
     /// What it does with the sender of mail that its aliases and lists send out by MX.
     pub sender: Sender,
-    /// The domains for which it takes mail. A change of this map is to be checked as two directories.
-    pub domains: BTreeMap<Domain, DomainRule>,
-    /// What it does with addresses of these domains. Those of other domains are never asked for: see
+    /// Does it ask its entries for mail of its own people and routers in every domain, also in those that it does not accept?
+    /// Postfix does (`virtual_alias_maps` rewrite every recipient, ADDRESS_REWRITING_README), and so does Exchange (proxy
+    /// addresses and contacts, before any connector). Without it, such entries are never asked: see
     /// [`Directory::unchecked`].
+    pub asks_entries_everywhere: bool,
+    /// The domains for which it takes mail from other servers, and what it does with addresses there of which it has no entry. A
+    /// change of which domains these are is to be checked as two directories.
+    pub domains: BTreeMap<Domain, DomainRule>,
+    /// What it does with addresses: asked before the rule of the domain.
     pub entries: BTreeMap<MailAddress, Pending<Route>>,
 }
 
 impl Default for Site {
-    /// A site that accepts nothing, checks nothing, trusts nobody and keeps senders.
+    /// A site that accepts nothing, checks nothing, trusts nobody, keeps senders and asks its entries in every domain.
     fn default() -> Self {
         Self {
             enforces_spf: false,
             enforces_dmarc: false,
             trusts_other: false,
             sender: Sender::Kept,
+            asks_entries_everywhere: true,
             domains: BTreeMap::new(),
             entries: BTreeMap::new(),
         }
@@ -242,8 +250,8 @@ pub enum Unchecked {
     /// It is no expected address, so nobody has said whom it is to reach. It is judged only as far as an expected
     /// address leads there.
     NotExpected,
-    /// The site does not accept its domain, so no mail ever comes to it.
-    DomainNotAccepted,
+    /// The site does not accept its domain and does not ask its entries there, so no mail ever comes to it.
+    NeverAsked,
 }
 
 impl Directory {
@@ -263,6 +271,14 @@ impl Directory {
         }
     }
 
+    /// What is to be judged: every expected address with its owner, then of each domain that a site accepts whatever has no
+    /// entry.
+    pub(crate) fn subjects(&self) -> Vec<(MailAddress, Option<&Owner>)> {
+        let expected = self.expected.iter().map(|(address, owner)| (address.clone(), Some(owner)));
+        let domains: BTreeSet<&Domain> = self.source.domains.keys().chain(self.target.domains.keys()).collect();
+        expected.chain(domains.into_iter().map(|domain| (MailAddress::any_other(domain), None))).collect()
+    }
+
     /// What may be the MX of a domain, the old before the new.
     pub(crate) fn mx_of(&self, domain: &str) -> Vec<(Taken, Mx)> {
         self.mx.get(domain).map_or_else(
@@ -278,8 +294,8 @@ impl Directory {
         for side in [Side::Source, Side::Target] {
             let site = self.site(side);
             for address in site.entries.keys() {
-                if !site.domains.contains_key(address.domain()) {
-                    unchecked.push((side, address.clone(), Unchecked::DomainNotAccepted));
+                if !site.asks_entries_everywhere && !site.domains.contains_key(address.domain()) {
+                    unchecked.push((side, address.clone(), Unchecked::NeverAsked));
                 } else if !self.expected.contains_key(address) {
                     unchecked.push((side, address.clone(), Unchecked::NotExpected));
                 }

@@ -120,6 +120,8 @@ pub enum Step {
         /// In whose mailbox a copy stays.
         keeps_copy: Option<PersonId>,
     },
+    /// There is no entry here, so it goes out by MX.
+    NoEntry,
     /// It goes to the other site under the same address.
     Relayed(Sender),
     /// It is sent out to where the MX points.
@@ -163,7 +165,7 @@ impl Witness {
 /// A fault of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The address that is at fault.
+    /// The address that is at fault. [`MailAddress::any_other`] stands for all of its domain without an entry.
     pub address: MailAddress,
     /// What is wrong.
     pub fault: Fault,

@@ -8,12 +8,12 @@
 //! A look-up of an MX chooses as well, so sending out by MX is a node of its own: one for each site, address, and way in
 //! which the message came to be sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use model::Side;
 
-use crate::{Directory, DomainRule, Hop, MailAddress, Mx, PersonId, Refusal, Route, Sender, Step, Taken};
+use crate::{Directory, DomainRule, Hop, MailAddress, Mx, Owner, PersonId, Refusal, Route, Sender, Step, Taken};
 
 /// No node, no alternative.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -27,12 +27,16 @@ enum Origin {
     Member,
     /// It is sent on by a forwarder or an alias.
     Forwarded(Sender),
+    /// There is no entry in the combination at hand, so all that comes to the place goes out together.
+    Any,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum NodeKey {
-    /// A site has a message for an address.
+    /// A site has a message for an address, of which it has an entry or whose domain it accepts.
     Place(Side, u32),
+    /// Another server brings a site a message for an address whose domain it does not accept.
+    Denied(Side, u32),
     /// A site sends a message for an address out by its MX.
     Out(Side, u32, Origin),
     /// Somebody outside sends a message to an address.
@@ -72,6 +76,8 @@ pub(crate) enum Act<'d> {
     Route(&'d Route),
     /// What the domain's rule says: relay.
     Relay(Sender),
+    /// The entry is not there, and the site does not accept the domain: send it out.
+    NoEntry,
     /// Send it to where the MX points.
     Sent(Mx, Option<Sender>),
     /// Nothing more.
@@ -113,19 +119,20 @@ pub(crate) struct Graph<'d> {
     /// The first of each node's alternatives that lead to it; one more at the end.
     leading_firsts: Vec<u32>,
     leading: Vec<u32>,
-    addresses: Vec<&'d MailAddress>,
-    /// Nodes where mail comes in: of each expected address, in order, one for each entry.
+    addresses: Vec<MailAddress>,
+    /// Nodes where mail comes in: of each subject, in order, one for each entry.
     pub(crate) roots: Vec<[u32; 3]>,
     /// Into whose mailboxes mail may come, and where.
     pub(crate) deliveries: HashMap<&'d PersonId, Vec<Delivery>>,
 }
 
 impl<'d> Graph<'d> {
-    pub(crate) fn of(directory: &'d Directory) -> Self {
+    pub(crate) fn of(directory: &'d Directory, subjects: &[(MailAddress, Option<&Owner>)]) -> Self {
         let mut builder = Builder::new(directory);
-        builder.add_roots();
+        builder.add_roots(subjects);
         builder.add_alternatives();
         let mut graph = builder.finish();
+        mark_leaving(directory, &mut graph);
         mark_directions(directory, &mut graph);
         graph
     }
@@ -166,7 +173,9 @@ impl<'d> Graph<'d> {
     pub(crate) fn hop(&self, alternative: u32) -> Hop {
         let Alternative { node, taken, act, .. } = self.alternative(alternative);
         let (site, address) = match self.keys[*node as usize] {
-            NodeKey::Place(side, address) | NodeKey::Out(side, address, _) => (Some(side), address),
+            NodeKey::Place(side, address) | NodeKey::Denied(side, address) | NodeKey::Out(side, address, _) => {
+                (Some(side), address)
+            }
             NodeKey::Outside(address) => (None, address),
         };
         let step = match act {
@@ -180,6 +189,7 @@ impl<'d> Graph<'d> {
             Act::Route(Route::Relay { sender }) | Act::Relay(sender) => Step::Relayed(*sender),
             Act::Sent(mx, sender) => Step::SentTo { mx: *mx, sender: *sender },
             Act::Route(Route::Refuse | Route::Absent) => Step::Stopped(Refusal::ByEntry),
+            Act::NoEntry => Step::NoEntry,
             Act::Stop(refusal) => Step::Stopped(*refusal),
         };
         Hop { site, address: self.addresses[address as usize].clone(), taken: *taken, step }
@@ -188,8 +198,8 @@ impl<'d> Graph<'d> {
 
 struct Builder<'d> {
     directory: &'d Directory,
-    addresses: Vec<&'d MailAddress>,
-    address_ids: HashMap<&'d MailAddress, u32>,
+    addresses: Vec<MailAddress>,
+    address_ids: HashMap<MailAddress, u32>,
     /// What each side does with each address of which it has no entry; none: it does not accept it.
     rules: Vec<[Option<DomainRule>; 2]>,
     /// The node of each address at the source and on the target.
@@ -232,8 +242,8 @@ impl<'d> Builder<'d> {
         }
     }
 
-    fn add_roots(&mut self) {
-        for address in self.directory.expected.keys() {
+    fn add_roots(&mut self, subjects: &[(MailAddress, Option<&Owner>)]) {
+        for (address, _) in subjects {
             let id = self.address(address);
             let inside = |builder: &mut Self, side| builder.at(side, id, Origin::Own);
             let roots = [inside(self, Side::Source), inside(self, Side::Target), self.node(NodeKey::Outside(id))];
@@ -249,6 +259,7 @@ impl<'d> Builder<'d> {
             let node_id = node as u32;
             match self.keys[node] {
                 NodeKey::Place(side, address) => self.add_place(node_id, side, address),
+                NodeKey::Denied(..) => self.add_stop(node_id, Taken::Settled, Refusal::NotAccepted),
                 NodeKey::Out(side, address, origin) => self.add_out(node_id, side, address, origin),
                 NodeKey::Outside(address) => self.add_outside(node_id, address),
             }
@@ -288,13 +299,13 @@ impl<'d> Builder<'d> {
         }
     }
 
-    fn address(&mut self, address: &'d MailAddress) -> u32 {
+    fn address(&mut self, address: &MailAddress) -> u32 {
         if let Some(id) = self.address_ids.get(address) {
             return *id;
         }
         let id = self.addresses.len() as u32;
-        self.address_ids.insert(address, id);
-        self.addresses.push(address);
+        self.address_ids.insert(address.clone(), id);
+        self.addresses.push(address.clone());
         self.places.push([NONE; 2]);
         let rule = |side| self.directory.site(side).domains.get(address.domain()).copied();
         self.rules.push([rule(Side::Source), rule(Side::Target)]);
@@ -319,10 +330,21 @@ impl<'d> Builder<'d> {
         self.rules[address as usize][side as usize]
     }
 
-    /// Where a message comes that a site has for an address: what it knows itself, else out.
+    /// Where a message comes that a site has from its own people or routers: what it knows itself, else out.
     fn at(&mut self, side: Side, address: u32, origin: Origin) -> u32 {
+        let site = self.directory.site(side);
+        let is_known = || {
+            let entry = site.entries.get(&self.addresses[address as usize]).filter(|_| site.asks_entries_everywhere);
+            entry.is_some_and(|entry| entry.versions().any(|(_, route)| *route != Route::Absent))
+        };
+        let is_here = self.rule(side, address).is_some() || is_known();
+        self.node(if is_here { NodeKey::Place(side, address) } else { NodeKey::Out(side, address, origin) })
+    }
+
+    /// Where a message comes that another server brings a site.
+    fn from_server(&mut self, side: Side, address: u32) -> u32 {
         let is_accepted = self.rule(side, address).is_some();
-        self.node(if is_accepted { NodeKey::Place(side, address) } else { NodeKey::Out(side, address, origin) })
+        self.node(if is_accepted { NodeKey::Place(side, address) } else { NodeKey::Denied(side, address) })
     }
 
     fn add(&mut self, node: u32, taken: Taken, act: Act<'d>, marks: Marks, children: &[u32]) -> u32 {
@@ -345,31 +367,32 @@ impl<'d> Builder<'d> {
     }
 
     fn add_place(&mut self, node: u32, side: Side, address: u32) {
-        let Some(rule) = self.rule(side, address) else {
-            return self.add_stop(node, Taken::Settled, Refusal::NotAccepted);
-        };
         let directory = self.directory;
-        let Some(entry) = directory.site(side).entries.get(self.addresses[address as usize]) else {
-            return self.add_by_rule(node, Taken::Settled, side, address, rule);
+        let Some(entry) = directory.site(side).entries.get(&self.addresses[address as usize]) else {
+            return self.add_by_rule(node, Taken::Settled, side, address);
         };
         for (taken, route) in entry.versions() {
-            self.add_route(node, taken, side, address, route, rule);
+            self.add_route(node, taken, side, address, route);
         }
     }
 
-    fn add_by_rule(&mut self, node: u32, taken: Taken, side: Side, address: u32, rule: DomainRule) {
-        match rule {
-            DomainRule::Authoritative => self.add_stop(node, taken, Refusal::UnknownRecipient),
-            DomainRule::InternalRelay { sender } => {
+    fn add_by_rule(&mut self, node: u32, taken: Taken, side: Side, address: u32) {
+        match self.rule(side, address) {
+            None => {
+                let child = self.node(NodeKey::Out(side, address, Origin::Any));
+                self.add(node, taken, Act::NoEntry, Marks::NOTHING, &[child]);
+            }
+            Some(DomainRule::Authoritative) => self.add_stop(node, taken, Refusal::UnknownRecipient),
+            Some(DomainRule::InternalRelay { sender }) => {
                 self.add_relay(node, taken, side, address, Act::Relay(sender), sender);
             }
         }
     }
 
-    fn add_route(&mut self, node: u32, taken: Taken, side: Side, address: u32, route: &'d Route, rule: DomainRule) {
+    fn add_route(&mut self, node: u32, taken: Taken, side: Side, address: u32, route: &'d Route) {
         let act = Act::Route(route);
         match route {
-            Route::Absent => self.add_by_rule(node, taken, side, address, rule),
+            Route::Absent => self.add_by_rule(node, taken, side, address),
             Route::Mailbox(person) => {
                 let alternative = self.add(node, taken, act, Marks::NOTHING, &[]);
                 self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: false });
@@ -406,53 +429,28 @@ impl<'d> Builder<'d> {
     }
 
     fn add_relay(&mut self, node: u32, taken: Taken, side: Side, address: u32, act: Act<'d>, sender: Sender) {
-        let child = self.node(NodeKey::Place(other(side), address));
-        let marks = self.refusal(other(side), sender);
+        let child = self.from_server(other(side), address);
+        let marks = refusal(self.directory, other(side), sender);
         self.add(node, taken, act, marks, &[child]);
-    }
-
-    /// Does a site refuse what the other one sends on with such a sender? Some mail only, so the rest still goes its way.
-    fn refusal(&self, at: Side, sender: Sender) -> Marks {
-        let site = self.directory.site(at);
-        let is_kept = sender != Sender::Srs;
-        if site.trusts_other {
-            Marks::NOTHING
-        } else if is_kept && site.enforces_spf {
-            Marks::SPF
-        } else if site.enforces_dmarc {
-            Marks::DMARC
-        } else {
-            Marks::NOTHING
-        }
     }
 
     fn add_out(&mut self, node: u32, side: Side, address: u32, origin: Origin) {
         let sender = match origin {
             Origin::Own => None,
-            Origin::Member => Some(self.directory.site(side).sender),
+            Origin::Member | Origin::Any => Some(self.directory.site(side).sender),
             Origin::Forwarded(sender) => Some(sender),
         };
-        let domain = self.addresses[address as usize].domain();
-        for (taken, mx) in self.directory.mx_of(domain) {
+        let address_text = self.addresses[address as usize].clone();
+        for (taken, mx) in self.directory.mx_of(address_text.domain()) {
+            let marks = judged(self.directory, side, address_text.domain(), mx, origin);
             match mx {
                 Mx::Nowhere => self.add_stop(node, taken, Refusal::NoMx),
                 Mx::Site(to) if to == side => self.add_stop(node, taken, Refusal::MxIsItself),
                 Mx::Site(to) => {
-                    let child = self.node(NodeKey::Place(to, address));
-                    let mut marks = sender.map_or(Marks::NOTHING, |sender| self.refusal(to, sender));
-                    if matches!(origin, Origin::Forwarded(_)) && !self.directory.policy.allows_from(side) {
-                        marks = marks.and(Marks::DIRECTION);
-                    }
+                    let child = self.from_server(to, address);
                     self.add(node, taken, Act::Sent(mx, sender), marks, &[child]);
                 }
                 Mx::Elsewhere => {
-                    let is_secure = self.directory.policy.secure_domains.contains(domain);
-                    let marks = match origin {
-                        Origin::Own => Marks::LEAVES,
-                        _ if !is_secure => Marks::INSECURE,
-                        Origin::Member => Marks::LEAVES_FOR_MEMBER,
-                        Origin::Forwarded(_) => Marks::LEAVES,
-                    };
                     self.add(node, taken, Act::Sent(mx, sender), marks, &[]);
                 }
             }
@@ -460,7 +458,8 @@ impl<'d> Builder<'d> {
     }
 
     fn add_outside(&mut self, node: u32, address: u32) {
-        for (taken, mx) in self.directory.mx_of(self.addresses[address as usize].domain()) {
+        let address_text = self.addresses[address as usize].clone();
+        for (taken, mx) in self.directory.mx_of(address_text.domain()) {
             let act = Act::Sent(mx, None);
             match mx {
                 Mx::Nowhere => self.add_stop(node, taken, Refusal::NoMx),
@@ -468,9 +467,76 @@ impl<'d> Builder<'d> {
                     self.add(node, taken, act, Marks::LEAVES, &[]);
                 }
                 Mx::Site(side) => {
-                    let child = self.node(NodeKey::Place(side, address));
+                    let child = self.from_server(side, address);
                     self.add(node, taken, act, Marks::NOTHING, &[child]);
                 }
+            }
+        }
+    }
+}
+
+/// Does a site refuse what the other one sends on with such a sender? Some mail only, so the rest still goes its way.
+fn refusal(directory: &Directory, at: Side, sender: Sender) -> Marks {
+    let site = directory.site(at);
+    let is_kept = sender != Sender::Srs;
+    if site.trusts_other {
+        Marks::NOTHING
+    } else if is_kept && site.enforces_spf {
+        Marks::SPF
+    } else if site.enforces_dmarc {
+        Marks::DMARC
+    } else {
+        Marks::NOTHING
+    }
+}
+
+/// What is wrong with sending a message out to where the MX points.
+fn judged(directory: &Directory, side: Side, domain: &str, mx: Mx, origin: Origin) -> Marks {
+    match mx {
+        Mx::Nowhere => Marks::NOTHING,
+        Mx::Site(to) if to == side => Marks::NOTHING,
+        Mx::Site(to) => match origin {
+            Origin::Own | Origin::Any => Marks::NOTHING,
+            Origin::Member => refusal(directory, to, directory.site(side).sender),
+            Origin::Forwarded(sender) if directory.policy.allows_from(side) => refusal(directory, to, sender),
+            Origin::Forwarded(sender) => refusal(directory, to, sender).and(Marks::DIRECTION),
+        },
+        Mx::Elsewhere => match origin {
+            Origin::Any => Marks::NOTHING,
+            Origin::Own => Marks::LEAVES,
+            _ if !directory.policy.secure_domains.contains(domain) => Marks::INSECURE,
+            Origin::Member => Marks::LEAVES_FOR_MEMBER,
+            Origin::Forwarded(_) => Marks::LEAVES,
+        },
+    }
+}
+
+/// Marks what goes out where an entry is about to come or to go, in a domain that the site does not accept: as by each of the
+/// ways on which mail may come there.
+fn mark_leaving(directory: &Directory, graph: &mut Graph<'_>) {
+    let leaving: Vec<u32> =
+        (0..graph.alternatives.len() as u32).filter(|it| matches!(graph.alternative(*it).act, Act::NoEntry)).collect();
+    if leaving.is_empty() {
+        return;
+    }
+    let begins: HashSet<u32> = graph.roots.iter().flat_map(|roots| roots[..2].iter().copied()).collect();
+    for alternative in leaving {
+        let place = graph.alternative(alternative).node;
+        let NodeKey::Place(side, address) = graph.keys[place as usize] else { continue };
+        let by_alternative = graph.leading_to(place).iter().map(|leading| match graph.alternative(*leading).act {
+            Act::Route(Route::List(_)) => Origin::Member,
+            Act::Route(Route::Forward { sender, .. }) => Origin::Forwarded(*sender),
+            _ => Origin::Forwarded(directory.site(side).sender),
+        });
+        let origins: HashSet<Origin> = by_alternative.chain(begins.contains(&place).then_some(Origin::Own)).collect();
+        let domain = graph.addresses[address as usize].domain().to_owned();
+        for child in graph.children(alternative).to_vec() {
+            for out in graph.alternatives_of(child) {
+                let out = &mut graph.alternatives[out as usize];
+                let Act::Sent(mx, _) = out.act else { continue };
+                out.marks = origins
+                    .iter()
+                    .fold(out.marks, |marks, origin| marks.and(judged(directory, side, &domain, mx, *origin)));
             }
         }
     }

@@ -8,8 +8,9 @@
 //! What is modelled, and how:
 //! - A *place* is a site with a message for an address. It does one thing with it; while a change is pending, the old or the new,
 //!   the same for all messages of one combination, whatever other places do. Each look-up of an MX chooses in the same way.
-//! - A site asks its entries, then the rule of the domain, for domains that it accepts. Other addresses go out by MX when they
-//!   come from inside, and are refused when they come from the other site or from outside.
+//! - A site asks its entries first, for mail from its own people and routers in any domain, then the rule of the domain, if it
+//!   accepts that. Other addresses go out by MX when they come from inside. From other servers a site takes domains that it
+//!   accepts, and refuses others whatever entries it has.
 //! - All mail is taken as a third party's, in domains that ask for refusal by SPF and DMARC, some of it signed and some not. Where
 //!   a site refuses some of it, the rest goes its way, so what lies behind is judged as well. What happens to the sender is decided
 //!   by the last router before a hop: the forwarder, the relay, or for aliases and lists the site.

@@ -117,6 +117,7 @@ impl fmt::Display for Hop {
                 write!(f, "to {to} ({})", kind.text())?;
                 keeps_copy.as_ref().map_or(Ok(()), |person| write!(f, ", a copy stays with {person}"))
             }
+            Step::NoEntry => f.write_str("no entry"),
             Step::Relayed(sender) => write!(f, "to the other site{}", sent(Some(*sender))),
             Step::SentTo { mx: Mx::Site(side), sender } => write!(f, "to the MX, the {side}{}", sent(*sender)),
             Step::SentTo { mx: Mx::Elsewhere, sender } => write!(f, "to an MX elsewhere{}", sent(*sender)),

@@ -41,8 +41,11 @@ fn holds(finding: &Finding) {
     for witness in [&finding.witness, &finding.again] {
         follows(finding, witness);
         for Hop { site, address, taken, step } in &witness.hops {
-            // Each look-up of an MX chooses for itself, so what it answers may differ.
-            if !matches!(step, Step::SentTo { .. } | Step::Stopped(Refusal::NoMx | Refusal::MxIsItself)) {
+            // Each look-up of an MX chooses for itself, so what it answers may differ; refusing a domain is no choice.
+            let stops = Step::Stopped(Refusal::NotAccepted);
+            if *step != stops
+                && !matches!(step, Step::SentTo { .. } | Step::Stopped(Refusal::NoMx | Refusal::MxIsItself))
+            {
                 let before = chosen.insert((*site, address), *taken);
                 assert!(before.is_none_or(|before| before == *taken), "{address} is old and new at once: {finding}");
             }
@@ -100,6 +103,7 @@ fn follows(finding: &Finding, witness: &Witness) {
         };
         match &before.step {
             Step::Alias(to) | Step::Forwarded { to, .. } => goes_to(to, true),
+            Step::NoEntry => goes_to(&before.address, true),
             Step::List(_) => assert_eq!(after.site, before.site, "{finding}"),
             Step::Relayed(_) | Step::SentTo { .. } => goes_to(&before.address, false),
             Step::Delivered(_) | Step::Stopped(_) => panic!("nothing comes after the end: {finding}"),

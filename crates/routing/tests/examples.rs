@@ -292,9 +292,11 @@ fn what_is_not_checked_is_told() {
         directory.unchecked(),
         [
             (SOURCE, address("spare@old.example"), Unchecked::NotExpected),
-            (TARGET, address("spare@old.example"), Unchecked::DomainNotAccepted),
+            (TARGET, address("spare@old.example"), Unchecked::NotExpected),
         ]
     );
+    directory.target.asks_entries_everywhere = false;
+    assert_eq!(directory.unchecked()[1], (TARGET, address("spare@old.example"), Unchecked::NeverAsked));
 }
 
 #[test]

@@ -132,7 +132,9 @@ impl Making {
     fn sites(&mut self) {
         for side in [SOURCE, TARGET] {
             let (sender, spf, dmarc, trust) = (self.sender(), self.happens(500), self.happens(500), self.sites_trust());
+            let everywhere = self.happens(850);
             let site = self.directory.site_mut(side);
+            site.asks_entries_everywhere = everywhere;
             (site.sender, site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (sender, spf, dmarc, trust);
         }
         let (old, new) = (Domain::new("old.example"), Domain::new("new.example"));
@@ -215,6 +217,12 @@ impl Making {
         if !self.is_orderly && self.happens(200) {
             let relay = Route::Relay { sender: self.sender() };
             self.set(SOURCE, &new, settled(relay));
+        }
+        // An alias in a domain that the source does not accept.
+        if !self.is_orderly && self.happens(150) {
+            let alias = Route::Alias(old.clone());
+            let alias = if self.happens(500) { Pending::changing(Route::Absent, alias) } else { settled(alias) };
+            self.set(SOURCE, &new, alias);
         }
         if self.happens(400) {
             let second = address(&format!("{name}.{name}@old.example"));

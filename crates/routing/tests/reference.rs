@@ -2,6 +2,7 @@
 //! of old and new, and followed place by place until they lie in mailboxes, are refused, or travel longer than there are
 //! places.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Side;
@@ -16,12 +17,22 @@ enum How {
     Written,
     ForMember,
     SentOn(Sender),
+    /// The entry is missing in this combination: judged as all that may come there.
+    Missed,
 }
+
+/// In which ways mail comes to addresses of a site that it does not accept.
+type Coming = BTreeMap<(Side, MailAddress), BTreeSet<How>>;
+
+/// What is told of addresses that nobody has.
+const OF_OTHERS: [Fault; 4] = [Fault::Loop, Fault::ReachesAnother, Fault::ForbiddenDirection, Fault::InsecureDomain];
 
 /// Where a message is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum At {
     Site(Side, MailAddress),
+    /// Brought by another server.
+    Brought(Side, MailAddress),
     Leaving(Side, MailAddress, How),
     Outside(MailAddress),
 }
@@ -54,8 +65,20 @@ struct Asked(At);
 
 /// Everything wrong with a directory; none if there are more combinations than this to try out for one address.
 pub(crate) fn wrong(directory: &Directory, combinations_max: usize) -> Option<Wrong> {
+    let coming = RefCell::new(Coming::new());
+    wrong_knowing(directory, &coming, combinations_max)?;
+    wrong_knowing(directory, &coming, combinations_max)
+}
+
+fn wrong_knowing(directory: &Directory, coming: &RefCell<Coming>, combinations_max: usize) -> Option<Wrong> {
     let mut wrong = Wrong::new();
-    for (address, owner) in &directory.expected {
+    let mut subjects = directory.expected.clone();
+    for side in [Side::Source, Side::Target] {
+        for domain in directory.site(side).domains.keys() {
+            subjects.insert(MailAddress::any_other(domain), Owner::List(BTreeSet::new()));
+        }
+    }
+    for (address, owner) in &subjects {
         for entry in Entry::EVERY {
             let mut open = vec![Chosen::new()];
             let mut tried = 0;
@@ -64,10 +87,11 @@ pub(crate) fn wrong(directory: &Directory, combinations_max: usize) -> Option<Wr
                 if tried > combinations_max {
                     return None;
                 }
-                let world = World { directory, chosen: &chosen };
+                let world = World { directory, chosen: &chosen, coming };
                 match world.send(address, entry, owner) {
                     Ok(found) => {
-                        for (fault, people) in found {
+                        let is_told = |fault: &Fault| !address.is_any_other() || OF_OTHERS.contains(fault);
+                        for (fault, people) in found.into_iter().filter(|(fault, _)| is_told(fault)) {
                             wrong.entry((address.clone(), fault)).or_default().extend(people);
                         }
                     }
@@ -88,6 +112,7 @@ pub(crate) fn wrong(directory: &Directory, combinations_max: usize) -> Option<Wr
 struct World<'d> {
     directory: &'d Directory,
     chosen: &'d Chosen,
+    coming: &'d RefCell<Coming>,
 }
 
 impl World<'_> {
@@ -209,7 +234,17 @@ impl World<'_> {
 
     /// Where a message for an address is when a site has it from its own people or routers.
     fn taken_up(&self, side: Side, address: &MailAddress, how: How) -> At {
+        let site = self.directory.site(side);
+        let has_entry = || {
+            let entry = site.entries.get(address);
+            entry.is_some_and(|entry| {
+                entry.now != Route::Absent || entry.then.as_ref().is_some_and(|then| *then != Route::Absent)
+            })
+        };
         if self.rule(side, address).is_some() {
+            At::Site(side, address.clone())
+        } else if site.asks_entries_everywhere && has_entry() {
+            self.coming.borrow_mut().entry((side, address.clone())).or_default().insert(how);
             At::Site(side, address.clone())
         } else {
             At::Leaving(side, address.clone(), how)
@@ -225,7 +260,7 @@ impl World<'_> {
             At::Outside(address) => {
                 let mut happens = Happens::default();
                 match self.mx(at, address)? {
-                    Mx::Site(side) => happens.goes_to.push(At::Site(side, address.clone())),
+                    Mx::Site(side) => happens.goes_to.push(At::Brought(side, address.clone())),
                     Mx::Elsewhere => happens.events.push(Event::Wrong(Fault::LeavesUs)),
                     Mx::Nowhere => happens.events.push(Event::Wrong(Fault::BlackHole)),
                 }
@@ -233,39 +268,60 @@ impl World<'_> {
             }
             At::Leaving(side, address, how) => self.leaves(at, *side, address, *how),
             At::Site(side, address) => self.handled(at, *side, address),
+            At::Brought(side, address) if self.rule(*side, address).is_some() => {
+                self.handled(&At::Site(*side, address.clone()), *side, address)
+            }
+            At::Brought(..) => Ok(Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() }),
         }
     }
 
     fn leaves(&self, at: &At, side: Side, address: &MailAddress, how: How) -> Result<Happens, Asked> {
         let mut happens = Happens::default();
+        let mx = self.mx(at, address)?;
+        let hows = match how {
+            How::Missed => self.coming.borrow()[&(side, address.clone())].clone(),
+            _ => BTreeSet::from([how]),
+        };
+        for how in hows {
+            happens.events.extend(self.events_of_leaving(side, address, mx, how));
+        }
+        match mx {
+            Mx::Site(to) if to != side => happens.goes_to.push(At::Brought(to, address.clone())),
+            Mx::Site(_) | Mx::Nowhere => happens.events.push(Event::Wrong(Fault::BlackHole)),
+            Mx::Elsewhere => {}
+        }
+        Ok(happens)
+    }
+
+    fn events_of_leaving(&self, side: Side, address: &MailAddress, mx: Mx, how: How) -> Vec<Event> {
+        let mut events = Vec::new();
         let policy = &self.directory.policy;
-        match self.mx(at, address)? {
+        match mx {
             Mx::Site(to) if to != side => {
                 let sender = match how {
-                    How::Written => None,
+                    How::Written | How::Missed => None,
                     How::ForMember => Some(self.directory.site(side).sender),
                     How::SentOn(sender) => Some(sender),
                 };
                 if let Some(sender) = sender {
-                    happens.events.extend(self.refused(to, sender).map(Event::Wrong));
+                    events.extend(self.refused(to, sender).map(Event::Wrong));
                 }
                 let is_allowed = if side == Side::Source { policy.source_to_target } else { policy.target_to_source };
                 if matches!(how, How::SentOn(_)) && !is_allowed {
-                    happens.events.push(Event::Wrong(Fault::ForbiddenDirection));
+                    events.push(Event::Wrong(Fault::ForbiddenDirection));
                 }
-                happens.goes_to.push(At::Site(to, address.clone()));
             }
-            Mx::Site(_) | Mx::Nowhere => happens.events.push(Event::Wrong(Fault::BlackHole)),
+            Mx::Site(_) | Mx::Nowhere => {}
             Mx::Elsewhere => {
                 let is_secure = policy.secure_domains.iter().any(|domain| domain.as_str() == address.domain());
-                happens.events.push(match (how, is_secure) {
+                events.push(match (how, is_secure) {
                     (How::Written, _) | (How::SentOn(_), true) => Event::Wrong(Fault::LeavesUs),
                     (_, false) => Event::Wrong(Fault::InsecureDomain),
-                    (How::ForMember, true) => Event::LeavesForMember,
+                    (_, true) => Event::LeavesForMember,
                 });
             }
         }
-        Ok(happens)
+        events
     }
 
     fn refused(&self, at: Side, sender: Sender) -> Option<Fault> {
@@ -281,18 +337,21 @@ impl World<'_> {
     fn relayed(&self, side: Side, address: &MailAddress, sender: Sender) -> Happens {
         let to = if side == Side::Source { Side::Target } else { Side::Source };
         let events = self.refused(to, sender).map(Event::Wrong).into_iter().collect();
-        Happens { events, goes_to: vec![At::Site(to, address.clone())], in_one_go: false }
+        Happens { events, goes_to: vec![At::Brought(to, address.clone())], in_one_go: false }
     }
 
     fn handled(&self, at: &At, side: Side, address: &MailAddress) -> Result<Happens, Asked> {
         let black_hole = || Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() };
-        let Some(rule) = self.rule(side, address) else { return Ok(black_hole()) };
+        let rule = self.rule(side, address);
         let entries = &self.directory.site(side).entries;
         let route = entries.get(address).map_or(Ok(Route::Absent), |entry| self.choose(at, entry))?;
         Ok(match route {
             Route::Absent => match rule {
-                DomainRule::Authoritative => black_hole(),
-                DomainRule::InternalRelay { sender } => self.relayed(side, address, sender),
+                None => {
+                    Happens { goes_to: vec![At::Leaving(side, address.clone(), How::Missed)], ..Happens::default() }
+                }
+                Some(DomainRule::Authoritative) => black_hole(),
+                Some(DomainRule::InternalRelay { sender }) => self.relayed(side, address, sender),
             },
             Route::Refuse => black_hole(),
             Route::Relay { sender } => self.relayed(side, address, sender),
@@ -326,11 +385,15 @@ impl World<'_> {
 
     /// May an address of a site, by its aliases, come to one that it relays to the other site?
     fn may_be_relayed(&self, side: Side, address: &MailAddress, seen: &mut BTreeSet<MailAddress>) -> bool {
-        let Some(rule) = self.rule(side, address) else { return false };
+        let site = self.directory.site(side);
+        let rule = self.rule(side, address);
+        if rule.is_none() && !site.asks_entries_everywhere {
+            return false;
+        }
         if !seen.insert(address.clone()) {
             return false;
         }
-        let is_by_rule = matches!(rule, DomainRule::InternalRelay { .. });
+        let is_by_rule = matches!(rule, Some(DomainRule::InternalRelay { .. }));
         let Some(entry) = self.directory.site(side).entries.get(address) else { return is_by_rule };
         std::iter::once(&entry.now).chain(entry.then.as_ref()).any(|route| match route {
             Route::Absent => is_by_rule,

@@ -1,0 +1,65 @@
+//! Addresses that nobody expects, and entries in domains that a site does not accept.
+
+use routing::{Domain, DomainRule, Fault, Followed, MailAddress, Pending, Route, Sender, check};
+
+use crate::world::{SOURCE, TARGET, Words, address, alias, empty, faults, mailbox, person, redirect};
+
+fn any_other(domain: &str) -> MailAddress {
+    MailAddress::any_other(&Domain::new(domain))
+}
+
+#[test]
+fn addresses_without_an_entry_may_be_refused_but_must_not_go_round() {
+    let mut directory = empty();
+    directory.with_ann();
+    let relay = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
+    directory.target.domains.insert(Domain::new("old.example"), relay);
+    assert_eq!(check(&directory), [], "the source refuses what the target does not know");
+    directory.source.domains.insert(Domain::new("old.example"), relay);
+    assert_eq!(directory.found(), [("loop", "(any other)@old.example".to_owned())]);
+    let finding = &check(&directory)[0];
+    assert!(finding.address.is_any_other() && finding.address == any_other("old.example"));
+    assert!(MailAddress::parse(finding.address.as_str()).is_err(), "nobody has it");
+}
+
+#[test]
+fn entries_are_asked_first_in_domains_that_the_site_does_not_accept() {
+    // Ann is switched; the source redirects to her new address, but an old map leads that back to the old one.
+    let mut directory = empty();
+    directory.with_ann().follows("ann", Followed::Target).at(TARGET, "ann@new.example", mailbox("ann"));
+    directory.at(SOURCE, "ann@old.example", redirect("ann@new.example"));
+    assert_eq!(check(&directory), []);
+    directory.at(SOURCE, "ann@new.example", alias("ann@old.example"));
+    assert_eq!(faults(&directory), [Fault::Loop]);
+    directory.changing(SOURCE, "ann@new.example", Route::Absent, alias("ann@old.example"));
+    assert_eq!(faults(&directory), [Fault::Loop]);
+    directory.source.asks_entries_everywhere = false;
+    assert_eq!(check(&directory), [], "that map is for accepted domains only");
+}
+
+#[test]
+fn entries_do_not_open_a_site_for_domains_that_it_does_not_accept() {
+    // Mail that comes from another server is refused, entry or not.
+    let mut directory = empty();
+    directory.follows("bob", Followed::Source).at(SOURCE, "bob@new.example", mailbox("bob"));
+    directory
+        .at(TARGET, "bob@new.example", Route::Relay { sender: Sender::TrustedRelay })
+        .owned("bob@new.example", "bob");
+    assert_eq!(directory.found(), [("black-hole", "bob@new.example".to_owned())]);
+    assert_eq!(check(&directory)[0].entry, routing::Entry::Inside(TARGET));
+}
+
+#[test]
+fn a_contact_that_is_about_to_go_lets_mail_out_as_it_came() {
+    let mut directory = empty();
+    directory.follows("cid", Followed::Target).at(TARGET, "cid@new.example", mailbox("cid"));
+    directory.owned("cid@new.example", "cid").owned("cid@old.example", "cid");
+    directory.at(SOURCE, "cid@old.example", redirect("cid@new.example"));
+    directory
+        .source
+        .entries
+        .insert(address("cid@new.example"), Pending::changing(Route::Mailbox(person("cid")), Route::Absent));
+    assert_eq!(faults(&directory), [Fault::NotFollowed]);
+    directory.policy.source_to_target = false;
+    assert_eq!(faults(&directory), [Fault::NotFollowed, Fault::ForbiddenDirection]);
+}
