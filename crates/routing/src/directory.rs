@@ -103,10 +103,17 @@ pub enum Route {
         /// Which forwarder it is.
         kind: ForwarderKind,
     },
-    /// It goes to the other site under the same address, whatever the MX says: a `targetAddress`, a transport.
+    /// It goes to the other site, whatever the MX says: a `targetAddress` of AD, a transport of Postfix. On an address that
+    /// [`Directory::expected`] calls a person's, it is a forwarder for the policy, since it takes that person's mail from one
+    /// side to the other.
     Relay {
+        /// Under which address. None: under the same; a `targetAddress` changes it. One that is sent to neither site is a
+        /// [`Route::Forward`].
+        to: Option<MailAddress>,
         /// What becomes of the sender.
         sender: Sender,
+        /// Which forwarder it is, if it is one whosever the address is.
+        kind: Option<ForwarderKind>,
     },
     /// It is refused.
     Refuse,

@@ -122,8 +122,15 @@ pub enum Step {
     },
     /// There is no entry here, so it goes out by MX.
     NoEntry,
-    /// It goes to the other site under the same address.
-    Relayed(Sender),
+    /// It goes to the other site.
+    Relayed {
+        /// Under which address, if another.
+        to: Option<MailAddress>,
+        /// What becomes of the sender.
+        sender: Sender,
+        /// By which forwarder, if it is called one.
+        kind: Option<ForwarderKind>,
+    },
     /// It is sent out to where the MX points.
     SentTo {
         /// To where.

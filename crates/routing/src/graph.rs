@@ -186,7 +186,10 @@ impl<'d> Graph<'d> {
             Act::Route(Route::Forward { to, keeps_copy, kind, .. }) => {
                 Step::Forwarded { to: to.clone(), kind: *kind, keeps_copy: keeps_copy.clone() }
             }
-            Act::Route(Route::Relay { sender }) | Act::Relay(sender) => Step::Relayed(*sender),
+            Act::Route(Route::Relay { to, sender, kind }) => {
+                Step::Relayed { to: to.clone(), sender: *sender, kind: *kind }
+            }
+            Act::Relay(sender) => Step::Relayed { to: None, sender: *sender, kind: None },
             Act::Sent(mx, sender) => Step::SentTo { mx: *mx, sender: *sender },
             Act::Route(Route::Refuse | Route::Absent) => Step::Stopped(Refusal::ByEntry),
             Act::NoEntry => Step::NoEntry,
@@ -384,7 +387,9 @@ impl<'d> Builder<'d> {
             }
             Some(DomainRule::Authoritative) => self.add_stop(node, taken, Refusal::UnknownRecipient),
             Some(DomainRule::InternalRelay { sender }) => {
-                self.add_relay(node, taken, side, address, Act::Relay(sender), sender);
+                let child = self.from_server(other(side), address);
+                let marks = refusal(self.directory, other(side), sender);
+                self.add(node, taken, Act::Relay(sender), marks, &[child]);
             }
         }
     }
@@ -421,17 +426,21 @@ impl<'d> Builder<'d> {
                     self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: true });
                 }
             }
-            Route::Relay { sender } => self.add_relay(node, taken, side, address, act, *sender),
+            Route::Relay { to, sender, kind } => {
+                let to = to.as_ref().map_or(address, |to| self.address(to));
+                let child = self.from_server(other(side), to);
+                let mut marks = refusal(self.directory, other(side), *sender);
+                let owner = self.directory.expected.get(&self.addresses[address as usize]);
+                let is_forwarder = kind.is_some() || matches!(owner, Some(Owner::Person(_)));
+                if is_forwarder && !self.directory.policy.allows_from(side) {
+                    marks = marks.and(Marks::DIRECTION);
+                }
+                self.add(node, taken, act, marks, &[child]);
+            }
             Route::Refuse => {
                 self.add(node, taken, act, Marks::BLACK_HOLE, &[]);
             }
         }
-    }
-
-    fn add_relay(&mut self, node: u32, taken: Taken, side: Side, address: u32, act: Act<'d>, sender: Sender) {
-        let child = self.from_server(other(side), address);
-        let marks = refusal(self.directory, other(side), sender);
-        self.add(node, taken, act, marks, &[child]);
     }
 
     fn add_out(&mut self, node: u32, side: Side, address: u32, origin: Origin) {

@@ -118,7 +118,12 @@ impl fmt::Display for Hop {
                 keeps_copy.as_ref().map_or(Ok(()), |person| write!(f, ", a copy stays with {person}"))
             }
             Step::NoEntry => f.write_str("no entry"),
-            Step::Relayed(sender) => write!(f, "to the other site{}", sent(Some(*sender))),
+            Step::Relayed { to, sender, kind } => {
+                f.write_str("to the other site")?;
+                to.as_ref().map_or(Ok(()), |to| write!(f, ", as {to}"))?;
+                kind.map_or(Ok(()), |kind| write!(f, " ({})", kind.text()))?;
+                f.write_str(sent(Some(*sender)))
+            }
             Step::SentTo { mx: Mx::Site(side), sender } => write!(f, "to the MX, the {side}{}", sent(*sender)),
             Step::SentTo { mx: Mx::Elsewhere, sender } => write!(f, "to an MX elsewhere{}", sent(*sender)),
             Step::SentTo { mx: Mx::Nowhere, .. } => f.write_str(Refusal::NoMx.text()),

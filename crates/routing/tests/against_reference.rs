@@ -76,11 +76,14 @@ fn holds(finding: &Finding) {
         }
         Fault::RefusedBySpf | Fault::RefusedByDmarc => {
             let is_sent =
-                matches!(last(&finding.witness), Some(Step::Relayed(_) | Step::SentTo { sender: Some(_), .. }));
+                matches!(last(&finding.witness), Some(Step::Relayed { .. } | Step::SentTo { sender: Some(_), .. }));
             assert!(is_sent, "{finding}");
         }
         Fault::ForbiddenDirection => {
-            let is_sent = matches!(last(&finding.witness), Some(Step::Forwarded { .. } | Step::SentTo { .. }));
+            let is_sent = matches!(
+                last(&finding.witness),
+                Some(Step::Forwarded { .. } | Step::Relayed { .. } | Step::SentTo { .. })
+            );
             assert!(is_sent, "{finding}");
         }
         Fault::InsecureDomain | Fault::LeavesUs => {
@@ -105,7 +108,8 @@ fn follows(finding: &Finding, witness: &Witness) {
             Step::Alias(to) | Step::Forwarded { to, .. } => goes_to(to, true),
             Step::NoEntry => goes_to(&before.address, true),
             Step::List(_) => assert_eq!(after.site, before.site, "{finding}"),
-            Step::Relayed(_) | Step::SentTo { .. } => goes_to(&before.address, false),
+            Step::Relayed { to: Some(to), .. } => goes_to(to, false),
+            Step::Relayed { .. } | Step::SentTo { .. } => goes_to(&before.address, false),
             Step::Delivered(_) | Step::Stopped(_) => panic!("nothing comes after the end: {finding}"),
         }
     }

@@ -9,7 +9,7 @@ use routing::{
 
 use crate::world::{
     SOURCE, TARGET, Words, address, alias, coexistence, empty, faults, forward, forward_as, forward_with_copy, list,
-    mailbox, person, redirect,
+    mailbox, person, redirect, relay, relay_as,
 };
 
 /// Ann and Bob work at the source, Cid on the target.
@@ -85,7 +85,7 @@ fn mail_that_is_refused_or_has_nowhere_to_go_is_a_black_hole() {
     assert_eq!(black_hole(&directory), Step::Stopped(routing::Refusal::ByEntry));
     directory.at(SOURCE, "dee@old.example", list(&[]));
     assert_eq!(black_hole(&directory), Step::Stopped(routing::Refusal::NobodyInList));
-    directory.at(SOURCE, "dee@old.example", Route::Relay { sender: Sender::TrustedRelay });
+    directory.at(SOURCE, "dee@old.example", relay());
     assert_eq!(black_hole(&directory), Step::Stopped(routing::Refusal::NotAccepted));
     directory.at(SOURCE, "dee@old.example", mailbox("dee"));
     assert_eq!(check(&directory), []);
@@ -258,6 +258,35 @@ fn directions_are_the_policys() {
     directory.policy.source_to_target = false;
     directory.at(SOURCE, "cid@old.example", list(&["cid@new.example"])).reaching("cid@old.example", &["cid"]);
     assert_eq!(check(&directory), []);
+}
+
+#[test]
+fn a_relay_may_change_the_address_and_is_a_forwarder_on_a_persons_entry() {
+    let mut directory = three();
+    // A targetAddress: mail for Cid goes to the other site, under the address that it knows.
+    directory.at(SOURCE, "cid@old.example", relay());
+    assert_eq!(directory.found(), [("black-hole", "cid@old.example".to_owned())], "the target does not know that name");
+    directory.at(SOURCE, "cid@old.example", relay_as("cid@new.example"));
+    assert_eq!(check(&directory), []);
+    directory.at(TARGET, "cid@new.example", relay_as("cid@old.example"));
+    assert_eq!(faults(&directory), [Fault::Loop]);
+    // It takes a person's mail to the other side, so it is judged as whatever else does.
+    directory.at(TARGET, "cid@new.example", mailbox("cid")).policy.source_to_target = false;
+    assert_eq!(directory.found(), [("forbidden-direction", "cid@old.example".to_owned())]);
+    // That of a list is a transport, unless it is called a forwarder.
+    directory.at(TARGET, "team@new.example", list(&["cid@new.example"])).reaching("team@old.example", &["cid"]);
+    directory.at(SOURCE, "cid@old.example", mailbox("cid")).follows("cid", Followed::Either);
+    directory.at(SOURCE, "team@old.example", relay_as("team@new.example"));
+    assert_eq!(check(&directory), []);
+    let kind = Some(ForwarderKind::PreExisting);
+    let to = Some(address("team@new.example"));
+    directory.at(SOURCE, "team@old.example", Route::Relay { to, sender: Sender::TrustedRelay, kind });
+    assert_eq!(directory.found(), [("forbidden-direction", "team@old.example".to_owned())]);
+    let shown = check(&directory)[0].to_string();
+    assert!(
+        shown.contains("to the other site, as team@new.example (forwarder from before, F2), as a trusted relay"),
+        "{shown}"
+    );
 }
 
 #[test]

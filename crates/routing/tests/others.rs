@@ -2,7 +2,7 @@
 
 use routing::{Domain, DomainRule, Fault, Followed, MailAddress, Pending, Route, Sender, check};
 
-use crate::world::{SOURCE, TARGET, Words, address, alias, empty, faults, mailbox, person, redirect};
+use crate::world::{SOURCE, TARGET, Words, address, alias, empty, faults, mailbox, person, redirect, relay};
 
 fn any_other(domain: &str) -> MailAddress {
     MailAddress::any_other(&Domain::new(domain))
@@ -42,9 +42,7 @@ fn entries_do_not_open_a_site_for_domains_that_it_does_not_accept() {
     // Mail that comes from another server is refused, entry or not.
     let mut directory = empty();
     directory.follows("bob", Followed::Source).at(SOURCE, "bob@new.example", mailbox("bob"));
-    directory
-        .at(TARGET, "bob@new.example", Route::Relay { sender: Sender::TrustedRelay })
-        .owned("bob@new.example", "bob");
+    directory.at(TARGET, "bob@new.example", relay()).owned("bob@new.example", "bob");
     assert_eq!(directory.found(), [("black-hole", "bob@new.example".to_owned())]);
     assert_eq!(check(&directory)[0].entry, routing::Entry::Inside(TARGET));
 }

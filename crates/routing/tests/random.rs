@@ -179,6 +179,12 @@ impl Making {
         Route::Forward { to: to.clone(), sender, keeps_copy: None, kind }
     }
 
+    fn relay(&mut self) -> Route {
+        let kind = self.happens(300).then_some(ForwarderKind::PreExisting);
+        let to = self.happens(400).then(|| self.any_address());
+        Route::Relay { to, sender: self.sender(), kind }
+    }
+
     /// Somebody in some state of their switch, with two addresses to four.
     fn person(&mut self, name: &str) {
         let whom = person(name);
@@ -215,7 +221,7 @@ impl Making {
             self.set(TARGET, &old, alias);
         }
         if !self.is_orderly && self.happens(200) {
-            let relay = Route::Relay { sender: self.sender() };
+            let relay = self.relay();
             self.set(SOURCE, &new, settled(relay));
         }
         // An alias in a domain that the source does not accept.
@@ -243,6 +249,7 @@ impl Making {
             0 => address("somebody@other.example"),
             1 => address("somebody@secure.example"),
             2 => address("nobody@old.example"),
+            _ if known.is_empty() => address("p0@new.example"),
             _ => self.chance.pick(&known).clone(),
         }
     }
@@ -310,7 +317,7 @@ impl Making {
             1 => Route::Refuse,
             2 => Route::Mailbox(whom),
             3 | 4 => Route::Alias(to),
-            5 => Route::Relay { sender: self.sender() },
+            5 => self.relay(),
             6 | 7 => {
                 let members = (0..self.chance.below(4)).map(|_| self.any_address()).collect();
                 Route::List(members)

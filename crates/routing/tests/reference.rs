@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Side;
-use routing::{Directory, DomainRule, Entry, Fault, MailAddress, Mx, Owner, Pending, PersonId, Route, Sender};
+use routing::{Directory, DomainRule, Entry, Fault, MailAddress, Mx, Owner, Pending, PersonId, Route, Sender, Site};
 
 /// An address, what is wrong with it, and whom that is about.
 pub(crate) type Wrong = BTreeMap<(MailAddress, Fault), BTreeSet<PersonId>>;
@@ -66,7 +66,16 @@ struct Asked(At);
 /// Everything wrong with a directory; none if there are more combinations than this to try out for one address.
 pub(crate) fn wrong(directory: &Directory, combinations_max: usize) -> Option<Wrong> {
     let coming = RefCell::new(Coming::new());
-    wrong_knowing(directory, &coming, combinations_max)?;
+    let is_missed = |side| {
+        let site: &Site = directory.site(side);
+        site.entries.iter().any(|(address, entry)| {
+            (entry.now == Route::Absent || entry.then == Some(Route::Absent))
+                && !site.domains.contains_key(address.domain())
+        })
+    };
+    if is_missed(Side::Source) || is_missed(Side::Target) {
+        wrong_knowing(directory, &coming, combinations_max)?;
+    }
     wrong_knowing(directory, &coming, combinations_max)
 }
 
@@ -354,7 +363,15 @@ impl World<'_> {
                 Some(DomainRule::InternalRelay { sender }) => self.relayed(side, address, sender),
             },
             Route::Refuse => black_hole(),
-            Route::Relay { sender } => self.relayed(side, address, sender),
+            Route::Relay { to, sender, kind } => {
+                let mut relayed = self.relayed(side, to.as_ref().unwrap_or(address), sender);
+                let is_forwarder =
+                    kind.is_some() || matches!(self.directory.expected.get(address), Some(Owner::Person(_)));
+                if is_forwarder && !self.directory.policy.allows_from(side) {
+                    relayed.events.push(Event::Wrong(Fault::ForbiddenDirection));
+                }
+                relayed
+            }
             Route::Mailbox(person) => {
                 Happens { events: vec![Event::In { person, side, is_copy: false }], ..Happens::default() }
             }

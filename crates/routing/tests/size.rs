@@ -10,7 +10,7 @@ use routing::{
     Sender, check,
 };
 
-use crate::world::{SOURCE, TARGET, address, empty};
+use crate::world::{SOURCE, TARGET, address, empty, relay};
 
 const PEOPLE: usize = 10_000;
 const LISTS: usize = 500;
@@ -85,7 +85,7 @@ fn full(people: &[Somebody]) -> Directory {
             reached.extend(its);
         }
         directory.source.entries.insert(name.clone(), Pending::settled(Route::List(members.clone())));
-        directory.target.entries.insert(name.clone(), Pending::settled(Route::Relay { sender: Sender::TrustedRelay }));
+        directory.target.entries.insert(name.clone(), Pending::settled(relay()));
         directory.expected.insert(name.clone(), Owner::List(reached.clone()));
         before = Some((name, reached));
     }

@@ -29,6 +29,16 @@ pub(crate) fn list(members: &[&str]) -> Route {
     Route::List(members.iter().map(|member| address(member)).collect())
 }
 
+/// A transport to the other site.
+pub(crate) fn relay() -> Route {
+    Route::Relay { to: None, sender: Sender::TrustedRelay, kind: None }
+}
+
+/// A `targetAddress`.
+pub(crate) fn relay_as(to: &str) -> Route {
+    Route::Relay { to: Some(address(to)), sender: Sender::TrustedRelay, kind: None }
+}
+
 pub(crate) fn forward(to: &str, kind: ForwarderKind) -> Route {
     Route::Forward { to: address(to), sender: Sender::TrustedRelay, keeps_copy: None, kind }
 }
