@@ -173,7 +173,7 @@ impl<'d> Check<'_, 'd> {
 
             let followed = directory.people.get(*person);
             let is_followed = |side| followed.is_some_and(|followed: &Followed| followed.includes(side));
-            let is_wrong = |delivery: &&Delivery| !delivery.is_copy && !is_followed(delivery.side);
+            let is_wrong = |delivery: &&Delivery| delivery.copy_of.is_none() && !is_followed(delivery.side);
             if deliveries.iter().any(|delivery| is_wrong(&delivery)) {
                 unfollowed.look(graph, deliveries.iter().filter(is_wrong));
                 self.not_followed(person, expected, &unfollowed);

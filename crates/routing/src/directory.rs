@@ -40,6 +40,45 @@ impl<T: PartialEq> Pending<T> {
     }
 }
 
+/// What may be done, the old before the new, each with whether that hangs on the message.
+pub(crate) fn choices<T: Choice>(pending: &Pending<T>) -> Vec<(Taken, bool, &T)> {
+    let mut choices = Vec::new();
+    for (taken, version) in pending.versions() {
+        let mut each = Vec::new();
+        version.each(&mut each);
+        let is_conditional = each.len() > 1;
+        choices.extend(each.into_iter().map(|one| (taken, is_conditional, one)));
+    }
+    choices
+}
+
+/// What may be one of several, by the message.
+pub(crate) trait Choice: Sized + PartialEq {
+    /// If it is one of several: these.
+    fn either(&self) -> Option<&[Self]>;
+
+    /// What it may be, each once. One of none is that itself.
+    fn each<'a>(&'a self, each: &mut Vec<&'a Self>) {
+        match self.either() {
+            Some(several) if !several.is_empty() => several.iter().for_each(|one| one.each(each)),
+            _ if each.contains(&self) => {}
+            _ => each.push(self),
+        }
+    }
+}
+
+impl Choice for Route {
+    fn either(&self) -> Option<&[Self]> {
+        if let Self::Either(several) = self { Some(several) } else { None }
+    }
+}
+
+impl Choice for MailboxRule {
+    fn either(&self) -> Option<&[Self]> {
+        if let Self::Either(several) = self { Some(several) } else { None }
+    }
+}
+
 /// Which of both was taken at a place on a message's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Taken {
@@ -84,7 +123,7 @@ pub enum Route {
     /// does not accept the domain, mail then goes out by MX, and is judged as by the strictest of the ways on which it may
     /// have come there.
     Absent,
-    /// It puts it into this one's mailbox on this site.
+    /// It is for this one's mailbox on this site: what becomes of it there is said by [`Site::mailboxes`].
     Mailbox(PersonId),
     /// It goes on at this site under another address. One that this site does not accept is sent out by its MX, and is
     /// judged as a forwarder with the site's own [`Site::sender`].
@@ -92,10 +131,11 @@ pub enum Route {
     /// It goes to each of these, as this site knows them. A site resolves aliases and lists of its own in one go and gives
     /// each recipient that comes out of it one message, however often it was named.
     List(Vec<MailAddress>),
-    /// It is sent on as another message: to an address that this site knows, else by its MX.
+    /// It is sent on as another message: to addresses that this site knows, else by their MX. This is what hangs on the
+    /// address; what hangs on a mailbox, however many addresses that has, is in [`Site::mailboxes`].
     Forward {
-        /// To whom.
-        to: MailAddress,
+        /// To whom, a message each. To nobody, without a copy: it is thrown away.
+        to: Vec<MailAddress>,
         /// What becomes of the sender, where it is sent out by MX.
         sender: Sender,
         /// In whose mailbox on this site a copy stays, if one does. A forwarder of Whimbrel keeps none.
@@ -115,8 +155,31 @@ pub enum Route {
         /// Which forwarder it is, if it is one whosever the address is.
         kind: Option<ForwarderKind>,
     },
+    /// One of these, by the message, for good: a rule with conditions. It is no change, so it is never settled.
+    Either(Vec<Route>),
     /// It is refused.
     Refuse,
+}
+
+/// What a site does with mail that has come to a mailbox: sieve (RFC 5228), `altRecipient` with `deliverAndRedirect` of AD,
+/// `ForwardingSmtpAddress` of Exchange. One change of it is one change for all addresses of the mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailboxRule {
+    /// It stays there.
+    Deliver,
+    /// It is sent on as another message.
+    Forward {
+        /// To whom, a message each. To nobody, without a copy: it is thrown away.
+        to: Vec<MailAddress>,
+        /// What becomes of the sender, where it is sent out by MX.
+        sender: Sender,
+        /// Does it stay there as well? A forwarder of Whimbrel keeps no copy.
+        keeps_copy: bool,
+        /// Which forwarder it is.
+        kind: ForwarderKind,
+    },
+    /// One of these, by the message, for good: a rule with conditions. It is no change, so it is never settled.
+    Either(Vec<MailboxRule>),
 }
 
 /// What a site does with an address of a domain that it accepts and of which it has no entry.
@@ -151,6 +214,11 @@ pub struct Site {
     /// The domains for which it takes mail from other servers, and what it does with addresses there of which it has no entry. A
     /// change of which domains these are is to be checked as two directories.
     pub domains: BTreeMap<Domain, DomainRule>,
+    /// Does it resolve addresses to mailboxes before it delivers, so that two addresses of one mailbox in one list are one
+    /// recipient? Exchange does. Without it, each of them is a message of its own.
+    pub resolves_to_mailbox: bool,
+    /// What it does with mail for mailboxes. Those that are not here keep it.
+    pub mailboxes: BTreeMap<PersonId, Pending<MailboxRule>>,
     /// What it does with addresses: asked before the rule of the domain.
     pub entries: BTreeMap<MailAddress, Pending<Route>>,
 }
@@ -165,6 +233,8 @@ impl Default for Site {
             sender: Sender::Kept,
             asks_entries_everywhere: true,
             domains: BTreeMap::new(),
+            resolves_to_mailbox: false,
+            mailboxes: BTreeMap::new(),
             entries: BTreeMap::new(),
         }
     }

@@ -96,6 +96,8 @@ pub enum Refusal {
     NotAccepted,
     /// The list has no members.
     NobodyInList,
+    /// A rule throws it away: it sends it to nobody and keeps no copy.
+    ThrownAway,
     /// The domain has no MX.
     NoMx,
     /// The MX of the domain points to the site that wants to send it out.
@@ -105,8 +107,10 @@ pub enum Refusal {
 /// What is done with a message at one place on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is put into this one's mailbox on this site.
+    /// It stays in this one's mailbox on this site.
     Delivered(PersonId),
+    /// It goes on to this one's mailbox on this site, which may send it on.
+    Mailbox(PersonId),
     /// It goes on under this address, at the same site.
     Alias(MailAddress),
     /// It goes to so many members.
@@ -114,7 +118,7 @@ pub enum Step {
     /// It is sent on as another message.
     Forwarded {
         /// To whom.
-        to: MailAddress,
+        to: Vec<MailAddress>,
         /// By which forwarder.
         kind: ForwarderKind,
         /// In whose mailbox a copy stays.
@@ -142,15 +146,26 @@ pub enum Step {
     Stopped(Refusal),
 }
 
+/// For what a message is, where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// For this address.
+    Address(MailAddress),
+    /// For this one's mailbox.
+    Mailbox(PersonId),
+}
+
 /// One place on a message's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
     /// Which site has the message. None: whoever sends it from outside.
     pub site: Option<Side>,
-    /// To whom it is addressed there.
-    pub address: MailAddress,
+    /// For what it is there.
+    pub place: Place,
     /// Was the old or the new taken there?
     pub taken: Taken,
+    /// Is it done with some messages only, by a rule with conditions?
+    pub is_conditional: bool,
     /// What is done with it.
     pub step: Step,
 }

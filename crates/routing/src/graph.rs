@@ -13,7 +13,11 @@ use std::ops::Range;
 
 use model::Side;
 
-use crate::{Directory, DomainRule, Hop, MailAddress, Mx, Owner, PersonId, Refusal, Route, Sender, Step, Taken};
+use crate::directory::choices;
+use crate::{
+    Directory, DomainRule, ForwarderKind, Hop, MailAddress, MailboxRule, Mx, Owner, PersonId, Place, Refusal, Route,
+    Sender, Step, Taken,
+};
 
 /// No node, no alternative.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -35,6 +39,8 @@ enum Origin {
 enum NodeKey {
     /// A site has a message for an address, of which it has an entry or whose domain it accepts.
     Place(Side, u32),
+    /// A site has a message for somebody's mailbox.
+    Mailbox(Side, u32),
     /// Another server brings a site a message for an address whose domain it does not accept.
     Denied(Side, u32),
     /// A site sends a message for an address out by its MX.
@@ -74,6 +80,10 @@ impl Marks {
 pub(crate) enum Act<'d> {
     /// What an entry says.
     Route(&'d Route),
+    /// What somebody's mailbox does.
+    Rule(&'d MailboxRule, &'d PersonId),
+    /// It stays in somebody's mailbox.
+    Keep(&'d PersonId),
     /// What the domain's rule says: relay.
     Relay(Sender),
     /// The entry is not there, and the site does not accept the domain: send it out.
@@ -88,15 +98,23 @@ pub(crate) enum Act<'d> {
 pub(crate) struct Alternative<'d> {
     pub(crate) node: u32,
     pub(crate) taken: Taken,
+    is_conditional: bool,
     pub(crate) act: Act<'d>,
     pub(crate) marks: Marks,
+    /// Does its site resolve it in one go with what it leads to?
+    pub(crate) expands: bool,
     children: Range<u32>,
 }
 
-impl Alternative<'_> {
-    /// Does its site resolve it in one go with what it leads to?
-    pub(crate) fn expands(&self) -> bool {
-        matches!(self.act, Act::Route(Route::Alias(_) | Route::List(_)))
+impl Act<'_> {
+    /// What a forwarder does with the sender.
+    fn forwards(&self) -> Option<Sender> {
+        match self {
+            Self::Route(Route::Forward { sender, .. }) | Self::Rule(MailboxRule::Forward { sender, .. }, _) => {
+                Some(*sender)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -105,8 +123,8 @@ impl Alternative<'_> {
 pub(crate) struct Delivery {
     pub(crate) alternative: u32,
     pub(crate) side: Side,
-    /// Is it a copy that a forwarder keeps?
-    pub(crate) is_copy: bool,
+    /// Is it a copy, and what forwarder keeps it?
+    pub(crate) copy_of: Option<ForwarderKind>,
 }
 
 /// The graph of all that mail for expected addresses may meet.
@@ -120,6 +138,7 @@ pub(crate) struct Graph<'d> {
     leading_firsts: Vec<u32>,
     leading: Vec<u32>,
     addresses: Vec<MailAddress>,
+    people: Vec<&'d PersonId>,
     /// Nodes where mail comes in: of each subject, in order, one for each entry.
     pub(crate) roots: Vec<[u32; 3]>,
     /// Into whose mailboxes mail may come, and where.
@@ -171,20 +190,29 @@ impl<'d> Graph<'d> {
 
     /// A place on a message's way, as people see it.
     pub(crate) fn hop(&self, alternative: u32) -> Hop {
-        let Alternative { node, taken, act, .. } = self.alternative(alternative);
-        let (site, address) = match self.keys[*node as usize] {
+        let Alternative { node, taken, is_conditional, act, .. } = self.alternative(alternative);
+        let of = |address: u32| Place::Address(self.addresses[address as usize].clone());
+        let (site, place) = match self.keys[*node as usize] {
             NodeKey::Place(side, address) | NodeKey::Denied(side, address) | NodeKey::Out(side, address, _) => {
-                (Some(side), address)
+                (Some(side), of(address))
             }
-            NodeKey::Outside(address) => (None, address),
+            NodeKey::Mailbox(side, person) => (Some(side), Place::Mailbox(self.people[person as usize].clone())),
+            NodeKey::Outside(address) => (None, of(address)),
+        };
+        let forwarded = |to: &[MailAddress], kind: ForwarderKind, keeps_copy: Option<&PersonId>| match (to, keeps_copy)
+        {
+            ([], None) => Step::Stopped(Refusal::ThrownAway),
+            _ => Step::Forwarded { to: to.to_vec(), kind, keeps_copy: keeps_copy.cloned() },
         };
         let step = match act {
-            Act::Route(Route::Mailbox(person)) => Step::Delivered(person.clone()),
+            Act::Route(Route::Mailbox(person)) => Step::Mailbox(person.clone()),
+            Act::Keep(person) | Act::Rule(MailboxRule::Deliver, person) => Step::Delivered((*person).clone()),
             Act::Route(Route::Alias(to)) => Step::Alias(to.clone()),
             Act::Route(Route::List(members)) if members.is_empty() => Step::Stopped(Refusal::NobodyInList),
             Act::Route(Route::List(members)) => Step::List(members.len()),
-            Act::Route(Route::Forward { to, keeps_copy, kind, .. }) => {
-                Step::Forwarded { to: to.clone(), kind: *kind, keeps_copy: keeps_copy.clone() }
+            Act::Route(Route::Forward { to, keeps_copy, kind, .. }) => forwarded(to, *kind, keeps_copy.as_ref()),
+            Act::Rule(MailboxRule::Forward { to, keeps_copy, kind, .. }, person) => {
+                forwarded(to, *kind, keeps_copy.then_some(*person))
             }
             Act::Route(Route::Relay { to, sender, kind }) => {
                 Step::Relayed { to: to.clone(), sender: *sender, kind: *kind }
@@ -192,10 +220,11 @@ impl<'d> Graph<'d> {
             Act::Relay(sender) => Step::Relayed { to: None, sender: *sender, kind: None },
             Act::Sent(mx, sender) => Step::SentTo { mx: *mx, sender: *sender },
             Act::Route(Route::Refuse | Route::Absent) => Step::Stopped(Refusal::ByEntry),
+            Act::Route(Route::Either(_)) | Act::Rule(MailboxRule::Either(_), _) => Step::Stopped(Refusal::ThrownAway),
             Act::NoEntry => Step::NoEntry,
             Act::Stop(refusal) => Step::Stopped(*refusal),
         };
-        Hop { site, address: self.addresses[address as usize].clone(), taken: *taken, step }
+        Hop { site, place, taken: *taken, is_conditional: *is_conditional, step }
     }
 }
 
@@ -203,6 +232,8 @@ struct Builder<'d> {
     directory: &'d Directory,
     addresses: Vec<MailAddress>,
     address_ids: HashMap<MailAddress, u32>,
+    people: Vec<&'d PersonId>,
+    person_ids: HashMap<&'d PersonId, u32>,
     /// What each side does with each address of which it has no entry; none: it does not accept it.
     rules: Vec<[Option<DomainRule>; 2]>,
     /// The node of each address at the source and on the target.
@@ -232,6 +263,8 @@ impl<'d> Builder<'d> {
             directory,
             addresses: Vec::new(),
             address_ids: HashMap::new(),
+            people: Vec::new(),
+            person_ids: HashMap::new(),
             rules: Vec::new(),
             places: Vec::new(),
             others: HashMap::new(),
@@ -262,6 +295,7 @@ impl<'d> Builder<'d> {
             let node_id = node as u32;
             match self.keys[node] {
                 NodeKey::Place(side, address) => self.add_place(node_id, side, address),
+                NodeKey::Mailbox(side, person) => self.add_mailbox(node_id, side, person),
                 NodeKey::Denied(..) => self.add_stop(node_id, Taken::Settled, Refusal::NotAccepted),
                 NodeKey::Out(side, address, origin) => self.add_out(node_id, side, address, origin),
                 NodeKey::Outside(address) => self.add_outside(node_id, address),
@@ -297,6 +331,7 @@ impl<'d> Builder<'d> {
             leading_firsts,
             leading,
             addresses: self.addresses,
+            people: self.people,
             roots: self.roots,
             deliveries: self.deliveries,
         }
@@ -361,7 +396,8 @@ impl<'d> Builder<'d> {
             }
         }
         let children = start..self.children.len() as u32;
-        self.alternatives.push(Alternative { node, taken, act, marks, children });
+        let is_conditional = false;
+        self.alternatives.push(Alternative { node, taken, is_conditional, act, marks, expands: false, children });
         number
     }
 
@@ -374,9 +410,84 @@ impl<'d> Builder<'d> {
         let Some(entry) = directory.site(side).entries.get(&self.addresses[address as usize]) else {
             return self.add_by_rule(node, Taken::Settled, side, address);
         };
-        for (taken, route) in entry.versions() {
+        for (taken, is_conditional, route) in choices(entry) {
+            let first = self.alternatives.len();
             self.add_route(node, taken, side, address, route);
+            for alternative in &mut self.alternatives[first..] {
+                alternative.is_conditional |= is_conditional;
+            }
         }
+    }
+
+    fn add_mailbox(&mut self, node: u32, side: Side, person: u32) {
+        let (directory, person) = (self.directory, self.people[person as usize]);
+        let Some(rule) = directory.site(side).mailboxes.get(person) else {
+            return self.keep(node, Taken::Settled, Act::Keep(person), side, person);
+        };
+        for (taken, is_conditional, rule) in choices(rule) {
+            let first = self.alternatives.len();
+            let act = Act::Rule(rule, person);
+            match rule {
+                MailboxRule::Deliver => self.keep(node, taken, act, side, person),
+                MailboxRule::Forward { to, sender, keeps_copy, kind } => {
+                    self.add_forward(node, taken, act, side, to, *sender, keeps_copy.then_some(person), *kind);
+                }
+                MailboxRule::Either(_) => {
+                    self.add(node, taken, act, Marks::BLACK_HOLE, &[]);
+                }
+            }
+            for alternative in &mut self.alternatives[first..] {
+                alternative.is_conditional |= is_conditional;
+            }
+        }
+    }
+
+    fn keep(&mut self, node: u32, taken: Taken, act: Act<'d>, side: Side, person: &'d PersonId) {
+        let alternative = self.add(node, taken, act, Marks::NOTHING, &[]);
+        self.deliveries.entry(person).or_default().push(Delivery { alternative, side, copy_of: None });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a forwarder is, once for addresses and once for mailboxes")]
+    fn add_forward(
+        &mut self,
+        node: u32,
+        taken: Taken,
+        act: Act<'d>,
+        side: Side,
+        to: &[MailAddress],
+        sender: Sender,
+        keeps_copy: Option<&'d PersonId>,
+        kind: ForwarderKind,
+    ) {
+        let mut children = Vec::with_capacity(to.len());
+        for to in to {
+            let to = self.address(to);
+            children.push(self.at(side, to, Origin::Forwarded(sender)));
+        }
+        let marks = match keeps_copy {
+            Some(_) => Marks::KEEPS_COPY,
+            None if to.is_empty() => Marks::BLACK_HOLE,
+            None => Marks::NOTHING,
+        };
+        let alternative = self.add(node, taken, act, marks, &children);
+        if let Some(person) = keeps_copy {
+            self.deliveries.entry(person).or_default().push(Delivery { alternative, side, copy_of: Some(kind) });
+        }
+    }
+
+    fn mailbox(&mut self, side: Side, person: &'d PersonId) -> u32 {
+        let next = self.people.len() as u32;
+        let id = *self.person_ids.entry(person).or_insert(next);
+        if id == next {
+            self.people.push(person);
+        }
+        self.node(NodeKey::Mailbox(side, id))
+    }
+
+    /// As one with what it leads to.
+    fn add_expanding(&mut self, node: u32, taken: Taken, act: Act<'d>, marks: Marks, children: &[u32]) {
+        let alternative = self.add(node, taken, act, marks, children);
+        self.alternatives[alternative as usize].expands = true;
     }
 
     fn add_by_rule(&mut self, node: u32, taken: Taken, side: Side, address: u32) {
@@ -399,14 +510,22 @@ impl<'d> Builder<'d> {
         match route {
             Route::Absent => self.add_by_rule(node, taken, side, address),
             Route::Mailbox(person) => {
-                let alternative = self.add(node, taken, act, Marks::NOTHING, &[]);
-                self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: false });
+                let site = self.directory.site(side);
+                if site.resolves_to_mailbox {
+                    let child = self.mailbox(side, person);
+                    self.add_expanding(node, taken, act, Marks::NOTHING, &[child]);
+                } else if site.mailboxes.contains_key(person) {
+                    let child = self.mailbox(side, person);
+                    self.add(node, taken, act, Marks::NOTHING, &[child]);
+                } else {
+                    self.keep(node, taken, Act::Keep(person), side, person);
+                }
             }
             Route::Alias(to) => {
                 let to = self.address(to);
                 let sender = self.directory.site(side).sender;
                 let child = self.at(side, to, Origin::Forwarded(sender));
-                self.add(node, taken, act, Marks::NOTHING, &[child]);
+                self.add_expanding(node, taken, act, Marks::NOTHING, &[child]);
             }
             Route::List(members) => {
                 let mut children = Vec::with_capacity(members.len());
@@ -415,16 +534,10 @@ impl<'d> Builder<'d> {
                     children.push(self.at(side, member, Origin::Member));
                 }
                 let marks = if members.is_empty() { Marks::BLACK_HOLE } else { Marks::NOTHING };
-                self.add(node, taken, act, marks, &children);
+                self.add_expanding(node, taken, act, marks, &children);
             }
-            Route::Forward { to, sender, keeps_copy, .. } => {
-                let to = self.address(to);
-                let child = self.at(side, to, Origin::Forwarded(*sender));
-                let marks = if keeps_copy.is_some() { Marks::KEEPS_COPY } else { Marks::NOTHING };
-                let alternative = self.add(node, taken, act, marks, &[child]);
-                if let Some(person) = keeps_copy {
-                    self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: true });
-                }
+            Route::Forward { to, sender, keeps_copy, kind } => {
+                self.add_forward(node, taken, act, side, to, *sender, keeps_copy.as_ref(), *kind);
             }
             Route::Relay { to, sender, kind } => {
                 let to = to.as_ref().map_or(address, |to| self.address(to));
@@ -437,7 +550,7 @@ impl<'d> Builder<'d> {
                 }
                 self.add(node, taken, act, marks, &[child]);
             }
-            Route::Refuse => {
+            Route::Refuse | Route::Either(_) => {
                 self.add(node, taken, act, Marks::BLACK_HOLE, &[]);
             }
         }
@@ -532,10 +645,10 @@ fn mark_leaving(directory: &Directory, graph: &mut Graph<'_>) {
     for alternative in leaving {
         let place = graph.alternative(alternative).node;
         let NodeKey::Place(side, address) = graph.keys[place as usize] else { continue };
+        let own = directory.site(side).sender;
         let by_alternative = graph.leading_to(place).iter().map(|leading| match graph.alternative(*leading).act {
             Act::Route(Route::List(_)) => Origin::Member,
-            Act::Route(Route::Forward { sender, .. }) => Origin::Forwarded(*sender),
-            _ => Origin::Forwarded(directory.site(side).sender),
+            act => Origin::Forwarded(act.forwards().unwrap_or(own)),
         });
         let origins: HashSet<Origin> = by_alternative.chain(begins.contains(&place).then_some(Origin::Own)).collect();
         let domain = graph.addresses[address as usize].domain().to_owned();
@@ -572,7 +685,7 @@ fn mark_directions(directory: &Directory, graph: &mut Graph<'_>) {
                 Act::Route(Route::Alias(_)) if !std::mem::replace(&mut leads_off[alternative.node as usize], true) => {
                     queue.push(alternative.node);
                 }
-                Act::Route(Route::Forward { .. }) if !directory.policy.allows_from(side) => forbidden.push(*leading),
+                act if act.forwards().is_some() && !directory.policy.allows_from(side) => forbidden.push(*leading),
                 _ => {}
             }
         }

@@ -7,7 +7,9 @@
 //!
 //! What is modelled, and how:
 //! - A *place* is a site with a message for an address. It does one thing with it; while a change is pending, the old or the new,
-//!   the same for all messages of one combination, whatever other places do. Each look-up of an MX chooses in the same way.
+//!   the same for all messages of one combination, whatever other places do. Each look-up of an MX chooses in the same way, and
+//!   so does a rule that hangs on the message.
+//! - Most forwarders hang on a mailbox, not on an address: the mailbox is a place of its own, to which its addresses lead.
 //! - A site asks its entries first, for mail from its own people and routers in any domain, then the rule of the domain, if it
 //!   accepts that. Other addresses go out by MX when they come from inside. From other servers a site takes domains that it
 //!   accepts, and refuses others whatever entries it has.
@@ -33,6 +35,7 @@ mod twice;
 pub use address::{Domain, MailAddress, NotAnAddress, PersonId};
 pub use check::check;
 pub use directory::{
-    Directory, DomainRule, Followed, ForwarderKind, Mx, Owner, Pending, Policy, Route, Sender, Site, Taken, Unchecked,
+    Directory, DomainRule, Followed, ForwarderKind, MailboxRule, Mx, Owner, Pending, Policy, Route, Sender, Site,
+    Taken, Unchecked,
 };
-pub use finding::{Entry, Fault, Finding, Hop, Refusal, Step, Witness};
+pub use finding::{Entry, Fault, Finding, Hop, Place, Refusal, Step, Witness};

@@ -4,7 +4,9 @@ use std::fmt;
 
 use model::Side;
 
-use crate::{Entry, Fault, Finding, ForwarderKind, Hop, Mx, PersonId, Refusal, Sender, Step, Taken, Witness};
+use crate::{
+    Entry, Fault, Finding, ForwarderKind, Hop, MailAddress, Mx, PersonId, Place, Refusal, Sender, Step, Taken, Witness,
+};
 
 /// So many people are named in a sentence; of more it says how many there are.
 const NAMED_MAX: usize = 3;
@@ -85,6 +87,7 @@ impl Refusal {
             Self::ByEntry => "refused by its entry",
             Self::NotAccepted => "refused, since this site does not accept the domain",
             Self::NobodyInList => "a list without members",
+            Self::ThrownAway => "thrown away",
             Self::NoMx => "no MX",
             Self::MxIsItself => "the MX points to this site, which does not accept the domain",
         }
@@ -94,13 +97,20 @@ impl Refusal {
 impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.site {
-            Some(side) => write!(f, "{side} {}", self.address)?,
-            None => write!(f, "outside {}", self.address)?,
+            Some(side) => write!(f, "{side} ")?,
+            None => f.write_str("outside ")?,
+        }
+        match &self.place {
+            Place::Address(address) => write!(f, "{address}")?,
+            Place::Mailbox(person) => write!(f, "mailbox of {person}")?,
         }
         match self.taken {
             Taken::Settled => {}
             Taken::Old => f.write_str(" [old]")?,
             Taken::New => f.write_str(" [new]")?,
+        }
+        if self.is_conditional {
+            f.write_str(" [some messages]")?;
         }
         f.write_str(": ")?;
         let sent = |sender: Option<Sender>| match sender {
@@ -110,10 +120,13 @@ impl fmt::Display for Hop {
             Some(Sender::TrustedRelay) => ", as a trusted relay",
         };
         match &self.step {
-            Step::Delivered(person) => write!(f, "mailbox of {person}"),
+            Step::Delivered(_) if matches!(self.place, Place::Mailbox(_)) => f.write_str("stays there"),
+            Step::Delivered(person) | Step::Mailbox(person) => write!(f, "mailbox of {person}"),
             Step::Alias(to) => write!(f, "alias of {to}"),
             Step::List(members) => write!(f, "list of {members}"),
             Step::Forwarded { to, kind, keeps_copy } => {
+                let to: Vec<&str> = to.iter().map(MailAddress::as_str).collect();
+                let to = if to.is_empty() { "nobody".to_owned() } else { to.join(", ") };
                 write!(f, "to {to} ({})", kind.text())?;
                 keeps_copy.as_ref().map_or(Ok(()), |person| write!(f, ", a copy stays with {person}"))
             }

@@ -56,7 +56,7 @@ impl Part {
         let mut by_alternative: HashMap<u32, Choice> = HashMap::new();
         let choice = |alternative| Choice {
             alternative,
-            expands: graph.alternative(alternative).expands(),
+            expands: graph.alternative(alternative).expands,
             parts: false,
             delivers: false,
             children: Vec::new(),

@@ -124,7 +124,7 @@ fn who_is_not_declared_follows_no_mailbox() {
 fn a_forwarder_that_keeps_a_copy_is_found() {
     let mut directory = three();
     let kind = ForwarderKind::Redirect;
-    let to = address("cid@new.example");
+    let to = vec![address("cid@new.example")];
     let keeps_copy = Some(person("cid"));
     directory.at(SOURCE, "cid@old.example", Route::Forward { to, sender: Sender::TrustedRelay, keeps_copy, kind });
     assert_eq!(

@@ -3,6 +3,7 @@
 
 mod against_reference;
 mod examples;
+mod mailboxes;
 mod others;
 mod random;
 mod reference;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::Side;
 use rehearsal::Chance;
 use routing::{
-    Directory, Domain, DomainRule, Followed, ForwarderKind, MailAddress, Mx, Owner, Pending, PersonId, Policy, Route,
-    Sender,
+    Directory, Domain, DomainRule, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending, PersonId,
+    Policy, Route, Sender,
 };
 
 use crate::world::{SOURCE, TARGET, address, person};
@@ -72,6 +72,9 @@ fn knot(seed: u64) -> Directory {
         };
         making.directory.expected.insert(name.clone(), owner);
     }
+    for _ in 0..making.chance.below(3) {
+        making.rule_of_mailbox();
+    }
     let mut changes = 8;
     for side in [SOURCE, TARGET] {
         for name in &names {
@@ -132,9 +135,9 @@ impl Making {
     fn sites(&mut self) {
         for side in [SOURCE, TARGET] {
             let (sender, spf, dmarc, trust) = (self.sender(), self.happens(500), self.happens(500), self.sites_trust());
-            let everywhere = self.happens(850);
+            let (everywhere, resolves) = (self.happens(850), self.happens(500));
             let site = self.directory.site_mut(side);
-            site.asks_entries_everywhere = everywhere;
+            (site.asks_entries_everywhere, site.resolves_to_mailbox) = (everywhere, resolves);
             (site.sender, site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (sender, spf, dmarc, trust);
         }
         let (old, new) = (Domain::new("old.example"), Domain::new("new.example"));
@@ -176,7 +179,7 @@ impl Making {
 
     fn forward(&mut self, to: &MailAddress, kind: ForwarderKind) -> Route {
         let sender = self.sender();
-        Route::Forward { to: to.clone(), sender, keeps_copy: None, kind }
+        Route::Forward { to: vec![to.clone()], sender, keeps_copy: None, kind }
     }
 
     fn relay(&mut self) -> Route {
@@ -190,6 +193,7 @@ impl Making {
         let whom = person(name);
         let (old, new) = (address(&format!("{name}@old.example")), address(&format!("{name}@new.example")));
         let mailbox = || Route::Mailbox(whom.clone());
+        let by_mailbox = self.happens(400);
         let (f1, f3) = (self.forward(&old, ForwarderKind::Coexistence), self.forward(&new, ForwarderKind::Redirect));
         let settled = Pending::settled;
         let mut state = self.chance.below(8);
@@ -210,8 +214,23 @@ impl Making {
             _ => (Followed::Either, Pending::changing(f3, mailbox()), settled(mailbox())),
         };
         self.directory.people.insert(whom.clone(), followed);
-        self.set(SOURCE, &old, at_source);
-        self.set(TARGET, &new, on_target);
+        if by_mailbox {
+            // The same, where it hangs on the mailbox.
+            for (side, address, state) in [(SOURCE, &old, at_source), (TARGET, &new, on_target)] {
+                let rule = |route: Route| match route {
+                    Route::Forward { to, sender, kind, .. } => {
+                        MailboxRule::Forward { to, sender, keeps_copy: false, kind }
+                    }
+                    _ => MailboxRule::Deliver,
+                };
+                let rule = Pending { now: rule(state.now), then: state.then.map(rule) };
+                self.set(side, address, settled(mailbox()));
+                self.directory.site_mut(side).mailboxes.insert(whom.clone(), rule);
+            }
+        } else {
+            self.set(SOURCE, &old, at_source);
+            self.set(TARGET, &new, on_target);
+        }
         let mut names = vec![old.clone(), new.clone()];
         // The legacy address on the target: in order once the redirect is there.
         let has_alias = if self.is_orderly { state == 5 || state == 6 } else { self.happens(600) };
@@ -322,8 +341,40 @@ impl Making {
                 let members = (0..self.chance.below(4)).map(|_| self.any_address()).collect();
                 Route::List(members)
             }
-            8 | 9 => Route::Forward { to, sender: self.sender(), keeps_copy: Some(whom), kind },
+            8 => Route::Forward { to: vec![to], sender: self.sender(), keeps_copy: Some(whom), kind },
+            9 if self.happens(400) => Route::Either(vec![Route::Mailbox(whom), Route::Alias(to)]),
+            9 => {
+                let to = (0..self.chance.below(3)).map(|_| self.any_address()).collect();
+                let keeps_copy = self.happens(300).then_some(whom);
+                Route::Forward { to, sender: self.sender(), keeps_copy, kind }
+            }
             _ => self.forward(&to, kind),
+        }
+    }
+
+    fn any_rule(&mut self) -> MailboxRule {
+        let kind = *self.chance.pick(&[ForwarderKind::OwnRule, ForwarderKind::PreExisting, ForwarderKind::Redirect]);
+        match self.chance.below(5) {
+            0 => MailboxRule::Deliver,
+            1 => MailboxRule::Either(vec![MailboxRule::Deliver, self.any_rule()]),
+            _ => {
+                let to = (0..self.chance.below(3)).map(|_| self.any_address()).collect();
+                MailboxRule::Forward { to, sender: self.sender(), keeps_copy: self.happens(300), kind }
+            }
+        }
+    }
+
+    /// A mailbox has a rule, or is about to have another.
+    fn rule_of_mailbox(&mut self) {
+        let people: Vec<PersonId> = self.directory.people.keys().cloned().collect();
+        let (side, whom) = (self.side(), self.chance.pick(&people).clone());
+        let rule = self.any_rule();
+        let is_changing = self.happens(400);
+        let rules = &mut self.directory.site_mut(side).mailboxes;
+        if is_changing && let Some(before) = rules.get_mut(&whom) {
+            before.then = Some(rule);
+        } else {
+            rules.insert(whom, Pending::settled(rule));
         }
     }
 
@@ -333,7 +384,8 @@ impl Making {
         let entries = &self.directory.site(side).entries;
         let known: Vec<MailAddress> = entries.keys().cloned().collect();
         let at = self.chance.pick(&known).clone();
-        match self.chance.below(8) {
+        match self.chance.below(9) {
+            8 => self.rule_of_mailbox(),
             // A copy is kept where there was none.
             0 | 1 => {
                 let people: Vec<PersonId> = self.directory.people.keys().cloned().collect();

@@ -6,7 +6,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Side;
-use routing::{Directory, DomainRule, Entry, Fault, MailAddress, Mx, Owner, Pending, PersonId, Route, Sender, Site};
+use routing::{
+    Directory, DomainRule, Entry, Fault, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending, PersonId, Route,
+    Sender, Site,
+};
 
 /// An address, what is wrong with it, and whom that is about.
 pub(crate) type Wrong = BTreeMap<(MailAddress, Fault), BTreeSet<PersonId>>;
@@ -31,6 +34,7 @@ const OF_OTHERS: [Fault; 4] = [Fault::Loop, Fault::ReachesAnother, Fault::Forbid
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum At {
     Site(Side, MailAddress),
+    Mailbox(Side, PersonId),
     /// Brought by another server.
     Brought(Side, MailAddress),
     Leaving(Side, MailAddress, How),
@@ -57,11 +61,26 @@ enum Event {
     LeavesForMember,
 }
 
-/// Which of both was chosen where; what has not been asked yet is not in it.
-type Chosen = BTreeMap<At, bool>;
+/// Which of what may be was chosen where; what has not been asked yet is not in it.
+type Chosen = BTreeMap<At, usize>;
 
-/// A place of which the choice is asked for.
-struct Asked(At);
+/// A place of which the choice is asked for, and among how many.
+struct Asked(At, usize);
+
+/// One thing out of several that hang on the message.
+fn routes(route: &Route) -> Vec<Route> {
+    match route {
+        Route::Either(several) if !several.is_empty() => several.iter().flat_map(routes).collect(),
+        one => vec![one.clone()],
+    }
+}
+
+fn rules(rule: &MailboxRule) -> Vec<MailboxRule> {
+    match rule {
+        MailboxRule::Either(several) if !several.is_empty() => several.iter().flat_map(rules).collect(),
+        one => vec![one.clone()],
+    }
+}
 
 /// Everything wrong with a directory; none if there are more combinations than this to try out for one address.
 pub(crate) fn wrong(directory: &Directory, combinations_max: usize) -> Option<Wrong> {
@@ -104,8 +123,8 @@ fn wrong_knowing(directory: &Directory, coming: &RefCell<Coming>, combinations_m
                             wrong.entry((address.clone(), fault)).or_default().extend(people);
                         }
                     }
-                    Err(Asked(at)) => {
-                        for choice in [false, true] {
+                    Err(Asked(at, count)) => {
+                        for choice in 0..count {
                             let mut chosen = chosen.clone();
                             chosen.insert(at.clone(), choice);
                             open.push(chosen);
@@ -225,15 +244,13 @@ impl World<'_> {
         Ok(received)
     }
 
-    fn choose<T: Clone + PartialEq>(&self, at: &At, pending: &Pending<T>) -> Result<T, Asked> {
-        match &pending.then {
-            None => Ok(pending.now.clone()),
-            Some(then) if *then == pending.now => Ok(pending.now.clone()),
-            Some(then) => match self.chosen.get(at) {
-                None => Err(Asked(at.clone())),
-                Some(false) => Ok(pending.now.clone()),
-                Some(true) => Ok(then.clone()),
-            },
+    fn choose<T: Clone>(&self, at: &At, pending: &Pending<T>, each: impl Fn(&T) -> Vec<T>) -> Result<T, Asked> {
+        let mut all = each(&pending.now);
+        all.extend(pending.then.iter().flat_map(each));
+        match (all.len(), self.chosen.get(at)) {
+            (1, _) => Ok(all.remove(0)),
+            (count, None) => Err(Asked(at.clone(), count)),
+            (_, Some(choice)) => Ok(all.swap_remove(*choice)),
         }
     }
 
@@ -261,7 +278,7 @@ impl World<'_> {
     }
 
     fn mx(&self, at: &At, address: &MailAddress) -> Result<Mx, Asked> {
-        self.directory.mx.get(address.domain()).map_or(Ok(Mx::Elsewhere), |mx| self.choose(at, mx))
+        self.directory.mx.get(address.domain()).map_or(Ok(Mx::Elsewhere), |mx| self.choose(at, mx, |mx| vec![*mx]))
     }
 
     fn happens(&self, at: &At) -> Result<Happens, Asked> {
@@ -277,6 +294,23 @@ impl World<'_> {
             }
             At::Leaving(side, address, how) => self.leaves(at, *side, address, *how),
             At::Site(side, address) => self.handled(at, *side, address),
+            At::Mailbox(side, person) => {
+                let rules_of = &self.directory.site(*side).mailboxes;
+                let rule =
+                    rules_of.get(person).map_or(Ok(MailboxRule::Deliver), |rule| self.choose(at, rule, rules))?;
+                Ok(match rule {
+                    MailboxRule::Deliver => Happens {
+                        events: vec![Event::In { person: person.clone(), side: *side, is_copy: false }],
+                        ..Happens::default()
+                    },
+                    MailboxRule::Forward { to, sender, keeps_copy, kind } => {
+                        self.forwarded(*side, &to, sender, keeps_copy.then_some(person), kind)
+                    }
+                    MailboxRule::Either(_) => {
+                        Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() }
+                    }
+                })
+            }
             At::Brought(side, address) if self.rule(*side, address).is_some() => {
                 self.handled(&At::Site(*side, address.clone()), *side, address)
             }
@@ -353,7 +387,7 @@ impl World<'_> {
         let black_hole = || Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() };
         let rule = self.rule(side, address);
         let entries = &self.directory.site(side).entries;
-        let route = entries.get(address).map_or(Ok(Route::Absent), |entry| self.choose(at, entry))?;
+        let route = entries.get(address).map_or(Ok(Route::Absent), |entry| self.choose(at, entry, routes))?;
         Ok(match route {
             Route::Absent => match rule {
                 None => {
@@ -362,7 +396,7 @@ impl World<'_> {
                 Some(DomainRule::Authoritative) => black_hole(),
                 Some(DomainRule::InternalRelay { sender }) => self.relayed(side, address, sender),
             },
-            Route::Refuse => black_hole(),
+            Route::Refuse | Route::Either(_) => black_hole(),
             Route::Relay { to, sender, kind } => {
                 let mut relayed = self.relayed(side, to.as_ref().unwrap_or(address), sender);
                 let is_forwarder =
@@ -371,6 +405,12 @@ impl World<'_> {
                     relayed.events.push(Event::Wrong(Fault::ForbiddenDirection));
                 }
                 relayed
+            }
+            Route::Mailbox(person) if self.directory.site(side).resolves_to_mailbox => {
+                Happens { goes_to: vec![At::Mailbox(side, person)], in_one_go: true, ..Happens::default() }
+            }
+            Route::Mailbox(person) if self.directory.site(side).mailboxes.contains_key(&person) => {
+                Happens { goes_to: vec![At::Mailbox(side, person)], ..Happens::default() }
             }
             Route::Mailbox(person) => {
                 Happens { events: vec![Event::In { person, side, is_copy: false }], ..Happens::default() }
@@ -384,20 +424,33 @@ impl World<'_> {
                 let members = members.iter().map(|member| self.taken_up(side, member, How::ForMember)).collect();
                 Happens { goes_to: members, in_one_go: true, ..Happens::default() }
             }
-            Route::Forward { to, sender, keeps_copy, .. } => {
-                let mut events = Vec::new();
-                if let Some(person) = keeps_copy {
-                    events.push(Event::Wrong(Fault::KeepsCopy));
-                    events.push(Event::In { person, side, is_copy: true });
-                }
-                let is_allowed = self.directory.policy.allows_from(side);
-                if !is_allowed && self.may_be_relayed(side, &to, &mut BTreeSet::new()) {
-                    events.push(Event::Wrong(Fault::ForbiddenDirection));
-                }
-                let to = self.taken_up(side, &to, How::SentOn(sender));
-                Happens { events, goes_to: vec![to], in_one_go: false }
+            Route::Forward { to, sender, keeps_copy, kind } => {
+                self.forwarded(side, &to, sender, keeps_copy.as_ref(), kind)
             }
         })
+    }
+
+    fn forwarded(
+        &self,
+        side: Side,
+        to: &[MailAddress],
+        sender: Sender,
+        keeps_copy: Option<&PersonId>,
+        _kind: ForwarderKind,
+    ) -> Happens {
+        let mut events = Vec::new();
+        if let Some(person) = keeps_copy {
+            events.push(Event::Wrong(Fault::KeepsCopy));
+            events.push(Event::In { person: person.clone(), side, is_copy: true });
+        } else if to.is_empty() {
+            events.push(Event::Wrong(Fault::BlackHole));
+        }
+        let is_allowed = self.directory.policy.allows_from(side);
+        if !is_allowed && to.iter().any(|to| self.may_be_relayed(side, to, &mut BTreeSet::new())) {
+            events.push(Event::Wrong(Fault::ForbiddenDirection));
+        }
+        let goes_to: BTreeSet<At> = to.iter().map(|to| self.taken_up(side, to, How::SentOn(sender))).collect();
+        Happens { events, goes_to: goes_to.into_iter().collect(), in_one_go: false }
     }
 
     /// May an address of a site, by its aliases, come to one that it relays to the other site?
@@ -412,7 +465,7 @@ impl World<'_> {
         }
         let is_by_rule = matches!(rule, Some(DomainRule::InternalRelay { .. }));
         let Some(entry) = self.directory.site(side).entries.get(address) else { return is_by_rule };
-        std::iter::once(&entry.now).chain(entry.then.as_ref()).any(|route| match route {
+        std::iter::once(&entry.now).chain(entry.then.as_ref()).flat_map(routes).any(|route| match &route {
             Route::Absent => is_by_rule,
             Route::Relay { .. } => true,
             Route::Alias(to) => self.may_be_relayed(side, to, seen),

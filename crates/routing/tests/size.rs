@@ -37,7 +37,7 @@ fn people() -> Vec<Somebody> {
 }
 
 fn forward(to: &MailAddress, kind: ForwarderKind) -> Route {
-    Route::Forward { to: to.clone(), sender: Sender::TrustedRelay, keeps_copy: None, kind }
+    Route::Forward { to: vec![to.clone()], sender: Sender::TrustedRelay, keeps_copy: None, kind }
 }
 
 /// Everything as it should be.

@@ -2,8 +2,8 @@
 
 use model::Side;
 use routing::{
-    Directory, Domain, DomainRule, Fault, Followed, ForwarderKind, MailAddress, Mx, Owner, Pending, PersonId, Route,
-    Sender, check,
+    Directory, Domain, DomainRule, Fault, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending,
+    PersonId, Route, Sender, check,
 };
 
 pub(crate) const SOURCE: Side = Side::Source;
@@ -29,6 +29,12 @@ pub(crate) fn list(members: &[&str]) -> Route {
     Route::List(members.iter().map(|member| address(member)).collect())
 }
 
+/// Somebody's mailbox sends its mail on.
+pub(crate) fn sends_on(to: &[&str], keeps_copy: bool, kind: ForwarderKind) -> MailboxRule {
+    let to = to.iter().map(|to| address(to)).collect();
+    MailboxRule::Forward { to, sender: Sender::TrustedRelay, keeps_copy, kind }
+}
+
 /// A transport to the other site.
 pub(crate) fn relay() -> Route {
     Route::Relay { to: None, sender: Sender::TrustedRelay, kind: None }
@@ -40,16 +46,16 @@ pub(crate) fn relay_as(to: &str) -> Route {
 }
 
 pub(crate) fn forward(to: &str, kind: ForwarderKind) -> Route {
-    Route::Forward { to: address(to), sender: Sender::TrustedRelay, keeps_copy: None, kind }
+    Route::Forward { to: vec![address(to)], sender: Sender::TrustedRelay, keeps_copy: None, kind }
 }
 
 pub(crate) fn forward_as(to: &str, sender: Sender) -> Route {
-    Route::Forward { to: address(to), sender, keeps_copy: None, kind: ForwarderKind::OwnRule }
+    Route::Forward { to: vec![address(to)], sender, keeps_copy: None, kind: ForwarderKind::OwnRule }
 }
 
 pub(crate) fn forward_with_copy(to: &str, name: &str) -> Route {
     let kind = ForwarderKind::OwnRule;
-    Route::Forward { to: address(to), sender: Sender::TrustedRelay, keeps_copy: Some(person(name)), kind }
+    Route::Forward { to: vec![address(to)], sender: Sender::TrustedRelay, keeps_copy: Some(person(name)), kind }
 }
 
 /// F1.
