@@ -153,6 +153,7 @@ impl<'d> Check<'_, 'd> {
         let mut expecting: Vec<(&PersonId, Vec<u32>)> = expecting.into_iter().collect();
         expecting.sort_unstable_by_key(|(person, _)| *person);
         let (mut reach, mut unfollowed, mut sure) = (Reach::new(graph), Reach::new(graph), Sure::new(graph));
+        let mut copies = Reach::new(graph);
         let beginning = beginning(graph);
         let mut is_expecting = vec![false; graph.roots.len()];
         for (person, expected) in &expecting {
@@ -169,6 +170,18 @@ impl<'d> Check<'_, 'd> {
             if expected.iter().any(|number| self.is_list[*number as usize]) {
                 sure.look(graph, deliveries);
                 self.missing(person, expected, &reach, &sure);
+            }
+
+            let is_others = |delivery: &&Delivery| delivery.copy_of.is_some_and(|kind| !kind.is_ours());
+            if deliveries.iter().any(|delivery| is_others(&delivery)) {
+                copies.look(graph, deliveries.iter().filter(is_others));
+                for number in expected {
+                    is_expecting[*number as usize] = true;
+                }
+                self.copies_for_others(&copies, &beginning, &is_expecting);
+                for number in expected {
+                    is_expecting[*number as usize] = false;
+                }
             }
 
             let followed = directory.people.get(*person);
@@ -197,6 +210,21 @@ impl<'d> Check<'_, 'd> {
                     self.note(*number, Fault::ReachesAnother, *entry, person, true, || {
                         (reach.way_from(*node).take(WAY_MAX).collect(), Vec::new())
                     });
+                }
+            }
+        }
+    }
+
+    /// Addresses of whose mail a copy stays with somebody who is not to get it, by a forwarder that may keep one of their own.
+    fn copies_for_others(&mut self, copies: &Reach, beginning: &[Vec<(u32, usize)>], is_expecting: &[bool]) {
+        for node in &copies.places {
+            for (number, entry) in &beginning[*node as usize] {
+                let found = &mut self.found[*number as usize];
+                let is_first = found.get(&Fault::KeepsCopy).is_none_or(|found| entry < &found.entry);
+                if !is_expecting[*number as usize] && is_first {
+                    let way = copies.way_from(*node).take(WAY_MAX).collect();
+                    let new = Found { entry: *entry, way, is_certain: true, ..Found::default() };
+                    found.insert(Fault::KeepsCopy, new);
                 }
             }
         }

@@ -116,6 +116,13 @@ pub enum ForwarderKind {
     OwnRule,
 }
 
+impl ForwarderKind {
+    /// Is it one of a migration, which keeps no copy?
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Coexistence | Self::Redirect)
+    }
+}
+
 /// What a site does with mail for one of its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {

@@ -19,7 +19,8 @@ pub enum Fault {
     Missing,
     /// Somebody who is to get its mail gets it more than once, in whichever mailboxes.
     Twice,
-    /// A forwarder on its way keeps a copy.
+    /// A forwarder on its way keeps a copy: the coexistence forwarder or the redirect, which are to keep none, or another one
+    /// in the mailbox of somebody who is not to get its mail.
     KeepsCopy,
     /// A site on its way refuses it because the sender's domain does not list the site that sends it on (RFC 7208).
     RefusedBySpf,

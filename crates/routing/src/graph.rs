@@ -465,7 +465,8 @@ impl<'d> Builder<'d> {
             children.push(self.at(side, to, Origin::Forwarded(sender)));
         }
         let marks = match keeps_copy {
-            Some(_) => Marks::KEEPS_COPY,
+            Some(_) if kind.is_ours() => Marks::KEEPS_COPY,
+            Some(_) => Marks::NOTHING,
             None if to.is_empty() => Marks::BLACK_HOLE,
             None => Marks::NOTHING,
         };

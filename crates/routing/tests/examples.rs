@@ -134,6 +134,13 @@ fn a_forwarder_that_keeps_a_copy_is_found() {
     // One that keeps it for somebody else gives it to nobody twice.
     directory.at(SOURCE, "cid@old.example", forward_with_copy("cid@new.example", "bob"));
     assert_eq!(faults(&directory), [Fault::ReachesAnother, Fault::KeepsCopy]);
+    // Bob's own rule may keep a copy for Bob; what a migration sets may not.
+    let mut directory = three();
+    directory.policy.secure_domains = BTreeSet::from([Domain::new("home.example")]);
+    directory.at(SOURCE, "bob@old.example", forward_with_copy("bob@home.example", "bob"));
+    assert_eq!(faults(&directory), [Fault::LeavesUs]);
+    directory.owned("bob@old.example", "ann");
+    assert_eq!(faults(&directory), [Fault::ReachesAnother, Fault::KeepsCopy, Fault::LeavesUs]);
 }
 
 #[test]

@@ -54,7 +54,8 @@ enum Event {
     In {
         person: PersonId,
         side: Side,
-        is_copy: bool,
+        /// A copy that a forwarder keeps, and which.
+        copy_of: Option<ForwarderKind>,
     },
     Wrong(Fault),
     /// It leaves for a member of a list, which is nothing wrong for a list.
@@ -180,12 +181,18 @@ impl World<'_> {
                                 found.entry(Fault::LeavesUs).or_default();
                             }
                         }
-                        Event::In { person, .. } if !is_theirs(&person) => {
+                        Event::In { person, copy_of, .. } if !is_theirs(&person) => {
+                            if copy_of.is_some() {
+                                found.entry(Fault::KeepsCopy).or_default();
+                            }
                             found.entry(Fault::ReachesAnother).or_default().insert(person);
                         }
-                        Event::In { person, side, is_copy } => {
+                        Event::In { person, side, copy_of } => {
+                            if matches!(copy_of, Some(ForwarderKind::Coexistence | ForwarderKind::Redirect)) {
+                                found.entry(Fault::KeepsCopy).or_default();
+                            }
                             let followed = self.directory.people.get(&person);
-                            if !is_copy && !followed.is_some_and(|followed| followed.includes(side)) {
+                            if copy_of.is_none() && !followed.is_some_and(|followed| followed.includes(side)) {
                                 found.entry(Fault::NotFollowed).or_default().insert(person);
                             }
                         }
@@ -300,7 +307,7 @@ impl World<'_> {
                     rules_of.get(person).map_or(Ok(MailboxRule::Deliver), |rule| self.choose(at, rule, rules))?;
                 Ok(match rule {
                     MailboxRule::Deliver => Happens {
-                        events: vec![Event::In { person: person.clone(), side: *side, is_copy: false }],
+                        events: vec![Event::In { person: person.clone(), side: *side, copy_of: None }],
                         ..Happens::default()
                     },
                     MailboxRule::Forward { to, sender, keeps_copy, kind } => {
@@ -413,7 +420,7 @@ impl World<'_> {
                 Happens { goes_to: vec![At::Mailbox(side, person)], ..Happens::default() }
             }
             Route::Mailbox(person) => {
-                Happens { events: vec![Event::In { person, side, is_copy: false }], ..Happens::default() }
+                Happens { events: vec![Event::In { person, side, copy_of: None }], ..Happens::default() }
             }
             Route::Alias(to) => {
                 let to = self.taken_up(side, &to, How::SentOn(self.directory.site(side).sender));
@@ -436,12 +443,11 @@ impl World<'_> {
         to: &[MailAddress],
         sender: Sender,
         keeps_copy: Option<&PersonId>,
-        _kind: ForwarderKind,
+        kind: ForwarderKind,
     ) -> Happens {
         let mut events = Vec::new();
         if let Some(person) = keeps_copy {
-            events.push(Event::Wrong(Fault::KeepsCopy));
-            events.push(Event::In { person: person.clone(), side, is_copy: true });
+            events.push(Event::In { person: person.clone(), side, copy_of: Some(kind) });
         } else if to.is_empty() {
             events.push(Event::Wrong(Fault::BlackHole));
         }
