@@ -92,7 +92,7 @@ impl<'d> Check<'_, 'd> {
 
     fn marks(&mut self) {
         let everybody = [
-            (Fault::BlackHole, Marks::BLACK_HOLE),
+            (Fault::BlackHole, Marks::BLACK_HOLE.and(Marks::VOID)),
             (Fault::KeepsCopy, Marks::KEEPS_COPY),
             (Fault::RefusedBySpf, Marks::SPF),
             (Fault::RefusedByDmarc, Marks::DMARC),
@@ -112,7 +112,13 @@ impl<'d> Check<'_, 'd> {
             .filter(|alternative| graph.alternative(*alternative).marks.has_any(marks))
             .collect();
         if !targets.is_empty() {
-            self.spread(fault, &Spread::from(graph, targets), concerns, |_| {});
+            self.spread(fault, &Spread::from(graph, targets), concerns, |way| {
+                let void = way.last().filter(|last| graph.alternative(**last).marks.has_any(Marks::VOID));
+                if let (Fault::BlackHole, Some(last)) = (fault, void.copied()) {
+                    way.pop();
+                    way.extend(graph.way_in_void(last, WAY_MAX));
+                }
+            });
         }
     }
 

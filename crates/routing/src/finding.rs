@@ -7,9 +7,10 @@ use crate::{ForwarderKind, MailAddress, Mx, PersonId, Sender, Taken};
 /// What is wrong with an address. In the order of weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
-    /// Its mail goes round without end.
+    /// Its mail is sent on and on without end. Aliases and lists that hold each other at one site are none: a site
+    /// resolves each once.
     Loop,
-    /// Its mail is refused, comes to nowhere, or to a list of nobody.
+    /// Its mail is refused, comes to nowhere, to a list of nobody, or to aliases and lists that only hold each other.
     BlackHole,
     /// Its mail comes into the mailbox of somebody who is not to get it.
     ReachesAnother,

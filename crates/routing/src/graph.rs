@@ -66,6 +66,9 @@ impl Marks {
     /// It leaves both sites for a list's member elsewhere.
     pub(crate) const LEAVES_FOR_MEMBER: Self = Self(1 << 7);
 
+    /// Out of what its site resolves in one go, nothing comes in some combination: aliases and lists that hold each other.
+    pub(crate) const VOID: Self = Self(1 << 8);
+
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -151,6 +154,7 @@ impl<'d> Graph<'d> {
         builder.add_roots(subjects);
         builder.add_alternatives();
         let mut graph = builder.finish();
+        mark_void(&mut graph);
         mark_leaving(directory, &mut graph);
         mark_directions(directory, &mut graph);
         graph
@@ -172,6 +176,23 @@ impl<'d> Graph<'d> {
     pub(crate) fn children(&self, alternative: u32) -> &[u32] {
         let Range { start, end } = self.alternative(alternative).children;
         &self.children[start as usize..end as usize]
+    }
+
+    /// From an alternative of which nothing comes: how it goes on, to where it comes round.
+    pub(crate) fn way_in_void(&self, alternative: u32, at_most: usize) -> Vec<u32> {
+        let mut way = vec![alternative];
+        let mut last = alternative;
+        while let Some(child) = self.children(last).first().filter(|_| way.len() < at_most) {
+            let void = self.alternatives_of(*child).find(|next| self.alternative(*next).marks.has_any(Marks::VOID));
+            let Some(next) = void else { break };
+            let was_here = way.contains(&next);
+            way.push(next);
+            last = next;
+            if was_here {
+                break;
+            }
+        }
+        way
     }
 
     /// Where any alternative of a node leads.
@@ -631,6 +652,36 @@ fn judged(directory: &Directory, side: Side, domain: &str, mx: Mx, origin: Origi
             Origin::Member => Marks::LEAVES_FOR_MEMBER,
             Origin::Forwarded(_) => Marks::LEAVES,
         },
+    }
+}
+
+/// Marks aliases and lists of which nothing comes in some combination. Something comes of an alternative that does not expand,
+/// or leads to at least one place of all whose alternatives something comes. That all others may fail in one and the same
+/// combination is as with [`Sure`](crate::recipients::Sure).
+fn mark_void(graph: &mut Graph<'_>) {
+    let mut open: Vec<u32> = (0..graph.nodes()).map(|node| graph.alternatives_of(node).len() as u32).collect();
+    let mut yields = vec![false; graph.alternatives.len()];
+    let mut queue: Vec<u32> = (0..graph.alternatives.len() as u32)
+        .filter(|alternative| !graph.alternative(*alternative).expands || graph.children(*alternative).is_empty())
+        .collect();
+    for alternative in &queue {
+        yields[*alternative as usize] = true;
+    }
+    while let Some(alternative) = queue.pop() {
+        let node = graph.alternative(alternative).node;
+        open[node as usize] -= 1;
+        if open[node as usize] == 0 {
+            for leading in graph.leading_to(node) {
+                if !std::mem::replace(&mut yields[*leading as usize], true) {
+                    queue.push(*leading);
+                }
+            }
+        }
+    }
+    for (alternative, yields) in graph.alternatives.iter_mut().zip(yields) {
+        if !yields {
+            alternative.marks = alternative.marks.and(Marks::VOID);
+        }
     }
 }
 

@@ -138,6 +138,13 @@ fn wrong_knowing(directory: &Directory, coming: &RefCell<Coming>, combinations_m
     Some(wrong)
 }
 
+fn is_theirs(owner: &Owner, person: &PersonId) -> bool {
+    match owner {
+        Owner::Person(owner) => owner == person,
+        Owner::List(people) => people.contains(person),
+    }
+}
+
 struct World<'d> {
     directory: &'d Directory,
     chosen: &'d Chosen,
@@ -156,50 +163,34 @@ impl World<'_> {
             Entry::Inside(side) => self.taken_up(side, address, How::Written),
             Entry::Outside => At::Outside(address.clone()),
         };
-        let is_theirs = |person: &PersonId| match owner {
-            Owner::Person(owner) => owner == person,
-            Owner::List(people) => people.contains(person),
-        };
         let mut found: BTreeMap<Fault, BTreeSet<PersonId>> = BTreeMap::new();
 
-        // All that the message, in any number of copies, meets.
+        // All that the message, in any number of copies, meets: each is resolved in one go, and what comes of that is sent on.
         let mut now = BTreeSet::from([start.clone()]);
         let mut seen = BTreeSet::new();
         let mut hops = 0;
         while !now.is_empty() {
             hops += 1;
             let mut next = BTreeSet::new();
-            for at in now {
-                let happens = self.happens(&at)?;
-                for event in happens.events {
-                    match event {
-                        Event::Wrong(fault) => {
-                            found.entry(fault).or_default();
+            for message in now {
+                for at in self.resolved(&message)? {
+                    let happens = self.happens(&at)?;
+                    if happens.in_one_go {
+                        let mut comes_of_it = false;
+                        for at in self.resolved(&at)? {
+                            comes_of_it |= !self.happens(&at)?.in_one_go;
                         }
-                        Event::LeavesForMember => {
-                            if matches!(owner, Owner::Person(_)) {
-                                found.entry(Fault::LeavesUs).or_default();
-                            }
+                        if !comes_of_it {
+                            found.entry(Fault::BlackHole).or_default();
                         }
-                        Event::In { person, copy_of, .. } if !is_theirs(&person) => {
-                            if copy_of.is_some() {
-                                found.entry(Fault::KeepsCopy).or_default();
-                            }
-                            found.entry(Fault::ReachesAnother).or_default().insert(person);
-                        }
-                        Event::In { person, side, copy_of } => {
-                            if matches!(copy_of, Some(ForwarderKind::Coexistence | ForwarderKind::Redirect)) {
-                                found.entry(Fault::KeepsCopy).or_default();
-                            }
-                            let followed = self.directory.people.get(&person);
-                            if copy_of.is_none() && !followed.is_some_and(|followed| followed.includes(side)) {
-                                found.entry(Fault::NotFollowed).or_default().insert(person);
-                            }
-                        }
+                        continue;
                     }
+                    for event in happens.events {
+                        self.judge(event, owner, &mut found);
+                    }
+                    next.extend(happens.goes_to);
                 }
-                next.extend(happens.goes_to);
-                seen.insert(at);
+                seen.insert(message);
             }
             if hops > seen.len() {
                 found.entry(Fault::Loop).or_default();
@@ -209,7 +200,7 @@ impl World<'_> {
         }
 
         let received = self.received(start)?;
-        for (person, _) in received.iter().filter(|(person, count)| **count > 1 && is_theirs(person)) {
+        for (person, _) in received.iter().filter(|(person, count)| **count > 1 && is_theirs(owner, person)) {
             found.entry(Fault::Twice).or_default().insert(person.clone());
         }
         if let Owner::List(people) = owner {
@@ -218,6 +209,47 @@ impl World<'_> {
             }
         }
         Ok(found)
+    }
+
+    fn judge(&self, event: Event, owner: &Owner, found: &mut BTreeMap<Fault, BTreeSet<PersonId>>) {
+        match event {
+            Event::Wrong(fault) => {
+                found.entry(fault).or_default();
+            }
+            Event::LeavesForMember => {
+                if matches!(owner, Owner::Person(_)) {
+                    found.entry(Fault::LeavesUs).or_default();
+                }
+            }
+            Event::In { person, copy_of, .. } if !is_theirs(owner, &person) => {
+                if copy_of.is_some() {
+                    found.entry(Fault::KeepsCopy).or_default();
+                }
+                found.entry(Fault::ReachesAnother).or_default().insert(person);
+            }
+            Event::In { person, side, copy_of } => {
+                if matches!(copy_of, Some(ForwarderKind::Coexistence | ForwarderKind::Redirect)) {
+                    found.entry(Fault::KeepsCopy).or_default();
+                }
+                let followed = self.directory.people.get(&person);
+                if copy_of.is_none() && !followed.is_some_and(|followed| followed.includes(side)) {
+                    found.entry(Fault::NotFollowed).or_default().insert(person);
+                }
+            }
+        }
+    }
+
+    /// All that a message at a place is resolved to in one go, with what lies between.
+    fn resolved(&self, message: &At) -> Result<BTreeSet<At>, Asked> {
+        let mut open = vec![message.clone()];
+        let mut resolved: BTreeSet<At> = open.iter().cloned().collect();
+        while let Some(at) = open.pop() {
+            let happens = self.happens(&at)?;
+            if happens.in_one_go {
+                open.extend(happens.goes_to.into_iter().filter(|next| resolved.insert(next.clone())));
+            }
+        }
+        Ok(resolved)
     }
 
     /// How many messages each person gets, counted up to two. What has come to a place twice and goes on from there need not
@@ -232,12 +264,9 @@ impl World<'_> {
             if *count > 2 {
                 continue;
             }
-            let mut recipients = vec![message];
-            let mut known: BTreeSet<At> = recipients.iter().cloned().collect();
-            while let Some(recipient) = recipients.pop() {
+            for recipient in self.resolved(&message)? {
                 let happens = self.happens(&recipient)?;
                 if happens.in_one_go {
-                    recipients.extend(happens.goes_to.into_iter().filter(|next| known.insert(next.clone())));
                     continue;
                 }
                 messages.extend(happens.goes_to);
