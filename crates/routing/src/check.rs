@@ -7,7 +7,7 @@ use crate::graph::{Delivery, Graph, Marks};
 use crate::recipients::{Reach, Sure};
 use crate::spread::Spread;
 use crate::twice::{Part, Twice};
-use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, PersonId, Witness};
+use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, PersonId, Report, Witness};
 
 /// Looks at every expected address of a directory: does its mail, from inside either site and from outside, reach whom it is
 /// to reach, once, in a followed mailbox, and nobody else, in every combination of old and new of what is pending (R-083,
@@ -27,7 +27,7 @@ use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, Pers
 ///
 /// It takes time in proportion to the directory and to the number of places from which mail can come to each person, summed
 /// over all people: a list of two thousand counts two thousand times, a list within lists for each of them.
-pub fn check(directory: &Directory) -> Vec<Finding> {
+pub fn check(directory: &Directory) -> Report {
     let subjects = directory.subjects();
     let graph = Graph::of(directory, &subjects);
     let mut check = Check {
@@ -38,7 +38,8 @@ pub fn check(directory: &Directory) -> Vec<Finding> {
     check.loops();
     check.marks();
     check.recipients(directory);
-    check.findings(&subjects)
+    let findings = check.findings(&subjects);
+    Report::of(directory, findings, subjects.len())
 }
 
 /// What was found of one address and one fault.

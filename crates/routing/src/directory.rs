@@ -231,11 +231,12 @@ pub struct Site {
 }
 
 impl Default for Site {
-    /// A site that accepts nothing, checks nothing, trusts nobody, keeps senders and asks its entries in every domain.
+    /// A site of which nothing is known: it accepts no domain, refuses what fails SPF and DMARC, trusts nobody, keeps senders,
+    /// asks its entries in every domain, and delivers to each address by itself. Whatever is better is to be said.
     fn default() -> Self {
         Self {
-            enforces_spf: false,
-            enforces_dmarc: false,
+            enforces_spf: true,
+            enforces_dmarc: true,
             trusts_other: false,
             sender: Sender::Kept,
             asks_entries_everywhere: true,

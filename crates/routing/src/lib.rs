@@ -2,7 +2,7 @@
 //! mailbox (R-083, R-086, R-328; ruling A-05).
 //!
 //! A [`Directory`] says what each site does with each address, where the MX records point, who follows which mailbox and whom
-//! each address is to reach. [`check()`] tells what is wrong with it, over every combination of old and new of the changes that
+//! each address is to reach. [`check()`] tells what is wrong with it and what it looked at, over every combination of old and new of the changes that
 //! were not read back, without trying them out: old and new stand side by side in one graph.
 //!
 //! What is modelled, and how:
@@ -28,6 +28,7 @@ mod directory;
 mod finding;
 mod graph;
 mod recipients;
+mod report;
 mod spread;
 mod text;
 mod twice;
@@ -39,3 +40,4 @@ pub use directory::{
     Taken, Unchecked,
 };
 pub use finding::{Entry, Fault, Finding, Hop, Place, Refusal, Step, Witness};
+pub use report::Report;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Side;
-use routing::{Directory, Entry, Fault, Finding, Hop, MailAddress, Mx, Place, Refusal, Step, Taken, Witness, check};
+use routing::{Directory, Entry, Fault, Finding, Hop, MailAddress, Mx, Place, Refusal, Step, Taken, Witness};
 
 use crate::random;
 use crate::reference::{self, Wrong};
+use crate::world::check;
 
 /// Seeds on which a check that takes a shortcut is wrong: one node for all ways to send a message out; aliases to elsewhere
 /// taken for lists; places that choose taken for what they choose first; forwarders judged by the next name alone.

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use routing::{
     Domain, DomainRule, Entry, Fault, Followed, ForwarderKind, Mx, Pending, Route, Sender, Step, Taken, Unchecked,
-    check,
 };
 
 use crate::world::{
-    SOURCE, TARGET, Words, address, alias, coexistence, empty, faults, forward, forward_as, forward_with_copy, list,
-    mailbox, person, redirect, relay, relay_as,
+    SOURCE, TARGET, Words, address, alias, check, coexistence, empty, faults, forward, forward_as, forward_with_copy,
+    list, mailbox, person, redirect, relay, relay_as,
 };
 
 /// Ann and Bob work at the source, Cid on the target.
@@ -347,6 +346,38 @@ fn what_is_not_checked_is_told() {
     );
     directory.target.asks_entries_everywhere = false;
     assert_eq!(directory.unchecked()[1], (TARGET, address("spare@old.example"), Unchecked::NeverAsked));
+}
+
+#[test]
+fn a_report_says_what_was_looked_at() {
+    let nothing = routing::check(&empty());
+    assert!(nothing.findings.is_empty() && !nothing.is_clean());
+    assert!(nothing.to_string().contains("no address is expected to work"), "{nothing}");
+    let mut directory = three();
+    directory.at(SOURCE, "spare@old.example", mailbox("bob"));
+    directory.at(SOURCE, "none@old.example", list(&["bob@old.example"])).reaching("none@old.example", &[]);
+    directory.at(SOURCE, "none@old.example", list(&["guest@home.example"]));
+    directory.policy.secure_domains = BTreeSet::from([Domain::new("home.example")]);
+    let report = routing::check(&directory);
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.addresses_checked, report.domains_checked), (6, 2));
+    assert_eq!(report.expecting_nobody, [address("none@old.example")]);
+    assert_eq!(report.unchecked, directory.unchecked());
+    assert_eq!(
+        report.to_string(),
+        "faults: 0; addresses looked at: 6; domains whose addresses without an entry were looked at: 2; lists expected to \
+         reach nobody: 1; entries not looked at by themselves: 1."
+    );
+}
+
+#[test]
+fn a_site_that_says_nothing_is_taken_to_refuse() {
+    let mut directory = three();
+    (directory.target.enforces_spf, directory.target.enforces_dmarc, directory.target.trusts_other) = {
+        let said_nothing = routing::Site::default();
+        (said_nothing.enforces_spf, said_nothing.enforces_dmarc, said_nothing.trusts_other)
+    };
+    assert_eq!(directory.found(), [("refused-by-spf", "cid@old.example".to_owned())]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Forwarders that hang on mailboxes, several redirects at once, and rules with conditions.
 
-use routing::{Directory, Fault, Followed, ForwarderKind, MailboxRule, Pending, Place, Route, Step, Taken, check};
+use routing::{Directory, Fault, Followed, ForwarderKind, MailboxRule, Pending, Place, Route, Step, Taken};
 
-use crate::world::{SOURCE, TARGET, Words, alias, empty, faults, list, mailbox, person, sends_on};
+use crate::world::{SOURCE, TARGET, Words, alias, check, empty, faults, list, mailbox, person, sends_on};
 
 /// Ann has two addresses at the source and one on the target.
 fn ann(followed: Followed) -> Directory {

@@ -1,8 +1,8 @@
 //! Addresses that nobody expects, and entries in domains that a site does not accept.
 
-use routing::{Domain, DomainRule, Fault, Followed, MailAddress, Pending, Route, Sender, check};
+use routing::{Domain, DomainRule, Fault, Followed, MailAddress, Pending, Route, Sender};
 
-use crate::world::{SOURCE, TARGET, Words, address, alias, empty, faults, mailbox, person, redirect, relay};
+use crate::world::{SOURCE, TARGET, Words, address, alias, check, empty, faults, mailbox, person, redirect, relay};
 
 fn any_other(domain: &str) -> MailAddress {
     MailAddress::any_other(&Domain::new(domain))

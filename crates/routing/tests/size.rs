@@ -7,10 +7,10 @@ use std::time::Instant;
 use rehearsal::Chance;
 use routing::{
     Directory, Domain, DomainRule, Fault, Followed, ForwarderKind, MailAddress, Mx, Owner, Pending, PersonId, Route,
-    Sender, check,
+    Sender,
 };
 
-use crate::world::{SOURCE, TARGET, address, empty, relay};
+use crate::world::{SOURCE, TARGET, address, check, empty, relay};
 
 const PEOPLE: usize = 10_000;
 const LISTS: usize = 500;

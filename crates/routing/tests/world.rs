@@ -2,8 +2,8 @@
 
 use model::Side;
 use routing::{
-    Directory, Domain, DomainRule, Fault, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending,
-    PersonId, Route, Sender, check,
+    Directory, Domain, DomainRule, Fault, Finding, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner,
+    Pending, PersonId, Route, Sender,
 };
 
 pub(crate) const SOURCE: Side = Side::Source;
@@ -138,6 +138,11 @@ impl Words for Directory {
     fn found(&self) -> Vec<(&'static str, String)> {
         check(self).iter().map(|finding| (finding.fault.name(), finding.address.to_string())).collect()
     }
+}
+
+/// What is found.
+pub(crate) fn check(directory: &Directory) -> Vec<Finding> {
+    routing::check(directory).findings
 }
 
 /// The faults that are found, each once, in order.
