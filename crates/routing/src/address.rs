@@ -65,6 +65,13 @@ impl MailAddress {
         self.0.rsplit_once('@').is_some_and(|(local, _)| local == ANY_OTHER)
     }
 
+    /// The same local part in another domain.
+    #[must_use]
+    pub fn moved_to(&self, domain: &Domain) -> Self {
+        let local = self.0.rsplit_once('@').map_or("", |(local, _)| local);
+        Self(Arc::from(format!("{local}@{domain}")))
+    }
+
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0

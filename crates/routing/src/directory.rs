@@ -190,7 +190,7 @@ pub enum MailboxRule {
 }
 
 /// What a site does with an address of a domain that it accepts and of which it has no entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DomainRule {
     /// It refuses it: an unknown recipient.
     Authoritative,
@@ -199,6 +199,11 @@ pub enum DomainRule {
         /// What becomes of the sender. This counts also for mail that a forwarder of the site sends this way.
         sender: Sender,
     },
+    /// It takes them all for one address: `@old.example` in `virtual_alias_maps`. Otherwise as [`Route::Alias`].
+    CatchAll(MailAddress),
+    /// It takes each for the one of the same name in another domain: `@old.example @new.example`. Otherwise as
+    /// [`Route::Alias`].
+    MapTo(Domain),
 }
 
 /// One site's mail system.
@@ -218,9 +223,10 @@ pub struct Site {
     /// addresses and contacts, before any connector). Without it, such entries are never asked: see
     /// [`Directory::unchecked`].
     pub asks_entries_everywhere: bool,
-    /// The domains for which it takes mail from other servers, and what it does with addresses there of which it has no entry. A
-    /// change of which domains these are is to be checked as two directories.
-    pub domains: BTreeMap<Domain, DomainRule>,
+    /// The domains for which it takes mail from other servers, and what it does with addresses there of which it has no entry.
+    /// While a rule is changing, each address may meet the old or the new: a site has several servers, and they remember
+    /// recipients. A change of which domains these are is to be checked as two directories.
+    pub domains: BTreeMap<Domain, Pending<DomainRule>>,
     /// Does it resolve addresses to mailboxes before it delivers, so that two addresses of one mailbox in one list are one
     /// recipient? Exchange does. Without it, each of them is a message of its own.
     pub resolves_to_mailbox: bool,

@@ -115,6 +115,8 @@ pub enum Step {
     Mailbox(PersonId),
     /// It goes on under this address, at the same site.
     Alias(MailAddress),
+    /// It goes on under this address, at the same site, by the rule of the domain: it has no entry.
+    AliasByRule(MailAddress),
     /// It goes to so many members.
     List(usize),
     /// It is sent on as another message.

@@ -22,11 +22,13 @@
 //! Nothing here reads a server: it is pure, and knows no platform.
 
 mod address;
+mod build;
 mod check;
 mod cycles;
 mod directory;
 mod finding;
 mod graph;
+mod judge;
 mod recipients;
 mod report;
 mod spread;

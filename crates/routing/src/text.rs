@@ -123,6 +123,7 @@ impl fmt::Display for Hop {
             Step::Delivered(_) if matches!(self.place, Place::Mailbox(_)) => f.write_str("stays there"),
             Step::Delivered(person) | Step::Mailbox(person) => write!(f, "mailbox of {person}"),
             Step::Alias(to) => write!(f, "alias of {to}"),
+            Step::AliasByRule(to) => write!(f, "taken for {to} by the rule of the domain"),
             Step::List(members) => write!(f, "list of {members}"),
             Step::Forwarded { to, kind, keeps_copy } => {
                 let to: Vec<&str> = to.iter().map(MailAddress::as_str).collect();

@@ -74,7 +74,7 @@ fn holds(finding: &Finding) {
         Fault::BlackHole => {
             let hops = &finding.witness.hops;
             let is_void = hops.split_last().is_some_and(|(last, before)| before.contains(last))
-                && matches!(last(&finding.witness), Some(Step::Alias(_) | Step::List(_)));
+                && matches!(last(&finding.witness), Some(Step::Alias(_) | Step::AliasByRule(_) | Step::List(_)));
             assert!(is_void || matches!(last(&finding.witness), Some(Step::Stopped(_))), "{finding}");
         }
         Fault::KeepsCopy => {
@@ -111,7 +111,7 @@ fn follows(finding: &Finding, witness: &Witness) {
             assert_eq!(after.site == before.site, is_same_site, "{finding}");
         };
         match &before.step {
-            Step::Alias(to) => goes_to(to, true),
+            Step::Alias(to) | Step::AliasByRule(to) => goes_to(to, true),
             Step::Forwarded { to, .. } => {
                 let is_one = |place: &Place| matches!(place, Place::Address(address) if to.contains(address));
                 assert!(is_one(&after.place) && after.site == before.site, "{finding}");

@@ -268,7 +268,7 @@ fn directions_are_the_policys() {
     );
     // A forwarder to a name that its own site relays goes the same way.
     let rule = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
-    directory.target.domains.insert(Domain::new("old.example"), rule);
+    directory.target.domains.insert(Domain::new("old.example"), Pending::settled(rule));
     assert_eq!(directory.found()[0], ("forbidden-direction", "ann@new.example".to_owned()));
     directory.at(TARGET, "home@old.example", alias("ann@old.example"));
     directory.at(TARGET, "ann@new.example", coexistence("home@old.example"));

@@ -120,11 +120,26 @@ impl Making {
     }
 
     fn rule(&mut self) -> DomainRule {
-        if self.is_orderly || self.happens(600) {
-            DomainRule::Authoritative
-        } else {
-            DomainRule::InternalRelay { sender: self.sender() }
+        if self.is_orderly || self.happens(500) {
+            return DomainRule::Authoritative;
         }
+        match self.chance.below(8) {
+            0 => {
+                let to = *self.chance.pick(&["p0@old.example", "p1@new.example", "x@old.example"]);
+                DomainRule::CatchAll(address(to))
+            }
+            1 => {
+                let to = *self.chance.pick(&["old.example", "new.example", "other.example"]);
+                DomainRule::MapTo(Domain::new(to))
+            }
+            _ => DomainRule::InternalRelay { sender: self.sender() },
+        }
+    }
+
+    fn pending_rule(&mut self) -> Pending<DomainRule> {
+        let now = self.rule();
+        let then = (!self.is_orderly && self.happens(150)).then(|| self.rule());
+        Pending { now, then }
     }
 
     fn sites_trust(&mut self) -> bool {
@@ -141,19 +156,19 @@ impl Making {
             (site.sender, site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (sender, spf, dmarc, trust);
         }
         let (old, new) = (Domain::new("old.example"), Domain::new("new.example"));
-        let rule = self.rule();
+        let rule = self.pending_rule();
         self.directory.source.domains.insert(old.clone(), rule);
-        let rule = self.rule();
+        let rule = self.pending_rule();
         self.directory.target.domains.insert(new.clone(), rule);
         if self.is_orderly {
-            let rule = DomainRule::InternalRelay { sender: self.sender() };
+            let rule = Pending::settled(DomainRule::InternalRelay { sender: self.sender() });
             self.directory.target.domains.insert(old.clone(), rule);
         } else if self.happens(600) {
-            let rule = self.rule();
+            let rule = self.pending_rule();
             self.directory.target.domains.insert(old.clone(), rule);
         }
         if !self.is_orderly && self.happens(200) {
-            let rule = self.rule();
+            let rule = self.pending_rule();
             self.directory.source.domains.insert(new.clone(), rule);
         }
         let mx = match self.chance.below(10) {

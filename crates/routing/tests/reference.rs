@@ -34,6 +34,8 @@ const OF_OTHERS: [Fault; 4] = [Fault::Loop, Fault::ReachesAnother, Fault::Forbid
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum At {
     Site(Side, MailAddress),
+    /// No place, but what the rule of its domain is taken to be for an address.
+    ByRule(Side, MailAddress),
     Mailbox(Side, PersonId),
     /// Brought by another server.
     Brought(Side, MailAddress),
@@ -290,22 +292,40 @@ impl World<'_> {
         }
     }
 
-    fn rule(&self, side: Side, address: &MailAddress) -> Option<DomainRule> {
-        self.directory.site(side).domains.get(address.domain()).copied()
+    fn rule(&self, side: Side, address: &MailAddress) -> Option<&Pending<DomainRule>> {
+        self.directory.site(side).domains.get(address.domain())
+    }
+
+    fn without_entry(&self, side: Side, address: &MailAddress) -> Result<Happens, Asked> {
+        let Some(rule) = self.rule(side, address) else {
+            let leaving = At::Leaving(side, address.clone(), How::Missed);
+            return Ok(Happens { goes_to: vec![leaving], ..Happens::default() });
+        };
+        let rule = self.choose(&At::ByRule(side, address.clone()), rule, |rule| vec![rule.clone()])?;
+        let taken_for = |to: &MailAddress| {
+            let to = self.taken_up(side, to, How::SentOn(self.directory.site(side).sender));
+            Happens { goes_to: vec![to], in_one_go: true, ..Happens::default() }
+        };
+        Ok(match rule {
+            DomainRule::Authoritative => Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() },
+            DomainRule::InternalRelay { sender } => self.relayed(side, address, sender),
+            DomainRule::CatchAll(to) => taken_for(&to),
+            DomainRule::MapTo(domain) => taken_for(&address.moved_to(&domain)),
+        })
     }
 
     /// Where a message for an address is when a site has it from its own people or routers.
     fn taken_up(&self, side: Side, address: &MailAddress, how: How) -> At {
-        let site = self.directory.site(side);
+        let system = self.directory.site(side);
         let has_entry = || {
-            let entry = site.entries.get(address);
+            let entry = system.entries.get(address);
             entry.is_some_and(|entry| {
                 entry.now != Route::Absent || entry.then.as_ref().is_some_and(|then| *then != Route::Absent)
             })
         };
         if self.rule(side, address).is_some() {
             At::Site(side, address.clone())
-        } else if site.asks_entries_everywhere && has_entry() {
+        } else if system.asks_entries_everywhere && has_entry() {
             self.coming.borrow_mut().entry((side, address.clone())).or_default().insert(how);
             At::Site(side, address.clone())
         } else {
@@ -330,6 +350,7 @@ impl World<'_> {
             }
             At::Leaving(side, address, how) => self.leaves(at, *side, address, *how),
             At::Site(side, address) => self.handled(at, *side, address),
+            At::ByRule(..) => Ok(Happens::default()),
             At::Mailbox(side, person) => {
                 let rules_of = &self.directory.site(*side).mailboxes;
                 let rule =
@@ -421,17 +442,10 @@ impl World<'_> {
 
     fn handled(&self, at: &At, side: Side, address: &MailAddress) -> Result<Happens, Asked> {
         let black_hole = || Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() };
-        let rule = self.rule(side, address);
         let entries = &self.directory.site(side).entries;
         let route = entries.get(address).map_or(Ok(Route::Absent), |entry| self.choose(at, entry, routes))?;
         Ok(match route {
-            Route::Absent => match rule {
-                None => {
-                    Happens { goes_to: vec![At::Leaving(side, address.clone(), How::Missed)], ..Happens::default() }
-                }
-                Some(DomainRule::Authoritative) => black_hole(),
-                Some(DomainRule::InternalRelay { sender }) => self.relayed(side, address, sender),
-            },
+            Route::Absent => self.without_entry(side, address)?,
             Route::Refuse | Route::Either(_) => black_hole(),
             Route::Relay { to, sender, kind } => {
                 let mut relayed = self.relayed(side, to.as_ref().unwrap_or(address), sender);
@@ -490,18 +504,30 @@ impl World<'_> {
 
     /// May an address of a site, by its aliases, come to one that it relays to the other site?
     fn may_be_relayed(&self, side: Side, address: &MailAddress, seen: &mut BTreeSet<MailAddress>) -> bool {
-        let site = self.directory.site(side);
+        let system = self.directory.site(side);
         let rule = self.rule(side, address);
-        if rule.is_none() && !site.asks_entries_everywhere {
+        if rule.is_none() && !system.asks_entries_everywhere {
             return false;
         }
         if !seen.insert(address.clone()) {
             return false;
         }
-        let is_by_rule = matches!(rule, Some(DomainRule::InternalRelay { .. }));
-        let Some(entry) = self.directory.site(side).entries.get(address) else { return is_by_rule };
+        let by_rule = |seen: &mut BTreeSet<MailAddress>| {
+            let versions = rule.iter().flat_map(|rule| std::iter::once(&rule.now).chain(rule.then.as_ref()));
+            let mut is_relayed = false;
+            for version in versions {
+                is_relayed |= match version {
+                    DomainRule::Authoritative => false,
+                    DomainRule::InternalRelay { .. } => true,
+                    DomainRule::CatchAll(to) => self.may_be_relayed(side, to, seen),
+                    DomainRule::MapTo(domain) => self.may_be_relayed(side, &address.moved_to(domain), seen),
+                };
+            }
+            is_relayed
+        };
+        let Some(entry) = system.entries.get(address) else { return by_rule(seen) };
         std::iter::once(&entry.now).chain(entry.then.as_ref()).flat_map(routes).any(|route| match &route {
-            Route::Absent => is_by_rule,
+            Route::Absent => by_rule(seen),
             Route::Relay { .. } => true,
             Route::Alias(to) => self.may_be_relayed(side, to, seen),
             _ => false,

@@ -44,7 +44,7 @@ fn forward(to: &MailAddress, kind: ForwarderKind) -> Route {
 fn full(people: &[Somebody]) -> Directory {
     let mut directory = empty();
     let rule = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
-    directory.target.domains.insert(Domain::new("old.example"), rule);
+    directory.target.domains.insert(Domain::new("old.example"), Pending::settled(rule));
     directory.mx.insert(Domain::new("old.example"), Pending::changing(Mx::Site(SOURCE), Mx::Site(TARGET)));
     for (number, Somebody { id, old, second, new }) in people.iter().enumerate() {
         let mailbox = || Route::Mailbox(id.clone());

@@ -75,8 +75,8 @@ pub(crate) fn empty() -> Directory {
         let site = directory.site_mut(side);
         (site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (true, true, true);
     }
-    directory.source.domains.insert(Domain::new("old.example"), DomainRule::Authoritative);
-    directory.target.domains.insert(Domain::new("new.example"), DomainRule::Authoritative);
+    directory.source.domains.insert(Domain::new("old.example"), Pending::settled(DomainRule::Authoritative));
+    directory.target.domains.insert(Domain::new("new.example"), Pending::settled(DomainRule::Authoritative));
     directory.mx.insert(Domain::new("old.example"), Pending::settled(Mx::Site(SOURCE)));
     directory.mx.insert(Domain::new("new.example"), Pending::settled(Mx::Site(TARGET)));
     (directory.policy.source_to_target, directory.policy.target_to_source) = (true, true);
