@@ -309,7 +309,7 @@ impl<'d> Builder<'d> {
 
     fn add_domain_alias(&mut self, node: u32, taken: Taken, side: Side, to: &MailAddress) {
         let to = self.address(to);
-        let child = self.at(side, to, Origin::Forwarded(self.directory.site(side).sender));
+        let child = self.at(side, to, Origin::Resolved);
         self.add_expanding(node, taken, Act::AliasByRule(to), Marks::NOTHING, &[child]);
     }
 
@@ -331,15 +331,14 @@ impl<'d> Builder<'d> {
             }
             Route::Alias(to) => {
                 let to = self.address(to);
-                let sender = self.directory.site(side).sender;
-                let child = self.at(side, to, Origin::Forwarded(sender));
+                let child = self.at(side, to, Origin::Resolved);
                 self.add_expanding(node, taken, act, Marks::NOTHING, &[child]);
             }
             Route::List(members) => {
                 let mut children = Vec::with_capacity(members.len());
                 for member in members {
                     let member = self.address(member);
-                    children.push(self.at(side, member, Origin::Member));
+                    children.push(self.at(side, member, Origin::Resolved));
                 }
                 let marks = if members.is_empty() { Marks::BLACK_HOLE } else { Marks::NOTHING };
                 self.add_expanding(node, taken, act, marks, &children);
@@ -367,7 +366,7 @@ impl<'d> Builder<'d> {
     fn add_out(&mut self, node: u32, side: Side, address: u32, origin: Origin) {
         let sender = match origin {
             Origin::Own => None,
-            Origin::Member | Origin::Any => Some(self.directory.site(side).sender),
+            Origin::Resolved | Origin::Any => Some(self.directory.site(side).sender),
             Origin::Forwarded(sender) => Some(sender),
         };
         let address_text = self.addresses[address as usize].clone();

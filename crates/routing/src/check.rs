@@ -114,6 +114,9 @@ impl<'d> Check<'_, 'd> {
             .collect();
         if !targets.is_empty() {
             self.spread(fault, &Spread::from(graph, targets), concerns, |way| {
+                if let Some(out) = way.last().and_then(|last| graph.way_out(*last, marks)) {
+                    way.push(out);
+                }
                 let void = way.last().filter(|last| graph.alternative(**last).marks.has_any(Marks::VOID));
                 if let (Fault::BlackHole, Some(last)) = (fault, void.copied()) {
                     way.pop();

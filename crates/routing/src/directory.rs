@@ -132,8 +132,8 @@ pub enum Route {
     Absent,
     /// It is for this one's mailbox on this site: what becomes of it there is said by [`Site::mailboxes`].
     Mailbox(PersonId),
-    /// It goes on at this site under another address. One that this site does not accept is sent out by its MX, and is
-    /// judged as a forwarder with the site's own [`Site::sender`].
+    /// It goes on at this site under another address. One that this site does not accept is sent out by its MX, with the site's
+    /// own [`Site::sender`], and the alias is judged as a forwarder, unless mail comes to it for members of lists only.
     Alias(MailAddress),
     /// It goes to each of these, as this site knows them. A site resolves aliases and lists of its own in one go and gives
     /// each recipient that comes out of it one message, however often it was named.

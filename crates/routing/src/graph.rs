@@ -14,7 +14,7 @@ use std::ops::Range;
 use model::Side;
 
 use crate::build::Builder;
-use crate::judge::{mark_directions, mark_leaving, mark_void};
+use crate::judge::{mark_aliases, mark_directions, mark_leaving, mark_void, reached_directly};
 use crate::{
     Directory, ForwarderKind, Hop, MailAddress, MailboxRule, Mx, Owner, PersonId, Place, Refusal, Route, Sender, Step,
     Taken,
@@ -28,9 +28,9 @@ pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) enum Origin {
     /// It was written there.
     Own,
-    /// It is for a member of a list.
-    Member,
-    /// It is sent on by a forwarder or an alias.
+    /// The site's own aliases and lists came to it.
+    Resolved,
+    /// It is sent on by a forwarder.
     Forwarded(Sender),
     /// There is no entry in the combination at hand, so all that comes to the place goes out together.
     Any,
@@ -113,6 +113,11 @@ pub(crate) struct Alternative<'d> {
 }
 
 impl Act<'_> {
+    /// Is it one other name for the same?
+    pub(crate) fn is_alias(&self) -> bool {
+        matches!(self, Self::Route(Route::Alias(_)) | Self::AliasByRule(_))
+    }
+
     /// What a forwarder does with the sender.
     pub(crate) fn forwards(&self) -> Option<Sender> {
         match self {
@@ -155,7 +160,9 @@ impl<'d> Graph<'d> {
     pub(crate) fn of(directory: &'d Directory, subjects: &[(MailAddress, Option<&Owner>)]) -> Self {
         let mut graph = Builder::of(directory, subjects);
         mark_void(&mut graph);
-        mark_leaving(directory, &mut graph);
+        let is_direct = reached_directly(&graph);
+        mark_aliases(directory, &mut graph, &is_direct);
+        mark_leaving(directory, &mut graph, &is_direct);
         mark_directions(directory, &mut graph);
         graph
     }
@@ -193,6 +200,20 @@ impl<'d> Graph<'d> {
             }
         }
         way
+    }
+
+    /// Of an alias that is marked for where it leads out: that.
+    pub(crate) fn way_out(&self, alternative: u32, marks: Marks) -> Option<u32> {
+        let is_marked = self.alternative(alternative).act.is_alias()
+            && marks.has_any(Marks::DIRECTION.and(Marks::LEAVES))
+            && self.alternative(alternative).marks.has_any(marks);
+        let child = self.children(alternative).first().filter(|_| is_marked)?;
+        let leads_there = |out: &u32| match self.alternative(*out).act {
+            Act::Sent(Mx::Site(_), _) => marks.has_any(Marks::DIRECTION),
+            Act::Sent(Mx::Elsewhere, _) => marks.has_any(Marks::LEAVES),
+            _ => false,
+        };
+        self.alternatives_of(*child).find(leads_there)
     }
 
     /// Where any alternative of a node leads.

@@ -30,7 +30,7 @@ pub(crate) fn judged(directory: &Directory, side: Side, domain: &str, mx: Mx, or
         Mx::Site(to) if to == side => Marks::NOTHING,
         Mx::Site(to) => match origin {
             Origin::Own | Origin::Any => Marks::NOTHING,
-            Origin::Member => refusal(directory, to, directory.site(side).sender),
+            Origin::Resolved => refusal(directory, to, directory.site(side).sender),
             Origin::Forwarded(sender) if directory.policy.allows_from(side) => refusal(directory, to, sender),
             Origin::Forwarded(sender) => refusal(directory, to, sender).and(Marks::DIRECTION),
         },
@@ -38,7 +38,7 @@ pub(crate) fn judged(directory: &Directory, side: Side, domain: &str, mx: Mx, or
             Origin::Any => Marks::NOTHING,
             Origin::Own => Marks::LEAVES,
             _ if !directory.policy.secure_domains.contains(domain) => Marks::INSECURE,
-            Origin::Member => Marks::LEAVES_FOR_MEMBER,
+            Origin::Resolved => Marks::LEAVES_FOR_MEMBER,
             Origin::Forwarded(_) => Marks::LEAVES,
         },
     }
@@ -74,9 +74,55 @@ pub(crate) fn mark_void(graph: &mut Graph<'_>) {
     }
 }
 
+/// Which places are come to otherwise than as a list's member, also by aliases of such places.
+pub(crate) fn reached_directly(graph: &Graph<'_>) -> Vec<bool> {
+    let mut is_direct = vec![false; graph.nodes() as usize];
+    let begins = graph.roots.iter().flatten().copied();
+    let sent = graph.alternatives.iter().enumerate().filter(|(_, alternative)| !alternative.expands);
+    let sent = sent.flat_map(|(number, _)| graph.children(number as u32).iter().copied());
+    let mut queue: Vec<u32> = begins.chain(sent).collect();
+    while let Some(node) = queue.pop() {
+        if std::mem::replace(&mut is_direct[node as usize], true) {
+            continue;
+        }
+        for alternative in graph.alternatives_of(node).filter(|it| graph.alternative(*it).act.is_alias()) {
+            queue.extend_from_slice(graph.children(alternative));
+        }
+    }
+    is_direct
+}
+
+/// Marks aliases to elsewhere as the forwarders that they are, unless they are come to as a list's members only. What the
+/// receiving site makes of the sender is judged where it is sent out.
+pub(crate) fn mark_aliases(directory: &Directory, graph: &mut Graph<'_>, is_direct: &[bool]) {
+    for number in 0..graph.alternatives.len() as u32 {
+        let alternative = graph.alternative(number);
+        if !alternative.act.is_alias() || !is_direct[alternative.node as usize] {
+            continue;
+        }
+        let mut marks = Marks::NOTHING;
+        for child in graph.children(number) {
+            let NodeKey::Out(side, _, Origin::Resolved) = graph.keys[*child as usize] else { continue };
+            for out in graph.alternatives_of(*child).map(|out| graph.alternative(out)) {
+                match out.act {
+                    Act::Sent(Mx::Site(_), _) if !directory.policy.allows_from(side) => {
+                        marks = marks.and(Marks::DIRECTION);
+                    }
+                    Act::Sent(Mx::Elsewhere, _) if out.marks.has_any(Marks::LEAVES_FOR_MEMBER) => {
+                        marks = marks.and(Marks::LEAVES);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let alternative = &mut graph.alternatives[number as usize];
+        alternative.marks = alternative.marks.and(marks);
+    }
+}
+
 /// Marks what goes out where an entry is about to come or to go, in a domain that the site does not accept: as by each of the
 /// ways on which mail may come there.
-pub(crate) fn mark_leaving(directory: &Directory, graph: &mut Graph<'_>) {
+pub(crate) fn mark_leaving(directory: &Directory, graph: &mut Graph<'_>, is_direct: &[bool]) {
     let leaving: Vec<u32> =
         (0..graph.alternatives.len() as u32).filter(|it| matches!(graph.alternative(*it).act, Act::NoEntry)).collect();
     if leaving.is_empty() {
@@ -87,9 +133,13 @@ pub(crate) fn mark_leaving(directory: &Directory, graph: &mut Graph<'_>) {
         let place = graph.alternative(alternative).node;
         let NodeKey::Place(side, address) = graph.keys[place as usize] else { continue };
         let own = directory.site(side).sender;
-        let by_alternative = graph.leading_to(place).iter().map(|leading| match graph.alternative(*leading).act {
-            Act::Route(Route::List(_)) => Origin::Member,
-            act => Origin::Forwarded(act.forwards().unwrap_or(own)),
+        let by_alternative = graph.leading_to(place).iter().map(|leading| {
+            let Alternative { node, act, .. } = graph.alternative(*leading);
+            match act.forwards() {
+                Some(sender) => Origin::Forwarded(sender),
+                None if act.is_alias() && is_direct[*node as usize] => Origin::Forwarded(own),
+                None => Origin::Resolved,
+            }
         });
         let origins: HashSet<Origin> = by_alternative.chain(begins.contains(&place).then_some(Origin::Own)).collect();
         let domain = graph.addresses[address as usize].domain().to_owned();
@@ -123,9 +173,7 @@ pub(crate) fn mark_directions(directory: &Directory, graph: &mut Graph<'_>) {
         for leading in graph.leading_to(node) {
             let alternative = graph.alternative(*leading);
             match alternative.act {
-                Act::Route(Route::Alias(_)) | Act::AliasByRule(_)
-                    if !std::mem::replace(&mut leads_off[alternative.node as usize], true) =>
-                {
+                act if act.is_alias() && !std::mem::replace(&mut leads_off[alternative.node as usize], true) => {
                     queue.push(alternative.node);
                 }
                 act if act.forwards().is_some() && !directory.policy.allows_from(side) => forbidden.push(*leading),

@@ -273,11 +273,16 @@ fn directions_are_the_policys() {
     directory.at(TARGET, "home@old.example", alias("ann@old.example"));
     directory.at(TARGET, "ann@new.example", coexistence("home@old.example"));
     assert_eq!(directory.found()[0], ("forbidden-direction", "ann@new.example".to_owned()));
-    // Lists and relays are no forwarders.
+    // Lists and their aliases are no forwarders.
     let mut directory = three();
     directory.policy.source_to_target = false;
     directory.at(SOURCE, "cid@old.example", list(&["cid@new.example"])).reaching("cid@old.example", &["cid"]);
     assert_eq!(check(&directory), []);
+    directory.at(SOURCE, "cid@old.example", list(&["c@old.example", "cid@new.example"]));
+    directory.at(SOURCE, "c@old.example", alias("cid@new.example"));
+    assert_eq!(check(&directory), [], "and it is one recipient, whether by the alias or not");
+    directory.owned("c@old.example", "cid");
+    assert!(directory.found().contains(&("forbidden-direction", "c@old.example".to_owned())));
 }
 
 #[test]
@@ -324,6 +329,15 @@ fn mail_leaves_to_secure_domains_only() {
     assert_eq!(directory.found(), [("insecure-domain", "team@old.example".to_owned())]);
     directory.policy.secure_domains = BTreeSet::from([Domain::new("home.example")]);
     assert_eq!(check(&directory), []);
+    // So may an alias that only lists lead to; by itself it is a forwarder.
+    directory.at(SOURCE, "guest@old.example", alias("guest@home.example"));
+    directory.at(SOURCE, "team@old.example", list(&["bob@old.example", "guest@home.example", "guest@old.example"]));
+    assert_eq!(check(&directory), []);
+    directory.owned("guest@old.example", "bob");
+    assert_eq!(
+        directory.found(),
+        [("leaves-us", "guest@old.example".to_owned()), ("leaves-us", "team@old.example".to_owned())]
+    );
     // The MX of our own domain is somebody else.
     directory.mx.insert(Domain::new("old.example"), Pending::changing(Mx::Site(SOURCE), Mx::Elsewhere));
     assert!(faults(&directory).contains(&Fault::LeavesUs));

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::Side;
 use routing::{
     Directory, DomainRule, Entry, Fault, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending, PersonId, Route,
-    Sender, Site,
+    Sender,
 };
 
 /// An address, what is wrong with it, and whom that is about.
@@ -23,9 +23,6 @@ enum How {
     /// The entry is missing in this combination: judged as all that may come there.
     Missed,
 }
-
-/// In which ways mail comes to addresses of a site that it does not accept.
-type Coming = BTreeMap<(Side, MailAddress), BTreeSet<How>>;
 
 /// What is told of addresses that nobody has.
 const OF_OTHERS: [Fault; 4] = [Fault::Loop, Fault::ReachesAnother, Fault::ForbiddenDirection, Fault::InsecureDomain];
@@ -50,6 +47,8 @@ struct Happens {
     goes_to: Vec<At>,
     /// Does the site go on with it in the same go?
     in_one_go: bool,
+    /// Does it go on as what it was, under another name?
+    is_alias: bool,
 }
 
 enum Event {
@@ -87,29 +86,75 @@ fn rules(rule: &MailboxRule) -> Vec<MailboxRule> {
 
 /// Everything wrong with a directory; none if there are more combinations than this to try out for one address.
 pub(crate) fn wrong(directory: &Directory, combinations_max: usize) -> Option<Wrong> {
-    let coming = RefCell::new(Coming::new());
-    let is_missed = |side| {
-        let site: &Site = directory.site(side);
-        site.entries.iter().any(|(address, entry)| {
-            (entry.now == Route::Absent || entry.then == Some(Route::Absent))
-                && !site.domains.contains_key(address.domain())
-        })
-    };
-    if is_missed(Side::Source) || is_missed(Side::Target) {
-        wrong_knowing(directory, &coming, combinations_max)?;
+    let known = Known::default();
+    // Twice, since aliases are judged by how one comes to them.
+    for _ in 0..2 {
+        survey(directory, &known);
     }
-    wrong_knowing(directory, &coming, combinations_max)
+    wrong_knowing(directory, &known, combinations_max)
 }
 
-fn wrong_knowing(directory: &Directory, coming: &RefCell<Coming>, combinations_max: usize) -> Option<Wrong> {
-    let mut wrong = Wrong::new();
+/// Looks at all that can be come to, whatever is chosen.
+fn survey(directory: &Directory, known: &Known) {
+    let mut open: Vec<(At, bool)> = Vec::new();
+    for address in subjects(directory).keys() {
+        for entry in Entry::EVERY {
+            let world = World { directory, chosen: &Chosen::new(), known };
+            open.push((world.start(address, entry), true));
+        }
+    }
+    let mut seen: BTreeSet<(At, bool)> = BTreeSet::new();
+    while let Some((at, is_direct)) = open.pop() {
+        if !seen.insert((at.clone(), is_direct)) {
+            continue;
+        }
+        if let At::Site(side, address) | At::Brought(side, address) = &at
+            && is_direct
+            && (matches!(at, At::Site(..)) || directory.site(*side).domains.contains_key(address.domain()))
+        {
+            known.direct.borrow_mut().insert((*side, address.clone()));
+        }
+        let mut worlds = vec![Chosen::new()];
+        while let Some(chosen) = worlds.pop() {
+            match (World { directory, chosen: &chosen, known }).happens(&at) {
+                Err(Asked(asked, count)) => {
+                    for choice in 0..count {
+                        let mut chosen = chosen.clone();
+                        chosen.insert(asked.clone(), choice);
+                        worlds.push(chosen);
+                    }
+                }
+                Ok(happens) => {
+                    let is_direct = if happens.is_alias { is_direct } else { !happens.in_one_go };
+                    open.extend(happens.goes_to.into_iter().map(|next| (next, is_direct)));
+                }
+            }
+        }
+    }
+}
+
+fn subjects(directory: &Directory) -> BTreeMap<MailAddress, Owner> {
     let mut subjects = directory.expected.clone();
     for side in [Side::Source, Side::Target] {
         for domain in directory.site(side).domains.keys() {
             subjects.insert(MailAddress::any_other(domain), Owner::List(BTreeSet::new()));
         }
     }
-    for (address, owner) in &subjects {
+    subjects
+}
+
+/// What is known of a directory before messages are sent.
+#[derive(Default)]
+struct Known {
+    /// In which ways mail comes to addresses in domains that a site does not accept.
+    coming: RefCell<BTreeMap<(Side, MailAddress), BTreeSet<How>>>,
+    /// Which addresses are come to otherwise than as members of lists.
+    direct: RefCell<BTreeSet<(Side, MailAddress)>>,
+}
+
+fn wrong_knowing(directory: &Directory, known: &Known, combinations_max: usize) -> Option<Wrong> {
+    let mut wrong = Wrong::new();
+    for (address, owner) in &subjects(directory) {
         for entry in Entry::EVERY {
             let mut open = vec![Chosen::new()];
             let mut tried = 0;
@@ -118,7 +163,7 @@ fn wrong_knowing(directory: &Directory, coming: &RefCell<Coming>, combinations_m
                 if tried > combinations_max {
                     return None;
                 }
-                let world = World { directory, chosen: &chosen, coming };
+                let world = World { directory, chosen: &chosen, known };
                 match world.send(address, entry, owner) {
                     Ok(found) => {
                         let is_told = |fault: &Fault| !address.is_any_other() || OF_OTHERS.contains(fault);
@@ -150,10 +195,17 @@ fn is_theirs(owner: &Owner, person: &PersonId) -> bool {
 struct World<'d> {
     directory: &'d Directory,
     chosen: &'d Chosen,
-    coming: &'d RefCell<Coming>,
+    known: &'d Known,
 }
 
 impl World<'_> {
+    fn start(&self, address: &MailAddress, entry: Entry) -> At {
+        match entry {
+            Entry::Inside(side) => self.taken_up(side, address, How::Written),
+            Entry::Outside => At::Outside(address.clone()),
+        }
+    }
+
     /// Sends one message and judges what becomes of it.
     fn send(
         &self,
@@ -161,10 +213,7 @@ impl World<'_> {
         entry: Entry,
         owner: &Owner,
     ) -> Result<BTreeMap<Fault, BTreeSet<PersonId>>, Asked> {
-        let start = match entry {
-            Entry::Inside(side) => self.taken_up(side, address, How::Written),
-            Entry::Outside => At::Outside(address.clone()),
-        };
+        let start = self.start(address, entry);
         let mut found: BTreeMap<Fault, BTreeSet<PersonId>> = BTreeMap::new();
 
         // All that the message, in any number of copies, meets: each is resolved in one go, and what comes of that is sent on.
@@ -177,6 +226,9 @@ impl World<'_> {
             for message in now {
                 for at in self.resolved(&message)? {
                     let happens = self.happens(&at)?;
+                    for event in happens.events {
+                        self.judge(event, owner, &mut found);
+                    }
                     if happens.in_one_go {
                         let mut comes_of_it = false;
                         for at in self.resolved(&at)? {
@@ -186,9 +238,6 @@ impl World<'_> {
                             found.entry(Fault::BlackHole).or_default();
                         }
                         continue;
-                    }
-                    for event in happens.events {
-                        self.judge(event, owner, &mut found);
                     }
                     next.extend(happens.goes_to);
                 }
@@ -302,10 +351,7 @@ impl World<'_> {
             return Ok(Happens { goes_to: vec![leaving], ..Happens::default() });
         };
         let rule = self.choose(&At::ByRule(side, address.clone()), rule, |rule| vec![rule.clone()])?;
-        let taken_for = |to: &MailAddress| {
-            let to = self.taken_up(side, to, How::SentOn(self.directory.site(side).sender));
-            Happens { goes_to: vec![to], in_one_go: true, ..Happens::default() }
-        };
+        let taken_for = |to: &MailAddress| self.under_another_name(side, address, to);
         Ok(match rule {
             DomainRule::Authoritative => Happens { events: vec![Event::Wrong(Fault::BlackHole)], ..Happens::default() },
             DomainRule::InternalRelay { sender } => self.relayed(side, address, sender),
@@ -326,7 +372,7 @@ impl World<'_> {
         if self.rule(side, address).is_some() {
             At::Site(side, address.clone())
         } else if system.asks_entries_everywhere && has_entry() {
-            self.coming.borrow_mut().entry((side, address.clone())).or_default().insert(how);
+            self.known.coming.borrow_mut().entry((side, address.clone())).or_default().insert(how);
             At::Site(side, address.clone())
         } else {
             At::Leaving(side, address.clone(), how)
@@ -379,7 +425,7 @@ impl World<'_> {
         let mut happens = Happens::default();
         let mx = self.mx(at, address)?;
         let hows = match how {
-            How::Missed => self.coming.borrow()[&(side, address.clone())].clone(),
+            How::Missed => self.known.coming.borrow()[&(side, address.clone())].clone(),
             _ => BTreeSet::from([how]),
         };
         for how in hows {
@@ -437,7 +483,7 @@ impl World<'_> {
     fn relayed(&self, side: Side, address: &MailAddress, sender: Sender) -> Happens {
         let to = if side == Side::Source { Side::Target } else { Side::Source };
         let events = self.refused(to, sender).map(Event::Wrong).into_iter().collect();
-        Happens { events, goes_to: vec![At::Brought(to, address.clone())], in_one_go: false }
+        Happens { events, goes_to: vec![At::Brought(to, address.clone())], ..Happens::default() }
     }
 
     fn handled(&self, at: &At, side: Side, address: &MailAddress) -> Result<Happens, Asked> {
@@ -465,10 +511,7 @@ impl World<'_> {
             Route::Mailbox(person) => {
                 Happens { events: vec![Event::In { person, side, copy_of: None }], ..Happens::default() }
             }
-            Route::Alias(to) => {
-                let to = self.taken_up(side, &to, How::SentOn(self.directory.site(side).sender));
-                Happens { goes_to: vec![to], in_one_go: true, ..Happens::default() }
-            }
+            Route::Alias(to) => self.under_another_name(side, address, &to),
             Route::List(members) if members.is_empty() => black_hole(),
             Route::List(members) => {
                 let members = members.iter().map(|member| self.taken_up(side, member, How::ForMember)).collect();
@@ -478,6 +521,27 @@ impl World<'_> {
                 self.forwarded(side, &to, sender, keeps_copy.as_ref(), kind)
             }
         })
+    }
+
+    fn under_another_name(&self, side: Side, address: &MailAddress, to: &MailAddress) -> Happens {
+        let is_direct = self.known.direct.borrow().contains(&(side, address.clone()));
+        let how = if is_direct { How::SentOn(self.directory.site(side).sender) } else { How::ForMember };
+        let mut events = Vec::new();
+        let goes_to = match self.taken_up(side, to, how) {
+            At::Leaving(side, to, _) => {
+                let mx = self.directory.mx.get(to.domain()).cloned().unwrap_or(Pending::settled(Mx::Elsewhere));
+                for mx in std::iter::once(mx.now).chain(mx.then).filter(|_| is_direct) {
+                    let wrong = self.events_of_leaving(side, &to, mx, how).into_iter();
+                    events
+                        .extend(wrong.filter(|event| {
+                            matches!(event, Event::Wrong(Fault::ForbiddenDirection | Fault::LeavesUs))
+                        }));
+                }
+                At::Leaving(side, to, How::ForMember)
+            }
+            here => here,
+        };
+        Happens { events, goes_to: vec![goes_to], in_one_go: true, is_alias: true }
     }
 
     fn forwarded(
@@ -499,7 +563,7 @@ impl World<'_> {
             events.push(Event::Wrong(Fault::ForbiddenDirection));
         }
         let goes_to: BTreeSet<At> = to.iter().map(|to| self.taken_up(side, to, How::SentOn(sender))).collect();
-        Happens { events, goes_to: goes_to.into_iter().collect(), in_one_go: false }
+        Happens { events, goes_to: goes_to.into_iter().collect(), ..Happens::default() }
     }
 
     /// May an address of a site, by its aliases, come to one that it relays to the other site?
