@@ -529,7 +529,7 @@ impl World<'_> {
         let mut events = Vec::new();
         let goes_to = match self.taken_up(side, to, how) {
             At::Leaving(side, to, _) => {
-                let mx = self.directory.mx.get(to.domain()).cloned().unwrap_or(Pending::settled(Mx::Elsewhere));
+                let mx = self.directory.mx.get(to.domain()).copied().unwrap_or(Pending::settled(Mx::Elsewhere));
                 for mx in std::iter::once(mx.now).chain(mx.then).filter(|_| is_direct) {
                     let wrong = self.events_of_leaving(side, &to, mx, how).into_iter();
                     events
