@@ -9,8 +9,16 @@ use crate::{Domain, MailAddress, PersonId};
 
 /// Something that is about to change, or not.
 ///
-/// A change counts as pending from before it is made until it was read back: so long the old may be true and the new may be
-/// true. Each pending place is old or new by itself; what is true of one says nothing of another.
+/// A change counts as pending from before it is made until nothing can act on the old any more: so long the old may be true and
+/// the new may be true. When that is, depends on where it is kept:
+/// - A map, a sieve script, an attribute of one server: when it was read back from there, and what that server holds of the
+///   old in memory is gone.
+/// - A directory of several servers: when it was read back from each of them. One that has not been asked may still have the old.
+/// - DNS: when every authoritative server answers the new, and since then the old record's TTL is over (RFC 1035, section 3.2.1;
+///   resolvers may keep it so long), and after that the time for which servers queue: what they have taken by the old record
+///   may be under way there so long (RFC 5321, section 4.5.4.1: four to five days at least).
+///
+/// Each pending place is old or new by itself; what is true of one says nothing of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending<T> {
     /// How it is, as last read.
@@ -324,7 +332,8 @@ pub struct Directory {
     pub source: Site,
     /// The target's.
     pub target: Site,
-    /// Where each domain's MX points. While it changes, each place that looks it up may see either. A domain that is not
+    /// Where each domain's MX points. While it changes, each place that looks it up may see either; [`Pending`] says how long
+    /// that is. A domain that is not
     /// here is somebody else's: [`Mx::Elsewhere`].
     pub mx: BTreeMap<Domain, Pending<Mx>>,
     /// Everybody who has a mailbox. Who is missing here follows none.
