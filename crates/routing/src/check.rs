@@ -6,7 +6,7 @@ use crate::cycles::{OnCircle, circles};
 use crate::graph::{Delivery, Graph, Marks};
 use crate::recipients::{Reach, Sure};
 use crate::spread::Spread;
-use crate::twice::{Part, Twice};
+use crate::twice::{Effort, Part, Twice};
 use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, PersonId, Report, Witness};
 
 /// Looks at every expected address of a directory: does its mail, from inside either site and from outside, reach whom it is
@@ -17,13 +17,14 @@ use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, Pers
 /// plus among them. They may be refused; they must not go round, be forwarded where they may not, or come into somebody's
 /// mailbox.
 ///
-/// Returns what does not, one finding for each address and fault, in the order of addresses and faults, addresses without an entry last; nothing when all is
-/// well. The same directory gives the same findings.
+/// Returns what does not, one finding for each address and fault, in the order of addresses and faults, addresses without an
+/// entry last, and what it looked at. The same directory gives the same report.
 ///
-/// What is found happens in some combination, and what happens in some combination is found. There is one exception: where
-/// more than ten places on the ways from an address to one person each choose between old and new, all of which lead there,
-/// up to 1,024 combinations are tried out for [`Fault::Twice`]; where none of them shows it, both are taken as possible at
-/// once, and the finding says that it is not certain.
+/// What is found happens in some combination, and what happens in some combination is found. There is one exception: for
+/// [`Fault::Twice`], combinations are tried out, up to 1,024 for an address and a person (ten places on the ways between them
+/// that each choose between old and new, all of which lead there), and up to so many places in each address's and in the whole
+/// check's trying out that it stays a matter of seconds. Where that is not enough and none of those tried shows it, both are
+/// taken as possible at once, and the finding says that it is not certain.
 ///
 /// It takes time in proportion to the directory and to the number of places from which mail can come to each person, summed
 /// over all people: a list of two thousand counts two thousand times, a list within lists for each of them.
@@ -164,6 +165,7 @@ impl<'d> Check<'_, 'd> {
         expecting.sort_unstable_by_key(|(person, _)| *person);
         let (mut reach, mut unfollowed, mut sure) = (Reach::new(graph), Reach::new(graph), Sure::new(graph));
         let mut copies = Reach::new(graph);
+        let mut effort = Effort::new();
         let beginning = beginning(graph);
         let mut is_expecting = vec![false; graph.roots.len()];
         for (person, expected) in &expecting {
@@ -206,7 +208,7 @@ impl<'d> Check<'_, 'd> {
             if !parting.is_empty() {
                 let part = Part::of(graph, &reach.places, &reach.position, deliveries, &parting);
                 for number in expected {
-                    self.twice(*number, person, &reach, &part);
+                    self.twice(*number, person, &reach, &part, &mut effort);
                 }
             }
         }
@@ -265,11 +267,11 @@ impl<'d> Check<'_, 'd> {
         }
     }
 
-    fn twice(&mut self, number: u32, person: &'d PersonId, reach: &Reach, part: &Part) {
+    fn twice(&mut self, number: u32, person: &'d PersonId, reach: &Reach, part: &Part, effort: &mut Effort) {
         let roots = &self.graph.roots[number as usize];
         let found =
             roots.iter().enumerate().filter(|(_, root)| reach.reaches_from(**root)).filter_map(|(entry, root)| {
-                let twice = part.twice_from(reach.position[*root as usize])?;
+                let twice = part.twice_from(reach.position[*root as usize], effort)?;
                 Some((entry, twice))
             });
         // What is certain from any entry goes before what is not from the first.

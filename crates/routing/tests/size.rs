@@ -129,3 +129,45 @@ fn a_full_directory_is_checked_in_seconds() {
     assert!(at(Fault::KeepsCopy, &copy.second) && at(Fault::Twice, &copy.second));
     assert!(at(Fault::BlackHole, &gone.old) && at(Fault::BlackHole, &gone.second));
 }
+
+/// So many names lead, one after the other, to a knot of changes.
+const NAMES: usize = 3_000;
+
+#[test]
+fn a_knot_of_changes_that_everybody_hangs_on_is_given_up_in_time() {
+    let mut directory = empty();
+    let name = |text: &str, number: usize| address(&format!("{text}{number}@old.example"));
+    let alias = |to: MailAddress| Route::Alias(to);
+    let set = |directory: &mut Directory, at: MailAddress, route: Pending<Route>| {
+        directory.source.entries.insert(at, route);
+    };
+    // Nine names that are each about to lead past the next, all to one of two names of Cid: he gets one message, which only
+    // trying out shows.
+    for number in 0..9 {
+        let changing = Pending::changing(alias(name("a", number + 1)), alias(name("a", number + 2)));
+        set(&mut directory, name("a", number), changing);
+    }
+    for number in [9, 10] {
+        set(&mut directory, name("a", number), Pending::settled(alias(name("end", 0))));
+    }
+    let cid = PersonId::new("cid");
+    let (old, new) = (address("cid@old.example"), address("cid@new.example"));
+    set(&mut directory, name("end", 0), Pending::changing(alias(old.clone()), alias(new.clone())));
+    set(&mut directory, old, Pending::settled(forward(&new, ForwarderKind::Redirect)));
+    directory.target.entries.insert(new, Pending::settled(Route::Mailbox(cid.clone())));
+    directory.people.insert(cid.clone(), Followed::Target);
+    let members = vec![name("a", 0), name("a", 1)];
+    set(&mut directory, name("n", 0), Pending::settled(Route::List(members)));
+    for number in 1..NAMES {
+        set(&mut directory, name("n", number), Pending::settled(alias(name("n", number - 1))));
+    }
+    for number in 0..NAMES {
+        directory.expected.insert(name("n", number), Owner::List(BTreeSet::from([cid.clone()])));
+    }
+    let begun = Instant::now();
+    let findings = check(&directory);
+    println!("{NAMES} names before a knot: {} findings, {} ms", findings.len(), begun.elapsed().as_millis());
+    // What is near is tried out whole; what is far is said not to be certain.
+    assert!(findings.iter().all(|finding| finding.fault == Fault::Twice && !finding.is_certain));
+    assert!(findings.iter().all(|finding| finding.address != name("n", 0)) && findings.len() > NAMES / 2);
+}
