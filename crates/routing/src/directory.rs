@@ -226,6 +226,11 @@ pub struct Site {
     pub trusts_other: bool,
     /// What it does with the sender of mail that its aliases and lists send out by MX.
     pub sender: Sender,
+    /// With which domains of ours do its people write? None: with any that either site accepts.
+    pub writes_as: Option<BTreeSet<Domain>>,
+    /// For which domains of ours may it send: those whose SPF record (RFC 7208) lists it. Mail that is written here with another
+    /// one is refused by the other site as a third party's would be. A change of this is to be checked as two directories.
+    pub sends_for: BTreeSet<Domain>,
     /// Does it ask its entries for mail of its own people and routers in every domain, also in those that it does not accept?
     /// Postfix does (`virtual_alias_maps` rewrite every recipient, ADDRESS_REWRITING_README), and so does Exchange (proxy
     /// addresses and contacts, before any connector). Without it, such entries are never asked: see
@@ -246,13 +251,15 @@ pub struct Site {
 
 impl Default for Site {
     /// A site of which nothing is known: it accepts no domain, refuses what fails SPF and DMARC, trusts nobody, keeps senders,
-    /// asks its entries in every domain, and delivers to each address by itself. Whatever is better is to be said.
+    /// may be written from with every domain and sends for none, asks its entries in every domain, and delivers to each address by itself. Whatever is better is to be said.
     fn default() -> Self {
         Self {
             enforces_spf: true,
             enforces_dmarc: true,
             trusts_other: false,
             sender: Sender::Kept,
+            writes_as: None,
+            sends_for: BTreeSet::new(),
             asks_entries_everywhere: true,
             domains: BTreeMap::new(),
             resolves_to_mailbox: false,
@@ -377,6 +384,14 @@ impl Directory {
         let expected = self.expected.iter().map(|(address, owner)| (address.clone(), Some(owner)));
         let domains: BTreeSet<&Domain> = self.source.domains.keys().chain(self.target.domains.keys()).collect();
         expected.chain(domains.into_iter().map(|domain| (MailAddress::any_other(domain), None))).collect()
+    }
+
+    /// May mail be written on this side with a domain of ours for which it may not send?
+    pub(crate) fn writes_unlisted(&self, side: Side) -> bool {
+        let writing = self.site(side);
+        let ours = || self.source.domains.keys().chain(self.target.domains.keys());
+        let is_unlisted = |domain: &Domain| !writing.sends_for.contains(domain);
+        writing.writes_as.as_ref().map_or_else(|| ours().any(is_unlisted), |domains| domains.iter().any(is_unlisted))
     }
 
     /// What may be the MX of a domain, the old before the new.

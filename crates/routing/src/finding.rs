@@ -23,7 +23,8 @@ pub enum Fault {
     /// A forwarder on its way keeps a copy: the coexistence forwarder or the redirect, which are to keep none, or another one
     /// in the mailbox of somebody who is not to get its mail.
     KeepsCopy,
-    /// A site on its way refuses it because the sender's domain does not list the site that sends it on (RFC 7208).
+    /// A site on its way refuses it because the sender's domain does not list the site that sends it on, or on which it was
+    /// written (RFC 7208).
     RefusedBySpf,
     /// A site on its way refuses it, where unsigned, because the sender was rewritten or not listed (RFC 7489). Where the
     /// same site refuses it by SPF first, this is not told.

@@ -29,6 +29,7 @@ pub(crate) fn judged(directory: &Directory, side: Side, domain: &str, mx: Mx, or
         Mx::Nowhere => Marks::NOTHING,
         Mx::Site(to) if to == side => Marks::NOTHING,
         Mx::Site(to) => match origin {
+            Origin::Own if directory.writes_unlisted(side) => refusal(directory, to, Sender::Kept),
             Origin::Own | Origin::Any => Marks::NOTHING,
             Origin::Resolved => refusal(directory, to, directory.site(side).sender),
             Origin::Forwarded(sender) if directory.policy.allows_from(side) => refusal(directory, to, sender),

@@ -16,6 +16,10 @@
 //! - All mail is taken as a third party's, in domains that ask for refusal by SPF and DMARC, some of it signed and some not. Where
 //!   a site refuses some of it, the rest goes its way, so what lies behind is judged as well. What happens to the sender is decided
 //!   by the last router before a hop: the forwarder, the relay, or for aliases and lists the site.
+//! - Mail that is written at a site has a sender of one of our domains; whether that site may send for it is said by
+//!   [`Site::sends_for`].
+//! - Each site is one system: an MX gateway before it, with checks and trust of its own, is not modelled. Where there is one, say
+//!   of the site what the stricter of both does.
 //! - A message for a list goes once to each recipient that the site's own aliases and lists come to. What is then sent on is
 //!   another message, and another site does not know that it had one already.
 //!

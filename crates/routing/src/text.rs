@@ -39,7 +39,8 @@ impl Fault {
                  mailbox."
             }
             Self::RefusedBySpf => {
-                "Let the site that sends it on rewrite the sender (SRS), or have the other one take it as a trusted relay."
+                "Let the site that sends it on rewrite the sender (SRS), or have the other one take it as a trusted relay. \
+                 For what is written there, list that site in the SPF record of the domain."
             }
             Self::RefusedByDmarc => {
                 "Have the receiving site take the sending one as a trusted relay: no sender that a router can write helps \

@@ -247,6 +247,26 @@ fn senders_that_are_kept_are_refused_by_spf_and_rewritten_ones_by_dmarc() {
 }
 
 #[test]
+fn mail_written_with_the_other_sides_domain_is_refused_where_that_does_not_list_the_site() {
+    let mut directory = three();
+    directory.source.trusts_other = false;
+    directory.at(TARGET, "ann@new.example", Route::Refuse).expected.remove(&address("ann@new.example"));
+    assert_eq!(check(&directory), []);
+    // Who works on the target and still writes with the old address.
+    directory.target.sends_for.remove("old.example");
+    assert_eq!(
+        directory.found(),
+        ["ann@old.example", "bob@old.example", "cid@old.example"].map(|name| ("refused-by-spf", name.to_owned()))
+    );
+    assert_eq!(check(&directory)[0].entry, Entry::Inside(TARGET));
+    directory.target.writes_as = Some(BTreeSet::from([Domain::new("new.example")]));
+    assert_eq!(check(&directory), [], "nobody there writes so");
+    directory.target.writes_as = Some(BTreeSet::from([Domain::new("old.example")]));
+    directory.source.enforces_spf = false;
+    assert_eq!(faults(&directory), [Fault::RefusedByDmarc]);
+}
+
+#[test]
 fn a_list_sends_out_with_the_sites_own_sender() {
     let mut directory = three();
     directory.at(SOURCE, "team@old.example", list(&["cid@new.example"])).reaching("team@old.example", &["cid"]);

@@ -150,8 +150,13 @@ impl Making {
     fn sites(&mut self) {
         for side in [SOURCE, TARGET] {
             let (sender, spf, dmarc, trust) = (self.sender(), self.happens(500), self.happens(500), self.sites_trust());
+            let (spf_of_old, spf_of_new) = (self.happens(800), self.happens(800));
+            let writes_as = self.happens(400).then(|| BTreeSet::from([Domain::new("new.example")]));
             let (everywhere, resolves) = (self.happens(850), self.happens(500));
             let site = self.directory.site_mut(side);
+            site.writes_as = writes_as;
+            site.sends_for.extend(spf_of_old.then(|| Domain::new("old.example")));
+            site.sends_for.extend(spf_of_new.then(|| Domain::new("new.example")));
             (site.asks_entries_everywhere, site.resolves_to_mailbox) = (everywhere, resolves);
             (site.sender, site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (sender, spf, dmarc, trust);
         }

@@ -445,7 +445,8 @@ impl World<'_> {
         match mx {
             Mx::Site(to) if to != side => {
                 let sender = match how {
-                    How::Written | How::Missed => None,
+                    How::Written => self.is_a_third_partys(side).then_some(Sender::Kept),
+                    How::Missed => None,
                     How::ForMember => Some(self.directory.site(side).sender),
                     How::SentOn(sender) => Some(sender),
                 };
@@ -468,6 +469,21 @@ impl World<'_> {
             }
         }
         events
+    }
+
+    /// Is some mail that is written on a side to its receiver what a third party's is?
+    fn is_a_third_partys(&self, side: Side) -> bool {
+        let listed = &self.directory.site(side).sends_for;
+        let mut written = BTreeSet::new();
+        match &self.directory.site(side).writes_as {
+            Some(domains) => written.extend(domains.iter().cloned()),
+            None => {
+                for site in [&self.directory.source, &self.directory.target] {
+                    written.extend(site.domains.keys().cloned());
+                }
+            }
+        }
+        !written.is_subset(listed)
     }
 
     fn refused(&self, at: Side, sender: Sender) -> Option<Fault> {

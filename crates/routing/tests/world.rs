@@ -74,6 +74,7 @@ pub(crate) fn empty() -> Directory {
     for side in [SOURCE, TARGET] {
         let site = directory.site_mut(side);
         (site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (true, true, true);
+        site.sends_for = ["old.example", "new.example"].map(Domain::new).into();
     }
     directory.source.domains.insert(Domain::new("old.example"), Pending::settled(DomainRule::Authoritative));
     directory.target.domains.insert(Domain::new("new.example"), Pending::settled(DomainRule::Authoritative));
