@@ -251,7 +251,8 @@ pub struct Site {
 
 impl Default for Site {
     /// A site of which nothing is known: it accepts no domain, refuses what fails SPF and DMARC, trusts nobody, keeps senders,
-    /// may be written from with every domain and sends for none, asks its entries in every domain, and delivers to each address by itself. Whatever is better is to be said.
+    /// may be written from with every domain and sends for none, asks its entries in every domain, and delivers to each
+    /// address by itself. Whatever is better is to be said.
     fn default() -> Self {
         Self {
             enforces_spf: true,

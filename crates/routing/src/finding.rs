@@ -33,8 +33,8 @@ pub enum Fault {
     ForbiddenDirection,
     /// It is sent out to a domain of neither site that is not secure.
     InsecureDomain,
-    /// It leaves both sites: by the MX of the address itself, by a forwarder or an alias to a secure domain, or, where the address is a
-    /// person's, by a list.
+    /// It leaves both sites: by the MX of the address itself, by a forwarder or an alias to a secure domain, or, where the
+    /// address is a person's, by a list.
     LeavesUs,
 }
 

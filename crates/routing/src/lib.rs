@@ -2,8 +2,8 @@
 //! mailbox (R-083, R-086, R-328; ruling A-05).
 //!
 //! A [`Directory`] says what each site does with each address, where the MX records point, who follows which mailbox and whom
-//! each address is to reach. [`check()`] tells what is wrong with it and what it looked at, over every combination of old and new of the changes that
-//! were not read back, without trying them out: old and new stand side by side in one graph.
+//! each address is to reach. [`check()`] tells what is wrong with it and what it looked at, over every combination of old and
+//! new of the changes that were not read back, without trying them out: old and new stand side by side in one graph.
 //!
 //! What is modelled, and how:
 //! - A *place* is a site with a message for an address. It does one thing with it; while a change is pending, the old or the new,
@@ -13,9 +13,9 @@
 //! - A site asks its entries first, for mail from its own people and routers in any domain, then the rule of the domain, if it
 //!   accepts that. Other addresses go out by MX when they come from inside. From other servers a site takes domains that it
 //!   accepts, and refuses others whatever entries it has.
-//! - All mail is taken as a third party's, in domains that ask for refusal by SPF and DMARC, some of it signed and some not. Where
-//!   a site refuses some of it, the rest goes its way, so what lies behind is judged as well. What happens to the sender is decided
-//!   by the last router before a hop: the forwarder, the relay, or for aliases and lists the site.
+//! - Mail that is sent on is taken as a third party's, in domains that ask for refusal by SPF and DMARC, some of it signed and
+//!   some not. Where a site refuses some of it, the rest goes its way, so what lies behind is judged as well. What happens to the
+//!   sender is decided by the last router before a hop: the forwarder, the relay, or for aliases and lists the site.
 //! - Mail that is written at a site has a sender of one of our domains; whether that site may send for it is said by
 //!   [`Site::sends_for`].
 //! - Each site is one system: an MX gateway before it, with checks and trust of its own, is not modelled. Where there is one, say
