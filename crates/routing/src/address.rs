@@ -54,6 +54,24 @@ impl MailAddress {
         Ok(Self(Arc::from(key)))
     }
 
+    /// Any address of this domain of which no site has an entry, also one with a detail after a plus (RFC 5233). It has a space
+    /// in it, so it is no address that anybody has.
+    pub fn any_other(domain: &Domain) -> Self {
+        Self(Arc::from(format!("{ANY_OTHER}@{domain}")))
+    }
+
+    /// Does it stand for all addresses of its domain without an entry?
+    pub fn is_any_other(&self) -> bool {
+        self.0.rsplit_once('@').is_some_and(|(local, _)| local == ANY_OTHER)
+    }
+
+    /// The same local part in another domain.
+    #[must_use]
+    pub fn moved_to(&self, domain: &Domain) -> Self {
+        let local = self.0.rsplit_once('@').map_or("", |(local, _)| local);
+        Self(Arc::from(format!("{local}@{domain}")))
+    }
+
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -64,6 +82,9 @@ impl MailAddress {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 }
+
+/// The local part of [`MailAddress::any_other`].
+const ANY_OTHER: &str = "(any other)";
 
 impl fmt::Display for MailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

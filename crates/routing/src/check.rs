@@ -6,34 +6,41 @@ use crate::cycles::{OnCircle, circles};
 use crate::graph::{Delivery, Graph, Marks};
 use crate::recipients::{Reach, Sure};
 use crate::spread::Spread;
-use crate::twice::{Part, Twice};
-use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, PersonId, Witness};
+use crate::twice::{Effort, Part, Twice};
+use crate::{Directory, Entry, Fault, Finding, Followed, MailAddress, Owner, PersonId, Report, Witness};
 
 /// Looks at every expected address of a directory: does its mail, from inside either site and from outside, reach whom it is
 /// to reach, once, in a followed mailbox, and nobody else, in every combination of old and new of what is pending (R-083,
 ///
 ///
-/// Returns what does not, one finding for each address and fault, in the order of addresses and faults; nothing when all is
-/// well. The same directory gives the same findings.
+/// Of each domain that a site accepts, it also looks at the addresses of which no site has an entry, those with a detail after a
+/// plus among them. They may be refused; they must not go round, be forwarded where they may not, or come into somebody's
+/// mailbox.
 ///
-/// What is found happens in some combination, and what happens in some combination is found. There is one exception: where
-/// more than ten places on the ways from an address to one person each choose between old and new, all of which lead there,
-/// up to 1,024 combinations are tried out for [`Fault::Twice`]; where none of them shows it, both are taken as possible at
-/// once, and the finding says that it is not certain.
+/// Returns what does not, one finding for each address and fault, in the order of addresses and faults, addresses without an
+/// entry last, and what it looked at. The same directory gives the same report.
+///
+/// What is found happens in some combination, and what happens in some combination is found. There is one exception: for
+/// [`Fault::Twice`], combinations are tried out, up to 1,024 for an address and a person (ten places on the ways between them
+/// that each choose between old and new, all of which lead there), and up to so many places in each address's and in the whole
+/// check's trying out that it stays a matter of seconds. Where that is not enough and none of those tried shows it, both are
+/// taken as possible at once, and the finding says that it is not certain.
 ///
 /// It takes time in proportion to the directory and to the number of places from which mail can come to each person, summed
 /// over all people: a list of two thousand counts two thousand times, a list within lists for each of them.
-pub fn check(directory: &Directory) -> Vec<Finding> {
-    let graph = Graph::of(directory);
+pub fn check(directory: &Directory) -> Report {
+    let subjects = directory.subjects();
+    let graph = Graph::of(directory, &subjects);
     let mut check = Check {
         graph: &graph,
-        is_list: directory.expected.values().map(|owner| matches!(owner, Owner::List(_))).collect(),
-        found: directory.expected.keys().map(|_| BTreeMap::new()).collect(),
+        is_list: subjects.iter().map(|(_, owner)| matches!(owner, Some(Owner::List(_)))).collect(),
+        found: subjects.iter().map(|_| BTreeMap::new()).collect(),
     };
     check.loops();
     check.marks();
     check.recipients(directory);
-    check.findings(directory)
+    let findings = check.findings(&subjects);
+    Report::of(directory, findings, subjects.len())
 }
 
 /// What was found of one address and one fault.
@@ -52,6 +59,11 @@ struct Found<'d> {
 
 /// More than can be shown, so that one sees that there is more.
 const WAY_MAX: usize = Witness::HOPS_MAX + 1;
+
+/// What is told of a domain's addresses without an entry. That they are refused is as it should be, and how they are refused
+/// is nobody's loss.
+const TOLD_OF_OTHERS: [Fault; 4] =
+    [Fault::Loop, Fault::ReachesAnother, Fault::ForbiddenDirection, Fault::InsecureDomain];
 
 struct Check<'g, 'd> {
     graph: &'g Graph<'d>,
@@ -82,7 +94,7 @@ impl<'d> Check<'_, 'd> {
 
     fn marks(&mut self) {
         let everybody = [
-            (Fault::BlackHole, Marks::BLACK_HOLE),
+            (Fault::BlackHole, Marks::BLACK_HOLE.and(Marks::VOID)),
             (Fault::KeepsCopy, Marks::KEEPS_COPY),
             (Fault::RefusedBySpf, Marks::SPF),
             (Fault::RefusedByDmarc, Marks::DMARC),
@@ -102,7 +114,16 @@ impl<'d> Check<'_, 'd> {
             .filter(|alternative| graph.alternative(*alternative).marks.has_any(marks))
             .collect();
         if !targets.is_empty() {
-            self.spread(fault, &Spread::from(graph, targets), concerns, |_| {});
+            self.spread(fault, &Spread::from(graph, targets), concerns, |way| {
+                if let Some(out) = way.last().and_then(|last| graph.way_out(*last, marks)) {
+                    way.push(out);
+                }
+                let void = way.last().filter(|last| graph.alternative(**last).marks.has_any(Marks::VOID));
+                if let (Fault::BlackHole, Some(last)) = (fault, void.copied()) {
+                    way.pop();
+                    way.extend(graph.way_in_void(last, WAY_MAX));
+                }
+            });
         }
     }
 
@@ -143,6 +164,8 @@ impl<'d> Check<'_, 'd> {
         let mut expecting: Vec<(&PersonId, Vec<u32>)> = expecting.into_iter().collect();
         expecting.sort_unstable_by_key(|(person, _)| *person);
         let (mut reach, mut unfollowed, mut sure) = (Reach::new(graph), Reach::new(graph), Sure::new(graph));
+        let mut copies = Reach::new(graph);
+        let mut effort = Effort::new();
         let beginning = beginning(graph);
         let mut is_expecting = vec![false; graph.roots.len()];
         for (person, expected) in &expecting {
@@ -161,9 +184,21 @@ impl<'d> Check<'_, 'd> {
                 self.missing(person, expected, &reach, &sure);
             }
 
+            let is_others = |delivery: &&Delivery| delivery.copy_of.is_some_and(|kind| !kind.is_ours());
+            if deliveries.iter().any(|delivery| is_others(&delivery)) {
+                copies.look(graph, deliveries.iter().filter(is_others));
+                for number in expected {
+                    is_expecting[*number as usize] = true;
+                }
+                self.copies_for_others(&copies, &beginning, &is_expecting);
+                for number in expected {
+                    is_expecting[*number as usize] = false;
+                }
+            }
+
             let followed = directory.people.get(*person);
             let is_followed = |side| followed.is_some_and(|followed: &Followed| followed.includes(side));
-            let is_wrong = |delivery: &&Delivery| !delivery.is_copy && !is_followed(delivery.side);
+            let is_wrong = |delivery: &&Delivery| delivery.copy_of.is_none() && !is_followed(delivery.side);
             if deliveries.iter().any(|delivery| is_wrong(&delivery)) {
                 unfollowed.look(graph, deliveries.iter().filter(is_wrong));
                 self.not_followed(person, expected, &unfollowed);
@@ -173,7 +208,7 @@ impl<'d> Check<'_, 'd> {
             if !parting.is_empty() {
                 let part = Part::of(graph, &reach.places, &reach.position, deliveries, &parting);
                 for number in expected {
-                    self.twice(*number, person, &reach, &part);
+                    self.twice(*number, person, &reach, &part, &mut effort);
                 }
             }
         }
@@ -187,6 +222,21 @@ impl<'d> Check<'_, 'd> {
                     self.note(*number, Fault::ReachesAnother, *entry, person, true, || {
                         (reach.way_from(*node).take(WAY_MAX).collect(), Vec::new())
                     });
+                }
+            }
+        }
+    }
+
+    /// Addresses of whose mail a copy stays with somebody who is not to get it, by a forwarder that may keep one of their own.
+    fn copies_for_others(&mut self, copies: &Reach, beginning: &[Vec<(u32, usize)>], is_expecting: &[bool]) {
+        for node in &copies.places {
+            for (number, entry) in &beginning[*node as usize] {
+                let found = &mut self.found[*number as usize];
+                let is_first = found.get(&Fault::KeepsCopy).is_none_or(|found| entry < &found.entry);
+                if !is_expecting[*number as usize] && is_first {
+                    let way = copies.way_from(*node).take(WAY_MAX).collect();
+                    let new = Found { entry: *entry, way, is_certain: true, ..Found::default() };
+                    found.insert(Fault::KeepsCopy, new);
                 }
             }
         }
@@ -217,11 +267,11 @@ impl<'d> Check<'_, 'd> {
         }
     }
 
-    fn twice(&mut self, number: u32, person: &'d PersonId, reach: &Reach, part: &Part) {
+    fn twice(&mut self, number: u32, person: &'d PersonId, reach: &Reach, part: &Part, effort: &mut Effort) {
         let roots = &self.graph.roots[number as usize];
         let found =
             roots.iter().enumerate().filter(|(_, root)| reach.reaches_from(**root)).filter_map(|(entry, root)| {
-                let twice = part.twice_from(reach.position[*root as usize])?;
+                let twice = part.twice_from(reach.position[*root as usize], effort)?;
                 Some((entry, twice))
             });
         // What is certain from any entry goes before what is not from the first.
@@ -259,7 +309,7 @@ impl<'d> Check<'_, 'd> {
         }
     }
 
-    fn findings(self, directory: &Directory) -> Vec<Finding> {
+    fn findings(self, subjects: &[(MailAddress, Option<&Owner>)]) -> Vec<Finding> {
         let graph = self.graph;
         let shown = |way: &[u32]| Witness {
             hops: way.iter().take(Witness::HOPS_MAX).map(|alternative| graph.hop(*alternative)).collect(),
@@ -275,10 +325,13 @@ impl<'d> Check<'_, 'd> {
             again: shown(&found.again),
             is_certain: found.is_certain,
         };
-        let of_each = directory.expected.keys().zip(self.found);
-        of_each
-            .flat_map(|(address, found)| found.into_iter().map(move |(fault, found)| finding(address, fault, found)))
-            .collect()
+        let mut findings = Vec::new();
+        for ((address, owner), found) in subjects.iter().zip(self.found) {
+            let is_told = |fault: &Fault| owner.is_some() || TOLD_OF_OTHERS.contains(fault);
+            let told = found.into_iter().filter(|(fault, _)| is_told(fault));
+            findings.extend(told.map(|(fault, found)| finding(address, fault, found)));
+        }
+        findings
     }
 }
 

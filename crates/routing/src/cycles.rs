@@ -12,20 +12,29 @@ pub(crate) struct OnCircle {
     pub(crate) alternative: u32,
 }
 
-/// One circle of each component that has one, each as its places in order.
+/// One circle of each component that has one, each as its places in order. A circle goes through something that sends a message
+/// on: what a site resolves in one go, it resolves once, and goes round in nothing (Postfix expands each alias once for a
+/// message, Exchange each list).
 ///
 /// Whoever can come to any circle of a component can come to that one: so it stands for all of them.
 pub(crate) fn circles(graph: &Graph<'_>) -> Vec<Vec<OnCircle>> {
     let components = components(graph);
-    let mut lowest: HashMap<u32, (u32, u32)> = HashMap::new();
-    for node in 0..graph.nodes() {
-        let entry = lowest.entry(components[node as usize]).or_insert((node, 0));
-        entry.1 += 1;
+    let mut is_known = vec![false; graph.nodes() as usize];
+    let mut circles = Vec::new();
+    for (number, alternative) in graph.alternatives.iter().enumerate() {
+        let component = components[alternative.node as usize];
+        if alternative.expands || is_known[component as usize] {
+            continue;
+        }
+        let number = number as u32;
+        let inside = graph.children(number).iter().find(|child| components[**child as usize] == component);
+        if let Some(child) = inside {
+            is_known[component as usize] = true;
+            let first = OnCircle { node: alternative.node, alternative: number };
+            circles.push(circle(graph, &components, first, *child));
+        }
     }
-    let mut starts: Vec<(u32, u32)> = lowest.into_values().collect();
-    starts.sort_unstable();
-    let goes_round = |(node, size): &(u32, u32)| *size > 1 || graph.all_children(*node).contains(node);
-    starts.into_iter().filter(goes_round).map(|(node, _)| shortest(graph, &components, node)).collect()
+    circles
 }
 
 /// The component of each node.
@@ -74,37 +83,32 @@ fn components(graph: &Graph<'_>) -> Vec<u32> {
     component
 }
 
-/// The shortest way from a node back to itself within its component.
-fn shortest(graph: &Graph<'_>, components: &[u32], start: u32) -> Vec<OnCircle> {
-    let mut came_from: HashMap<u32, u32> = HashMap::new();
-    let mut queue = VecDeque::from([start]);
+/// The circle that begins so and comes from this child back the shortest way.
+fn circle(graph: &Graph<'_>, components: &[u32], first: OnCircle, child: u32) -> Vec<OnCircle> {
+    let mut circle = vec![first];
+    if child == first.node {
+        return circle;
+    }
+    // Backwards from the end, so that the ways come out forwards.
+    let mut goes_on: HashMap<u32, (u32, u32)> = HashMap::new();
+    let mut queue = VecDeque::from([first.node]);
     while let Some(node) = queue.pop_front() {
-        for alternative in graph.alternatives_of(node) {
-            for child in graph.children(alternative) {
-                if components[*child as usize] != components[start as usize] || came_from.contains_key(child) {
-                    continue;
-                }
-                came_from.insert(*child, alternative);
-                if *child == start {
-                    return back(graph, &came_from, start);
-                }
-                queue.push_back(*child);
+        if node == child {
+            break;
+        }
+        for leading in graph.leading_to(node) {
+            let before = graph.alternative(*leading).node;
+            let is_new = before != first.node && components[before as usize] == components[node as usize];
+            if is_new && !goes_on.contains_key(&before) {
+                goes_on.insert(before, (*leading, node));
+                queue.push_back(before);
             }
         }
     }
-    Vec::new()
-}
-
-fn back(graph: &Graph<'_>, came_from: &HashMap<u32, u32>, start: u32) -> Vec<OnCircle> {
-    let mut circle = Vec::new();
-    let mut node = start;
-    loop {
-        let alternative = came_from[&node];
-        node = graph.alternative(alternative).node;
-        circle.push(OnCircle { node, alternative });
-        if node == start {
-            circle.reverse();
-            return circle;
-        }
+    let mut node = child;
+    while let Some((alternative, next)) = goes_on.get(&node) {
+        circle.push(OnCircle { node, alternative: *alternative });
+        node = *next;
     }
+    circle
 }

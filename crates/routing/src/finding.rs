@@ -7,9 +7,10 @@ use crate::{ForwarderKind, MailAddress, Mx, PersonId, Sender, Taken};
 /// What is wrong with an address. In the order of weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
-    /// Its mail goes round without end.
+    /// Its mail is sent on and on without end. Aliases and lists that hold each other at one site are none: a site
+    /// resolves each once.
     Loop,
-    /// Its mail is refused, comes to nowhere, or to a list of nobody.
+    /// Its mail is refused, comes to nowhere, to a list of nobody, or to aliases and lists that only hold each other.
     BlackHole,
     /// Its mail comes into the mailbox of somebody who is not to get it.
     ReachesAnother,
@@ -19,9 +20,11 @@ pub enum Fault {
     Missing,
     /// Somebody who is to get its mail gets it more than once, in whichever mailboxes.
     Twice,
-    /// A forwarder on its way keeps a copy.
+    /// A forwarder on its way keeps a copy: the coexistence forwarder or the redirect, which are to keep none, or another one
+    /// in the mailbox of somebody who is not to get its mail.
     KeepsCopy,
-    /// A site on its way refuses it because the sender's domain does not list the site that sends it on (RFC 7208).
+    /// A site on its way refuses it because the sender's domain does not list the site that sends it on, or on which it was
+    /// written (RFC 7208).
     RefusedBySpf,
     /// A site on its way refuses it, where unsigned, because the sender was rewritten or not listed (RFC 7489). Where the
     /// same site refuses it by SPF first, this is not told.
@@ -30,8 +33,8 @@ pub enum Fault {
     ForbiddenDirection,
     /// It is sent out to a domain of neither site that is not secure.
     InsecureDomain,
-    /// It leaves both sites: by the MX of the address itself, by a forwarder to a secure domain, or, where the address is a
-    /// person's, by a list.
+    /// It leaves both sites: by the MX of the address itself, by a forwarder or an alias to a secure domain, or, where the
+    /// address is a person's, by a list.
     LeavesUs,
 }
 
@@ -96,6 +99,8 @@ pub enum Refusal {
     NotAccepted,
     /// The list has no members.
     NobodyInList,
+    /// A rule throws it away: it sends it to nobody and keeps no copy.
+    ThrownAway,
     /// The domain has no MX.
     NoMx,
     /// The MX of the domain points to the site that wants to send it out.
@@ -105,23 +110,36 @@ pub enum Refusal {
 /// What is done with a message at one place on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is put into this one's mailbox on this site.
+    /// It stays in this one's mailbox on this site.
     Delivered(PersonId),
+    /// It goes on to this one's mailbox on this site, which may send it on.
+    Mailbox(PersonId),
     /// It goes on under this address, at the same site.
     Alias(MailAddress),
+    /// It goes on under this address, at the same site, by the rule of the domain: it has no entry.
+    AliasByRule(MailAddress),
     /// It goes to so many members.
     List(usize),
     /// It is sent on as another message.
     Forwarded {
         /// To whom.
-        to: MailAddress,
+        to: Vec<MailAddress>,
         /// By which forwarder.
         kind: ForwarderKind,
         /// In whose mailbox a copy stays.
         keeps_copy: Option<PersonId>,
     },
-    /// It goes to the other site under the same address.
-    Relayed(Sender),
+    /// There is no entry here, so it goes out by MX.
+    NoEntry,
+    /// It goes to the other site.
+    Relayed {
+        /// Under which address, if another.
+        to: Option<MailAddress>,
+        /// What becomes of the sender.
+        sender: Sender,
+        /// By which forwarder, if it is called one.
+        kind: Option<ForwarderKind>,
+    },
     /// It is sent out to where the MX points.
     SentTo {
         /// To where.
@@ -133,15 +151,26 @@ pub enum Step {
     Stopped(Refusal),
 }
 
+/// For what a message is, where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// For this address.
+    Address(MailAddress),
+    /// For this one's mailbox.
+    Mailbox(PersonId),
+}
+
 /// One place on a message's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
     /// Which site has the message. None: whoever sends it from outside.
     pub site: Option<Side>,
-    /// To whom it is addressed there.
-    pub address: MailAddress,
+    /// For what it is there.
+    pub place: Place,
     /// Was the old or the new taken there?
     pub taken: Taken,
+    /// Is it done with some messages only, by a rule with conditions?
+    pub is_conditional: bool,
     /// What is done with it.
     pub step: Step,
 }
@@ -163,7 +192,7 @@ impl Witness {
 /// A fault of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The address that is at fault.
+    /// The address that is at fault. [`MailAddress::any_other`] stands for all of its domain without an entry.
     pub address: MailAddress,
     /// What is wrong.
     pub fault: Fault,

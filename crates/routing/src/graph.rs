@@ -13,26 +13,37 @@ use std::ops::Range;
 
 use model::Side;
 
-use crate::{Directory, DomainRule, Hop, MailAddress, Mx, PersonId, Refusal, Route, Sender, Step, Taken};
+use crate::build::Builder;
+use crate::judge::{mark_aliases, mark_directions, mark_leaving, mark_void, reached_directly};
+use crate::{
+    Directory, ForwarderKind, Hop, MailAddress, MailboxRule, Mx, Owner, PersonId, Place, Refusal, Route, Sender, Step,
+    Taken,
+};
 
 /// No node, no alternative.
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// How a message came to be sent out by MX.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Origin {
+pub(crate) enum Origin {
     /// It was written there.
     Own,
-    /// It is for a member of a list.
-    Member,
-    /// It is sent on by a forwarder or an alias.
+    /// The site's own aliases and lists came to it.
+    Resolved,
+    /// It is sent on by a forwarder.
     Forwarded(Sender),
+    /// There is no entry in the combination at hand, so all that comes to the place goes out together.
+    Any,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum NodeKey {
-    /// A site has a message for an address.
+pub(crate) enum NodeKey {
+    /// A site has a message for an address, of which it has an entry or whose domain it accepts.
     Place(Side, u32),
+    /// A site has a message for somebody's mailbox.
+    Mailbox(Side, u32),
+    /// Another server brings a site a message for an address whose domain it does not accept.
+    Denied(Side, u32),
     /// A site sends a message for an address out by its MX.
     Out(Side, u32, Origin),
     /// Somebody outside sends a message to an address.
@@ -56,6 +67,9 @@ impl Marks {
     /// It leaves both sites for a list's member elsewhere.
     pub(crate) const LEAVES_FOR_MEMBER: Self = Self(1 << 7);
 
+    /// Out of what its site resolves in one go, nothing comes in some combination: aliases and lists that hold each other.
+    pub(crate) const VOID: Self = Self(1 << 8);
+
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -70,8 +84,16 @@ impl Marks {
 pub(crate) enum Act<'d> {
     /// What an entry says.
     Route(&'d Route),
+    /// What somebody's mailbox does.
+    Rule(&'d MailboxRule, &'d PersonId),
+    /// It stays in somebody's mailbox.
+    Keep(&'d PersonId),
     /// What the domain's rule says: relay.
     Relay(Sender),
+    /// What the domain's rule says: it is taken for another address.
+    AliasByRule(u32),
+    /// The entry is not there, and the site does not accept the domain: send it out.
+    NoEntry,
     /// Send it to where the MX points.
     Sent(Mx, Option<Sender>),
     /// Nothing more.
@@ -82,15 +104,28 @@ pub(crate) enum Act<'d> {
 pub(crate) struct Alternative<'d> {
     pub(crate) node: u32,
     pub(crate) taken: Taken,
+    pub(crate) is_conditional: bool,
     pub(crate) act: Act<'d>,
     pub(crate) marks: Marks,
-    children: Range<u32>,
+    /// Does its site resolve it in one go with what it leads to?
+    pub(crate) expands: bool,
+    pub(crate) children: Range<u32>,
 }
 
-impl Alternative<'_> {
-    /// Does its site resolve it in one go with what it leads to?
-    pub(crate) fn expands(&self) -> bool {
-        matches!(self.act, Act::Route(Route::Alias(_) | Route::List(_)))
+impl Act<'_> {
+    /// Is it one other name for the same?
+    pub(crate) fn is_alias(&self) -> bool {
+        matches!(self, Self::Route(Route::Alias(_)) | Self::AliasByRule(_))
+    }
+
+    /// What a forwarder does with the sender.
+    pub(crate) fn forwards(&self) -> Option<Sender> {
+        match self {
+            Self::Route(Route::Forward { sender, .. }) | Self::Rule(MailboxRule::Forward { sender, .. }, _) => {
+                Some(*sender)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -99,33 +134,35 @@ impl Alternative<'_> {
 pub(crate) struct Delivery {
     pub(crate) alternative: u32,
     pub(crate) side: Side,
-    /// Is it a copy that a forwarder keeps?
-    pub(crate) is_copy: bool,
+    /// Is it a copy, and what forwarder keeps it?
+    pub(crate) copy_of: Option<ForwarderKind>,
 }
 
 /// The graph of all that mail for expected addresses may meet.
 pub(crate) struct Graph<'d> {
-    keys: Vec<NodeKey>,
+    pub(crate) keys: Vec<NodeKey>,
     /// The first alternative of each node; one more at the end.
-    firsts: Vec<u32>,
+    pub(crate) firsts: Vec<u32>,
     pub(crate) alternatives: Vec<Alternative<'d>>,
-    children: Vec<u32>,
+    pub(crate) children: Vec<u32>,
     /// The first of each node's alternatives that lead to it; one more at the end.
-    leading_firsts: Vec<u32>,
-    leading: Vec<u32>,
-    addresses: Vec<&'d MailAddress>,
-    /// Nodes where mail comes in: of each expected address, in order, one for each entry.
+    pub(crate) leading_firsts: Vec<u32>,
+    pub(crate) leading: Vec<u32>,
+    pub(crate) addresses: Vec<MailAddress>,
+    pub(crate) people: Vec<&'d PersonId>,
+    /// Nodes where mail comes in: of each subject, in order, one for each entry.
     pub(crate) roots: Vec<[u32; 3]>,
     /// Into whose mailboxes mail may come, and where.
     pub(crate) deliveries: HashMap<&'d PersonId, Vec<Delivery>>,
 }
 
 impl<'d> Graph<'d> {
-    pub(crate) fn of(directory: &'d Directory) -> Self {
-        let mut builder = Builder::new(directory);
-        builder.add_roots();
-        builder.add_alternatives();
-        let mut graph = builder.finish();
+    pub(crate) fn of(directory: &'d Directory, subjects: &[(MailAddress, Option<&Owner>)]) -> Self {
+        let mut graph = Builder::of(directory, subjects);
+        mark_void(&mut graph);
+        let is_direct = reached_directly(&graph);
+        mark_aliases(directory, &mut graph, &is_direct);
+        mark_leaving(directory, &mut graph, &is_direct);
         mark_directions(directory, &mut graph);
         graph
     }
@@ -148,6 +185,37 @@ impl<'d> Graph<'d> {
         &self.children[start as usize..end as usize]
     }
 
+    /// From an alternative of which nothing comes: how it goes on, to where it comes round.
+    pub(crate) fn way_in_void(&self, alternative: u32, at_most: usize) -> Vec<u32> {
+        let mut way = vec![alternative];
+        let mut last = alternative;
+        while let Some(child) = self.children(last).first().filter(|_| way.len() < at_most) {
+            let void = self.alternatives_of(*child).find(|next| self.alternative(*next).marks.has_any(Marks::VOID));
+            let Some(next) = void else { break };
+            let was_here = way.contains(&next);
+            way.push(next);
+            last = next;
+            if was_here {
+                break;
+            }
+        }
+        way
+    }
+
+    /// Of an alias that is marked for where it leads out: that.
+    pub(crate) fn way_out(&self, alternative: u32, marks: Marks) -> Option<u32> {
+        let is_marked = self.alternative(alternative).act.is_alias()
+            && marks.has_any(Marks::DIRECTION.and(Marks::LEAVES))
+            && self.alternative(alternative).marks.has_any(marks);
+        let child = self.children(alternative).first().filter(|_| is_marked)?;
+        let leads_there = |out: &u32| match self.alternative(*out).act {
+            Act::Sent(Mx::Site(_), _) => marks.has_any(Marks::DIRECTION),
+            Act::Sent(Mx::Elsewhere, _) => marks.has_any(Marks::LEAVES),
+            _ => false,
+        };
+        self.alternatives_of(*child).find(leads_there)
+    }
+
     /// Where any alternative of a node leads.
     pub(crate) fn all_children(&self, node: u32) -> &[u32] {
         let alternatives = self.alternatives_of(node);
@@ -164,346 +232,41 @@ impl<'d> Graph<'d> {
 
     /// A place on a message's way, as people see it.
     pub(crate) fn hop(&self, alternative: u32) -> Hop {
-        let Alternative { node, taken, act, .. } = self.alternative(alternative);
-        let (site, address) = match self.keys[*node as usize] {
-            NodeKey::Place(side, address) | NodeKey::Out(side, address, _) => (Some(side), address),
-            NodeKey::Outside(address) => (None, address),
+        let Alternative { node, taken, is_conditional, act, .. } = self.alternative(alternative);
+        let of = |address: u32| Place::Address(self.addresses[address as usize].clone());
+        let (site, place) = match self.keys[*node as usize] {
+            NodeKey::Place(side, address) | NodeKey::Denied(side, address) | NodeKey::Out(side, address, _) => {
+                (Some(side), of(address))
+            }
+            NodeKey::Mailbox(side, person) => (Some(side), Place::Mailbox(self.people[person as usize].clone())),
+            NodeKey::Outside(address) => (None, of(address)),
+        };
+        let forwarded = |to: &[MailAddress], kind: ForwarderKind, keeps_copy: Option<&PersonId>| match (to, keeps_copy)
+        {
+            ([], None) => Step::Stopped(Refusal::ThrownAway),
+            _ => Step::Forwarded { to: to.to_vec(), kind, keeps_copy: keeps_copy.cloned() },
         };
         let step = match act {
-            Act::Route(Route::Mailbox(person)) => Step::Delivered(person.clone()),
+            Act::Route(Route::Mailbox(person)) => Step::Mailbox(person.clone()),
+            Act::Keep(person) | Act::Rule(MailboxRule::Deliver, person) => Step::Delivered((*person).clone()),
             Act::Route(Route::Alias(to)) => Step::Alias(to.clone()),
             Act::Route(Route::List(members)) if members.is_empty() => Step::Stopped(Refusal::NobodyInList),
             Act::Route(Route::List(members)) => Step::List(members.len()),
-            Act::Route(Route::Forward { to, keeps_copy, kind, .. }) => {
-                Step::Forwarded { to: to.clone(), kind: *kind, keeps_copy: keeps_copy.clone() }
+            Act::Route(Route::Forward { to, keeps_copy, kind, .. }) => forwarded(to, *kind, keeps_copy.as_ref()),
+            Act::Rule(MailboxRule::Forward { to, keeps_copy, kind, .. }, person) => {
+                forwarded(to, *kind, keeps_copy.then_some(*person))
             }
-            Act::Route(Route::Relay { sender }) | Act::Relay(sender) => Step::Relayed(*sender),
+            Act::Route(Route::Relay { to, sender, kind }) => {
+                Step::Relayed { to: to.clone(), sender: *sender, kind: *kind }
+            }
+            Act::Relay(sender) => Step::Relayed { to: None, sender: *sender, kind: None },
             Act::Sent(mx, sender) => Step::SentTo { mx: *mx, sender: *sender },
             Act::Route(Route::Refuse | Route::Absent) => Step::Stopped(Refusal::ByEntry),
+            Act::Route(Route::Either(_)) | Act::Rule(MailboxRule::Either(_), _) => Step::Stopped(Refusal::ThrownAway),
+            Act::AliasByRule(to) => Step::AliasByRule(self.addresses[*to as usize].clone()),
+            Act::NoEntry => Step::NoEntry,
             Act::Stop(refusal) => Step::Stopped(*refusal),
         };
-        Hop { site, address: self.addresses[address as usize].clone(), taken: *taken, step }
-    }
-}
-
-struct Builder<'d> {
-    directory: &'d Directory,
-    addresses: Vec<&'d MailAddress>,
-    address_ids: HashMap<&'d MailAddress, u32>,
-    /// What each side does with each address of which it has no entry; none: it does not accept it.
-    rules: Vec<[Option<DomainRule>; 2]>,
-    /// The node of each address at the source and on the target.
-    places: Vec<[u32; 2]>,
-    /// All other nodes.
-    others: HashMap<NodeKey, u32>,
-    keys: Vec<NodeKey>,
-    firsts: Vec<u32>,
-    alternatives: Vec<Alternative<'d>>,
-    children: Vec<u32>,
-    roots: Vec<[u32; 3]>,
-    deliveries: HashMap<&'d PersonId, Vec<Delivery>>,
-    /// Which members the list at hand has named already: the list's alternative, by node.
-    named: Vec<u32>,
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Source => Side::Target,
-        Side::Target => Side::Source,
-    }
-}
-
-impl<'d> Builder<'d> {
-    fn new(directory: &'d Directory) -> Self {
-        Self {
-            directory,
-            addresses: Vec::new(),
-            address_ids: HashMap::new(),
-            rules: Vec::new(),
-            places: Vec::new(),
-            others: HashMap::new(),
-            keys: Vec::new(),
-            firsts: Vec::new(),
-            alternatives: Vec::new(),
-            children: Vec::new(),
-            roots: Vec::new(),
-            deliveries: HashMap::new(),
-            named: Vec::new(),
-        }
-    }
-
-    fn add_roots(&mut self) {
-        for address in self.directory.expected.keys() {
-            let id = self.address(address);
-            let inside = |builder: &mut Self, side| builder.at(side, id, Origin::Own);
-            let roots = [inside(self, Side::Source), inside(self, Side::Target), self.node(NodeKey::Outside(id))];
-            self.roots.push(roots);
-        }
-    }
-
-    /// Alternatives of all nodes, also of those that come up meanwhile.
-    fn add_alternatives(&mut self) {
-        let mut node = 0;
-        while node < self.keys.len() {
-            self.firsts.push(self.alternatives.len() as u32);
-            let node_id = node as u32;
-            match self.keys[node] {
-                NodeKey::Place(side, address) => self.add_place(node_id, side, address),
-                NodeKey::Out(side, address, origin) => self.add_out(node_id, side, address, origin),
-                NodeKey::Outside(address) => self.add_outside(node_id, address),
-            }
-            node += 1;
-        }
-        self.firsts.push(self.alternatives.len() as u32);
-    }
-
-    fn finish(self) -> Graph<'d> {
-        let nodes = self.keys.len();
-        let mut leading_firsts = vec![0u32; nodes + 1];
-        for child in &self.children {
-            leading_firsts[*child as usize + 1] += 1;
-        }
-        for node in 0..nodes {
-            leading_firsts[node + 1] += leading_firsts[node];
-        }
-        let mut next = leading_firsts.clone();
-        let mut leading = vec![0u32; self.children.len()];
-        for (number, alternative) in self.alternatives.iter().enumerate() {
-            for child in &self.children[alternative.children.start as usize..alternative.children.end as usize] {
-                let place = &mut next[*child as usize];
-                leading[*place as usize] = number as u32;
-                *place += 1;
-            }
-        }
-        Graph {
-            keys: self.keys,
-            firsts: self.firsts,
-            alternatives: self.alternatives,
-            children: self.children,
-            leading_firsts,
-            leading,
-            addresses: self.addresses,
-            roots: self.roots,
-            deliveries: self.deliveries,
-        }
-    }
-
-    fn address(&mut self, address: &'d MailAddress) -> u32 {
-        if let Some(id) = self.address_ids.get(address) {
-            return *id;
-        }
-        let id = self.addresses.len() as u32;
-        self.address_ids.insert(address, id);
-        self.addresses.push(address);
-        self.places.push([NONE; 2]);
-        let rule = |side| self.directory.site(side).domains.get(address.domain()).copied();
-        self.rules.push([rule(Side::Source), rule(Side::Target)]);
-        id
-    }
-
-    fn node(&mut self, key: NodeKey) -> u32 {
-        let next = self.keys.len() as u32;
-        let known = match key {
-            NodeKey::Place(side, address) => &mut self.places[address as usize][side as usize],
-            _ => self.others.entry(key).or_insert(NONE),
-        };
-        if *known == NONE {
-            *known = next;
-            self.keys.push(key);
-            self.named.push(NONE);
-        }
-        *known
-    }
-
-    fn rule(&self, side: Side, address: u32) -> Option<DomainRule> {
-        self.rules[address as usize][side as usize]
-    }
-
-    /// Where a message comes that a site has for an address: what it knows itself, else out.
-    fn at(&mut self, side: Side, address: u32, origin: Origin) -> u32 {
-        let is_accepted = self.rule(side, address).is_some();
-        self.node(if is_accepted { NodeKey::Place(side, address) } else { NodeKey::Out(side, address, origin) })
-    }
-
-    fn add(&mut self, node: u32, taken: Taken, act: Act<'d>, marks: Marks, children: &[u32]) -> u32 {
-        let number = self.alternatives.len() as u32;
-        let start = self.children.len() as u32;
-        for child in children {
-            let named = &mut self.named[*child as usize];
-            if *named != number {
-                *named = number;
-                self.children.push(*child);
-            }
-        }
-        let children = start..self.children.len() as u32;
-        self.alternatives.push(Alternative { node, taken, act, marks, children });
-        number
-    }
-
-    fn add_stop(&mut self, node: u32, taken: Taken, refusal: Refusal) {
-        self.add(node, taken, Act::Stop(refusal), Marks::BLACK_HOLE, &[]);
-    }
-
-    fn add_place(&mut self, node: u32, side: Side, address: u32) {
-        let Some(rule) = self.rule(side, address) else {
-            return self.add_stop(node, Taken::Settled, Refusal::NotAccepted);
-        };
-        let directory = self.directory;
-        let Some(entry) = directory.site(side).entries.get(self.addresses[address as usize]) else {
-            return self.add_by_rule(node, Taken::Settled, side, address, rule);
-        };
-        for (taken, route) in entry.versions() {
-            self.add_route(node, taken, side, address, route, rule);
-        }
-    }
-
-    fn add_by_rule(&mut self, node: u32, taken: Taken, side: Side, address: u32, rule: DomainRule) {
-        match rule {
-            DomainRule::Authoritative => self.add_stop(node, taken, Refusal::UnknownRecipient),
-            DomainRule::InternalRelay { sender } => {
-                self.add_relay(node, taken, side, address, Act::Relay(sender), sender);
-            }
-        }
-    }
-
-    fn add_route(&mut self, node: u32, taken: Taken, side: Side, address: u32, route: &'d Route, rule: DomainRule) {
-        let act = Act::Route(route);
-        match route {
-            Route::Absent => self.add_by_rule(node, taken, side, address, rule),
-            Route::Mailbox(person) => {
-                let alternative = self.add(node, taken, act, Marks::NOTHING, &[]);
-                self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: false });
-            }
-            Route::Alias(to) => {
-                let to = self.address(to);
-                let sender = self.directory.site(side).sender;
-                let child = self.at(side, to, Origin::Forwarded(sender));
-                self.add(node, taken, act, Marks::NOTHING, &[child]);
-            }
-            Route::List(members) => {
-                let mut children = Vec::with_capacity(members.len());
-                for member in members {
-                    let member = self.address(member);
-                    children.push(self.at(side, member, Origin::Member));
-                }
-                let marks = if members.is_empty() { Marks::BLACK_HOLE } else { Marks::NOTHING };
-                self.add(node, taken, act, marks, &children);
-            }
-            Route::Forward { to, sender, keeps_copy, .. } => {
-                let to = self.address(to);
-                let child = self.at(side, to, Origin::Forwarded(*sender));
-                let marks = if keeps_copy.is_some() { Marks::KEEPS_COPY } else { Marks::NOTHING };
-                let alternative = self.add(node, taken, act, marks, &[child]);
-                if let Some(person) = keeps_copy {
-                    self.deliveries.entry(person).or_default().push(Delivery { alternative, side, is_copy: true });
-                }
-            }
-            Route::Relay { sender } => self.add_relay(node, taken, side, address, act, *sender),
-            Route::Refuse => {
-                self.add(node, taken, act, Marks::BLACK_HOLE, &[]);
-            }
-        }
-    }
-
-    fn add_relay(&mut self, node: u32, taken: Taken, side: Side, address: u32, act: Act<'d>, sender: Sender) {
-        let child = self.node(NodeKey::Place(other(side), address));
-        let marks = self.refusal(other(side), sender);
-        self.add(node, taken, act, marks, &[child]);
-    }
-
-    /// Does a site refuse what the other one sends on with such a sender? Some mail only, so the rest still goes its way.
-    fn refusal(&self, at: Side, sender: Sender) -> Marks {
-        let site = self.directory.site(at);
-        let is_kept = sender != Sender::Srs;
-        if site.trusts_other {
-            Marks::NOTHING
-        } else if is_kept && site.enforces_spf {
-            Marks::SPF
-        } else if site.enforces_dmarc {
-            Marks::DMARC
-        } else {
-            Marks::NOTHING
-        }
-    }
-
-    fn add_out(&mut self, node: u32, side: Side, address: u32, origin: Origin) {
-        let sender = match origin {
-            Origin::Own => None,
-            Origin::Member => Some(self.directory.site(side).sender),
-            Origin::Forwarded(sender) => Some(sender),
-        };
-        let domain = self.addresses[address as usize].domain();
-        for (taken, mx) in self.directory.mx_of(domain) {
-            match mx {
-                Mx::Nowhere => self.add_stop(node, taken, Refusal::NoMx),
-                Mx::Site(to) if to == side => self.add_stop(node, taken, Refusal::MxIsItself),
-                Mx::Site(to) => {
-                    let child = self.node(NodeKey::Place(to, address));
-                    let mut marks = sender.map_or(Marks::NOTHING, |sender| self.refusal(to, sender));
-                    if matches!(origin, Origin::Forwarded(_)) && !self.directory.policy.allows_from(side) {
-                        marks = marks.and(Marks::DIRECTION);
-                    }
-                    self.add(node, taken, Act::Sent(mx, sender), marks, &[child]);
-                }
-                Mx::Elsewhere => {
-                    let is_secure = self.directory.policy.secure_domains.contains(domain);
-                    let marks = match origin {
-                        Origin::Own => Marks::LEAVES,
-                        _ if !is_secure => Marks::INSECURE,
-                        Origin::Member => Marks::LEAVES_FOR_MEMBER,
-                        Origin::Forwarded(_) => Marks::LEAVES,
-                    };
-                    self.add(node, taken, Act::Sent(mx, sender), marks, &[]);
-                }
-            }
-        }
-    }
-
-    fn add_outside(&mut self, node: u32, address: u32) {
-        for (taken, mx) in self.directory.mx_of(self.addresses[address as usize].domain()) {
-            let act = Act::Sent(mx, None);
-            match mx {
-                Mx::Nowhere => self.add_stop(node, taken, Refusal::NoMx),
-                Mx::Elsewhere => {
-                    self.add(node, taken, act, Marks::LEAVES, &[]);
-                }
-                Mx::Site(side) => {
-                    let child = self.node(NodeKey::Place(side, address));
-                    self.add(node, taken, act, Marks::NOTHING, &[child]);
-                }
-            }
-        }
-    }
-}
-
-/// Marks forwarders to an address of their own site that it relays to the other one. What goes out by MX is marked
-/// already. Each forwarder is judged as it stands: whether, in some combination, it leads there.
-fn mark_directions(directory: &Directory, graph: &mut Graph<'_>) {
-    let is_relay =
-        |alternative: &Alternative<'_>| matches!(alternative.act, Act::Relay(_) | Act::Route(Route::Relay { .. }));
-    let mut leads_off = vec![false; graph.nodes() as usize];
-    let mut queue: Vec<u32> = Vec::new();
-    for alternative in graph.alternatives.iter().filter(|alternative| is_relay(alternative)) {
-        if !std::mem::replace(&mut leads_off[alternative.node as usize], true) {
-            queue.push(alternative.node);
-        }
-    }
-    let mut forbidden = Vec::new();
-    while let Some(node) = queue.pop() {
-        let NodeKey::Place(side, _) = graph.keys[node as usize] else { continue };
-        for leading in graph.leading_to(node) {
-            let alternative = graph.alternative(*leading);
-            match alternative.act {
-                Act::Route(Route::Alias(_)) if !std::mem::replace(&mut leads_off[alternative.node as usize], true) => {
-                    queue.push(alternative.node);
-                }
-                Act::Route(Route::Forward { .. }) if !directory.policy.allows_from(side) => forbidden.push(*leading),
-                _ => {}
-            }
-        }
-    }
-    for alternative in forbidden {
-        let alternative = &mut graph.alternatives[alternative as usize];
-        alternative.marks = alternative.marks.and(Marks::DIRECTION);
+        Hop { site, place, taken: *taken, is_conditional: *is_conditional, step }
     }
 }

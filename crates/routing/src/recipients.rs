@@ -88,7 +88,7 @@ impl Reach {
         self.leaves.look(graph, self.round, &self.places);
         let leaves = &self.leaves;
         let parts = |alternative: &u32| {
-            !graph.alternative(*alternative).expands() || leaves.of_alternative(self.round, *alternative) == SEVERAL
+            !graph.alternative(*alternative).expands || leaves.of_alternative(self.round, *alternative) == SEVERAL
         };
         self.branching.iter().copied().filter(parts).collect()
     }
@@ -130,7 +130,7 @@ impl Leaves {
     fn new(graph: &Graph<'_>) -> Self {
         let expands = |node| {
             let alternatives = graph.alternatives_of(node);
-            alternatives.len() == 1 && graph.alternative(alternatives.start).expands()
+            alternatives.len() == 1 && graph.alternative(alternatives.start).expands
         };
         Self {
             expands: (0..graph.nodes()).map(expands).collect(),
@@ -149,7 +149,7 @@ impl Leaves {
             let (_, leaf) = self.nodes[node as usize];
             for leading in graph.leading_to(node) {
                 let alternative = graph.alternative(*leading);
-                if !alternative.expands() || !add(&mut self.alternatives[*leading as usize], round, leaf) {
+                if !alternative.expands || !add(&mut self.alternatives[*leading as usize], round, leaf) {
                     continue;
                 }
                 let before = alternative.node as usize;

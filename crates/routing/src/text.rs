@@ -4,7 +4,9 @@ use std::fmt;
 
 use model::Side;
 
-use crate::{Entry, Fault, Finding, ForwarderKind, Hop, Mx, PersonId, Refusal, Sender, Step, Taken, Witness};
+use crate::{
+    Entry, Fault, Finding, ForwarderKind, Hop, MailAddress, Mx, PersonId, Place, Refusal, Sender, Step, Taken, Witness,
+};
 
 /// So many people are named in a sentence; of more it says how many there are.
 const NAMED_MAX: usize = 3;
@@ -37,7 +39,8 @@ impl Fault {
                  mailbox."
             }
             Self::RefusedBySpf => {
-                "Let the site that sends it on rewrite the sender (SRS), or have the other one take it as a trusted relay."
+                "Let the site that sends it on rewrite the sender (SRS), or have the other one take it as a trusted relay. \
+                 For what is written there, list that site in the SPF record of the domain."
             }
             Self::RefusedByDmarc => {
                 "Have the receiving site take the sending one as a trusted relay: no sender that a router can write helps \
@@ -85,6 +88,7 @@ impl Refusal {
             Self::ByEntry => "refused by its entry",
             Self::NotAccepted => "refused, since this site does not accept the domain",
             Self::NobodyInList => "a list without members",
+            Self::ThrownAway => "thrown away",
             Self::NoMx => "no MX",
             Self::MxIsItself => "the MX points to this site, which does not accept the domain",
         }
@@ -94,13 +98,20 @@ impl Refusal {
 impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.site {
-            Some(side) => write!(f, "{side} {}", self.address)?,
-            None => write!(f, "outside {}", self.address)?,
+            Some(side) => write!(f, "{side} ")?,
+            None => f.write_str("outside ")?,
+        }
+        match &self.place {
+            Place::Address(address) => write!(f, "{address}")?,
+            Place::Mailbox(person) => write!(f, "mailbox of {person}")?,
         }
         match self.taken {
             Taken::Settled => {}
             Taken::Old => f.write_str(" [old]")?,
             Taken::New => f.write_str(" [new]")?,
+        }
+        if self.is_conditional {
+            f.write_str(" [some messages]")?;
         }
         f.write_str(": ")?;
         let sent = |sender: Option<Sender>| match sender {
@@ -110,14 +121,24 @@ impl fmt::Display for Hop {
             Some(Sender::TrustedRelay) => ", as a trusted relay",
         };
         match &self.step {
-            Step::Delivered(person) => write!(f, "mailbox of {person}"),
+            Step::Delivered(_) if matches!(self.place, Place::Mailbox(_)) => f.write_str("stays there"),
+            Step::Delivered(person) | Step::Mailbox(person) => write!(f, "mailbox of {person}"),
             Step::Alias(to) => write!(f, "alias of {to}"),
+            Step::AliasByRule(to) => write!(f, "taken for {to} by the rule of the domain"),
             Step::List(members) => write!(f, "list of {members}"),
             Step::Forwarded { to, kind, keeps_copy } => {
+                let to: Vec<&str> = to.iter().map(MailAddress::as_str).collect();
+                let to = if to.is_empty() { "nobody".to_owned() } else { to.join(", ") };
                 write!(f, "to {to} ({})", kind.text())?;
                 keeps_copy.as_ref().map_or(Ok(()), |person| write!(f, ", a copy stays with {person}"))
             }
-            Step::Relayed(sender) => write!(f, "to the other site{}", sent(Some(*sender))),
+            Step::NoEntry => f.write_str("no entry"),
+            Step::Relayed { to, sender, kind } => {
+                f.write_str("to the other site")?;
+                to.as_ref().map_or(Ok(()), |to| write!(f, ", as {to}"))?;
+                kind.map_or(Ok(()), |kind| write!(f, " ({})", kind.text()))?;
+                f.write_str(sent(Some(*sender)))
+            }
             Step::SentTo { mx: Mx::Site(side), sender } => write!(f, "to the MX, the {side}{}", sent(*sender)),
             Step::SentTo { mx: Mx::Elsewhere, sender } => write!(f, "to an MX elsewhere{}", sent(*sender)),
             Step::SentTo { mx: Mx::Nowhere, .. } => f.write_str(Refusal::NoMx.text()),

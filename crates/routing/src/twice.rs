@@ -5,16 +5,31 @@
 //! on the way to one person count, and of them only those whose old and new both lead there: whatever leads elsewhere can
 //! be left as it is without a message less.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
+use crate::Witness;
 use crate::graph::{Delivery, Graph, NONE};
 
 /// So many combinations are tried out for an address and a person: ten places that choose between two.
 const COMBINATIONS_MAX: usize = 1024;
 
-/// Where there are more combinations, so many places are looked at, in as many of them as that is enough for: all of them are
-/// out of reach anyway, and a directory may be one large knot.
-const PLACES_MAX: usize = 1 << 16;
+/// So many places are looked at for an address and a person, over all combinations that are tried out. It is enough for all of
+/// them where the message can come to 256 places; a person is reached from a dozen.
+const PLACES_MAX: usize = 1 << 18;
+
+/// So many are looked at in a whole check: seconds. A directory may be one large knot.
+const PLACES_IN_ALL_MAX: usize = 1 << 22;
+
+/// How much of a check's trying out is left.
+pub(crate) struct Effort {
+    places_left: usize,
+}
+
+impl Effort {
+    pub(crate) fn new() -> Self {
+        Self { places_left: PLACES_IN_ALL_MAX }
+    }
+}
 
 /// Two ways of a message to one person, each as its alternatives.
 pub(crate) struct Twice {
@@ -39,8 +54,10 @@ pub(crate) struct Part {
     choices: Vec<Vec<Choice>>,
     /// The places and choices that lead to each place.
     leading: Vec<Vec<(u32, u32)>>,
-    /// From which a place can be come to where a message may become two.
-    is_near: Vec<bool>,
+    /// How one comes from each place to the nearest where a message may become two: by which choice and to where. None: to none.
+    near: Vec<Option<(u32, GoesOn)>>,
+    /// How mail comes from each place to the person in whichever combination: by which alternative and to where.
+    towards: Vec<(u32, GoesOn)>,
 }
 
 impl Part {
@@ -56,7 +73,7 @@ impl Part {
         let mut by_alternative: HashMap<u32, Choice> = HashMap::new();
         let choice = |alternative| Choice {
             alternative,
-            expands: graph.alternative(alternative).expands(),
+            expands: graph.alternative(alternative).expands,
             parts: false,
             delivers: false,
             children: Vec::new(),
@@ -81,24 +98,41 @@ impl Part {
         let mut part = Self {
             choices: places.iter().map(|_| Vec::new()).collect(),
             leading: places.iter().map(|_| Vec::new()).collect(),
-            is_near: vec![false; places.len()],
+            near: vec![None; places.len()],
+            towards: vec![(NONE, None); places.len()],
         };
-        let mut queue = Vec::new();
+        let (mut parting_places, mut delivering) = (VecDeque::new(), VecDeque::new());
         for choice in sorted {
             let place = position[graph.alternative(choice.alternative).node as usize];
             let choices = &mut part.choices[place as usize];
             for child in &choice.children {
                 part.leading[*child as usize].push((place, choices.len() as u32));
             }
-            if choice.parts && !std::mem::replace(&mut part.is_near[place as usize], true) {
-                queue.push(place);
+            let number = choices.len() as u32;
+            if choice.parts && part.near[place as usize].is_none() {
+                part.near[place as usize] = Some((number, None));
+                parting_places.push_back(place);
+            }
+            if choice.delivers && part.towards[place as usize].0 == NONE {
+                part.towards[place as usize] = (choice.alternative, None);
+                delivering.push_back(place);
             }
             choices.push(choice);
         }
-        while let Some(place) = queue.pop() {
-            for (before, _) in &part.leading[place as usize] {
-                if !std::mem::replace(&mut part.is_near[*before as usize], true) {
-                    queue.push(*before);
+        while let Some(place) = parting_places.pop_front() {
+            for (before, number) in &part.leading[place as usize] {
+                if part.near[*before as usize].is_none() {
+                    part.near[*before as usize] = Some((*number, Some(place)));
+                    parting_places.push_back(*before);
+                }
+            }
+        }
+        while let Some(place) = delivering.pop_front() {
+            for (before, number) in &part.leading[place as usize] {
+                if part.towards[*before as usize].0 == NONE {
+                    let choice = &part.choices[*before as usize][*number as usize];
+                    part.towards[*before as usize] = (choice.alternative, Some(place));
+                    delivering.push_back(*before);
                 }
             }
         }
@@ -106,21 +140,30 @@ impl Part {
     }
 
     /// Two ways of one message from this place, if there are.
-    pub(crate) fn twice_from(&self, start: u32) -> Option<Twice> {
-        if !self.is_near[start as usize] {
-            return None;
+    pub(crate) fn twice_from(&self, start: u32, effort: &mut Effort) -> Option<Twice> {
+        self.near[start as usize]?;
+        let allowed = PLACES_MAX.min(effort.places_left);
+        let mut looked_at = self.choices.len();
+        let tried = if looked_at > allowed { Tried::TooMany } else { self.try_from(start, allowed, &mut looked_at) };
+        effort.places_left -= looked_at.min(allowed);
+        match tried {
+            Tried::Found(ways) => Some(Twice { ways, is_certain: true }),
+            Tried::None => None,
+            Tried::TooMany => self.ways_of_any_combination(start),
         }
+    }
+
+    /// Tries out every combination, or as many as may be.
+    fn try_from(&self, start: u32, allowed: usize, looked_at: &mut usize) -> Tried {
         let mut trial = Trial::new(self, start);
         let open: Vec<u32> =
             trial.places.iter().copied().filter(|place| self.choices[*place as usize].len() > 1).collect();
-        let all = open.iter().try_fold(1usize, |all, place| {
-            let all = all * self.choices[*place as usize].len();
-            (all <= COMBINATIONS_MAX).then_some(all)
-        });
-        let some = || (PLACES_MAX / trial.places.len()).clamp(1, COMBINATIONS_MAX);
-        for _ in 0..all.unwrap_or_else(some) {
-            if let Some(ways) = trial.ways_of_one_combination() {
-                return Some(Twice { ways, is_certain: true });
+        for _ in 0..COMBINATIONS_MAX {
+            if let Some(ways) = trial.ways_of_one_combination(allowed, looked_at) {
+                return Tried::Found(ways);
+            }
+            if *looked_at > allowed {
+                return Tried::TooMany;
             }
             // The next combination, as an odometer counts.
             let next = open.iter().find(|place| {
@@ -132,19 +175,61 @@ impl Part {
                 }
                 !is_at_end
             });
-            next?;
+            if next.is_none() {
+                return Tried::None;
+            }
         }
-        trial.ways_of_any_combination()
+        Tried::TooMany
     }
+
+    /// Two ways that may need one place to be old and new at once.
+    fn ways_of_any_combination(&self, start: u32) -> Option<Twice> {
+        let mut way = Vec::new();
+        let mut at = start;
+        let choice = loop {
+            let (number, next) = self.near[at as usize]?;
+            let choice = &self.choices[at as usize][number as usize];
+            way.push(choice.alternative);
+            if way.len() > Witness::HOPS_MAX {
+                return Some(Twice { ways: [way.clone(), way], is_certain: false });
+            }
+            match next {
+                Some(next) => at = next,
+                None => break choice,
+            }
+        };
+        let going_on = choice.delivers.then_some(None).into_iter().chain(choice.children.iter().copied().map(Some));
+        let mut ways = going_on.take(2).map(|mut goes_on| {
+            let mut whole = way.clone();
+            while let Some(place) = goes_on {
+                let (alternative, next) = self.towards[place as usize];
+                whole.push(alternative);
+                goes_on = next;
+            }
+            whole
+        });
+        Some(Twice { ways: [ways.next()?, ways.next()?], is_certain: false })
+    }
+}
+
+/// What came of trying out.
+enum Tried {
+    Found([Vec<u32>; 2]),
+    None,
+    /// Of those tried none shows it, and there are more.
+    TooMany,
 }
 
 /// The combinations of what can be come to from one place.
 struct Trial<'p> {
     part: &'p Part,
     start: u32,
-    /// All places that can be come to, in order of distance, and how each was first come to: place and choice.
+    /// All places that can be come to, in order of distance.
     places: Vec<u32>,
-    came_from: HashMap<u32, (u32, u32)>,
+    is_come_to: Vec<bool>,
+    /// How mail comes from each place to the person in the combination at hand, and in which that was found out.
+    towards: Vec<(u32, GoesOn)>,
+    combination: u32,
     /// Which choice each place makes in the combination at hand.
     chosen: Vec<u32>,
 }
@@ -154,68 +239,79 @@ type GoesOn = Option<u32>;
 
 impl<'p> Trial<'p> {
     fn new(part: &'p Part, start: u32) -> Self {
-        let mut came_from = HashMap::from([(start, (NONE, NONE))]);
+        let mut is_come_to = vec![false; part.choices.len()];
+        is_come_to[start as usize] = true;
         let mut places = vec![start];
         let mut at = 0;
         while at < places.len() {
             let place = places[at];
             at += 1;
-            for (number, choice) in part.choices[place as usize].iter().enumerate() {
-                for child in &choice.children {
-                    came_from.entry(*child).or_insert_with(|| {
-                        places.push(*child);
-                        (place, number as u32)
-                    });
-                }
+            for choice in &part.choices[place as usize] {
+                let is_new = |child: &&u32| !std::mem::replace(&mut is_come_to[**child as usize], true);
+                places.extend(choice.children.iter().filter(is_new));
             }
         }
-        Self { part, start, places, came_from, chosen: vec![0; part.choices.len()] }
+        Self {
+            part,
+            start,
+            places,
+            is_come_to,
+            chosen: vec![0; part.choices.len()],
+            towards: vec![(0, None); part.choices.len()],
+            combination: 0,
+        }
     }
 
     fn choice(&self, place: u32) -> &Choice {
         &self.part.choices[place as usize][self.chosen[place as usize] as usize]
     }
 
-    /// How mail comes from each place to the person in this combination: what the next place is, or that it is there.
-    fn towards(&self) -> HashMap<u32, GoesOn> {
-        let mut towards = HashMap::new();
+    /// How mail comes from a place to the person in this combination: what the next place is, or that it is there. None: it
+    /// does not.
+    fn towards(&self, place: u32) -> Option<GoesOn> {
+        let (combination, goes_on) = self.towards[place as usize];
+        (combination == self.combination).then_some(goes_on)
+    }
+
+    fn find_towards(&mut self) {
+        self.combination += 1;
         let mut queue = VecDeque::new();
         for place in &self.places {
             if self.choice(*place).delivers {
-                towards.insert(*place, None);
+                self.towards[*place as usize] = (self.combination, None);
                 queue.push_back(*place);
             }
         }
         while let Some(place) = queue.pop_front() {
             for (before, choice) in &self.part.leading[place as usize] {
-                let is_taken = self.chosen[*before as usize] == *choice && self.came_from.contains_key(before);
-                if is_taken && !towards.contains_key(before) {
-                    towards.insert(*before, Some(place));
+                let is_taken = self.chosen[*before as usize] == *choice && self.is_come_to[*before as usize];
+                if is_taken && self.towards(*before).is_none() {
+                    self.towards[*before as usize] = (self.combination, Some(place));
                     queue.push_back(*before);
                 }
             }
         }
-        towards
     }
 
     /// Follows the one message until it becomes two that both come to the person.
-    fn ways_of_one_combination(&self) -> Option<[Vec<u32>; 2]> {
-        let towards = self.towards();
+    fn ways_of_one_combination(&mut self, allowed: usize, looked_at: &mut usize) -> Option<[Vec<u32>; 2]> {
+        self.find_towards();
+        *looked_at += self.places.len();
         let mut way: Vec<u32> = Vec::new();
         let mut place = self.start;
         // A message that stays one and comes to its goal passes no place twice.
         for _ in 0..self.places.len() {
-            if !towards.contains_key(&place) {
+            if self.towards(place).is_none() || *looked_at > allowed {
                 return None;
             }
             // What the site makes of it in one go: each recipient once.
             let mut reached = vec![(place, usize::MAX)];
-            let mut seen = std::collections::HashSet::from([place]);
+            let mut seen = HashSet::from([place]);
             let mut going_on: Vec<(usize, GoesOn)> = Vec::new();
             let mut at = 0;
             while at < reached.len() {
                 let choice = self.choice(reached[at].0);
-                let children = choice.children.iter().copied().filter(|child| towards.contains_key(child));
+                let children = choice.children.iter().copied().filter(|child| self.towards(*child).is_some());
                 if choice.expands {
                     reached.extend(children.filter(|child| seen.insert(*child)).map(|child| (child, at)));
                 } else {
@@ -224,6 +320,7 @@ impl<'p> Trial<'p> {
                 }
                 at += 1;
             }
+            *looked_at += reached.len();
             let way_to = |at: usize| {
                 let mut expanded = Vec::new();
                 let mut at = at;
@@ -240,7 +337,7 @@ impl<'p> Trial<'p> {
                     return Some([first, second].map(|(at, goes_on)| {
                         let mut whole = way.clone();
                         whole.extend(way_to(at));
-                        self.follow(goes_on, &towards, &mut whole);
+                        self.follow(goes_on, &mut whole);
                         whole
                     }));
                 }
@@ -254,62 +351,10 @@ impl<'p> Trial<'p> {
         None
     }
 
-    fn follow(&self, mut goes_on: GoesOn, towards: &HashMap<u32, GoesOn>, way: &mut Vec<u32>) {
+    fn follow(&self, mut goes_on: GoesOn, way: &mut Vec<u32>) {
         while let Some(place) = goes_on {
             way.push(self.choice(place).alternative);
-            goes_on = towards.get(&place).copied().flatten();
+            goes_on = self.towards(place).flatten();
         }
-    }
-
-    /// Two ways that may need one place to be old and new at once.
-    fn ways_of_any_combination(&self) -> Option<Twice> {
-        let branching = |place: &u32| {
-            let choices = &self.part.choices[*place as usize];
-            choices.iter().find(|choice| choice.parts).map(|choice| (*place, choice))
-        };
-        let (place, choice) = self.places.iter().find_map(branching)?;
-        let mut way = vec![choice.alternative];
-        let mut at = place;
-        while let Some((before, number)) = self.came_from.get(&at).filter(|(before, _)| *before != NONE) {
-            way.push(self.part.choices[*before as usize][*number as usize].alternative);
-            at = *before;
-        }
-        way.reverse();
-        let towards = self.towards_in_any();
-        let going_on = choice.delivers.then_some(None).into_iter().chain(choice.children.iter().copied().map(Some));
-        let mut ways = going_on.take(2).map(|goes_on| {
-            let mut whole = way.clone();
-            let mut goes_on = goes_on;
-            while let Some(place) = goes_on {
-                let Some((alternative, next)) = towards.get(&place) else { break };
-                whole.push(*alternative);
-                goes_on = *next;
-            }
-            whole
-        });
-        Some(Twice { ways: [ways.next()?, ways.next()?], is_certain: false })
-    }
-
-    /// How mail comes from each place to the person in whichever combination: by which alternative, and to where.
-    fn towards_in_any(&self) -> HashMap<u32, (u32, GoesOn)> {
-        let mut towards = HashMap::new();
-        let mut queue = VecDeque::new();
-        for place in &self.places {
-            let delivering = self.part.choices[*place as usize].iter().find(|choice| choice.delivers);
-            if let Some(choice) = delivering {
-                towards.insert(*place, (choice.alternative, None));
-                queue.push_back(*place);
-            }
-        }
-        while let Some(place) = queue.pop_front() {
-            for (before, number) in &self.part.leading[place as usize] {
-                if self.came_from.contains_key(before) && !towards.contains_key(before) {
-                    let choice = &self.part.choices[*before as usize][*number as usize];
-                    towards.insert(*before, (choice.alternative, Some(place)));
-                    queue.push_back(*before);
-                }
-            }
-        }
-        towards
     }
 }

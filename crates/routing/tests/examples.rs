@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use routing::{
     Domain, DomainRule, Entry, Fault, Followed, ForwarderKind, Mx, Pending, Route, Sender, Step, Taken, Unchecked,
-    check,
 };
 
 use crate::world::{
-    SOURCE, TARGET, Words, address, alias, coexistence, empty, faults, forward, forward_as, forward_with_copy, list,
-    mailbox, person, redirect,
+    SOURCE, TARGET, Words, address, alias, check, coexistence, empty, faults, forward, forward_as, forward_with_copy,
+    list, mailbox, person, redirect, relay, relay_as,
 };
 
 /// Ann and Bob work at the source, Cid on the target.
@@ -61,15 +60,29 @@ fn loops_go_through_lists_copies_and_aliases() {
     directory
         .at(SOURCE, "all@old.example", list(&["bob@old.example", "all@old.example"]))
         .reaching("all@old.example", &["bob"]);
-    assert_eq!(directory.found(), [("loop", "all@old.example".to_owned())]);
+    assert_eq!(check(&directory), [], "a site resolves each list once");
+    directory.at(SOURCE, "all@old.example", list(&["bob@old.example", "back@old.example"]));
+    directory.at(SOURCE, "back@old.example", forward("all@old.example", ForwarderKind::OwnRule));
+    assert!(directory.found().contains(&("loop", "all@old.example".to_owned())));
     let mut directory = three();
     directory.at(SOURCE, "bob@old.example", forward_with_copy("bob@old.example", "bob"));
     assert!(faults(&directory).contains(&Fault::Loop));
     let mut directory = three();
     directory.at(SOURCE, "x@old.example", alias("y@old.example")).at(SOURCE, "y@old.example", alias("x@old.example"));
     assert_eq!(check(&directory), [], "nobody expects mail there");
+    // Two names for each other are no loop, since each is resolved once; but nothing comes of them.
     directory.owned("x@old.example", "bob");
-    assert_eq!(directory.found(), [("loop", "x@old.example".to_owned())]);
+    assert_eq!(directory.found(), [("black-hole", "x@old.example".to_owned())]);
+    assert_eq!(
+        check(&directory)[0].witness.to_string(),
+        "source x@old.example: alias of y@old.example → source y@old.example: alias of x@old.example → \
+         source x@old.example: alias of y@old.example"
+    );
+    // For a list whose others are reached, those behind them are missing.
+    directory.expected.remove(&address("x@old.example"));
+    directory.at(SOURCE, "all@old.example", list(&["x@old.example", "bob@old.example"]));
+    directory.reaching("all@old.example", &["bob", "cid"]);
+    assert_eq!(faults(&directory), [Fault::BlackHole, Fault::Missing]);
 }
 
 #[test]
@@ -85,7 +98,7 @@ fn mail_that_is_refused_or_has_nowhere_to_go_is_a_black_hole() {
     assert_eq!(black_hole(&directory), Step::Stopped(routing::Refusal::ByEntry));
     directory.at(SOURCE, "dee@old.example", list(&[]));
     assert_eq!(black_hole(&directory), Step::Stopped(routing::Refusal::NobodyInList));
-    directory.at(SOURCE, "dee@old.example", Route::Relay { sender: Sender::TrustedRelay });
+    directory.at(SOURCE, "dee@old.example", relay());
     assert_eq!(black_hole(&directory), Step::Stopped(routing::Refusal::NotAccepted));
     directory.at(SOURCE, "dee@old.example", mailbox("dee"));
     assert_eq!(check(&directory), []);
@@ -124,7 +137,7 @@ fn who_is_not_declared_follows_no_mailbox() {
 fn a_forwarder_that_keeps_a_copy_is_found() {
     let mut directory = three();
     let kind = ForwarderKind::Redirect;
-    let to = address("cid@new.example");
+    let to = vec![address("cid@new.example")];
     let keeps_copy = Some(person("cid"));
     directory.at(SOURCE, "cid@old.example", Route::Forward { to, sender: Sender::TrustedRelay, keeps_copy, kind });
     assert_eq!(
@@ -134,6 +147,13 @@ fn a_forwarder_that_keeps_a_copy_is_found() {
     // One that keeps it for somebody else gives it to nobody twice.
     directory.at(SOURCE, "cid@old.example", forward_with_copy("cid@new.example", "bob"));
     assert_eq!(faults(&directory), [Fault::ReachesAnother, Fault::KeepsCopy]);
+    // Bob's own rule may keep a copy for Bob; what a migration sets may not.
+    let mut directory = three();
+    directory.policy.secure_domains = BTreeSet::from([Domain::new("home.example")]);
+    directory.at(SOURCE, "bob@old.example", forward_with_copy("bob@home.example", "bob"));
+    assert_eq!(faults(&directory), [Fault::LeavesUs]);
+    directory.owned("bob@old.example", "ann");
+    assert_eq!(faults(&directory), [Fault::ReachesAnother, Fault::KeepsCopy, Fault::LeavesUs]);
 }
 
 #[test]
@@ -227,6 +247,26 @@ fn senders_that_are_kept_are_refused_by_spf_and_rewritten_ones_by_dmarc() {
 }
 
 #[test]
+fn mail_written_with_the_other_sides_domain_is_refused_where_that_does_not_list_the_site() {
+    let mut directory = three();
+    directory.source.trusts_other = false;
+    directory.at(TARGET, "ann@new.example", Route::Refuse).expected.remove(&address("ann@new.example"));
+    assert_eq!(check(&directory), []);
+    // Who works on the target and still writes with the old address.
+    directory.target.sends_for.remove("old.example");
+    assert_eq!(
+        directory.found(),
+        ["ann@old.example", "bob@old.example", "cid@old.example"].map(|name| ("refused-by-spf", name.to_owned()))
+    );
+    assert_eq!(check(&directory)[0].entry, Entry::Inside(TARGET));
+    directory.target.writes_as = Some(BTreeSet::from([Domain::new("new.example")]));
+    assert_eq!(check(&directory), [], "nobody there writes so");
+    directory.target.writes_as = Some(BTreeSet::from([Domain::new("old.example")]));
+    directory.source.enforces_spf = false;
+    assert_eq!(faults(&directory), [Fault::RefusedByDmarc]);
+}
+
+#[test]
 fn a_list_sends_out_with_the_sites_own_sender() {
     let mut directory = three();
     directory.at(SOURCE, "team@old.example", list(&["cid@new.example"])).reaching("team@old.example", &["cid"]);
@@ -248,16 +288,50 @@ fn directions_are_the_policys() {
     );
     // A forwarder to a name that its own site relays goes the same way.
     let rule = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
-    directory.target.domains.insert(Domain::new("old.example"), rule);
+    directory.target.domains.insert(Domain::new("old.example"), Pending::settled(rule));
     assert_eq!(directory.found()[0], ("forbidden-direction", "ann@new.example".to_owned()));
     directory.at(TARGET, "home@old.example", alias("ann@old.example"));
     directory.at(TARGET, "ann@new.example", coexistence("home@old.example"));
     assert_eq!(directory.found()[0], ("forbidden-direction", "ann@new.example".to_owned()));
-    // Lists and relays are no forwarders.
+    // Lists and their aliases are no forwarders.
     let mut directory = three();
     directory.policy.source_to_target = false;
     directory.at(SOURCE, "cid@old.example", list(&["cid@new.example"])).reaching("cid@old.example", &["cid"]);
     assert_eq!(check(&directory), []);
+    directory.at(SOURCE, "cid@old.example", list(&["c@old.example", "cid@new.example"]));
+    directory.at(SOURCE, "c@old.example", alias("cid@new.example"));
+    assert_eq!(check(&directory), [], "and it is one recipient, whether by the alias or not");
+    directory.owned("c@old.example", "cid");
+    assert!(directory.found().contains(&("forbidden-direction", "c@old.example".to_owned())));
+}
+
+#[test]
+fn a_relay_may_change_the_address_and_is_a_forwarder_on_a_persons_entry() {
+    let mut directory = three();
+    // A targetAddress: mail for Cid goes to the other site, under the address that it knows.
+    directory.at(SOURCE, "cid@old.example", relay());
+    assert_eq!(directory.found(), [("black-hole", "cid@old.example".to_owned())], "the target does not know that name");
+    directory.at(SOURCE, "cid@old.example", relay_as("cid@new.example"));
+    assert_eq!(check(&directory), []);
+    directory.at(TARGET, "cid@new.example", relay_as("cid@old.example"));
+    assert_eq!(faults(&directory), [Fault::Loop]);
+    // It takes a person's mail to the other side, so it is judged as whatever else does.
+    directory.at(TARGET, "cid@new.example", mailbox("cid")).policy.source_to_target = false;
+    assert_eq!(directory.found(), [("forbidden-direction", "cid@old.example".to_owned())]);
+    // That of a list is a transport, unless it is called a forwarder.
+    directory.at(TARGET, "team@new.example", list(&["cid@new.example"])).reaching("team@old.example", &["cid"]);
+    directory.at(SOURCE, "cid@old.example", mailbox("cid")).follows("cid", Followed::Either);
+    directory.at(SOURCE, "team@old.example", relay_as("team@new.example"));
+    assert_eq!(check(&directory), []);
+    let kind = Some(ForwarderKind::PreExisting);
+    let to = Some(address("team@new.example"));
+    directory.at(SOURCE, "team@old.example", Route::Relay { to, sender: Sender::TrustedRelay, kind });
+    assert_eq!(directory.found(), [("forbidden-direction", "team@old.example".to_owned())]);
+    let shown = check(&directory)[0].to_string();
+    assert!(
+        shown.contains("to the other site, as team@new.example (forwarder from before, F2), as a trusted relay"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -275,6 +349,15 @@ fn mail_leaves_to_secure_domains_only() {
     assert_eq!(directory.found(), [("insecure-domain", "team@old.example".to_owned())]);
     directory.policy.secure_domains = BTreeSet::from([Domain::new("home.example")]);
     assert_eq!(check(&directory), []);
+    // So may an alias that only lists lead to; by itself it is a forwarder.
+    directory.at(SOURCE, "guest@old.example", alias("guest@home.example"));
+    directory.at(SOURCE, "team@old.example", list(&["bob@old.example", "guest@home.example", "guest@old.example"]));
+    assert_eq!(check(&directory), []);
+    directory.owned("guest@old.example", "bob");
+    assert_eq!(
+        directory.found(),
+        [("leaves-us", "guest@old.example".to_owned()), ("leaves-us", "team@old.example".to_owned())]
+    );
     // The MX of our own domain is somebody else.
     directory.mx.insert(Domain::new("old.example"), Pending::changing(Mx::Site(SOURCE), Mx::Elsewhere));
     assert!(faults(&directory).contains(&Fault::LeavesUs));
@@ -292,9 +375,43 @@ fn what_is_not_checked_is_told() {
         directory.unchecked(),
         [
             (SOURCE, address("spare@old.example"), Unchecked::NotExpected),
-            (TARGET, address("spare@old.example"), Unchecked::DomainNotAccepted),
+            (TARGET, address("spare@old.example"), Unchecked::NotExpected),
         ]
     );
+    directory.target.asks_entries_everywhere = false;
+    assert_eq!(directory.unchecked()[1], (TARGET, address("spare@old.example"), Unchecked::NeverAsked));
+}
+
+#[test]
+fn a_report_says_what_was_looked_at() {
+    let nothing = routing::check(&empty());
+    assert!(nothing.findings.is_empty() && !nothing.is_clean());
+    assert!(nothing.to_string().contains("no address is expected to work"), "{nothing}");
+    let mut directory = three();
+    directory.at(SOURCE, "spare@old.example", mailbox("bob"));
+    directory.at(SOURCE, "none@old.example", list(&["bob@old.example"])).reaching("none@old.example", &[]);
+    directory.at(SOURCE, "none@old.example", list(&["guest@home.example"]));
+    directory.policy.secure_domains = BTreeSet::from([Domain::new("home.example")]);
+    let report = routing::check(&directory);
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.addresses_checked, report.domains_checked), (6, 2));
+    assert_eq!(report.expecting_nobody, [address("none@old.example")]);
+    assert_eq!(report.unchecked, directory.unchecked());
+    assert_eq!(
+        report.to_string(),
+        "faults: 0; addresses looked at: 6; domains whose addresses without an entry were looked at: 2; lists expected to \
+         reach nobody: 1; entries not looked at by themselves: 1."
+    );
+}
+
+#[test]
+fn a_site_that_says_nothing_is_taken_to_refuse() {
+    let mut directory = three();
+    (directory.target.enforces_spf, directory.target.enforces_dmarc, directory.target.trusts_other) = {
+        let said_nothing = routing::Site::default();
+        (said_nothing.enforces_spf, said_nothing.enforces_dmarc, said_nothing.trusts_other)
+    };
+    assert_eq!(directory.found(), [("refused-by-spf", "cid@old.example".to_owned())]);
 }
 
 #[test]
@@ -309,7 +426,7 @@ fn long_ways_are_shown_in_part() {
     assert!(findings[0].witness.is_cut && findings[0].witness.hops.len() == routing::Witness::HOPS_MAX);
     directory.at(SOURCE, "a1000@old.example", alias("bob@old.example"));
     assert_eq!(check(&directory), []);
-    directory.at(SOURCE, "a1000@old.example", alias("a0@old.example"));
+    directory.at(SOURCE, "a1000@old.example", forward("a0@old.example", ForwarderKind::OwnRule));
     assert_eq!(directory.found(), [("loop", "a0@old.example".to_owned())]);
 }
 

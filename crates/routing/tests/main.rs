@@ -3,6 +3,8 @@
 
 mod against_reference;
 mod examples;
+mod mailboxes;
+mod others;
 mod random;
 mod reference;
 mod saga;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::Side;
 use rehearsal::Chance;
 use routing::{
-    Directory, Domain, DomainRule, Followed, ForwarderKind, MailAddress, Mx, Owner, Pending, PersonId, Policy, Route,
-    Sender,
+    Directory, Domain, DomainRule, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending, PersonId,
+    Policy, Route, Sender,
 };
 
 use crate::world::{SOURCE, TARGET, address, person};
@@ -72,6 +72,9 @@ fn knot(seed: u64) -> Directory {
         };
         making.directory.expected.insert(name.clone(), owner);
     }
+    for _ in 0..making.chance.below(3) {
+        making.rule_of_mailbox();
+    }
     let mut changes = 8;
     for side in [SOURCE, TARGET] {
         for name in &names {
@@ -117,11 +120,26 @@ impl Making {
     }
 
     fn rule(&mut self) -> DomainRule {
-        if self.is_orderly || self.happens(600) {
-            DomainRule::Authoritative
-        } else {
-            DomainRule::InternalRelay { sender: self.sender() }
+        if self.is_orderly || self.happens(500) {
+            return DomainRule::Authoritative;
         }
+        match self.chance.below(8) {
+            0 => {
+                let to = *self.chance.pick(&["p0@old.example", "p1@new.example", "x@old.example"]);
+                DomainRule::CatchAll(address(to))
+            }
+            1 => {
+                let to = *self.chance.pick(&["old.example", "new.example", "other.example"]);
+                DomainRule::MapTo(Domain::new(to))
+            }
+            _ => DomainRule::InternalRelay { sender: self.sender() },
+        }
+    }
+
+    fn pending_rule(&mut self) -> Pending<DomainRule> {
+        let now = self.rule();
+        let then = (!self.is_orderly && self.happens(150)).then(|| self.rule());
+        Pending { now, then }
     }
 
     fn sites_trust(&mut self) -> bool {
@@ -132,23 +150,30 @@ impl Making {
     fn sites(&mut self) {
         for side in [SOURCE, TARGET] {
             let (sender, spf, dmarc, trust) = (self.sender(), self.happens(500), self.happens(500), self.sites_trust());
+            let (spf_of_old, spf_of_new) = (self.happens(800), self.happens(800));
+            let writes_as = self.happens(400).then(|| BTreeSet::from([Domain::new("new.example")]));
+            let (everywhere, resolves) = (self.happens(850), self.happens(500));
             let site = self.directory.site_mut(side);
+            site.writes_as = writes_as;
+            site.sends_for.extend(spf_of_old.then(|| Domain::new("old.example")));
+            site.sends_for.extend(spf_of_new.then(|| Domain::new("new.example")));
+            (site.asks_entries_everywhere, site.resolves_to_mailbox) = (everywhere, resolves);
             (site.sender, site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (sender, spf, dmarc, trust);
         }
         let (old, new) = (Domain::new("old.example"), Domain::new("new.example"));
-        let rule = self.rule();
+        let rule = self.pending_rule();
         self.directory.source.domains.insert(old.clone(), rule);
-        let rule = self.rule();
+        let rule = self.pending_rule();
         self.directory.target.domains.insert(new.clone(), rule);
         if self.is_orderly {
-            let rule = DomainRule::InternalRelay { sender: self.sender() };
+            let rule = Pending::settled(DomainRule::InternalRelay { sender: self.sender() });
             self.directory.target.domains.insert(old.clone(), rule);
         } else if self.happens(600) {
-            let rule = self.rule();
+            let rule = self.pending_rule();
             self.directory.target.domains.insert(old.clone(), rule);
         }
         if !self.is_orderly && self.happens(200) {
-            let rule = self.rule();
+            let rule = self.pending_rule();
             self.directory.source.domains.insert(new.clone(), rule);
         }
         let mx = match self.chance.below(10) {
@@ -174,7 +199,13 @@ impl Making {
 
     fn forward(&mut self, to: &MailAddress, kind: ForwarderKind) -> Route {
         let sender = self.sender();
-        Route::Forward { to: to.clone(), sender, keeps_copy: None, kind }
+        Route::Forward { to: vec![to.clone()], sender, keeps_copy: None, kind }
+    }
+
+    fn relay(&mut self) -> Route {
+        let kind = self.happens(300).then_some(ForwarderKind::PreExisting);
+        let to = self.happens(400).then(|| self.any_address());
+        Route::Relay { to, sender: self.sender(), kind }
     }
 
     /// Somebody in some state of their switch, with two addresses to four.
@@ -182,6 +213,7 @@ impl Making {
         let whom = person(name);
         let (old, new) = (address(&format!("{name}@old.example")), address(&format!("{name}@new.example")));
         let mailbox = || Route::Mailbox(whom.clone());
+        let by_mailbox = self.happens(400);
         let (f1, f3) = (self.forward(&old, ForwarderKind::Coexistence), self.forward(&new, ForwarderKind::Redirect));
         let settled = Pending::settled;
         let mut state = self.chance.below(8);
@@ -202,8 +234,23 @@ impl Making {
             _ => (Followed::Either, Pending::changing(f3, mailbox()), settled(mailbox())),
         };
         self.directory.people.insert(whom.clone(), followed);
-        self.set(SOURCE, &old, at_source);
-        self.set(TARGET, &new, on_target);
+        if by_mailbox {
+            // The same, where it hangs on the mailbox.
+            for (side, address, state) in [(SOURCE, &old, at_source), (TARGET, &new, on_target)] {
+                let rule = |route: Route| match route {
+                    Route::Forward { to, sender, kind, .. } => {
+                        MailboxRule::Forward { to, sender, keeps_copy: false, kind }
+                    }
+                    _ => MailboxRule::Deliver,
+                };
+                let rule = Pending { now: rule(state.now), then: state.then.map(rule) };
+                self.set(side, address, settled(mailbox()));
+                self.directory.site_mut(side).mailboxes.insert(whom.clone(), rule);
+            }
+        } else {
+            self.set(SOURCE, &old, at_source);
+            self.set(TARGET, &new, on_target);
+        }
         let mut names = vec![old.clone(), new.clone()];
         // The legacy address on the target: in order once the redirect is there.
         let has_alias = if self.is_orderly { state == 5 || state == 6 } else { self.happens(600) };
@@ -213,8 +260,14 @@ impl Making {
             self.set(TARGET, &old, alias);
         }
         if !self.is_orderly && self.happens(200) {
-            let relay = Route::Relay { sender: self.sender() };
+            let relay = self.relay();
             self.set(SOURCE, &new, settled(relay));
+        }
+        // An alias in a domain that the source does not accept.
+        if !self.is_orderly && self.happens(150) {
+            let alias = Route::Alias(old.clone());
+            let alias = if self.happens(500) { Pending::changing(Route::Absent, alias) } else { settled(alias) };
+            self.set(SOURCE, &new, alias);
         }
         if self.happens(400) {
             let second = address(&format!("{name}.{name}@old.example"));
@@ -235,6 +288,7 @@ impl Making {
             0 => address("somebody@other.example"),
             1 => address("somebody@secure.example"),
             2 => address("nobody@old.example"),
+            _ if known.is_empty() => address("p0@new.example"),
             _ => self.chance.pick(&known).clone(),
         }
     }
@@ -302,13 +356,45 @@ impl Making {
             1 => Route::Refuse,
             2 => Route::Mailbox(whom),
             3 | 4 => Route::Alias(to),
-            5 => Route::Relay { sender: self.sender() },
+            5 => self.relay(),
             6 | 7 => {
                 let members = (0..self.chance.below(4)).map(|_| self.any_address()).collect();
                 Route::List(members)
             }
-            8 | 9 => Route::Forward { to, sender: self.sender(), keeps_copy: Some(whom), kind },
+            8 => Route::Forward { to: vec![to], sender: self.sender(), keeps_copy: Some(whom), kind },
+            9 if self.happens(400) => Route::Either(vec![Route::Mailbox(whom), Route::Alias(to)]),
+            9 => {
+                let to = (0..self.chance.below(3)).map(|_| self.any_address()).collect();
+                let keeps_copy = self.happens(300).then_some(whom);
+                Route::Forward { to, sender: self.sender(), keeps_copy, kind }
+            }
             _ => self.forward(&to, kind),
+        }
+    }
+
+    fn any_rule(&mut self) -> MailboxRule {
+        let kind = *self.chance.pick(&[ForwarderKind::OwnRule, ForwarderKind::PreExisting, ForwarderKind::Redirect]);
+        match self.chance.below(5) {
+            0 => MailboxRule::Deliver,
+            1 => MailboxRule::Either(vec![MailboxRule::Deliver, self.any_rule()]),
+            _ => {
+                let to = (0..self.chance.below(3)).map(|_| self.any_address()).collect();
+                MailboxRule::Forward { to, sender: self.sender(), keeps_copy: self.happens(300), kind }
+            }
+        }
+    }
+
+    /// A mailbox has a rule, or is about to have another.
+    fn rule_of_mailbox(&mut self) {
+        let people: Vec<PersonId> = self.directory.people.keys().cloned().collect();
+        let (side, whom) = (self.side(), self.chance.pick(&people).clone());
+        let rule = self.any_rule();
+        let is_changing = self.happens(400);
+        let rules = &mut self.directory.site_mut(side).mailboxes;
+        if is_changing && let Some(before) = rules.get_mut(&whom) {
+            before.then = Some(rule);
+        } else {
+            rules.insert(whom, Pending::settled(rule));
         }
     }
 
@@ -318,7 +404,8 @@ impl Making {
         let entries = &self.directory.site(side).entries;
         let known: Vec<MailAddress> = entries.keys().cloned().collect();
         let at = self.chance.pick(&known).clone();
-        match self.chance.below(8) {
+        match self.chance.below(9) {
+            8 => self.rule_of_mailbox(),
             // A copy is kept where there was none.
             0 | 1 => {
                 let people: Vec<PersonId> = self.directory.people.keys().cloned().collect();

@@ -17,7 +17,7 @@ fn ann(followed: Followed, at_source: Route, on_target: Route) -> Directory {
 /// The target knows the legacy domain, too, and asks the source about whom it doesn't.
 fn target_takes_legacy_mail(directory: &mut Directory) {
     let rule = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
-    directory.target.domains.insert(Domain::new("old.example"), rule);
+    directory.target.domains.insert(Domain::new("old.example"), Pending::settled(rule));
 }
 
 fn mx(directory: &mut Directory, mx: Pending<Mx>) {
@@ -101,7 +101,7 @@ fn undo_takes_the_redirect_off_before_the_forwarder_goes_on() {
 fn an_address_of_the_target_that_the_source_keeps_to_itself_goes_round_with_the_redirect() {
     let mut directory = ann(Followed::Either, redirect(NEW), mailbox("ann"));
     let rule = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
-    directory.source.domains.insert(Domain::new("new.example"), rule);
+    directory.source.domains.insert(Domain::new("new.example"), Pending::settled(rule));
     assert_eq!(faults(&directory), []);
     // Mail between those who are not switched used to stay at the source.
     directory.at(SOURCE, NEW, alias(OLD));
@@ -115,7 +115,7 @@ fn legacy_addresses_are_on_the_target_before_the_mx_moves() {
     mx(&mut directory, moving);
     // The target does not take the domain at all, then does not know the address, then does.
     assert_eq!(directory.found(), [("black-hole", OLD.to_owned())]);
-    directory.target.domains.insert(Domain::new("old.example"), DomainRule::Authoritative);
+    directory.target.domains.insert(Domain::new("old.example"), Pending::settled(DomainRule::Authoritative));
     assert_eq!(directory.found(), [("black-hole", OLD.to_owned())]);
     directory.changing(TARGET, OLD, Route::Absent, alias(NEW));
     assert_eq!(directory.found(), [("black-hole", OLD.to_owned())]);
@@ -134,7 +134,7 @@ fn the_mx_may_move_early_where_the_target_asks_the_source_about_the_rest() {
     assert_eq!(faults(&directory), []);
     // But not where the source asks back.
     let rule = DomainRule::InternalRelay { sender: Sender::TrustedRelay };
-    directory.source.domains.insert(Domain::new("old.example"), rule);
+    directory.source.domains.insert(Domain::new("old.example"), Pending::settled(rule));
     directory.changing(SOURCE, OLD, mailbox("ann"), Route::Absent);
     assert_eq!(faults(&directory), [Fault::Loop]);
 }

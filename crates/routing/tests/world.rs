@@ -2,8 +2,8 @@
 
 use model::Side;
 use routing::{
-    Directory, Domain, DomainRule, Fault, Followed, ForwarderKind, MailAddress, Mx, Owner, Pending, PersonId, Route,
-    Sender, check,
+    Directory, Domain, DomainRule, Fault, Finding, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner,
+    Pending, PersonId, Route, Sender,
 };
 
 pub(crate) const SOURCE: Side = Side::Source;
@@ -29,17 +29,33 @@ pub(crate) fn list(members: &[&str]) -> Route {
     Route::List(members.iter().map(|member| address(member)).collect())
 }
 
+/// Somebody's mailbox sends its mail on.
+pub(crate) fn sends_on(to: &[&str], keeps_copy: bool, kind: ForwarderKind) -> MailboxRule {
+    let to = to.iter().map(|to| address(to)).collect();
+    MailboxRule::Forward { to, sender: Sender::TrustedRelay, keeps_copy, kind }
+}
+
+/// A transport to the other site.
+pub(crate) fn relay() -> Route {
+    Route::Relay { to: None, sender: Sender::TrustedRelay, kind: None }
+}
+
+/// A `targetAddress`.
+pub(crate) fn relay_as(to: &str) -> Route {
+    Route::Relay { to: Some(address(to)), sender: Sender::TrustedRelay, kind: None }
+}
+
 pub(crate) fn forward(to: &str, kind: ForwarderKind) -> Route {
-    Route::Forward { to: address(to), sender: Sender::TrustedRelay, keeps_copy: None, kind }
+    Route::Forward { to: vec![address(to)], sender: Sender::TrustedRelay, keeps_copy: None, kind }
 }
 
 pub(crate) fn forward_as(to: &str, sender: Sender) -> Route {
-    Route::Forward { to: address(to), sender, keeps_copy: None, kind: ForwarderKind::OwnRule }
+    Route::Forward { to: vec![address(to)], sender, keeps_copy: None, kind: ForwarderKind::OwnRule }
 }
 
 pub(crate) fn forward_with_copy(to: &str, name: &str) -> Route {
     let kind = ForwarderKind::OwnRule;
-    Route::Forward { to: address(to), sender: Sender::TrustedRelay, keeps_copy: Some(person(name)), kind }
+    Route::Forward { to: vec![address(to)], sender: Sender::TrustedRelay, keeps_copy: Some(person(name)), kind }
 }
 
 /// F1.
@@ -58,9 +74,10 @@ pub(crate) fn empty() -> Directory {
     for side in [SOURCE, TARGET] {
         let site = directory.site_mut(side);
         (site.enforces_spf, site.enforces_dmarc, site.trusts_other) = (true, true, true);
+        site.sends_for = ["old.example", "new.example"].map(Domain::new).into();
     }
-    directory.source.domains.insert(Domain::new("old.example"), DomainRule::Authoritative);
-    directory.target.domains.insert(Domain::new("new.example"), DomainRule::Authoritative);
+    directory.source.domains.insert(Domain::new("old.example"), Pending::settled(DomainRule::Authoritative));
+    directory.target.domains.insert(Domain::new("new.example"), Pending::settled(DomainRule::Authoritative));
     directory.mx.insert(Domain::new("old.example"), Pending::settled(Mx::Site(SOURCE)));
     directory.mx.insert(Domain::new("new.example"), Pending::settled(Mx::Site(TARGET)));
     (directory.policy.source_to_target, directory.policy.target_to_source) = (true, true);
@@ -122,6 +139,11 @@ impl Words for Directory {
     fn found(&self) -> Vec<(&'static str, String)> {
         check(self).iter().map(|finding| (finding.fault.name(), finding.address.to_string())).collect()
     }
+}
+
+/// What is found.
+pub(crate) fn check(directory: &Directory) -> Vec<Finding> {
+    routing::check(directory).findings
 }
 
 /// The faults that are found, each once, in order.
