@@ -10,7 +10,7 @@ use model::{Cause, Scope};
 use super::read::routing;
 use super::release::may_go;
 use super::script::{Session, Site, evidence, our_names};
-use crate::text::block::{Block, digest, is_plain_address, put};
+use crate::text::block::{Block, digest, is_plain_address, put, to_copy};
 
 /// Where Dovecot puts rules that were in force without being a script that it lists, once a script is activated.
 const RESCUED: &str = "dovecot.orig";
@@ -84,6 +84,7 @@ async fn put_on(
             Error::new(Cause::Unavailable, Scope::Mailbox, what)
         })?,
     };
+    let text = to_copy(text);
     // Named before it is there, so that a call that is cut has told it as well; where it does not appear there was none.
     let rescued = || (session.is_pigeonhole() && site.script(RESCUED).is_none()).then(|| RESCUED.to_owned());
     let former = active.map_or_else(rescued, |script| Some(script.name.clone()));

@@ -161,6 +161,11 @@ pub(crate) fn left_to_them(text: &[u8]) -> Vec<u8> {
     }
 }
 
+/// A text to copy into a script of ours: without the line that would say of the copy that nothing in it is ours.
+pub(crate) fn to_copy(text: &[u8]) -> &[u8] {
+    if begins_with_line(text, THEIRS) { without_line_end(&text[THEIRS.len()..]) } else { text }
+}
+
 /// A word as far as it matters here.
 #[derive(PartialEq, Eq)]
 enum Word {
@@ -355,6 +360,9 @@ mod tests {
         assert_eq!(take_printed(&theirs), None);
         assert_eq!(take_printed(String::from_utf8(theirs).unwrap().replace("\r\n", "\n").as_bytes()), None);
         assert_eq!(left_to_them(b"keep;"), b"keep;");
+        // Copied into ours it is found again.
+        let theirs = left_to_them(PRINTED.as_bytes());
+        assert_eq!((to_copy(&theirs), to_copy(b"keep;")), (PRINTED.as_bytes(), &b"keep;"[..]));
     }
 
     #[test]
