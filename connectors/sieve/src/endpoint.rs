@@ -16,8 +16,8 @@ pub(crate) struct Endpoint {
     /// Connections that may still be made.
     places: Arc<Semaphore>,
     trust: OnceCell<Arc<ClientConfig>>,
-    /// A name that nobody has was tried, and refused.
-    pub(crate) nobody_is_refused: OnceCell<()>,
+    /// A name that nobody has was tried, and refused: by each mechanism, in the order of [`Mechanism`](crate::op::login::Mechanism).
+    pub(crate) nobody_is_refused: [OnceCell<()>; 2],
     /// SCRAM was refused where the plain password was taken.
     pub(crate) scram_is_useless: AtomicBool,
     /// It was said that connections are not encrypted.
@@ -30,7 +30,7 @@ impl Endpoint {
             places: Arc::new(Semaphore::new(config.connections_max.min(Semaphore::MAX_PERMITS))),
             config,
             trust: OnceCell::new(),
-            nobody_is_refused: OnceCell::new(),
+            nobody_is_refused: [OnceCell::new(), OnceCell::new()],
             scram_is_useless: AtomicBool::new(false),
             warned: AtomicBool::new(false),
         }

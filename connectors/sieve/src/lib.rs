@@ -16,8 +16,10 @@
 //! was theirs.
 //!
 //! Of the person's changes in between none is lost: `op::release` has the cases. While something else than ours is active,
-//! [`Router::read`] tells that our redirect is there and not in force. A script that bears our name and does not hold our block as we
-//! write it, to the byte, is the person's: its redirects are told among theirs, and it is left alone.
+//! [`Router::read`] tells that our redirect is there and not in force. A script that bears our name is ours if it holds our block as we
+//! write it, or if the block's two commands are the first that it runs: editors that take a script apart and print it anew drop our
+//! comments, and those commands stay. Any other is the person's: its redirects are told among theirs, and it is left alone. The active
+//! script is ours under any name if it holds our block.
 //!
 //! # Where to look
 //!
@@ -29,6 +31,7 @@
 //! * Where mail goes changes by one command: SETACTIVE, or PUTSCRIPT of the script that is active, which takes effect whole or not
 //!   at all. What is stored before or removed after it is not in force.
 //! * A text of the person's goes only when the same text is there elsewhere, or where they have written another in its place.
+//! * What was stored is read back before it is activated, and all is read again before a call says that it has succeeded.
 //! * Nothing of a command with an effect leaves before the door was asked; an answer that did not come is in doubt.
 //! * A server that lets a name in that nobody has, or says that it reached another's scripts, is not written to.
 //! * What the server says is within limits of size and time. Its words about a script, which may quote it, are not passed on.
@@ -44,6 +47,7 @@
 //!   (`sieve_redirect_duplicate_period`): it stays in the source's INBOX. Where redirects are switched off (`sieve_max_redirects = 0`) it takes
 //!   scripts with one all the same, and keeps the mail: told by MAXREDIRECTS missing, and refused. It does not say whose scripts were
 //!   reached (OWNER), and lets a master user in by PLAIN only: SCRAM is tried first, once.
+//! * **Cyrus** drops a message that has the Message-ID of another that it sent to the same address: it is neither sent on nor kept.
 //! * **Cyrus** 3.6 takes commands and tags in small letters only, 32 KiB a script and five scripts a person, unless told otherwise. An open session
 //!   does not see what another has stored, so each call has its own.
 
@@ -96,20 +100,24 @@ impl Router for SieveRouter {
     async fn read(&self, who: &Recipient) -> Result<Routing, Error> {
         let mut session = Session::open(&self.endpoint, &who.account).await?;
         let site = session.site().await?;
+        let routing = op::read::routing(&site, &self.endpoint.config.script, session.may_redirect());
         session.log_out().await;
-        Ok(op::read::routing(&site, &self.endpoint.config.script))
+        Ok(routing)
     }
 
     async fn redirect(&self, who: &Recipient, to: &str, door: &dyn Door) -> Result<Rerouted, Error> {
+        op::redirect::may_lead(who, to)?;
         let mut session = Session::open(&self.endpoint, &who.account).await?;
-        let rerouted = op::redirect::redirect(&mut session, to, door).await?;
+        let rerouted = op::redirect::redirect(&mut session, to, door).await;
+        let rerouted = session.settled(rerouted)?;
         session.log_out().await;
         Ok(rerouted)
     }
 
     async fn release(&self, who: &Recipient, door: &dyn Door) -> Result<Rerouted, Error> {
         let mut session = Session::open(&self.endpoint, &who.account).await?;
-        let rerouted = op::release::release(&mut session, door).await?;
+        let rerouted = op::release::release(&mut session, door).await;
+        let rerouted = session.settled(rerouted)?;
         session.log_out().await;
         Ok(rerouted)
     }

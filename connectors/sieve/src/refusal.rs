@@ -58,12 +58,12 @@ fn said(answer: &Answer) -> String {
     }
 }
 
-/// The error without a password that the server has repeated.
-pub(crate) fn without(mut error: Error, secret: &Secret) -> Error {
-    if let Some(said) = &mut error.server
-        && !secret.reveal().is_empty()
-    {
-        *said = said.replace(secret.reveal(), "(secret)");
+/// The error without a password that the server has repeated, or one of these texts that hold it.
+pub(crate) fn without(mut error: Error, secret: &Secret, sent: &[String]) -> Error {
+    if let Some(said) = &mut error.server {
+        for text in sent.iter().map(String::as_str).chain([secret.reveal()]).filter(|text| !text.is_empty()) {
+            *said = said.replace(text, "(secret)");
+        }
     }
     error
 }
@@ -71,7 +71,10 @@ pub(crate) fn without(mut error: Error, secret: &Secret) -> Error {
 /// An error after something was sent that has an effect: nobody knows whether it took place.
 pub(crate) fn in_doubt(error: Error) -> Error {
     let what = format!("{}: whether it took effect is not known; the same again settles it", error.what);
-    Error { cause: Cause::InDoubt, scope: Scope::Mailbox, retry: Retry::Now, what, server: error.server }
+    // What a server has refused, it refuses again until somebody has changed something.
+    let is_lost = matches!(error.cause, Cause::Connection | Cause::Protocol | Cause::Unavailable | Cause::InDoubt);
+    let retry = if is_lost { Retry::Now } else { error.retry };
+    Error { cause: Cause::InDoubt, scope: Scope::Mailbox, retry, what, server: error.server }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Tests through the public interface: one program, so that it is linked once.
 
+mod changed;
 mod common;
 mod hostile;
 mod scripts;

@@ -148,6 +148,16 @@ async fn two_messages_with_one_id_are_both_sent_on_if_dovecot_is_told_so() {
     }
 }
 
+/// Cyrus keeps in mind what it sent on as well, and takes another message with the same Message-ID for done: the page on routing says it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_message_with_one_id_is_not_sent_on_by_cyrus() {
+    let Some(world) = World::cyrus(Way::ForEveryone) else { return };
+    world.router().redirect(&world.person(ANN), NEW, &OpenDoor).await.unwrap();
+    assert_eq!(world.hand_in(ANN, Some("<same@outside.test>")).sent_to, [NEW]);
+    let second = world.hand_in(ANN, Some("<same@outside.test>"));
+    assert_eq!((second.sent_to.len(), second.kept_in.len()), (0, 0), "{second:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_vacation_message_leaves_while_mail_is_redirected() {
     let Some(world) = World::dovecot(Way::ForEveryone) else { return };

@@ -84,6 +84,7 @@ macro_rules! router_suite {
             a_redirect_that_is_cut_can_be_released,
             nothing_passes_a_shut_door,
             an_address_that_is_none_is_refused,
+            an_address_of_their_own_is_refused,
             a_stranger_is_refused,
             a_router_that_would_keep_a_copy_refuses,
             listing_is_as_it_is_offered,
@@ -463,6 +464,19 @@ pub async fn an_address_that_is_none_is_refused(world: &dyn RouterWorld) {
     ] {
         let error = world.router().redirect(&who, odd, &OpenDoor).await.unwrap_err();
         assert_eq!(error.cause, Cause::Unsupported, "{odd:?}: {error}");
+    }
+    assert_eq!(world.dump(&who).await, dumped);
+}
+
+/// Mail is not sent to an address at which the person themselves gets it here: it would come back for ever.
+pub async fn an_address_of_their_own_is_refused(world: &dyn RouterWorld) {
+    let [mut who, _] = world.people();
+    let dumped = world.dump(&who).await;
+    who.addresses.push("Ann.Second@site.test".to_owned());
+    let own = [who.addresses[0].clone(), who.addresses[0].to_uppercase(), "ann.second@SITE.test".to_owned()];
+    for to in own.iter().chain([&who.account.name]) {
+        let error = world.router().redirect(&who, to, &OpenDoor).await.unwrap_err();
+        assert_eq!(error.cause, Cause::Unsupported, "{to:?}: {error}");
     }
     assert_eq!(world.dump(&who).await, dumped);
 }

@@ -14,12 +14,32 @@
 //! * [`Router::release`] takes ours off, and nothing else: what was there before is there again, byte for byte, or as its owner
 //!   has changed it since. Without a redirect of ours it does nothing.
 //! * A redirect that is not ours is never taken away, and never taken for ours because it leads to the same address.
+//! * What is ours stays ours though somebody has written it in another way or put it elsewhere: as long as anything of ours leads all mail
+//!   to the target, [`Router::read`] tells it as ours and in force, and a release takes it off or fails.
+//! * Mail is not redirected to an address of the person's own here: [`Cause::Unsupported`](model::Cause::Unsupported), before anything
+//!   is asked of the site.
 //! * A call may be cut at any point: by an error, by a shut [`Door`], by a power cut. Mail then goes either where it went before
 //!   or where it was to go, and the same call made again comes to the same end. Either call may follow the other, too.
 //! * Every effect passes the [`Door`]. An answer that did not come is an error of the class
-//!   [`Cause::InDoubt`](model::Cause::InDoubt); the same call again settles it.
+//!   [`Cause::InDoubt`](model::Cause::InDoubt), and so is every error that comes after an effect has taken place, but for that of a
+//!   shut door. The same call again settles it.
+//! * Where mail goes is decided by [`Router::read`], never by the class of an error: after a call that failed whoever called reads, and only
+//!   [`Routing::redirected_to`] tells whether a redirect is on, or a release has taken place. A release that has taken
+//!   ours out of force and could not clear up after it has succeeded, with a note.
 //! * Two calls for one person are never made at once: whoever calls holds the person's lease.
 //! * No result and no error holds a person's texts: rules are told by their names, their sizes and their digests.
+//!
+//! # Still open
+//!
+//! What this contract does not say yet, so that no caller takes it for said:
+//! * **Several addresses, and a state in part.** A site may have one entry for each address of a person, and ours may be on at some of them and
+//!   not at others. [`Routing::ours`] tells one redirect for all of them. Until it can tell more, a router of such a site
+//!   must tell ours as not in force wherever it is not on at every address.
+//! * **Rules that act beside ours.** Rules of the site may run before people's own, or after them, and aliases may send on before either: they
+//!   take effect though ours is on. There is no field for such a rule, only [`Routing::unread`]; nor for the case that mail is kept for
+//!   some of a person's addresses.
+//! * **Effects that a person's script makes.** A router that has a script run which somebody is to supply or to carry out waits for them. There
+//!   is no state "asked for, and awaited", and no read-back but the one that they supply.
 
 use async_trait::async_trait;
 use model::{Cause, Scope};

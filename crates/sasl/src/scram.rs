@@ -15,13 +15,19 @@ const ROUNDS_MIN: u32 = 4096;
 const ROUNDS_MAX: u32 = 5_000_000;
 
 /// One exchange.
-#[derive(Debug)]
 pub struct Scram {
     gs2_header: String,
     first_bare: String,
     nonce: String,
     password: String,
     expected_signature: Option<Vec<u8>>,
+}
+
+/// Nothing that is secret, or that a secret could be guessed from.
+impl std::fmt::Debug for Scram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scram").finish_non_exhaustive()
+    }
 }
 
 impl Scram {
@@ -121,6 +127,13 @@ mod tests {
         assert_eq!(scram.check("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="), Ok(()));
         assert!(scram.check("v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=").is_err());
         assert!(scram.check("e=invalid-proof").is_err());
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let mut scram = example();
+        scram.last(SERVER_FIRST).unwrap();
+        assert!(!format!("{scram:?}").contains("pencil"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `check`: whether the server is reachable and set up well, a sentence for each topic. It changes nothing.
 
 use connector::{Error, Finding, Recipient, Topic};
-use model::Cause;
+use model::{Cause, Scope};
 
 use super::connect::NOT_ENCRYPTED;
 use super::script::Session;
@@ -50,6 +50,9 @@ async fn look(endpoint: &Endpoint, who: Option<&Recipient>, findings: &mut Vec<F
     };
     findings.push(Finding::well(Topic::Store, owner));
     let site = session.site().await?;
+    if !session.may_redirect() {
+        return Err(Error::new(Cause::Unsupported, Scope::Run, session.no_redirects()));
+    }
     let active = site.active();
     let rules = active.map_or_else(|| "none is active".to_owned(), |active| format!("{:?} is active", active.name));
     let redirects = session

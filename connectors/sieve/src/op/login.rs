@@ -15,6 +15,13 @@ use crate::wire::answer::Answer;
 use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
 
+/// How a login is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mechanism {
+    Scram,
+    Plain,
+}
+
 /// What is needed for a login.
 #[derive(Clone, Debug)]
 struct Credentials {
@@ -31,6 +38,14 @@ impl Endpoint {
         let refuse = |cause, what: String| Err(Error::new(cause, Scope::Mailbox, what));
         let place = self.config.address();
         let of = |user: &str, authzid: Option<&str>, password: &Secret, impersonates| {
+            // PLAIN ends names by NUL, and takes an empty one for nobody's in particular: it would be somebody else's login.
+            let is_odd = |text: &str| text.is_empty() || text.contains('\0');
+            if is_odd(name) || is_odd(user) || is_odd(password.reveal()) {
+                return refuse(
+                    Cause::Login,
+                    format!("cannot log in to {place}: a name or a password is empty or holds a NUL"),
+                );
+            }
             let authzid = authzid.map(str::to_owned);
             Ok(Credentials { user: user.to_owned(), authzid, password: password.clone(), impersonates })
         };
@@ -65,28 +80,33 @@ impl Endpoint {
     /// A connection that is logged in, and has reached this person's scripts.
     pub(crate) async fn open(&self, account: &Account) -> Result<Line, Error> {
         let credentials = self.credentials(&account.name, account.password.as_ref())?;
-        if credentials.impersonates {
-            self.nobody_is_refused.get_or_try_init(|| self.try_nobody(&account.name)).await?;
-        }
         let mut line = self.connect().await?;
-        self.log_in(&mut line, &credentials).await?;
+        let mechanism = self.log_in(&mut line, &credentials, None).await?;
+        let nobody = &self.nobody_is_refused[mechanism as usize];
+        // That nobody is refused tells something only where somebody was let in by the same way.
+        if credentials.impersonates && !nobody.initialized() {
+            drop(line);
+            nobody.get_or_try_init(|| self.try_nobody(&account.name, mechanism)).await?;
+            line = self.connect().await?;
+            self.log_in(&mut line, &credentials, Some(mechanism)).await?;
+        }
         self.prove_owner(&line, &account.name)?;
         Ok(line)
     }
 
     /// Whoever is let in under a name that nobody has, reaches scripts that are not those of the name asked for: the server leaves that
     /// name out of account. Then nothing may be written for anybody.
-    async fn try_nobody(&self, somebody: &str) -> Result<(), Error> {
+    async fn try_nobody(&self, somebody: &str, mechanism: Mechanism) -> Result<(), Error> {
         let domain = somebody.rsplit_once('@').map(|(_, domain)| format!("@{domain}")).unwrap_or_default();
         let nobody = format!("whimbrel-no-such-{}{domain}", sasl::random_text(8)?);
         let credentials = self.credentials(&nobody, None)?;
         let mut line = self.connect().await?;
-        match self.log_in(&mut line, &credentials).await {
+        match self.log_in(&mut line, &credentials, Some(mechanism)).await {
             Err(error) if error.cause == Cause::Login => Ok(()),
             Err(error) => Err(error),
             // Cyrus lets an administrator in under any name, and says whose scripts were reached.
-            Ok(()) if line.capabilities.value("OWNER").is_some_and(|owner| is_name_of(owner, &nobody)) => Ok(()),
-            Ok(()) => {
+            Ok(_) if line.capabilities.value("OWNER").is_some_and(|owner| is_name_of(owner, &nobody)) => Ok(()),
+            Ok(_) => {
                 let what = format!(
                     "{} lets the account that logs in for everyone in under a name that nobody has, so there is no telling whose \
                      scripts it reaches: check login.impersonate and the server's settings for it",
@@ -107,28 +127,41 @@ impl Endpoint {
         Err(Error::new(Cause::NotTheirStore, Scope::Mailbox, what))
     }
 
-    async fn log_in(&self, line: &mut Line, credentials: &Credentials) -> Result<(), Error> {
-        let offers = |line: &Line, mechanism: &str| line.capabilities.lists("SASL", mechanism);
-        let (has_scram, has_plain) = (offers(line, "SCRAM-SHA-256"), offers(line, "PLAIN"));
+    /// Logs in by whichever mechanism works, or by this one only; by which it was.
+    async fn log_in(
+        &self,
+        line: &mut Line,
+        credentials: &Credentials,
+        only: Option<Mechanism>,
+    ) -> Result<Mechanism, Error> {
+        let offers =
+            |name: &str, mechanism| line.capabilities.lists("SASL", name) && only.is_none_or(|only| only == mechanism);
+        let has_scram = offers("SCRAM-SHA-256", Mechanism::Scram);
+        let has_plain = offers("PLAIN", Mechanism::Plain);
+        let mut sent = Vec::new();
         let mut refused = None;
         if has_scram && !(has_plain && self.scram_is_useless.load(Ordering::Relaxed)) {
             let answer = scram(line, credentials).await?;
             if answer.is_ok() {
-                return self.ask_capabilities(line).await;
+                self.ask_capabilities(line).await?;
+                return Ok(Mechanism::Scram);
             }
             // A server may offer SCRAM and keep this password in a form that SCRAM can't use.
             refused = Some(answer);
         }
         if has_plain && refused.as_ref().is_none_or(|answer| answer.status == crate::wire::answer::Status::No) {
             let message = sasl::plain(&credentials.user, credentials.authzid.as_deref(), &credentials.password);
-            let command = Command::new("AUTHENTICATE").string(b"PLAIN").string(STANDARD.encode(message).as_bytes());
+            let message = STANDARD.encode(message);
+            let command = Command::new("AUTHENTICATE").string(b"PLAIN").string(message.as_bytes());
+            sent.push(message);
             line.connection.send(&command.bytes()).await?;
             let answer = line.connection.answer().await?;
             if answer.is_ok() {
                 if refused.is_some() {
                     self.scram_is_useless.store(true, Ordering::Relaxed);
                 }
-                return self.ask_capabilities(line).await;
+                self.ask_capabilities(line).await?;
+                return Ok(Mechanism::Plain);
             }
             refused = Some(answer);
         }
@@ -148,7 +181,7 @@ impl Endpoint {
             ),
             None => format!("{place} refuses the login of {}", credentials.user),
         };
-        Err(refusal::without(refusal::refused(what, &answer, Cause::Login), &credentials.password))
+        Err(refusal::without(refusal::refused(what, &answer, Cause::Login), &credentials.password, &sent))
     }
 
     /// Some capabilities are told after the login only.
@@ -182,8 +215,14 @@ async fn scram(line: &mut Line, credentials: &Credentials) -> Result<Answer, Err
     line.connection.send(&command.bytes()).await?;
     let server_first = match line.connection.question().await? {
         Ok(question) => decode(&question),
+        Err(answer) if answer.is_ok() => {
+            let what =
+                "the server took the login by SCRAM-SHA-256 before it had proved to know the password".to_owned();
+            return Err(Error::new(Cause::Protocol, Scope::Connection, what));
+        }
         Err(answer) => return Ok(answer),
     };
+    let is_refusal = server_first.starts_with("e=");
     // Thousands of rounds of hashing: not on the thread that serves other connections.
     let computed = tokio::task::spawn_blocking(move || {
         let last = scram.last(&server_first);
@@ -197,7 +236,8 @@ async fn scram(line: &mut Line, credentials: &Credentials) -> Result<Answer, Err
             line.connection.send(&Command::new("").string(b"*").bytes()).await?;
             line.connection.answer().await?;
             let what = format!("the server's side of the login by SCRAM-SHA-256 is wrong: {why}");
-            return Err(Error::new(Cause::Login, Scope::Mailbox, what));
+            let cause = if is_refusal { Cause::Login } else { Cause::Protocol };
+            return Err(Error::new(cause, Scope::Mailbox, what));
         }
     };
     line.connection.send(&Command::new("").string(STANDARD.encode(last).as_bytes()).bytes()).await?;
@@ -216,7 +256,8 @@ async fn scram(line: &mut Line, credentials: &Credentials) -> Result<Answer, Err
         let checked = proof.ok_or_else(|| "it did not prove that it knows the password".to_owned());
         checked.and_then(|proof| scram.check(&proof)).map_err(|why| {
             let what = format!("the server took the login by SCRAM-SHA-256, but {why}: it may be another server");
-            Error::new(Cause::Login, Scope::Connection, what)
+            // Not a refusal of the login: whoever has not proved to know the password has not looked at ours either.
+            Error::new(Cause::Protocol, Scope::Connection, what)
         })?;
     }
     Ok(answer)
@@ -229,6 +270,17 @@ fn decode(text: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_a_login_cannot_carry_are_refused() {
+        let endpoint = Endpoint::new(crate::config::Config::new("mail.test"));
+        let own = Secret::new("pw");
+        assert!(endpoint.credentials("ann@a.test", Some(&own)).is_ok());
+        for (name, password) in [("", "pw"), ("ann\0bob", "pw"), ("ann", ""), ("ann", "p\0w")] {
+            let refused = endpoint.credentials(name, Some(&Secret::new(password)));
+            assert_eq!(refused.unwrap_err().cause, Cause::Login, "{name:?}");
+        }
+    }
 
     #[test]
     fn owners_are_told_by_their_names() {

@@ -8,14 +8,19 @@ use super::script::{Site, evidence};
 use crate::text::scan::{Include, Scan, scan};
 
 /// What the person's scripts say.
-pub(crate) fn routing(site: &Site, base: &str) -> Routing {
+pub(crate) fn routing(site: &Site, base: &str, may_redirect: bool) -> Routing {
     let ours = site.ours(base);
     let redirect = ours.first().map(|(script, marked)| {
         let instead = match site.active() {
             Some(active) => format!("script {:?} is active instead of ours, {:?}", active.name, script.name),
             None => format!("our script {:?} is not active, and no other is", script.name),
         };
-        OurRedirect { to: marked.block.to.clone(), ineffective: (!script.active).then_some(instead) }
+        let ineffective = match (script.active, may_redirect) {
+            (true, true) => None,
+            (true, false) => Some("the server lets no script redirect, so mail stays".to_owned()),
+            (false, _) => Some(instead),
+        };
+        OurRedirect { to: marked.block.to.clone(), ineffective }
     });
     let mut reading = Reading { scripts: texts(site, base), found: Routing::default() };
     reading.follow(released(site, base).as_deref());
@@ -23,7 +28,10 @@ pub(crate) fn routing(site: &Site, base: &str) -> Routing {
         .scripts
         .iter()
         .filter(|script| script.text.is_none())
-        .map(|script| format!("script {:?} was not read: there are too many", script.name))
+        .map(|script| match &script.refused {
+            Some(error) => format!("script {:?} was not read: {error}", script.name),
+            None => format!("script {:?} was not read: there are too many", script.name),
+        })
         .collect();
     unread.append(&mut reading.found.unread);
     Routing { ours: redirect, others: reading.found.others, unread, evidence: evidence(site, base) }
@@ -142,7 +150,7 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{routing as routing_where, *};
     use crate::op::script::Script;
     use crate::text::block::{Block, digest, put};
 
@@ -151,8 +159,13 @@ mod tests {
             name: (*name).to_owned(),
             active: *name == active,
             text: Some(text.as_bytes().to_vec()),
+            refused: None,
         };
         Site { scripts: scripts.iter().map(script).collect() }
+    }
+
+    fn routing(site: &Site, base: &str) -> Routing {
+        routing_where(site, base, true)
     }
 
     fn told(routing: &Routing) -> Vec<String> {
@@ -193,6 +206,30 @@ mod tests {
         let read = routing(&off, "whimbrel");
         assert_eq!(read.redirected_to(), None);
         assert!(read.ours.unwrap().ineffective.unwrap().contains("\"rules\" is active"));
+    }
+
+    #[test]
+    fn where_no_script_may_redirect_ours_is_not_in_force() {
+        let block = Block { to: "a@new.test".into(), former: None, digest: digest(b"") };
+        let ours = String::from_utf8(put(b"", &block)).unwrap();
+        let site = site(&[("whimbrel", &ours)], "whimbrel");
+        assert_eq!(routing_where(&site, "whimbrel", true).redirected_to(), Some("a@new.test"));
+        let read = routing_where(&site, "whimbrel", false);
+        assert!(read.redirected_to().is_none() && read.ours.unwrap().ineffective.unwrap().contains("no script"));
+    }
+
+    #[test]
+    fn what_of_ours_is_active_is_told_whatever_its_name_and_form() {
+        let printed = "redirect \"a@new.test\";\nstop;\n";
+        assert_eq!(
+            routing(&site(&[("whimbrel-2", printed)], "whimbrel-2"), "whimbrel").redirected_to(),
+            Some("a@new.test")
+        );
+        let block = Block { to: "a@new.test".into(), former: None, digest: digest(b"") };
+        let ours = String::from_utf8(put(b"", &block)).unwrap();
+        let copied = site(&[("mine", &ours)], "mine");
+        assert_eq!(routing(&copied, "whimbrel").redirected_to(), Some("a@new.test"));
+        assert_eq!(routing(&site(&[("mine", printed)], "mine"), "whimbrel").ours, None);
     }
 
     #[test]

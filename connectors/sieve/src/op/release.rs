@@ -4,13 +4,16 @@
 //! * They changed their own script: it is activated as it is now.
 //! * They changed the copy of it in ours, which is what a webmail shows as active: the change goes into their own script, if that one is
 //!   as it was. Else, or where theirs is gone, ours becomes theirs: it loses the block and stays active, and nothing that they
-//!   wrote is lost.
+//!   wrote is lost. So it does where an editor has printed it anew, so that nothing but the two commands of the block is left.
+//! * They copied the block into the active script of another name: that one loses it and stays active.
 //! * They activated another script, or none: that stays so.
 
 use connector::{Door, Error, Rerouted};
+use model::{Cause, Scope};
 
+use super::read::routing;
 use super::script::{Script, Session, Site, evidence};
-use crate::text::block::{Marked, digest};
+use crate::text::block::{Kind, Marked, digest, left_to_them};
 
 /// What becomes of a script of ours, in the order in which it is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,38 +32,65 @@ pub(crate) async fn release(session: &mut Session<'_>, door: &dyn Door) -> Resul
     let site = session.site().await?;
     let before = evidence(&site, &base);
     let mut notes = Vec::new();
-    let mut changed = false;
     for (script, marked) in site.ours(&base) {
         let (steps, note) = steps(&site, script, &marked);
         notes.extend(note);
         for step in steps {
             match step {
-                Step::Put(name, text) => session.put(&name, &text, door).await?,
+                Step::Put(name, text) => {
+                    session.put(&name, &text, door).await?;
+                    session.verify(&name, &text).await?;
+                }
                 Step::Activate(name) => session.set_active(name.as_deref(), door).await?,
-                Step::Delete(name) => session.delete(&name, door).await?,
+                // It is not in force any more, and the next call clears it up.
+                Step::Delete(name) => {
+                    if let Err(error) = session.delete(&name, door).await? {
+                        notes.push(format!(
+                            "our script {name:?} is not in force any more, and could not be removed: {error}"
+                        ));
+                    }
+                }
             }
-            changed = true;
         }
     }
-    let after = if changed { evidence(&session.site().await?, &base) } else { before.clone() };
-    Ok(Rerouted { changed, before, after, notes })
+    if !session.has_effect() {
+        return Ok(Rerouted { changed: false, after: before.clone(), before, notes });
+    }
+    let now = session.site().await?;
+    if let Some(to) = routing(&now, &base, true).redirected_to() {
+        let what = format!("the redirect was taken off, and the active script leads all mail to {to} still");
+        return Err(Error::new(Cause::Refused, Scope::Mailbox, what));
+    }
+    Ok(Rerouted { changed: true, before, after: evidence(&now, &base), notes })
+}
+
+/// May a script of ours that is not active be removed or overwritten? Only where nothing of the person's goes with it: it holds no text but
+/// ours, or what it was copied from is there, or its text is in another script.
+pub(crate) fn may_go(site: &Site, ours: &Script, marked: &Marked) -> bool {
+    let mut others = site.scripts.iter().filter(|script| script.name != ours.name);
+    let is_former = |script: &Script| marked.is_untouched() && marked.block.former.as_ref() == Some(&script.name);
+    let is_blank = marked.text.trim_ascii().is_empty();
+    is_blank || others.any(|script| is_former(script) || script.text.as_ref() == Some(&marked.text))
 }
 
 /// What is done about a script of ours, and what a person should know of it. Done in part and asked again, the rest is told.
 pub(crate) fn steps(site: &Site, ours: &Script, marked: &Marked) -> (Vec<Step>, Option<String>) {
     let own = ours.name.clone();
-    let former = marked.block.former.as_deref().and_then(|name| site.script(name));
-    let had_none = marked.block.former.is_none();
+    let former = marked.block.former.as_deref().filter(|name| *name != own).and_then(|name| site.script(name));
     let former_text = former.and_then(|script| script.text.as_deref());
-    let gone = || vec![Step::Delete(own.clone())];
+    let strip = |note: String| (vec![Step::Put(own.clone(), left_to_them(&marked.text))], Some(note));
+    if marked.kind == Kind::Elsewhere {
+        return strip(format!(
+            "our redirect stood in script {own:?}, which is not ours: it was taken out of it, and nothing else"
+        ));
+    }
     if !ours.active {
-        // Where the person's text in it is what they have elsewhere, nothing is lost with it.
-        return if marked.is_untouched() || former_text == Some(&marked.text) {
-            (gone(), None)
+        return if may_go(site, ours, marked) {
+            (vec![Step::Delete(own.clone())], None)
         } else {
-            let note =
-                format!("script {own:?} was ours and holds changes of the person's: it is theirs now, and not active");
-            (vec![Step::Put(own, marked.text.clone())], Some(note))
+            strip(format!(
+                "script {own:?} was ours and holds a text of the person's that is nowhere else: it is theirs now, and not active"
+            ))
         };
     }
     match former {
@@ -72,14 +102,12 @@ pub(crate) fn steps(site: &Site, ours: &Script, marked: &Marked) -> (Vec<Step>, 
             let put = Step::Put(script.name.clone(), marked.text.clone());
             (vec![put, Step::Activate(Some(script.name.clone())), Step::Delete(own)], Some(note))
         }
-        None if had_none && marked.is_untouched() => (vec![Step::Activate(None), Step::Delete(own)], None),
-        _ => {
-            let note = format!(
-                "script {own:?} was ours; as the person's rules were changed in between, it is theirs now and stays active, without \
-                 our redirect"
-            );
-            (vec![Step::Put(own, marked.text.clone())], Some(note))
-        }
+        // Nothing is in it but ours.
+        None if marked.text.trim_ascii().is_empty() => (vec![Step::Activate(None), Step::Delete(own)], None),
+        _ => strip(format!(
+            "script {own:?} was ours; as the person's rules were changed in between, it is theirs now and stays active, without our \
+             redirect"
+        )),
     }
 }
 
@@ -96,6 +124,7 @@ mod tests {
             name: (*name).to_owned(),
             active: *name == active,
             text: Some(text.as_bytes().to_vec()),
+            refused: None,
         };
         Site { scripts: scripts.iter().map(script).collect() }
     }
@@ -202,7 +231,42 @@ mod tests {
         assert_eq!(end(theirs.clone()), theirs);
         let copied = ours(Some("rules"), RULES, RULES);
         assert!(take(copied.as_bytes()).is_some());
-        let under_another_name = site(&[("mine", &copied)], "mine");
+        // Under another name and not active it does nothing.
+        let under_another_name = site(&[("rules", RULES), ("mine", &copied)], "rules");
         assert_eq!(end(under_another_name.clone()), under_another_name);
+    }
+
+    #[test]
+    fn our_block_in_another_active_script_is_taken_out_of_it() {
+        let copied = ours(Some("rules"), RULES, RULES);
+        let both = site(&[("rules", RULES), ("mine", &copied), ("whimbrel", &copied)], "mine");
+        assert_eq!(end(both), site(&[("rules", RULES), ("mine", RULES)], "mine"));
+    }
+
+    #[test]
+    fn what_an_editor_has_printed_anew_loses_our_commands_and_stays_active() {
+        let printed = "require [\"fileinto\"];\nredirect \"a@new.test\";\nstop;\nfileinto \"A\";\n";
+        let rest = "require [\"fileinto\"];\nfileinto \"A\";\n";
+        let on = site(&[("rules", RULES), ("whimbrel", printed)], "whimbrel");
+        assert_eq!(end(on), site(&[("rules", RULES), ("whimbrel", rest)], "whimbrel"));
+        let nothing_else = site(&[("whimbrel", "redirect \"a@new.test\";\nstop;\n")], "whimbrel");
+        assert_eq!(end(nothing_else), site(&[], ""));
+        let dormant = site(&[("rules", RULES), ("whimbrel", printed)], "rules");
+        assert_eq!(end(dormant), site(&[("rules", RULES), ("whimbrel", rest)], "rules"));
+        // What is left begins like ours, and is not.
+        let twice = "redirect \"a@new.test\"; stop;\nredirect \"ann@home.test\"; stop;";
+        let left = end(site(&[("whimbrel", twice)], "whimbrel"));
+        let text = String::from_utf8(left.scripts[0].text.clone().unwrap()).unwrap();
+        assert!(text.ends_with("redirect \"ann@home.test\"; stop;") && !text.contains("a@new.test"), "{text}");
+    }
+
+    #[test]
+    fn the_only_copy_of_the_persons_text_is_left_to_them() {
+        let on = ours(Some("rules"), RULES, RULES);
+        // They removed theirs, and activated another.
+        let gone = site(&[("new", "keep;"), ("whimbrel", &on)], "new");
+        assert_eq!(end(gone), site(&[("new", "keep;"), ("whimbrel", RULES)], "new"));
+        let renamed = site(&[("rules 2", RULES), ("whimbrel", &on)], "rules 2");
+        assert_eq!(end(renamed), site(&[("rules 2", RULES)], "rules 2"));
     }
 }

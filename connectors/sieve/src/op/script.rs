@@ -1,18 +1,22 @@
 //! A person's scripts on the server (RFC 5804 section 2): listed, read, written, activated, removed.
 
+use std::time::Duration;
+
 use connector::{Account, Door, Effect, Error};
 use model::{Cause, Scope};
 
 use super::connect::Line;
 use crate::endpoint::Endpoint;
 use crate::refusal::{in_doubt, refused, script_refused};
-use crate::text::block::{Marked, digest, take};
+use crate::text::block::{Kind, Marked, digest, take, take_elsewhere, take_printed};
 use crate::wire::answer::{Answer, Word};
 use crate::wire::command::Command;
 use crate::wire::connection::SCRIPT_BYTES_MAX;
 
 /// The most scripts of one person that are read; people have a handful, servers allow some dozens.
 const SCRIPTS_READ_MAX: usize = 100;
+/// How long a goodbye may take.
+const LOGOUT_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Numbers behind the name of our script, where a person has one of that name.
 const NUMBERS: std::ops::RangeInclusive<u8> = 2..=9;
 
@@ -21,8 +25,10 @@ const NUMBERS: std::ops::RangeInclusive<u8> = 2..=9;
 pub(crate) struct Script {
     pub(crate) name: String,
     pub(crate) active: bool,
-    /// Its text; none where there are too many to read all.
+    /// Its text; none where it could not be read, or there are too many to read all.
     pub(crate) text: Option<Vec<u8>>,
+    /// Why the server does not let it be read.
+    pub(crate) refused: Option<Error>,
 }
 
 /// A person's scripts.
@@ -40,16 +46,22 @@ impl Site {
         self.scripts.iter().find(|script| script.active)
     }
 
-    /// What is ours, the active one first: scripts that bear our name and hold our block, whole.
+    /// What is ours, the active one first: scripts that bear our name and hold our block, whole or as an editor has printed it anew;
+    /// and the active one whatever its name, if our block is in it.
     pub(crate) fn ours(&self, base: &str) -> Vec<(&Script, Marked)> {
         let names = our_names(base);
-        let marked = |script: &&Script| names.contains(&script.name);
-        let mut ours: Vec<(&Script, Marked)> = self
-            .scripts
-            .iter()
-            .filter(marked)
-            .filter_map(|script| Some((script, take(script.text.as_deref()?)?)))
-            .collect();
+        let marked = |script: &Script| {
+            let text = script.text.as_deref()?;
+            if names.contains(&script.name) {
+                take(text).or_else(|| take_printed(text))
+            } else if script.active {
+                take_elsewhere(text)
+            } else {
+                None
+            }
+        };
+        let mut ours: Vec<(&Script, Marked)> =
+            self.scripts.iter().filter_map(|script| Some((script, marked(script)?))).collect();
         ours.sort_by_key(|(script, _)| !script.active);
         ours
     }
@@ -65,16 +77,53 @@ pub(crate) struct Session<'e> {
     pub(crate) endpoint: &'e Endpoint,
     line: Line,
     person: String,
+    /// Something has taken effect, or may have.
+    has_effect: bool,
+    /// The door did not let an effect pass.
+    is_shut: bool,
 }
 
 impl<'e> Session<'e> {
     pub(crate) async fn open(endpoint: &'e Endpoint, account: &Account) -> Result<Self, Error> {
         let line = endpoint.open(account).await?;
-        Ok(Self { endpoint, line, person: account.name.clone() })
+        Ok(Self { endpoint, line, person: account.name.clone(), has_effect: false, is_shut: false })
     }
 
     pub(crate) fn capability(&self, name: &str) -> Option<&str> {
         self.line.capabilities.value(name)
+    }
+
+    /// Has anything taken effect, or may it have?
+    pub(crate) fn has_effect(&self) -> bool {
+        self.has_effect
+    }
+
+    /// What a call came to: once anything has taken effect, an error does not tell how things stand now, and is in doubt. A door that is shut says
+    /// so itself.
+    pub(crate) fn settled<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        let is_plain = !self.has_effect || self.is_shut;
+        result.map_err(|error| if is_plain || error.cause == Cause::InDoubt { error } else { in_doubt(error) })
+    }
+
+    /// May scripts redirect at all? MAXREDIRECTS (RFC 5804 section 1.7) says how often. Pigeonhole leaves it out where that is not at all –
+    /// and then takes scripts with a redirect all the same, and keeps the mail.
+    pub(crate) fn may_redirect(&self) -> bool {
+        match self.capability("MAXREDIRECTS") {
+            Some(max) => max.trim() != "0",
+            None => !self.is_pigeonhole(),
+        }
+    }
+
+    pub(crate) fn is_pigeonhole(&self) -> bool {
+        self.capability("IMPLEMENTATION").is_some_and(|name| name.contains("Pigeonhole"))
+    }
+
+    /// What is said where no script may redirect.
+    pub(crate) fn no_redirects(&self) -> String {
+        let place = self.endpoint.config.address();
+        format!(
+            "{place} lets no script redirect, so mail would stay: have redirects allowed there (in Dovecot: sieve_max_redirects)"
+        )
     }
 
     /// For messages: `script "a" of ann at mail.example:4190`.
@@ -89,11 +138,18 @@ impl<'e> Session<'e> {
 
     /// Runs a command that has an effect: nothing of it leaves before the door has let it pass.
     async fn run_effect(&mut self, command: Command, door: &dyn Door) -> Result<Answer, Error> {
-        door.before(Effect::Route)?;
+        if let Err(error) = door.before(Effect::Route) {
+            self.is_shut = true;
+            return Err(error);
+        }
         let sent = self.line.connection.send(&command.bytes()).await;
         door.after(Effect::Route);
+        let had_effect = std::mem::replace(&mut self.has_effect, true);
         sent.map_err(in_doubt)?;
         let answer = self.line.connection.answer().await.map_err(in_doubt)?;
+        if answer.status == crate::wire::answer::Status::No {
+            self.has_effect = had_effect;
+        }
         if answer.status == crate::wire::answer::Status::Bye {
             let what = format!("{} ended the connection", self.endpoint.config.address());
             return Err(in_doubt(refused(what, &answer, Cause::Connection)));
@@ -101,17 +157,36 @@ impl<'e> Session<'e> {
         Ok(answer)
     }
 
-    /// Reads all that the person has.
+    /// Reads all that the person has. The active script, what bears our name and what was active before must be readable.
     pub(crate) async fn site(&mut self) -> Result<Site, Error> {
         let mut scripts = self.list().await?;
         // What matters most is read first, where there are too many.
         let ours = our_names(&self.endpoint.config.script);
         scripts.sort_by_key(|script| (!script.active, !ours.contains(&script.name)));
         for script in scripts.iter_mut().take(SCRIPTS_READ_MAX) {
-            script.text = self.get(&script.name).await?;
+            match self.get(&script.name).await? {
+                Ok(text) => script.text = text,
+                Err(error) => script.refused = Some(error),
+            }
         }
         scripts.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Site { scripts })
+        let site = Site { scripts };
+        let marked = site.ours(&self.endpoint.config.script).into_iter().filter_map(|(_, marked)| marked.block.former);
+        let needed: Vec<String> = ours.into_iter().chain(marked).collect();
+        let is_needed = |script: &&Script| script.active || needed.contains(&script.name);
+        match site.scripts.iter().filter(is_needed).find_map(|script| script.refused.clone()) {
+            Some(error) => Err(error),
+            None => Ok(site),
+        }
+    }
+
+    /// Makes sure that a script is what was stored: nobody else has written it since.
+    pub(crate) async fn verify(&mut self, name: &str, text: &[u8]) -> Result<(), Error> {
+        if self.get(name).await??.as_deref() == Some(text) {
+            return Ok(());
+        }
+        let what = format!("{} is not what was stored a moment ago, so it is not activated", self.place(name));
+        Err(Error::new(Cause::Refused, Scope::Mailbox, what))
     }
 
     /// LISTSCRIPTS (section 2.7).
@@ -129,7 +204,7 @@ impl<'e> Session<'e> {
             let name = String::from_utf8(line.first()?.text()?.to_vec()).ok()?;
             let active =
                 line.iter().any(|word| matches!(word, Word::Atom(atom) if atom.eq_ignore_ascii_case("ACTIVE")));
-            Some(Script { name, active, text: None })
+            Some(Script { name, active, text: None, refused: None })
         };
         let scripts: Option<Vec<Script>> = answer.data.iter().map(script).collect();
         let odd =
@@ -142,12 +217,12 @@ impl<'e> Session<'e> {
         Ok(scripts)
     }
 
-    /// GETSCRIPT (section 2.9); none where it is not there.
-    async fn get(&mut self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// GETSCRIPT (section 2.9); none where it is not there, and within the result what the server refuses.
+    async fn get(&mut self, name: &str) -> Result<Result<Option<Vec<u8>>, Error>, Error> {
         let answer = self.run(Command::new("GETSCRIPT").string(name.as_bytes())).await?;
         if answer.is_ok() {
             return match answer.data.as_slice() {
-                [line] if line.len() == 1 && line[0].text().is_some() => Ok(line[0].text().map(<[u8]>::to_vec)),
+                [line] if line.len() == 1 && line[0].text().is_some() => Ok(Ok(line[0].text().map(<[u8]>::to_vec))),
                 _ => {
                     let what = format!("what came is not one text: {}", self.place(name));
                     Err(Error::new(Cause::Protocol, Scope::Mailbox, what))
@@ -155,9 +230,10 @@ impl<'e> Session<'e> {
             };
         }
         if answer.has_code("NONEXISTENT") {
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        Err(refused(format!("cannot read {}", self.place(name)), &answer, Cause::Unreadable))
+        let error = refused(format!("cannot read {}", self.place(name)), &answer, Cause::Unreadable);
+        if answer.status == crate::wire::answer::Status::Bye { Err(error) } else { Ok(Err(error)) }
     }
 
     /// HAVESPACE (section 2.5): is there room for a script of this name and size?
@@ -208,18 +284,18 @@ impl<'e> Session<'e> {
         Err(script_refused(what, &answer))
     }
 
-    /// DELETESCRIPT (section 2.10). One that is not there is gone.
-    pub(crate) async fn delete(&mut self, name: &str, door: &dyn Door) -> Result<(), Error> {
+    /// DELETESCRIPT (section 2.10). One that is not there is gone. Within the result is what the server refuses.
+    pub(crate) async fn delete(&mut self, name: &str, door: &dyn Door) -> Result<Result<(), Error>, Error> {
         let answer = self.run_effect(Command::new("DELETESCRIPT").string(name.as_bytes()), door).await?;
         if answer.is_ok() || answer.has_code("NONEXISTENT") {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        Err(refused(format!("cannot remove {}", self.place(name)), &answer, Cause::Permission))
+        Ok(Err(refused(format!("cannot remove {}", self.place(name)), &answer, Cause::Permission)))
     }
 
     /// LOGOUT (section 2.3). What comes of it is nobody's concern.
     pub(crate) async fn log_out(mut self) {
-        let _ = self.run(Command::new("LOGOUT")).await;
+        let _ = tokio::time::timeout(LOGOUT_WAIT_MAX, self.run(Command::new("LOGOUT"))).await;
     }
 }
 
@@ -233,7 +309,12 @@ pub(crate) fn evidence(site: &Site, base: &str) -> connector::router::Evidence {
             None => "not read".to_owned(),
         };
         let redirect = ours.iter().find(|(own, _)| own.name == script.name).map_or_else(String::new, |(_, marked)| {
-            let former = marked.block.former.as_ref().map_or_else(|| "none".to_owned(), |name| format!("{name:?}"));
+            let former = match (marked.kind, &marked.block.former) {
+                (Kind::Printed, _) => "not known, as an editor has rewritten it".to_owned(),
+                (_, Some(name)) if site.script(name).is_some() => format!("{name:?}"),
+                (_, Some(name)) => format!("none, or {name:?}, which is not there"),
+                (_, None) => "none".to_owned(),
+            };
             format!(", our redirect to {}; active before: {former}", marked.block.to)
         });
         format!("script {:?}{active}: {text}{redirect}", script.name)

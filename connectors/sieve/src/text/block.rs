@@ -11,6 +11,10 @@ use ring::digest;
 
 use super::lexer::{Lexer, Token};
 
+/// What every comment of ours begins with that marks the block.
+const MARK: &str = "# [whimbrel: ";
+/// Says of a script with our name that what it begins with is the person's, though it looks like ours.
+const THEIRS: &str = "# [whimbrel: released] This script is yours; nothing in it is ours.";
 const BEGIN: &str = "# [whimbrel: begin] Your mail goes to your new mailbox. Please leave these lines as they are.\r\n";
 const FORMER: &str = "# former-script: ";
 const DIGEST: &str = "# text-sha256: ";
@@ -29,9 +33,21 @@ pub(crate) struct Block {
     pub(crate) digest: String,
 }
 
+/// How what is ours was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The block, whole.
+    Whole,
+    /// Its two commands, as an editor prints them that keeps no comments: which script was active before is not known any more.
+    Printed,
+    /// In the active script, which bears another name than ours: copied there, or renamed.
+    Elsewhere,
+}
+
 /// A text of ours, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Marked {
+    pub(crate) kind: Kind,
     pub(crate) block: Block,
     /// The person's text around the block.
     pub(crate) text: Vec<u8>,
@@ -85,7 +101,100 @@ pub(crate) fn take(text: &[u8]) -> Option<Marked> {
         return None;
     }
     let block = Block { to: to.to_owned(), former, digest: digest.to_owned() };
-    Some(Marked { block, text: [&text[..at], rest].concat() })
+    Some(Marked { kind: Kind::Whole, block, text: [&text[..at], rest].concat() })
+}
+
+/// The two commands of our block where all else of it is gone, and the text without them: behind what must come first, and the variables
+/// that some editors set there, the script sends all mail to one address and stops. Webmails that take a script apart into rules and
+/// print them anew leave that of our block.
+pub(crate) fn take_printed(text: &[u8]) -> Option<Marked> {
+    let mut lexer = Lexer::new(text);
+    let word = |lexer: &mut Lexer<'_>| lexer.next().ok().flatten().map(Word::of);
+    let before = ["require", "global", "import", "export", "set"];
+    let name = loop {
+        let Word::Name(name) = word(&mut lexer)? else { return None };
+        if !before.contains(&name.as_str()) {
+            break name;
+        }
+        loop {
+            match word(&mut lexer)? {
+                Word::Sign(b';') => break,
+                Word::Text(_) | Word::Tag | Word::Sign(b'[' | b']' | b',') => {}
+                Word::Name(_) | Word::Sign(_) => return None,
+            }
+        }
+    };
+    let start = lexer.start();
+    let (Word::Text(to), Word::Sign(b';')) = (word(&mut lexer)?, word(&mut lexer)?) else { return None };
+    let is_stop = matches!(word(&mut lexer)?, Word::Name(name) if name == "stop");
+    let head = &text[..start];
+    if name != "redirect" || !is_stop || word(&mut lexer)? != Word::Sign(b';') || begins_with_line(head, THEIRS) {
+        return None;
+    }
+    let to = String::from_utf8(to).ok()?.trim().to_owned();
+    if !is_plain_address(&to) {
+        return None;
+    }
+    let is_ours = |line: &[u8]| [MARK, FORMER, DIGEST].iter().any(|mark| line.starts_with(mark.as_bytes()));
+    let mut left: Vec<u8> =
+        head.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_ours(line)).flatten().copied().collect();
+    let rest = without_line_end(&text[lexer.position()..]);
+    let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+    left.extend_from_slice(if is_ours(rest) { &rest[end..] } else { rest });
+    // No text has this digest: what the person's was is not known.
+    let block = Block { to, former: None, digest: "unknown".to_owned() };
+    Some(Marked { kind: Kind::Printed, block, text: left })
+}
+
+/// What is ours in the active script though it bears another name: the block, whole, or with its marks and other line ends.
+pub(crate) fn take_elsewhere(text: &[u8]) -> Option<Marked> {
+    let begin = BEGIN.trim_end().as_bytes();
+    let printed = || take_printed(text).filter(|_| text.windows(begin.len()).any(|window| window == begin));
+    Some(Marked { kind: Kind::Elsewhere, ..take(text).or_else(printed)? })
+}
+
+/// A text that is left to the person in a script with our name: nobody is to take it for ours, even if it begins like it.
+pub(crate) fn left_to_them(text: &[u8]) -> Vec<u8> {
+    match take_printed(text) {
+        Some(_) => [THEIRS.as_bytes(), b"\r\n", text].concat(),
+        None => text.to_vec(),
+    }
+}
+
+/// A text to copy into a script of ours: without the line that would say of the copy that nothing in it is ours.
+pub(crate) fn to_copy(text: &[u8]) -> &[u8] {
+    if begins_with_line(text, THEIRS) { without_line_end(&text[THEIRS.len()..]) } else { text }
+}
+
+/// A word as far as it matters here.
+#[derive(PartialEq, Eq)]
+enum Word {
+    Name(String),
+    Text(Vec<u8>),
+    Tag,
+    Sign(u8),
+}
+
+impl Word {
+    fn of(token: Token<'_>) -> Self {
+        match token {
+            Token::Identifier(name) => Self::Name(String::from_utf8_lossy(name).to_ascii_lowercase()),
+            Token::Text(text) => Self::Text(text.into_owned()),
+            Token::Tag(_) | Token::Number => Self::Tag,
+            Token::Sign(sign) => Self::Sign(sign),
+        }
+    }
+}
+
+fn begins_with_line(text: &[u8], line: &str) -> bool {
+    text.strip_prefix(line.as_bytes()).is_some_and(|rest| rest.first().is_none_or(|byte| b"\r\n".contains(byte)))
+}
+
+/// The text without the line end that it begins with, if there is nothing else before it.
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let trimmed = text.trim_ascii_start();
+    let passed = &text[..text.len() - trimmed.len()];
+    passed.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[end + 1..])
 }
 
 /// The line that a text begins with, and what follows it.
@@ -222,6 +331,58 @@ mod tests {
         assert!(take(text.replace("keep", "discard").as_bytes()).is_some_and(|marked| !marked.is_untouched()));
     }
 
+    /// The block in these rules, as Roundcube prints it once it has taken the script apart.
+    const PRINTED: &str = "require [\"fileinto\"];\nredirect \"ann@new.test\";\nstop;\n# rule:[Lists]\nif header :contains \"List-Id\" \"x\"\n{\n\tfileinto \"Lists\";\n}\n";
+
+    #[test]
+    fn the_commands_alone_are_found_where_an_editor_has_printed_them_anew() {
+        assert_eq!(take(PRINTED.as_bytes()), None);
+        let marked = take_printed(PRINTED.as_bytes()).unwrap();
+        assert_eq!((marked.kind, marked.block.to.as_str()), (Kind::Printed, "ann@new.test"));
+        assert!(!marked.is_untouched());
+        let text = String::from_utf8(marked.text).unwrap();
+        assert_eq!(text, PRINTED.replace("redirect \"ann@new.test\";\nstop;\n", ""));
+        // With variables before it, and the comments before the first command kept.
+        let kept = format!("{}\n{FORMER}\"x\"\n\nset \"a\" \"b\";\nredirect \"a@b.test\" ; stop ;", BEGIN.trim_end());
+        let marked = take_printed(kept.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(marked.text).unwrap(), "\nset \"a\" \"b\";\n");
+        assert_eq!(take_elsewhere(kept.as_bytes()).unwrap().kind, Kind::Elsewhere);
+        assert_eq!(take_elsewhere(PRINTED.as_bytes()), None, "under another name that is anybody's");
+        // Our own with other line ends is found by its commands.
+        let whole = put(b"require \"a\";\r\nkeep;", &block(b"", Some("x")));
+        let marked = take_printed(&String::from_utf8(whole).unwrap().replace("\r\n", "\n").into_bytes()).unwrap();
+        assert_eq!(String::from_utf8(marked.text).unwrap(), "require \"a\";\n\nkeep;");
+    }
+
+    #[test]
+    fn what_is_left_to_the_person_is_not_found_again() {
+        let theirs = left_to_them(PRINTED.as_bytes());
+        assert_eq!(take_printed(&theirs), None);
+        assert_eq!(take_printed(String::from_utf8(theirs).unwrap().replace("\r\n", "\n").as_bytes()), None);
+        assert_eq!(left_to_them(b"keep;"), b"keep;");
+        // Copied into ours it is found again.
+        let theirs = left_to_them(PRINTED.as_bytes());
+        assert_eq!((to_copy(&theirs), to_copy(b"keep;")), (PRINTED.as_bytes(), &b"keep;"[..]));
+    }
+
+    #[test]
+    fn other_commands_are_not_taken_for_ours() {
+        for text in [
+            "",
+            "redirect \"a@b.test\";",
+            "redirect \"a@b.test\"; keep; stop;",
+            "redirect :copy \"a@b.test\"; stop;",
+            "redirect \"${a}\"; stop;",
+            "redirect [\"a@b.test\"]; stop;",
+            "keep; redirect \"a@b.test\"; stop;",
+            "if true { redirect \"a@b.test\"; stop; }",
+            "redirect \"a@b.test\"; stop",
+            "/* redirect \"a@b.test\"; stop; */",
+        ] {
+            assert_eq!(take_printed(text.as_bytes()), None, "{text}");
+        }
+    }
+
     #[test]
     fn only_plain_addresses_stand_in_the_block() {
         for plain in ["a@b.test", "first.last+tag@b.test", "o'neil@b.test", "\u{e9}@b.test", "a@xn--bcher-kva.test"] {
@@ -296,7 +457,7 @@ mod tests {
             }
             let whole = round_trip(&text, if seed % 2 == 0 { None } else { Some("rules") });
             // Whatever it is, it is looked through to the end.
-            let _ = (scan(&text), scan(&whole));
+            let _ = (scan(&text), scan(&whole), take_printed(&whole), left_to_them(&text));
         }
     }
 }

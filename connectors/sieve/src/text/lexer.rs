@@ -45,6 +45,11 @@ impl<'t> Lexer<'t> {
         self.at
     }
 
+    /// Where the last word begins.
+    pub(crate) fn start(&self) -> usize {
+        self.counted
+    }
+
     /// The line that the last word begins in, from 1.
     pub(crate) fn line(&self) -> usize {
         self.line

@@ -172,6 +172,16 @@ impl World {
         server.give_to_mail_user(&path);
     }
 
+    /// Puts rules of Ann's where Dovecot runs them and lists no script of them.
+    pub(crate) fn plant_unlisted(&self, text: &str) {
+        let Site::Dovecot(server) = &self.site else { panic!("it keeps scripts elsewhere") };
+        drop(self.talk(ANN));
+        let path = server.home(ANN).join(".dovecot.sieve");
+        std::fs::create_dir_all(server.home(ANN)).unwrap();
+        std::fs::write(&path, text).unwrap();
+        server.give_to_mail_user(&server.home(ANN));
+    }
+
     /// What of the scripts lies in files, where the server has them there.
     fn files(&self, who: &str) -> Vec<u8> {
         let Site::Dovecot(server) = &self.site else { return Vec::new() };
