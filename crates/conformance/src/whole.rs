@@ -11,8 +11,9 @@ pub fn amount(usual: u64, whole: u64) -> u64 {
     if is_whole() { whole } else { usual }
 }
 
-/// Of the moments from 1 to the last: all when that is asked for, else each of which the number is so much more than the one
-/// before, and the last.
-pub fn moments(last: u64, apart: u64) -> Vec<u64> {
-    (1..=last).filter(|moment| is_whole() || moment % apart == 1 || *moment == last).collect()
+/// Of the moments from 1 to the last: all when that is asked for, else the last and one of each `group` that follow each other, in
+/// turn the first of the group, the second, and so on: an effect has several moments, and each kind of them is to be among these.
+pub fn moments(last: u64, group: u64) -> Vec<u64> {
+    let is_chosen = |moment: u64| (moment - 1) % group == (moment - 1) / group % group;
+    (1..=last).filter(|moment| is_whole() || is_chosen(*moment) || *moment == last).collect()
 }

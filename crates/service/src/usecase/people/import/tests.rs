@@ -8,37 +8,16 @@ use super::*;
 use crate::config::Config;
 use crate::usecase::people::Opened;
 use crate::usecase::people::post::Post;
-use crate::usecase::people::tests::{Meddled, StopAt, StoppingMailer};
+use crate::usecase::people::tests::{Meddled, PROJECT, StopAt, StoppingMailer};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use store::Store;
 
-const PROJECT: &str = r#"
-version = 1
-organisation = { name = "Hill Trust", code = "RX1" }
-[endpoints.local]
-kind = "maildir"
-path = "from/{source}"
-[endpoints.national]
-kind = "maildir"
-path = "to/{target}"
+/// What its project has beside that of the other tests.
+const IMPORT: &str = r#"
 [endpoints.post]
 kind = "imap"
 host = "localhost"
-[source]
-mail = "local"
-[target]
-mail = "national"
-[directories.ad]
-kind = "csv"
-path = "a.csv"
-[directories.platform]
-kind = "csv"
-path = "b.csv"
-[people]
-sources = ["ad"]
-platform = "platform"
-domain = "national.example"
 [people.import]
 connector = "payroll"
 [people.mailed]
@@ -72,7 +51,7 @@ impl World {
     }
 
     async fn open(&self) -> PeopleProject {
-        let config = Config::parse(PROJECT, self.folder.path()).unwrap();
+        let config = Config::parse(&format!("{PROJECT}{IMPORT}"), self.folder.path()).unwrap();
         let entry = config.file.people.clone().unwrap();
         let store = Store::open(&format!("sqlite:{}/w.db", self.folder.path().display())).await.unwrap();
         let platform = Some(("platform".to_owned(), Opened::Written(Arc::new(self.platform.clone()))));

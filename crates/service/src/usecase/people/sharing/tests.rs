@@ -1,34 +1,9 @@
 use super::*;
 use crate::usecase::people::Opened;
+use crate::usecase::people::tests::PROJECT;
 use connector::DirectoryInMemory;
 use model::{Entry, EntryKind, Grant, Reference, Right};
 use store::Store;
-
-const PROJECT: &str = r#"
-version = 1
-organisation = { name = "Hill Trust", code = "RX1" }
-[endpoints.local]
-kind = "maildir"
-path = "from/{source}"
-[endpoints.national]
-kind = "maildir"
-path = "to/{target}"
-[source]
-mail = "local"
-[target]
-mail = "national"
-[directories.ad]
-kind = "csv"
-path = "a.csv"
-[directories.platform]
-kind = "csv"
-path = "b.csv"
-[people]
-sources = ["ad"]
-platform = "platform"
-domain = "national.example"
-short_name = "hill"
-"#;
 
 fn person(key: &str, kind: EntryKind) -> Entry {
     let mut entry = Entry::new(key, kind);
@@ -87,7 +62,7 @@ impl World {
         let project = Box::pin(Project::open(self.folder.path(), &no_environment)).await.unwrap();
         let config = project.config.clone();
         let entry = config.file.people.clone().unwrap();
-        let store = Store::open(&format!("sqlite:{}/whimbrel.db", self.folder.path().display())).await.unwrap();
+        let store = Store::open(&format!("sqlite:{}/w.db", self.folder.path().display())).await.unwrap();
         let sources = vec![("ad".to_owned(), Opened::Written(Arc::new(self.ad.clone())))];
         let platform = Some(("platform".to_owned(), Opened::Written(Arc::new(self.platform.clone()))));
         let people = Box::pin(PeopleProject::with(config, entry, store, sources, platform)).await.unwrap();
