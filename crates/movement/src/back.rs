@@ -171,7 +171,8 @@ impl Back<'_> {
         if other.is_none() && is_same {
             return Ok(());
         }
-        let what = "the stores that are reached now are not those of the last pass, or another's; nothing was carried back";
+        let what =
+            "the stores that are reached now are not those of the last pass, or another's; nothing was carried back";
         Err(Failure { side: None, error: connector::Error::new(Cause::SharedStore, Scope::Mailbox, what) })
     }
 

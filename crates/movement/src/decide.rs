@@ -110,7 +110,9 @@ pub struct Setting {
 pub fn decide(source: &AtSource<'_>, ledger: &InLedger<'_>, target: OnTarget, setting: Setting) -> Intent {
     match (source, ledger) {
         (AtSource::Gone, InLedger::Nothing) => Intent::Nothing,
-        (AtSource::Gone, InLedger::Known { fate: Fate::Copied | Fate::Adopted, .. }) if setting.is_frozen => Intent::Keep,
+        (AtSource::Gone, InLedger::Known { fate: Fate::Copied | Fate::Adopted, .. }) if setting.is_frozen => {
+            Intent::Keep
+        }
         (AtSource::Gone, InLedger::Known { fate, .. }) => {
             let is_ours = *fate == Fate::Copied || (*fate == Fate::Adopted && setting.adopted_follow);
             if is_ours && target != OnTarget::Vanished { Intent::Remove } else { Intent::Forget }

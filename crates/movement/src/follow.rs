@@ -66,7 +66,11 @@ impl Pass<'_> {
                     target_flags,
                     read_back: held.read_back,
                     // Nothing is moved there from a source that is being left: it is only known where that has it now.
-                    stays: if is_frozen { held.rule != rule::FROZEN } else { !moves || held.state == RemovalState::Kept },
+                    stays: if is_frozen {
+                        held.rule != rule::FROZEN
+                    } else {
+                        !moves || held.state == RemovalState::Kept
+                    },
                 };
                 self.departed.add(held.exact, item);
             }

@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use connector::{Folder, FlagChange, Known, Source};
+use connector::{FlagChange, Folder, Known, Source};
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId};
 use store::{Fact, FolderRow, Freeze, HeldRemoval, LedgerItem, RemovalState};
 
@@ -176,7 +176,9 @@ impl Pass<'_> {
             let received = item.received.map(|at| at.unix_seconds);
             let mut from = None;
             for (folder, id) in twins.get(&item.found.exact).cloned().unwrap_or_default() {
-                let Some(row) = self.rows().find(|row| row.folder == folder && !row.is_gone()).cloned() else { continue };
+                let Some(row) = self.rows().find(|row| row.folder == folder && !row.is_gone()).cloned() else {
+                    continue;
+                };
                 if !listed.contains_key(&folder) {
                     let ids = still_there(source, &row).await?;
                     listed.insert(folder, ids);

@@ -44,9 +44,9 @@ mod subjects;
 mod there;
 mod traits;
 mod travel;
+mod turn;
 mod vanished;
 mod verify;
-mod turn;
 mod work;
 
 pub use afresh::{Afresh, FolderNow, ItemNow};

@@ -12,7 +12,12 @@ use crate::pass::Pass;
 const LISTED_AT_ONCE: usize = 2_000;
 
 impl Pass<'_> {
-    pub(crate) async fn unreadable(&mut self, index: usize, id: ItemId, error: &connector::Error) -> Result<(), Failure> {
+    pub(crate) async fn unreadable(
+        &mut self,
+        index: usize,
+        id: ItemId,
+        error: &connector::Error,
+    ) -> Result<(), Failure> {
         self.folders[index].read_ids.insert(id.clone());
         let ledger = self.ledger(index, &id, &id).await?;
         self.report.arrived += u64::from(ledger.is_empty());

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use connector::{Event, ReadFolder, Source, Target};
 use model::{Cause, Digest, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ReceivedAt, Scope, Side, Verdict};
 use store::{
-    Fact, FlagIntent, Freeze, FolderRow, HeldItem, HeldRemoval, How, Intent as BatchIntent, LedgerItem, MailboxRow,
+    Fact, FlagIntent, FolderRow, Freeze, HeldItem, HeldRemoval, How, Intent as BatchIntent, LedgerItem, MailboxRow,
     NewException, NewFailure,
 };
 

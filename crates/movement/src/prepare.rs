@@ -504,7 +504,8 @@ impl Pass<'_> {
                 // Followed at the source, and that was not passed on yet, by whichever goes there.
                 let is_told = |index: usize| self.folders[index].row.subscribed == Some(true);
                 // What its person follows on the target is theirs to say, once the source is left.
-                let is_to_follow = used.subscribed && !self.work.setting.is_frozen && !self.going_to(path).into_iter().any(is_told);
+                let is_to_follow =
+                    used.subscribed && !self.work.setting.is_frozen && !self.going_to(path).into_iter().any(is_told);
                 folder.holds_items && (folder.subscribed || !is_to_follow)
             });
             if !work.is_written_to() || is_there || work.is_withdrawn || made.contains(path) {

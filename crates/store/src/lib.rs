@@ -40,9 +40,9 @@ pub use forecast::{ForecastItem, ForecastRow, Worked};
 pub use issue::{Disposition, FailedCause, IssueEnd, IssueNote, IssueRow, IssueState, NewIssue};
 pub use lease::{Again, Claim, Claimed, Lease, LeaseTerms};
 pub use ledger::{
-    BackIntent, BackMove, DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval,
-    How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException, NewFailure, NewFolder,
-    RemovalState, Treatment, TreatmentRow,
+    BackIntent, BackMove, DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced,
+    HeldItem, HeldRemoval, How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException,
+    NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,
 };
 pub use people::{
     AccountRow, ChangeRow, ChangeState, ConfirmationRow, ConfirmationState, DirectoryRole, DirectoryRow, EntryRow,

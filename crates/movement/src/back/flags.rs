@@ -204,8 +204,7 @@ mod tests {
     fn a_flag_changed_on_the_target_is_carried_back_unless_the_source_changed_it_too() {
         for case in 0..16u8 {
             let f = |bit: u8| if case & (1 << bit) == 0 { Flags::NONE } else { Flags::of(["F"]) };
-            let change =
-                Changed { source_id: ItemId::from_u32(1), source_base: f(0), target_base: f(2), now: f(3) };
+            let change = Changed { source_id: ItemId::from_u32(1), source_base: f(0), target_base: f(2), now: f(3) };
             let at_source = f(1);
             let (add, take) = change.difference();
             let (add, take) = three_way(&add, &take, &change.source_base, &at_source);

@@ -46,9 +46,8 @@ impl Back<'_> {
                 known.extend(held.iter().filter(|(folder, _)| *folder == row.folder).map(|(_, id)| id.clone()));
             }
             let mark = marks.get(&folder.path).filter(|mark| mark.validity == state.validity);
-            let came_since = |id: &ItemId| {
-                mark.is_none_or(|mark| id.as_u32().is_none_or(|number| u64::from(number) >= mark.next))
-            };
+            let came_since =
+                |id: &ItemId| mark.is_none_or(|mark| id.as_u32().is_none_or(|number| u64::from(number) >= mark.next));
             let new = |id: &ItemId| !known.contains(id) && came_since(id);
             let new: Vec<ItemId> = listed.iter().map(|(id, _)| id).filter(|id| new(id)).cloned().collect();
             let home = self.home(&folder.path);
@@ -74,9 +73,10 @@ impl Back<'_> {
 
     /// Where a folder of the target has its place at the source: below the folder that goes to what it lies in.
     fn place(&self, path: &FolderPath) -> FolderPath {
-        let above = self.rows.iter().filter_map(|row| {
-            Some((row.target_path.names().len(), moved_below(path, &row.target_path, &row.path)?))
-        });
+        let above = self
+            .rows
+            .iter()
+            .filter_map(|row| Some((row.target_path.names().len(), moved_below(path, &row.target_path, &row.path)?)));
         above.max_by_key(|(depth, _)| *depth).map_or_else(|| path.clone(), |(_, place)| place)
     }
 

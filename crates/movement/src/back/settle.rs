@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use connector::{Holds, Source};
 use model::{Cause, Fate, Flags, FolderPath, ItemId};
-use store::{BackIntent, BackMove, Fact, FlagFact, FlagIntent, FolderRow, IntentItem, IntentState, NewException, Treatment};
+use store::{
+    BackIntent, BackMove, Fact, FlagFact, FlagIntent, FolderRow, IntentItem, IntentState, NewException, Treatment,
+};
 
 use super::items::known_as;
 use super::known_ids;

@@ -57,12 +57,9 @@ impl Store {
     }
 
     /// How each folder of a mailbox's target stood when its source began to be left.
-    pub async fn freeze_marks(
-        &self,
-        key: ProjectKey,
-        mailbox: i64,
-    ) -> Result<HashMap<FolderPath, FolderState>, Error> {
-        let select = "SELECT path, validity, next FROM freeze_mark WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+    pub async fn freeze_marks(&self, key: ProjectKey, mailbox: i64) -> Result<HashMap<FolderPath, FolderState>, Error> {
+        let select =
+            "SELECT path, validity, next FROM freeze_mark WHERE organisation = $1 AND project = $2 AND mailbox = $3";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         rows.iter()
             .map(|row| {

@@ -22,7 +22,11 @@ impl Store {
         self.write_as(lease, Durability::Relaxed).await
     }
 
-    pub(super) async fn write_as<'l>(&'l self, lease: &'l Lease, durability: Durability) -> Result<LedgerTx<'l>, Error> {
+    pub(super) async fn write_as<'l>(
+        &'l self,
+        lease: &'l Lease,
+        durability: Durability,
+    ) -> Result<LedgerTx<'l>, Error> {
         let mut tx = self.begin(durability).await?;
         let select = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND fence = $4 \
             AND holder = $5 {share}";
