@@ -3,7 +3,7 @@
 
 use model::Phase;
 use movement::state::{Happened, turn};
-use movement::{CarriedBack, Engine, Failure, MailboxOutcome, Report, Taken, Turn};
+use movement::{CarriedBack, Engine, Failure, Holder, MailboxOutcome, Report, Taken, Turn};
 use store::{Again, MailboxState};
 
 use crate::world::World;
@@ -13,6 +13,8 @@ use crate::world::World;
 /// # Panics
 /// When it is held, or not on the roster.
 pub async fn take(engine: &Engine, mailbox: i64) -> Turn {
+    // Whoever held it may have been stopped.
+    engine.store.void_leases(Holder::is_dead).await.unwrap();
     engine.store.mark_due(engine.key, &[mailbox]).await.unwrap();
     match engine.take(Some(&[mailbox]), &[]).await.unwrap() {
         Taken::Turn(turn) => *turn,

@@ -258,7 +258,12 @@ impl Pass<'_> {
         if !self.thaws {
             return Ok(());
         }
-        let is_kept = |held: &&HeldRemoval| held.state == RemovalState::Kept && held.rule == rule::FROZEN;
+        // A target that can't move would get a second copy where the source has it now: there it stays where it lies.
+        let moves = self.target.offers().moves;
+        let may_thaw = |held: &HeldRemoval| held.rule == rule::FROZEN && (moves || held.moved_to.is_none());
+        // Those held by a pass that was stopped before it was over, too: what was moved is to be read first still.
+        let is_kept =
+            |held: &&HeldRemoval| may_thaw(held) && (held.state == RemovalState::Kept || held.moved_to.is_some());
         let kept: Vec<HeldRemoval> = self.removals.values().filter(is_kept).cloned().collect();
         if kept.is_empty() {
             return Ok(());
@@ -268,12 +273,12 @@ impl Pass<'_> {
         for (folder, id) in kept.iter().filter_map(|held| held.moved_to.clone()) {
             let Some(index) = self.folders.iter().position(|work| work.row.folder == folder) else { continue };
             let known = self.work.store.items_of(key, &self.folders[index].row, std::slice::from_ref(&id)).await?;
-            if known.iter().any(|known| known.fate == Fate::Withdrawn) {
+            if known.iter().all(|known| known.fate == Fate::Withdrawn) {
                 by_folder.entry(index).or_default().push(id);
             }
         }
         let mut tx = self.work.store.write(&self.work.lease).await?;
-        for held in &kept {
+        for held in kept.iter().filter(|held| held.state == RemovalState::Kept) {
             tx.hold_what_was_kept(held.folder, &held.source_id).await?;
         }
         for (index, ids) in &by_folder {
@@ -283,10 +288,10 @@ impl Pass<'_> {
             row.source = None;
         }
         tx.commit().await?;
-        self.report.held_removals += kept.len() as u64;
-        for held in kept {
+        for held in kept.into_iter().filter(|held| held.state == RemovalState::Kept) {
+            self.report.held_removals += 1;
             if let Some(known) = self.removals.get_mut(&(held.folder, held.source_id)) {
-                (known.state, known.moved_to) = (RemovalState::Held, None);
+                known.state = RemovalState::Held;
             }
         }
         self.thawed = by_folder.into_iter().collect();

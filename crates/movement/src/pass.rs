@@ -201,8 +201,7 @@ impl Pass<'_> {
             let mut tx = self.work.store.write(&self.work.lease).await?;
             tx.set_pass(began_at).await?;
             if self.thaws {
-                tx.set_freeze(Freeze::Thawed).await?;
-                tx.set_freeze_marks(&[]).await?;
+                tx.thawed().await?;
             }
             tx.commit().await?;
         }

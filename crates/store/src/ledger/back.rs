@@ -231,12 +231,23 @@ impl LedgerTx<'_> {
         self.tx.execute(update, values).await.map(|_| ())
     }
 
-    /// The source rules again: what was kept on the target waits for a word, wherever the source has its item.
+    /// The source rules again: what was kept on the target waits for a word.
     pub async fn hold_what_was_kept(&mut self, folder: i64, id: &ItemId) -> Result<(), Error> {
         let key = self.lease.key;
-        let update = "UPDATE removal SET state = 'held', moved_folder = NULL, moved_id = NULL WHERE organisation = $1 \
-            AND project = $2 AND folder = $3 AND source_id = $4";
+        let update = "UPDATE removal SET state = 'held' WHERE organisation = $1 AND project = $2 AND folder = $3 \
+            AND source_id = $4";
         self.tx.execute(update, values![key.organisation, key.project, folder, id.as_bytes()]).await.map(|_| ())
+    }
+
+    /// Everything that was not followed while the source was left is followed by now.
+    pub async fn thawed(&mut self) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE removal SET moved_folder = NULL, moved_id = NULL WHERE organisation = $1 AND project = $2 \
+            AND state <> 'kept' AND moved_folder IS NOT NULL AND folder IN (SELECT f.folder FROM folder f \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3)";
+        self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox]).await?;
+        self.set_freeze_marks(&[]).await?;
+        self.set_freeze(Freeze::Thawed).await
     }
 
     /// Writes a batch that is about to be sent to the source, or moved there.
