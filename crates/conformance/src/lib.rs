@@ -38,5 +38,6 @@ pub mod sieve_talk;
 pub mod stop;
 pub mod suite;
 pub mod talk;
+pub mod turns;
 pub mod whole;
 pub mod world;

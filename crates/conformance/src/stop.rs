@@ -31,6 +31,9 @@ pub struct Orders {
     pub bans: String,
     /// Folders of the source come together on the target: as in the histories.
     pub merged: bool,
+    /// Undo everybody's switch first.
+    #[serde(default)]
+    pub undo: bool,
     /// Stop at the moment of this number; 0: never.
     pub stop_at: u64,
     /// Freeze (SIGSTOP) at the moment of this number; 0: never.

@@ -74,6 +74,11 @@ struct Named {
 /// What a mailbox holds, by what it is: folder, digest, date, flags; sorted, so that two can be compared.
 pub type Contents = BTreeMap<FolderPath, Vec<(String, i64, String)>>;
 
+/// The digest by which an item stands in [`Contents`].
+pub fn digest(item: &MemoryItem) -> String {
+    Digest::of(&item.bytes).to_string()
+}
+
 /// What a mailbox of a platform holds.
 pub fn contents(platform: &Platform, name: &str) -> Contents {
     let describe = |item: &MemoryItem| {

@@ -609,7 +609,7 @@ fn failed_fact(planned: &Planned) -> Fact {
 }
 
 /// The error of an outcome that was not heard of.
-fn doubt(outcome: &Outcome) -> Option<Error> {
+pub(crate) fn doubt(outcome: &Outcome) -> Option<Error> {
     outcome.items.iter().find_map(|item| match item {
         ItemOutcome::InDoubt(error) => Some(error.clone()),
         _ => None,
@@ -624,7 +624,7 @@ fn refusal(outcome: &Outcome) -> Option<Error> {
 }
 
 /// Does a refusal mean that sending more is of no use now? No room, no right, or not just now.
-fn stops_all(error: &Error) -> bool {
+pub(crate) fn stops_all(error: &Error) -> bool {
     matches!(error.cause, Cause::OverQuota | Cause::Permission | Cause::Missing)
         || matches!(error.retry, connector::Retry::Now | connector::Retry::Later(_))
         || error.ends_session()

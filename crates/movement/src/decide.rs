@@ -89,6 +89,8 @@ pub enum Intent {
     Remove,
     /// The source has it no more, and there is nothing of ours on the target.
     Forget,
+    /// The source has it no more and is being left: its copy stays, whatever its person did with it there.
+    Keep,
 }
 
 /// What decides besides the item itself.
@@ -100,12 +102,17 @@ pub struct Setting {
     pub retry_failed: bool,
     /// Do adopted items lose flags too (a target nobody has used), or only gain them?
     pub adopted_follow: bool,
+    /// Is the source being left? Then only what is new there counts: no flag and no removal is followed.
+    pub is_frozen: bool,
 }
 
 /// Decides.
 pub fn decide(source: &AtSource<'_>, ledger: &InLedger<'_>, target: OnTarget, setting: Setting) -> Intent {
     match (source, ledger) {
         (AtSource::Gone, InLedger::Nothing) => Intent::Nothing,
+        (AtSource::Gone, InLedger::Known { fate: Fate::Copied | Fate::Adopted, .. }) if setting.is_frozen => {
+            Intent::Keep
+        }
         (AtSource::Gone, InLedger::Known { fate, .. }) => {
             let is_ours = *fate == Fate::Copied || (*fate == Fate::Adopted && setting.adopted_follow);
             if is_ours && target != OnTarget::Vanished { Intent::Remove } else { Intent::Forget }
@@ -156,6 +163,7 @@ fn decide_known(
                 Intent::Copy
             }
         }
+        (Fate::Copied | Fate::Adopted, _) if setting.is_frozen => Intent::Nothing,
         (Fate::Copied | Fate::Adopted, _) => {
             let add = flags.without(source_flags);
             let mut take = source_flags.without(flags);
@@ -227,7 +235,7 @@ pub fn decide_removal<'r>(about: &AboutToGo<'r>) -> Going<'r> {
 mod tests {
     use super::*;
 
-    const PLAIN: Setting = Setting { in_use: false, retry_failed: false, adopted_follow: false };
+    const PLAIN: Setting = Setting { in_use: false, retry_failed: false, adopted_follow: false, is_frozen: false };
     const IN_USE: Setting = Setting { in_use: true, ..PLAIN };
     const RETRY: Setting = Setting { retry_failed: true, ..PLAIN };
 
@@ -327,6 +335,46 @@ mod tests {
                 for target in any {
                     let case = format!("{source:?} {fate:?} {target:?}");
                     assert!(covered.contains(&case), "the table lacks {case}");
+                }
+            }
+        }
+    }
+
+    /// The same table for a source that is being left, as far as it is another: nothing on the target is changed, and what is new
+    /// comes as before.
+    #[test]
+    fn from_a_frozen_source_only_additions_come() {
+        use OnTarget::{MayBe, Ours, Theirs, Unknown, Vanished};
+        let frozen = Setting { in_use: true, is_frozen: true, ..PLAIN };
+        let (before, now) = (flags("\\Seen A"), flags("\\Flagged A"));
+        let travels = AtSource::Read { flags: &now, verdict: Verdict::Travels };
+        let left = AtSource::Read { flags: &now, verdict: Verdict::LeftBehind };
+        let (listed, gone) = (AtSource::Listed { flags: &now }, AtSource::Gone);
+        let unreadable = AtSource::Unreadable { cause: Cause::Unreadable };
+        for retry_failed in [false, true] {
+            for adopted_follow in [false, true] {
+                let setting = Setting { retry_failed, adopted_follow, ..frozen };
+                let open = Setting { is_frozen: false, ..setting };
+                for source in [&travels, &left, &listed, &unreadable, &gone] {
+                    for target in [Unknown, Ours, Theirs, MayBe, Vanished] {
+                        for fate in std::iter::once(None).chain(Fate::EVERY.into_iter().map(Some)) {
+                            let known = |fate| InLedger::Known { fate, source_flags: &before };
+                            let ledger = fate.map_or(InLedger::Nothing, known);
+                            let decided = decide(source, &ledger, target, setting);
+                            let expected = match decide(source, &ledger, target, open) {
+                                Intent::ChangeFlags { .. } => Intent::Nothing,
+                                Intent::Remove | Intent::Forget
+                                    if matches!(fate, Some(Fate::Copied | Fate::Adopted)) =>
+                                {
+                                    Intent::Keep
+                                }
+                                same => same,
+                            };
+                            assert_eq!(decided, expected, "{source:?} {ledger:?} {target:?} {setting:?}");
+                            let changes = matches!(decided, Intent::ChangeFlags { .. } | Intent::Remove);
+                            assert!(!changes, "{source:?} {ledger:?} {target:?}");
+                        }
+                    }
                 }
             }
         }

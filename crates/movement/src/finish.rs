@@ -36,7 +36,8 @@ impl Pass<'_> {
             && !self.there(index).is_unsure
             && work.unusable.is_none()
             && !self.to_retry.contains_key(&work.row.folder)
-            && !end.listed_all;
+            && !end.listed_all
+            && !self.thaws;
         let state = end.state;
         if is_simple && self.fates(index).await? == state.count {
             self.complete(index, state).await?;
@@ -120,6 +121,7 @@ impl Pass<'_> {
             return Ok(source);
         }
         self.retry_failed(index);
+        self.follow_flags_again(index, source.as_mut()).await?;
         source = self.read_put_off(index, source).await?;
         self.send_flag_changes(index).await?;
         self.commit(index, &[]).await?;

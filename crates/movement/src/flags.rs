@@ -18,7 +18,7 @@ use crate::failure::{Failure, OnSide};
 use crate::pass::Pass;
 
 /// Flags are changed, and their changes recorded, this many items at a time.
-const FLAG_CHANGES: usize = 1000;
+pub(crate) const FLAG_CHANGES: usize = 1000;
 
 /// A change of an item's flags that is to be made.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ impl Pass<'_> {
 }
 
 /// A base of flags after a change, as far as the change is seen to have been made.
-fn left(base: &Flags, add: &Flags, take: &Flags, now: &Flags) -> Flags {
+pub(crate) fn left(base: &Flags, add: &Flags, take: &Flags, now: &Flags) -> Flags {
     base.union(&add.intersection(now)).without(&take.without(now))
 }
 

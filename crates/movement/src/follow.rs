@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use connector::{FlagChange, Known, Moved, Removal};
+use connector::{FlagChange, Known, Moved, Removal, Source};
 use model::{Cause, Digest, Fate, Flags, FolderPath, FolderState, ItemId, Side};
 use store::{Fact, FolderRow, HeldRemoval, IntentItem, LedgerItem, RemovalState};
 
@@ -39,6 +39,7 @@ pub(crate) mod rule {
     pub(crate) const NAMED_ONLY: &str = "listed-but-not-there";
     pub(crate) const CANNOT_REMOVE: &str = "cannot-remove-singly";
     pub(crate) const ALIKE: &str = "alike-on-target";
+    pub(crate) const FROZEN: &str = "source-left";
 }
 
 impl Pass<'_> {
@@ -47,7 +48,7 @@ impl Pass<'_> {
         if self.work.dry_run {
             return Ok(());
         }
-        let moves = self.target.offers().moves;
+        let (moves, is_frozen) = (self.target.offers().moves, self.work.setting.is_frozen);
         for held in self.removals.values() {
             // What waits for a word, too: found elsewhere, it was not removed. What is to stay, as somebody has said, stays
             // where it is; where the source has it in that folder again it is its copy.
@@ -64,14 +65,19 @@ impl Pass<'_> {
                     source_flags,
                     target_flags,
                     read_back: held.read_back,
-                    stays: !moves || held.state == RemovalState::Kept,
+                    // Nothing is moved there from a source that is being left: it is only known where that has it now.
+                    stays: if is_frozen {
+                        held.rule != rule::FROZEN
+                    } else {
+                        !moves || held.state == RemovalState::Kept
+                    },
                 };
                 self.departed.add(held.exact, item);
             }
         }
         // A folder was renamed only if there is a new one. But it may have been emptied into another that goes where it went.
         let is_any_new = self.folders.iter().any(|work| work.is_fresh || work.row.source.is_none());
-        let may_leave = moves && is_any_new;
+        let may_leave = (moves || is_frozen) && is_any_new;
         let rows = self.vanished_rows().into_iter().filter(|row| self.may_have_a_new_name(row));
         let rows: Vec<(FolderRow, bool)> =
             rows.map(|row| (!self.going_to(&row.target_path).is_empty(), row)).map(|(is, row)| (row, is)).collect();
@@ -85,7 +91,7 @@ impl Pass<'_> {
                 // What another tool left there is not taken elsewhere.
                 let may_go = |item: &LedgerItem| match item.fate {
                     Fate::Copied => true,
-                    Fate::Adopted => is_shared,
+                    Fate::Adopted => is_shared || is_frozen,
                     _ => false,
                 };
                 for item in page.into_iter().filter(may_go) {
@@ -99,7 +105,8 @@ impl Pass<'_> {
     /// What may have left folders that are read after this one: items that moved both ways between two folders are moved then,
     /// whichever is read first.
     pub(crate) async fn know_departing(&mut self, index: usize) -> Result<(), Failure> {
-        if self.work.dry_run || self.departed.is_over || !self.target.offers().moves {
+        let is_frozen = self.work.setting.is_frozen;
+        if self.work.dry_run || self.departed.is_over || !(self.target.offers().moves || is_frozen) {
             return Ok(());
         }
         let is_unread = |at: usize, work: &FolderWork| at != index && work.has_lost && work.end.is_none();
@@ -112,7 +119,7 @@ impl Pass<'_> {
         let mut unread: Vec<(usize, FolderRow)> = unread.collect();
         unread.sort_by_key(|(count, _)| *count);
         let mut room = DEPARTING_MAX.saturating_sub(self.departed.departing.values().map(HashSet::len).sum());
-        let are_theirs = self.work.setting.adopted_follow;
+        let are_theirs = self.work.setting.adopted_follow || is_frozen;
         for (count, row) in unread {
             let Some(left) = room.checked_sub(count) else { break };
             room = left;
@@ -134,7 +141,8 @@ impl Pass<'_> {
     }
 
     /// An item may have moved: from its folder on the target only where it may leave that, and is ours.
-    fn depart(&mut self, row: &FolderRow, item: LedgerItem, place: Place, may_leave: bool) {
+    pub(crate) fn depart(&mut self, row: &FolderRow, item: LedgerItem, place: Place, may_leave: bool) {
+        let is_theirs = item.fate != Fate::Copied && !self.work.setting.is_frozen;
         let Some(target_id) = item.target_id else { return };
         let departed = DepartedItem {
             place,
@@ -146,7 +154,7 @@ impl Pass<'_> {
             source_flags: item.source_flags,
             target_flags: item.target_flags,
             read_back: item.read_back,
-            stays: !may_leave || item.fate != Fate::Copied,
+            stays: !may_leave || is_theirs,
         };
         self.departed.add(item.exact, departed);
     }
@@ -209,16 +217,18 @@ impl Pass<'_> {
             }
         }
         let may_turn_up = self.going_to(&row.target_path).len() > 1 && !self.departed.is_over;
-        let (mut remove, mut forget, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut remove, mut forget, mut theirs, mut keep) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for item in known {
             let ledger = InLedger::Known { fate: item.fate, source_flags: &item.source_flags };
             match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
                 Intent::Remove => remove.push(item),
+                Intent::Keep => keep.push(item),
                 // It may turn up in another folder that goes where it lies, and is known there until then.
                 _ if item.fate == Fate::Adopted && may_turn_up => theirs.push(item),
                 _ => forget.push(item.source_id),
             }
         }
+        self.keep_copies(&row, keep).await?;
         self.folders[index].would.gone += remove.len() as u64;
         if (remove.is_empty() && forget.is_empty() && theirs.is_empty()) || self.work.dry_run {
             return Ok(());
@@ -262,10 +272,14 @@ impl Pass<'_> {
     }
 
     /// Moves on the target what has moved on the source. What can't be moved is read again, to be copied.
-    pub(crate) async fn make_moves(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn make_moves(&mut self, source: &mut dyn Source) -> Result<(), Failure> {
         for index in 0..self.folders.len() {
             let arrived = std::mem::take(&mut self.folders[index].arrived);
             if arrived.is_empty() {
+                continue;
+            }
+            if self.work.setting.is_frozen {
+                self.leave_where_it_lies(index, arrived, source).await?;
                 continue;
             }
             self.look(index).await?;
@@ -301,7 +315,7 @@ impl Pass<'_> {
         self.rows().find(|row| row.folder == folder)
     }
 
-    fn rows(&self) -> impl Iterator<Item = &FolderRow> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &FolderRow> {
         self.folders.iter().map(|work| &work.row).chain(&self.rows_gone)
     }
 

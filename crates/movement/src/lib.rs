@@ -10,6 +10,7 @@
 //! mailbox), `look` (what keeps a stop at any point from losing or doubling anything).
 
 mod afresh;
+mod back;
 mod batch;
 mod comparing;
 mod dates;
@@ -21,8 +22,10 @@ mod flags;
 mod folders;
 mod follow;
 mod forecast;
+mod frozen;
 mod hold;
 mod inventory;
+mod listed;
 mod look;
 mod matching;
 mod pass;
@@ -41,11 +44,13 @@ mod subjects;
 mod there;
 mod traits;
 mod travel;
+mod turn;
 mod vanished;
 mod verify;
 mod work;
 
 pub use afresh::{Afresh, FolderNow, ItemNow};
+pub use back::CarriedBack;
 pub use failure::Failure;
 pub use forecast::{Becomes, Forecast, Kept, Pace, rates};
 pub use hold::{Holder, Moment, NoProbe, Probe};

@@ -8,12 +8,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use connector::{Event, ReadFolder, Source, Target};
-use model::{Cause, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ReceivedAt, Scope, Side, Verdict};
+use model::{Cause, Digest, Fate, Findings, Flags, FolderPath, FolderState, ItemId, ReceivedAt, Scope, Side, Verdict};
 use store::{
-    Fact, FlagIntent, FolderRow, HeldItem, HeldRemoval, How, Intent as BatchIntent, LedgerItem, MailboxRow,
+    Fact, FlagIntent, FolderRow, Freeze, HeldItem, HeldRemoval, How, Intent as BatchIntent, LedgerItem, MailboxRow,
     NewException, NewFailure,
 };
 
+use crate::back;
 use crate::dates;
 use crate::decide::{AtSource, InLedger, Intent, OnTarget, decide};
 use crate::departed::{ARRIVED_MAX, Departed};
@@ -76,12 +77,15 @@ pub(crate) struct Pass<'w> {
     /// Both, as the ledger has them.
     pub(crate) recorded_proved: (u8, u8),
     pub(crate) report: Report,
+    /// The source was left and is followed again: what was not followed meanwhile is found out in this pass.
+    pub(crate) thaws: bool,
+    /// Items to be read first then, by the place of their folder: the source has them where it had moved them.
+    pub(crate) thawed: Vec<(usize, Vec<ItemId>)>,
+    /// Of a source that is being left: what the ledger has of the bytes of new items, by folder and id.
+    pub(crate) twins: HashMap<Digest, Vec<(i64, ItemId)>>,
     /// The folder that arrivals belong to.
     current: Option<usize>,
 }
-
-/// How many items of a list are compared with the ledger at a time.
-const LISTED_AT_ONCE: usize = 2_000;
 
 /// Failures that come out the same every time, as long as the target is the same.
 pub(crate) const LASTING: [Cause; 5] =
@@ -146,6 +150,9 @@ pub(crate) async fn pass(
         not_kept: work.mailbox.bytes_not_kept,
         recorded_proved: (work.mailbox.bytes_proved, work.mailbox.bytes_not_kept),
         report: Report::default(),
+        thaws: !work.setting.is_frozen && work.mailbox.freeze == Freeze::Frozen && !work.dry_run,
+        thawed: Vec::new(),
+        twins: HashMap::new(),
         current: None,
     };
     let result = pass.run(source).await;
@@ -157,15 +164,20 @@ impl Pass<'_> {
     async fn run(&mut self, mut source: Box<dyn Source>) -> Result<(), Failure> {
         let began_at = self.work.store.now().await?;
         self.prove_stores(source.proof().store_id.clone()).await?;
+        if !self.work.dry_run {
+            back::settle(self.work, source.as_mut()).await?;
+        }
         let to_read = self.prepare(source.as_mut()).await?;
         let plan: Vec<ReadFolder> = to_read.iter().map(|index| self.read_folder(*index)).collect();
         if !plan.is_empty() {
             source = self.read(source, Task::Folders(plan), &to_read).await?;
         }
-        self.make_moves().await?;
+        source = self.read_thawed(source).await?;
+        self.make_moves(source.as_mut()).await?;
         source = self.finish_folders(source).await?;
+        let is_followed = !self.work.dry_run && !self.work.setting.is_frozen;
         // What changed while it was read may have moved to where it was not seen: then nothing is removed yet.
-        if !self.work.dry_run && self.is_all_read && !self.report.again && self.report.in_the_way.is_none() {
+        if is_followed && self.is_all_read && !self.report.again && self.report.in_the_way.is_none() {
             self.follow_vanished_folders(source.as_mut(), began_at).await?;
             self.hold_what_renumbering_left().await?;
             self.make_removals().await?;
@@ -188,6 +200,9 @@ impl Pass<'_> {
         if self.report.complete {
             let mut tx = self.work.store.write(&self.work.lease).await?;
             tx.set_pass(began_at).await?;
+            if self.thaws {
+                tx.thawed().await?;
+            }
             tx.commit().await?;
         }
         Ok(())
@@ -329,7 +344,7 @@ impl Pass<'_> {
     }
 
     /// What the ledger knows of items with ids from the first to the last of these.
-    async fn ledger(
+    pub(crate) async fn ledger(
         &mut self,
         index: usize,
         first: &ItemId,
@@ -358,6 +373,7 @@ impl Pass<'_> {
         let ledger = self.ledger(index, &first, &last).await?;
         if items.iter().any(|examined| !ledger.contains_key(&examined.item.id)) {
             self.know_departing(index).await?;
+            self.know_twins(&items, &ledger).await?;
         }
         for examined in items {
             let known = ledger.get(&examined.item.id);
@@ -418,6 +434,7 @@ impl Pass<'_> {
         let is_new = known.is_none_or(|known| matches!(known.fate, Fate::Failed | Fate::Excluded));
         let is_looked_at = self.folders[index].is_looked_at();
         let failed_before = known.is_some_and(|known| known.fate == Fate::Failed);
+        self.report.arrived += u64::from(known.is_none());
         if failed_before && is_looked_at && self.lies_altered(index, &item.id, &found).await? {
             // No second form of it is put beside it.
             self.passed(index, item.then);
@@ -489,7 +506,8 @@ impl Pass<'_> {
                 Found::Nothing
                     if !is_left_folder
                         && work.arrived.len() < ARRIVED_MAX
-                        && self.departed.may_hold(found.exact, wanted.received) =>
+                        && (self.departed.may_hold(found.exact, wanted.received)
+                            || (!self.departed.is_over && self.twins.contains_key(&found.exact))) =>
                 {
                     let (id, flags, received) = (item.id, item.flags, item.received);
                     work.treat(&id, treatment.filter(|_| !is_left));
@@ -562,7 +580,13 @@ impl Pass<'_> {
                 }
                 self.passed(index, item.then);
             }
-            Intent::Nothing | Intent::Own | Intent::Hold(_) | Intent::Withdraw | Intent::Remove | Intent::Forget => {
+            Intent::Nothing
+            | Intent::Own
+            | Intent::Hold(_)
+            | Intent::Withdraw
+            | Intent::Remove
+            | Intent::Forget
+            | Intent::Keep => {
                 self.passed(index, item.then);
             }
         }
@@ -627,6 +651,14 @@ impl Pass<'_> {
         if candidate.found.exact != fact.exact.unwrap_or(candidate.found.exact) {
             fact.read_back = Some(candidate.found.exact);
         }
+        if self.work.setting.is_frozen {
+            // Flags are its person's there. What is ours goes on from where it was left, once the source rules again.
+            if let Some(former) = former {
+                fact.fate = Fate::Copied;
+                (fact.source_flags, fact.target_flags) = (former.source_flags, Some(former.target_flags));
+            }
+            return;
+        }
         // Our own copy follows from where it was left; another's only gains. Until that has happened, the ledger knows only
         // what was before: after a stop the rest is seen as new.
         let (source_flags, base, take) = match former {
@@ -690,86 +722,11 @@ impl Pass<'_> {
     }
 
     /// All up to this cursor has a fate, unless something before it is still under way.
-    fn passed(&mut self, index: usize, then: Option<connector::Cursor>) {
+    pub(crate) fn passed(&mut self, index: usize, then: Option<connector::Cursor>) {
         let work = &mut self.folders[index];
         if !work.is_put_off() && work.batch.is_empty() && work.flights == 0 && then.is_some() {
             work.cursor = then;
         }
-    }
-
-    async fn unreadable(&mut self, index: usize, id: ItemId, error: &connector::Error) -> Result<(), Failure> {
-        self.folders[index].read_ids.insert(id.clone());
-        let ledger = self.ledger(index, &id, &id).await?;
-        let known = ledger
-            .get(&id)
-            .map_or(InLedger::Nothing, |known| InLedger::Known { fate: known.fate, source_flags: &known.source_flags });
-        let source = AtSource::Unreadable { cause: error.cause };
-        if let Intent::Fail(cause) = decide(&source, &known, OnTarget::Unknown, self.work.setting) {
-            let fact = Fact {
-                source_id: id,
-                fate: Fate::Failed,
-                size_bytes: 0,
-                received: None,
-                exact: None,
-                canonical: None,
-                source_flags: Flags::NONE,
-                target_id: None,
-                target_flags: None,
-                read_back: None,
-            };
-            self.fail(index, fact, cause, error.what.clone(), error.server.clone(), None);
-        }
-        Ok(())
-    }
-
-    /// Flags of items that the cursor covers, as they are now.
-    /// A list may be as long as the folder; what the ledger knows of it is looked up piece by piece.
-    async fn take_flags(&mut self, index: usize, listed: Vec<(ItemId, Flags)>) -> Result<(), Failure> {
-        for listed in listed.chunks(LISTED_AT_ONCE) {
-            self.take_listed(index, listed).await?;
-        }
-        Ok(())
-    }
-
-    async fn take_listed(&mut self, index: usize, listed: &[(ItemId, Flags)]) -> Result<(), Failure> {
-        let (Some((first, _)), Some((last, _))) = (listed.first(), listed.last()) else { return Ok(()) };
-        let ledger = self.ledger(index, first, last).await?;
-        for (id, flags) in listed {
-            let work = &mut self.folders[index];
-            if !work.seen.insert(id.clone()) {
-                continue; // told twice: what came first has been dealt with
-            }
-            let known = ledger.get(id);
-            let in_ledger = known.map_or(InLedger::Nothing, |known| InLedger::Known {
-                fate: known.fate,
-                source_flags: &known.source_flags,
-            });
-            let source = AtSource::Listed { flags };
-            match decide(&source, &in_ledger, OnTarget::Unknown, self.work.setting) {
-                // Covered by the cursor, yet without a fate, or failed and to be tried again.
-                Intent::Copy => work.read_again.push(id.clone()),
-                Intent::ChangeFlags { add, take } => {
-                    if let Some(known) = known {
-                        self.change_flags(index, known, flags.clone(), add, take);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn change_flags(&mut self, index: usize, known: &LedgerItem, now: Flags, add: Flags, take: Flags) {
-        let work = &mut self.folders[index];
-        work.would.flags += 1;
-        let source_id = known.source_id.clone();
-        let Some(target_id) = known.target_id.clone() else {
-            work.without_id += 1;
-            work.flags_later.push((source_id, now));
-            return;
-        };
-        let base = known.target_flags.clone();
-        work.flag_changes.push(FlagWork { source_id, source_flags: now, target_id, base, add, take });
     }
 }
 

@@ -74,6 +74,7 @@ impl Pass<'_> {
         // Those that keep their names first: what is renamed goes beside them.
         held.sort_by_key(|(folder, _)| self.work.travel.place(&folder.path) != folder.path);
         let listed = Listed { held, trash, numbers_rise: source.offers().numbers_rise };
+        self.freeze(&there).await?;
         let mut uses = self.know_folders(listed, rows, &there).await?;
         self.use_together(&mut uses);
         self.follow_target(&there).await?;
@@ -81,6 +82,8 @@ impl Pass<'_> {
         self.makes_room_first |= self.may_make_room().await?;
         if !self.work.dry_run {
             self.settle_flag_intents().await?;
+            self.keep_what_was_to_go().await?;
+            self.thaw().await?;
         }
         self.make_folders(there, &uses).await?;
         self.bring_together();
@@ -500,7 +503,9 @@ impl Pass<'_> {
             let is_there = there.get(path).is_some_and(|folder| {
                 // Followed at the source, and that was not passed on yet, by whichever goes there.
                 let is_told = |index: usize| self.folders[index].row.subscribed == Some(true);
-                let is_to_follow = used.subscribed && !self.going_to(path).into_iter().any(is_told);
+                // What its person follows on the target is theirs to say, once the source is left.
+                let is_to_follow =
+                    used.subscribed && !self.work.setting.is_frozen && !self.going_to(path).into_iter().any(is_told);
                 folder.holds_items && (folder.subscribed || !is_to_follow)
             });
             if !work.is_written_to() || is_there || work.is_withdrawn || made.contains(path) {
@@ -554,7 +559,8 @@ impl Pass<'_> {
         let mut changed = Vec::new();
         for (index, used) in uses.iter().enumerate() {
             let work = &self.folders[index];
-            if !work.is_written_to() || work.is_withdrawn || work.row.subscribed == Some(used.subscribed) {
+            let is_theirs = self.work.setting.is_frozen && work.row.subscribed.is_some();
+            if !work.is_written_to() || work.is_withdrawn || is_theirs || work.row.subscribed == Some(used.subscribed) {
                 continue;
             }
             if !used.subscribed && (work.row.subscribed == Some(true) || work.row.is_following_begun) {
@@ -659,7 +665,7 @@ impl Pass<'_> {
     /// Was there no room when the mailbox was last worked on, and has the source lost items of which copies may go?
     async fn may_make_room(&mut self) -> Result<bool, Failure> {
         let was_full = self.work.mailbox.state.cause.is_some_and(|(cause, _)| cause == Cause::OverQuota);
-        if !was_full || self.work.dry_run {
+        if !was_full || self.work.dry_run || self.work.setting.is_frozen {
             return Ok(false);
         }
         let lost = |work: &FolderWork| work.row.source.is_some_and(|read| has_lost(&read, &work.state));
@@ -681,7 +687,7 @@ impl Pass<'_> {
             let work = &self.folders[index];
             let has_intents = self.intents.iter().any(|intent| intent.folder == work.row.folder);
             let unchanged = work.row.source.is_some_and(|read| work.state.proves_unchanged(&read));
-            if unchanged && !has_intents {
+            if unchanged && !has_intents && !self.thaws {
                 let count = work.state.count;
                 self.work.progress.with(self.work.mailbox.mailbox, |progress| progress.items_done += count);
                 let failed = self.to_retry.remove(&work.row.folder);

@@ -54,6 +54,8 @@ pub struct Report {
     pub replaced: u64,
     /// Items that travel written otherwise, since the target could not hold them.
     pub repaired: u64,
+    /// Items that no pass before this one has seen.
+    pub arrived: u64,
     /// Items that failed in this pass, for the first time or again.
     pub failed: u64,
     /// Items whose flags were changed.
@@ -62,6 +64,8 @@ pub struct Report {
     pub folders_made: u64,
     /// Items that the source has no more.
     pub gone: u64,
+    /// Items that a source which is being left has no more, or has elsewhere: their copies stay where they are.
+    pub left: u64,
     /// Items moved on the target, as they were moved on the source.
     pub moved: u64,
     /// Items removed from the target, as they were removed from the source.
@@ -88,6 +92,12 @@ impl Report {
         let items =
             self.copied + self.adopted + self.flags_changed + self.gone + self.moved + self.removed + self.withdrawn;
         items + self.folders_made + self.folders_removed > 0
+    }
+
+    /// Was every folder read to its end, and was nothing there that no pass had seen before? Of two such passes, far enough apart, a
+    /// source that is being left is empty.
+    pub fn is_nothing_new(&self) -> bool {
+        self.complete && self.arrived + self.copied + self.adopted == 0
     }
 
     pub(crate) fn blocked(&mut self, cause: Cause, side: Option<Side>, what: impl Into<String>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Account, Clock, Connector, Holds, HoldsLimits, Retry, Watcher, losses_between};
+use connector::{Account, Clock, Connector, Declaration, Holds, HoldsLimits, Retry, Watcher, losses_between};
 use model::{Cause, Side};
 use profile::Policy;
 use store::{Again, Claim, Claimed, Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
@@ -104,9 +104,9 @@ pub struct MailboxOutcome {
 
 /// A mailbox that was taken, and is held until it is given back or this is dropped and the lease has run out.
 pub struct Turn {
-    lease: Lease,
-    row: MailboxRow,
-    keeper: Keeper,
+    pub(crate) lease: Lease,
+    pub(crate) row: MailboxRow,
+    pub(crate) keeper: Keeper,
 }
 
 impl Turn {
@@ -360,7 +360,7 @@ impl Engine {
     }
 
     /// Writes down what a pass did, for numbers and predictions, which are no reason to break off.
-    async fn record(&self, store: &Store, lease: &Lease, report: &Report, took: Duration) {
+    pub(crate) async fn record(&self, store: &Store, lease: &Lease, report: &Report, took: Duration) {
         let followed = report.flags_changed + report.moved + report.removed;
         if followed + report.copied == 0 {
             return;
@@ -407,7 +407,7 @@ impl Engine {
         Ok(self.store.held_removals(self.key, mailbox).await?.is_empty())
     }
 
-    async fn row_again(&self, row: MailboxRow) -> Result<MailboxRow, Failure> {
+    pub(crate) async fn row_again(&self, row: MailboxRow) -> Result<MailboxRow, Failure> {
         Ok(self.store.mailbox(self.key, row.mailbox).await?.unwrap_or(row))
     }
 
@@ -439,7 +439,7 @@ impl Engine {
         .filter(|wait| *wait <= self.tuning.wait_max)
     }
 
-    async fn one_pass(
+    pub(crate) async fn one_pass(
         &self,
         store: &Store,
         lease: &Lease,
@@ -457,10 +457,27 @@ impl Engine {
             Ok(opened) => opened,
             Err(failure) => return (Report::default(), Err(failure)),
         };
+        let work = self.work_of(store, lease, row, stop, first, dates, (&source_is, &target_is));
+        pass(&work, source, target).await
+    }
+
+    /// What the work on a mailbox has to go by. `first`: what failed before is tried again.
+    #[expect(clippy::too_many_arguments, reason = "all that a pass is told")]
+    pub(crate) fn work_of(
+        &self,
+        store: &Store,
+        lease: &Lease,
+        row: &MailboxRow,
+        stop: &watch::Receiver<bool>,
+        first: bool,
+        dates: Dates,
+        (source_is, target_is): (&Declaration, &Declaration),
+    ) -> Work {
         let policy = self.policy_of(row.mailbox);
-        let adopted_follow = policy.following.adopted_follow && !row.roster.target_in_use;
-        let losses = losses_between(&source_is, &target_is);
-        let work = Work {
+        let (in_use, is_frozen) = (row.is_in_use(), row.is_frozen());
+        let adopted_follow = policy.following.adopted_follow && !in_use;
+        let losses = losses_between(source_is, target_is);
+        Work {
             store: store.clone(),
             key: self.key,
             lease: lease.clone(),
@@ -475,7 +492,7 @@ impl Engine {
                 row.bytes_not_kept,
             ),
             losses,
-            target_kinds: target_is.kinds,
+            target_kinds: target_is.kinds.clone(),
             quota: self.quota_of(row.mailbox),
             holds: Holds::new(self.holds.clone()),
             look_holds: Holds::new(HoldsLimits {
@@ -486,10 +503,9 @@ impl Engine {
             progress: self.progress.clone(),
             stop: stop.clone(),
             tuning: self.tuning.clone(),
-            setting: Setting { in_use: row.roster.target_in_use, retry_failed: first, adopted_follow },
+            setting: Setting { in_use, retry_failed: first, adopted_follow, is_frozen },
             dry_run: self.dry_run,
-        };
-        pass(&work, source, target).await
+        }
     }
 
     /// What is known of dates that a mailbox's items could not keep.
@@ -547,10 +563,12 @@ fn add(all: &mut Report, pass: Report) {
     all.left_behind += pass.left_behind;
     all.replaced += pass.replaced;
     all.repaired += pass.repaired;
+    all.arrived += pass.arrived;
     all.failed += pass.failed;
     all.flags_changed += pass.flags_changed;
     all.folders_made += pass.folders_made;
     all.gone += pass.gone;
+    all.left += pass.left;
     all.moved += pass.moved;
     all.removed += pass.removed;
     all.held_removals += pass.held_removals;

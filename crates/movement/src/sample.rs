@@ -113,7 +113,7 @@ impl Verifier<'_> {
                 found.on_target += 1;
                 match difference(&source, &target) {
                     None => {}
-                    Some(Kind::ChangedFlags) if self.mailbox.roster.target_in_use => found.own_flags += 1,
+                    Some(Kind::ChangedFlags) if self.mailbox.is_in_use() => found.own_flags += 1,
                     Some(Kind::ChangedBytes) if !is_rewritten(&source, &target) => return Ok(None),
                     Some(Kind::ChangedDate) if item.fate == Fate::Adopted => {
                         differing.push((Kind::AdoptedDate, source, target));

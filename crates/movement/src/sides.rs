@@ -131,6 +131,21 @@ impl Sides<'_> {
         Ok((source.on_source()?, target.on_target()?, seats))
     }
 
+    /// Opens the source to write and the target to read: the one case in which anything is written at the source.
+    pub(crate) async fn open_to_carry_back(
+        &self,
+        door: Arc<dyn Door>,
+    ) -> Result<(Box<dyn Target>, Box<dyn Source>, Seats), Failure> {
+        let seats = self.seats().await?;
+        self.may_try()?;
+        let (source, target) = tokio::join!(
+            self.from.connector.target(&self.person.source, door),
+            self.to.connector.source(&self.person.target)
+        );
+        let (source, target) = self.tried(source, target);
+        Ok((source.on_source()?, target.on_target()?, seats))
+    }
+
     /// Opens both to read only: what is done with them can write nothing anywhere.
     pub(crate) async fn open_to_read(&self) -> Result<(Box<dyn Source>, Box<dyn Source>, Seats), Failure> {
         let seats = self.seats().await?;

@@ -1,8 +1,8 @@
 //! The states of a mailbox: every transition, in one `match`.
 //!
 //! Both columns are stored ([`store::MailboxState`]); what happens in between (opening, reading, copying) lives only in
-//! memory, since after a stop it begins again from the ledger. *Switching*, *switched* and *settled* are entered by the
-//! switch, not here.
+//! memory, since after a stop it begins again from the ledger. *Switching* is entered from *in step* alone, or from where a
+//! switch has got to when it is undone; no pass enters or leaves it.
 
 use model::{Cause, Condition, Phase, Side};
 use store::MailboxState;
@@ -44,13 +44,54 @@ pub enum Happened {
         /// May it work by itself another time?
         passing: bool,
     },
+    /// Its switch begins: its source is left from now on.
+    SwitchBegun,
+    /// Its switch was taken back before mail followed the person: the source rules again.
+    SwitchReversed,
+    /// Its person is turned over.
+    Switched,
+    /// Nothing more is to come from its source.
+    Settled,
+    /// Its person goes back: what they have on the target is carried to the source.
+    UndoBegun,
+    /// Its person is back: the source rules again.
+    Undone,
 }
 
-/// Where the mailbox stands after that.
+/// That can't happen to a mailbox in this phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub Phase);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a mailbox that is {} can't be turned so", self.0.name())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Where the mailbox stands after that; refused where it can't happen. What becomes of a pass never is.
 pub fn after(before: &MailboxState, happened: &Happened) -> MailboxState {
+    turn(before, happened).unwrap_or_else(|_| before.clone())
+}
+
+/// Where the mailbox stands after that, if it can happen.
+pub fn turn(before: &MailboxState, happened: &Happened) -> Result<MailboxState, Refused> {
     let follows = matches!(before.phase, Phase::Planned | Phase::Copying | Phase::InStep);
     let phase = |phase| if follows { phase } else { before.phase };
-    match happened {
+    let turned = |phase| MailboxState { phase, condition: Condition::Running, cause: None };
+    Ok(match happened {
+        Happened::SwitchBegun if before.phase == Phase::InStep => turned(Phase::Switching),
+        Happened::SwitchReversed | Happened::Undone if before.phase == Phase::Switching => turned(Phase::Copying),
+        Happened::Switched if before.phase == Phase::Switching => turned(Phase::Switched),
+        Happened::Settled if before.phase == Phase::Switched => turned(Phase::Settled),
+        Happened::UndoBegun if !follows => turned(Phase::Switching),
+        Happened::SwitchBegun
+        | Happened::SwitchReversed
+        | Happened::Switched
+        | Happened::Settled
+        | Happened::UndoBegun
+        | Happened::Undone => return Err(Refused(before.phase)),
         Happened::PassBegan => {
             MailboxState { phase: phase(before.phase.max(Phase::Copying)), condition: Condition::Running, cause: None }
         }
@@ -88,7 +129,7 @@ pub fn after(before: &MailboxState, happened: &Happened) -> MailboxState {
             condition: Condition::Parked(what.clone()),
             cause: Some((*cause, *side)),
         },
-    }
+    })
 }
 
 /// A number and its noun: `1 batch`, `2 batches`, `1,748 items`.
@@ -151,8 +192,89 @@ mod tests {
         }
     }
 
+    /// Everything that may happen, passes in each of their ways.
+    fn everything() -> Vec<Happened> {
+        let failed = |passing| Happened::Failed {
+            cause: Cause::Login,
+            side: Some(Side::Source),
+            what: "the login was refused".to_owned(),
+            passing,
+        };
+        let incomplete = Happened::PassIncomplete {
+            waits_for: "a folder".to_owned(),
+            cause: Cause::Unavailable,
+            side: Some(Side::Source),
+        };
+        let complete = |undisposed, open_intents| Happened::PassComplete { undisposed, open_intents };
+        vec![
+            Happened::PassBegan,
+            complete(0, 0),
+            complete(1, 0),
+            complete(0, 1),
+            incomplete,
+            Happened::Stopped { what: "its next turn".to_owned() },
+            failed(true),
+            failed(false),
+            Happened::SwitchBegun,
+            Happened::SwitchReversed,
+            Happened::Switched,
+            Happened::Settled,
+            Happened::UndoBegun,
+            Happened::Undone,
+        ]
+    }
+
     #[test]
-    fn what_the_switch_has_begun_is_not_taken_back_here() {
+    fn turns_of_the_switch_as_a_table() {
+        use Phase::{Copying, InStep, Planned, Settled, Switched, Switching};
+        let rows: [(Happened, [Option<Phase>; 6]); 6] = [
+            (Happened::SwitchBegun, [None, None, Some(Switching), None, None, None]),
+            (Happened::SwitchReversed, [None, None, None, Some(Copying), None, None]),
+            (Happened::Switched, [None, None, None, Some(Switched), None, None]),
+            (Happened::Settled, [None, None, None, None, Some(Settled), None]),
+            (Happened::UndoBegun, [None, None, None, Some(Switching), Some(Switching), Some(Switching)]),
+            (Happened::Undone, [None, None, None, Some(Copying), None, None]),
+        ];
+        for (happened, then) in rows {
+            for (from, to) in [Planned, Copying, InStep, Switching, Switched, Settled].into_iter().zip(then) {
+                let turned = turn(&state(from), &happened).map(|state| state.phase);
+                assert_eq!(turned, to.ok_or(Refused(from)), "{happened:?} from {from:?}");
+                assert_eq!(after(&state(from), &happened).phase, to.unwrap_or(from));
+            }
+        }
+    }
+
+    /// Whatever happens in whatever order: a source is never left but from in step.
+    #[test]
+    fn no_order_of_events_begins_a_switch_but_from_in_step() {
+        let mut reached = std::collections::BTreeSet::from([Phase::Planned]);
+        loop {
+            let mut further = reached.clone();
+            for phase in &reached {
+                for happened in everything() {
+                    let then = after(&state(*phase), &happened).phase;
+                    if then == Phase::Switching && *phase != Phase::Switching {
+                        let is_begun = *phase == Phase::InStep && happened == Happened::SwitchBegun;
+                        let is_undone = *phase > Phase::Switching && happened == Happened::UndoBegun;
+                        assert!(is_begun || is_undone, "{happened:?} from {phase:?}");
+                    }
+                    if *phase >= Phase::Switching && then < Phase::Switching {
+                        assert!(matches!(happened, Happened::SwitchReversed | Happened::Undone), "{happened:?}");
+                        assert_eq!((*phase, then), (Phase::Switching, Phase::Copying));
+                    }
+                    further.insert(then);
+                }
+            }
+            if further == reached {
+                break;
+            }
+            reached = further;
+        }
+        assert_eq!(reached.len(), Phase::EVERY.len(), "every phase can be reached");
+    }
+
+    #[test]
+    fn what_the_switch_has_begun_is_not_taken_back_by_a_pass() {
         for phase in [Phase::Switching, Phase::Switched, Phase::Settled] {
             for happened in [Happened::PassBegan, Happened::PassComplete { undisposed: 0, open_intents: 0 }] {
                 assert_eq!(after(&state(phase), &happened).phase, phase);

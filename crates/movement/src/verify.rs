@@ -13,6 +13,7 @@ use store::{FailureRow, FolderRow, HeldRemoval, LedgerItem, MailboxRow, Treatmen
 use crate::comparing::{Entry, Held, Rules, compare, is_altered, read_folders, rewritten};
 use crate::dates;
 use crate::failure::{Failure, OnSide};
+use crate::follow::rule;
 use crate::places::without_case;
 use crate::prepare::listed_as;
 use crate::run::Engine;
@@ -165,7 +166,8 @@ impl Verifier<'_> {
                     let what = format!("the folder {:?} is not on the target", target_path.to_string());
                     self.folder_differs(Kind::MissingFolder, &name, what);
                 }
-                Some(is) if folder.subscribed && !is.subscribed => {
+                // What its person follows on the target is theirs to say, once the source is left.
+                Some(is) if folder.subscribed && !is.subscribed && !self.mailbox.is_frozen() => {
                     let what = "the folder is followed on the source and not on the target".to_owned();
                     self.folder_differs(Kind::NotSubscribed, &name, what);
                 }
@@ -303,7 +305,7 @@ impl Verifier<'_> {
             let is_adopted = fates.get(&source.id) == Some(&Fate::Adopted);
             self.result.on_target += 1;
             match kind {
-                Kind::ChangedFlags if self.mailbox.roster.target_in_use => self.result.own_flags += 1,
+                Kind::ChangedFlags if self.mailbox.is_in_use() => self.result.own_flags += 1,
                 _ if moved.contains(source, target) => self.result.moving += 1,
                 _ => {
                     let kind = if kind == Kind::ChangedDate && is_adopted { Kind::AdoptedDate } else { kind };
@@ -314,16 +316,23 @@ impl Verifier<'_> {
         self.result.on_target += found.same;
 
         // What is left on the target: another form of what is missing, a second copy, or its person's own.
-        let removals: HashSet<ItemId> = self
-            .removals
-            .iter()
-            .filter(|removal| self.target_paths.get(&removal.folder) == pairs.first().map(|pair| &pair.target_path))
-            .filter_map(|removal| removal.target_id.clone())
-            .collect();
         let mut left: Vec<&Entry> = found.left.iter().map(|index| &there.entries[*index]).collect();
-        let before = left.len();
-        left.retain(|entry| !removals.contains(&entry.id));
-        self.result.removals_held += (before - left.len()) as u64;
+        for (is_kept, count) in [(false, &mut self.result.removals_held), (true, &mut self.result.kept_on_target)] {
+            let of_it = self.removals.iter().filter(|removal| {
+                let its_path = self.target_paths.get(&removal.folder);
+                its_path == pairs.first().map(|pair| &pair.target_path) && (removal.rule == rule::FROZEN) == is_kept
+            });
+            let removals: HashSet<&ItemId> = of_it.filter_map(|removal| removal.target_id.as_ref()).collect();
+            let before = left.len();
+            left.retain(|entry| !removals.contains(&entry.id));
+            *count += (before - left.len()) as u64;
+        }
+        for (pair, held) in pairs.iter().zip(&held) {
+            let lost = self.lost_since(pair, &here, held).await?;
+            let before = left.len();
+            left.retain(|entry| !lost.contains(&entry.id));
+            self.result.kept_on_target += (before - left.len()) as u64;
+        }
         let (changed_bytes, unexplained, left) = rewritten(unexplained, left);
         for (source, target) in changed_bytes {
             self.result.differ(changed(Kind::ChangedBytes, &folder(source.of), &source, target));
@@ -396,6 +405,7 @@ impl Verifier<'_> {
                 (Some(cause), _, _) | (_, Some(Fate::Failed), Some(&(cause, false))) => {
                     *self.result.failed.entry(cause).or_default() += 1;
                 }
+                (_, Some(Fate::Withdrawn), _) if self.was_moved(pair, &entry.id) => self.result.moved_at_source += 1,
                 (_, Some(Fate::Withdrawn), _) => self.result.withdrawn += 1,
                 (_, Some(Fate::Held), _) => self.result.held += 1,
                 _ if withdrawn.contains(&entry.id) => self.result.withdrawn += 1,
@@ -508,7 +518,7 @@ impl Verifier<'_> {
     /// Items that their person has removed on a target in use since the last pass: the ledger knows where they were.
     async fn withdrawn_since(&mut self, pair: &Pair, there: &Held) -> Result<HashSet<ItemId>, Failure> {
         let mut withdrawn = HashSet::new();
-        let Some(row) = pair.row.as_ref().filter(|_| self.mailbox.roster.target_in_use) else { return Ok(withdrawn) };
+        let Some(row) = pair.row.as_ref().filter(|_| self.mailbox.is_in_use()) else { return Ok(withdrawn) };
         let listed: HashSet<&ItemId> = there.entries.iter().map(|entry| &entry.id).collect();
         let mut items = self.engine.store.items(self.engine.key, row);
         loop {
@@ -518,6 +528,29 @@ impl Verifier<'_> {
             }
             let gone = page.into_iter().filter(|item| item.target_id.as_ref().is_some_and(|id| !listed.contains(id)));
             withdrawn.extend(gone.map(|item| item.source_id));
+        }
+    }
+
+    /// Was an item moved there at the source since that is left? Its copy lies elsewhere.
+    fn was_moved(&self, pair: &Pair, id: &ItemId) -> bool {
+        let at = |folder: i64, at: &ItemId| pair.row.as_ref().is_some_and(|row| row.folder == folder) && at == id;
+        self.removals.iter().any(|removal| removal.moved_to.as_ref().is_some_and(|(folder, id)| at(*folder, id)))
+    }
+
+    /// Copies of what the source had when the last pass read it and has no more, where it is being left: they stay.
+    async fn lost_since(&mut self, pair: &Pair, here: &[Entry], held: &Held) -> Result<HashSet<ItemId>, Failure> {
+        let mut lost = HashSet::new();
+        let Some(row) = pair.row.as_ref().filter(|_| self.mailbox.is_frozen()) else { return Ok(lost) };
+        let there: HashSet<&ItemId> = here.iter().map(|entry| &entry.id).chain(&held.unreadable).collect();
+        let mut items = self.engine.store.items(self.engine.key, row);
+        loop {
+            let page = items.next().await?;
+            if page.is_empty() {
+                return Ok(lost);
+            }
+            lost.extend(
+                page.into_iter().filter(|item| !there.contains(&item.source_id)).filter_map(|item| item.target_id),
+            );
         }
     }
 

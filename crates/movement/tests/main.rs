@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by what goes wrong in it")]
 
+mod carry_back;
 mod dates;
 mod first_copy;
 mod following;
 mod forecast;
+mod frozen;
 mod hazards;
 mod histories;
 mod in_between;

@@ -2,12 +2,14 @@
 //!
 //! All writing is one [`LedgerTx`] that first proves the worker's fence and locks the mailbox's row.
 
+mod back;
 mod batch;
 mod read;
 mod rows;
 mod word;
 mod write;
 
+pub use back::{BackIntent, BackMove};
 pub use batch::{Intent, IntentItem, IntentState};
 pub use rows::{
     DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval,

@@ -40,9 +40,9 @@ pub use forecast::{ForecastItem, ForecastRow, Worked};
 pub use issue::{Disposition, FailedCause, IssueEnd, IssueNote, IssueRow, IssueState, NewIssue};
 pub use lease::{Again, Claim, Claimed, Lease, LeaseTerms};
 pub use ledger::{
-    DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval,
-    How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException, NewFailure, NewFolder,
-    RemovalState, Treatment, TreatmentRow,
+    BackIntent, BackMove, DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced,
+    HeldItem, HeldRemoval, How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException,
+    NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,
 };
 pub use people::{
     AccountRow, ChangeRow, ChangeState, ConfirmationRow, ConfirmationState, DirectoryRole, DirectoryRow, EntryRow,
@@ -50,7 +50,7 @@ pub use people::{
     PlanRow, ReplyRow, SharingRow, SharingWord, SignedRow, SignoffRow, SubmissionRow, SubmissionState, UploadResultRow,
     UploadRow, WordRow,
 };
-pub use project::{Enrolled, MailboxRow, MailboxState, ProjectKey, RosterRow};
+pub use project::{Enrolled, Freeze, MailboxRow, MailboxState, ProjectKey, RosterRow};
 pub use rate::RateRow;
 pub use report::{DayRow, Figures, LetterRow, NewReport, ReportRow};
 pub use service::{Paced, PauseRow, ProcessRow, Served, StandingRow};

@@ -48,6 +48,18 @@ pub struct MailboxState {
     pub cause: Option<(Cause, Option<Side>)>,
 }
 
+/// Whether the source of a mailbox is being left, as far as the engine has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freeze {
+    /// It never was.
+    #[default]
+    Never,
+    /// It is, or it was and is not followed anew yet.
+    Frozen,
+    /// It was, and is followed again.
+    Thawed,
+}
+
 /// A mailbox as the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailboxRow {
@@ -71,10 +83,24 @@ pub struct MailboxRow {
     pub bytes_not_kept: u8,
     /// When the last complete pass began and ended.
     pub pass: Option<(i64, i64)>,
+    /// Is its source being left, or was it?
+    pub freeze: Freeze,
     /// Held by a worker right now?
     pub is_held: bool,
     /// A worker took it and has not given it back: it is held, or its worker came to a sudden end.
     pub is_taken: bool,
+}
+
+impl MailboxRow {
+    /// Is its source being left? Then only what is new there is followed.
+    pub fn is_frozen(&self) -> bool {
+        self.state.phase >= Phase::Switching
+    }
+
+    /// Does its person work on the target? Since the roster says so, or since its switch has begun once.
+    pub fn is_in_use(&self) -> bool {
+        self.roster.target_in_use || self.is_frozen() || self.freeze != Freeze::Never
+    }
 }
 
 /// A statement with the columns that [`mailbox_row`] reads between its two parts.
@@ -85,7 +111,7 @@ macro_rules! concat_columns {
             "mailbox, source_endpoint, source_name, target_endpoint, target_name, name, kind, collection, ",
             "target_in_use, listed, phase, condition, reason, cause, side, since, source_store, target_store, ",
             "bytes_proved, bytes_not_kept, pass_began_at, pass_ended_at, CASE WHEN lease_until > {now} THEN 1 ELSE 0 END, ",
-            "CASE WHEN holder IS NULL THEN 0 ELSE 1 END",
+            "CASE WHEN holder IS NULL THEN 0 ELSE 1 END, frozen",
             $after
         )
     };
@@ -129,6 +155,11 @@ pub(crate) fn mailbox_row(row: &Row) -> Result<MailboxRow, Error> {
         pass: row.int_or_null(20).zip(row.int_or_null(21)),
         is_held: row.bool(22),
         is_taken: row.bool(23),
+        freeze: match row.int(24) {
+            0 => Freeze::Never,
+            1 => Freeze::Frozen,
+            _ => Freeze::Thawed,
+        },
     })
 }
 

@@ -1,11 +1,12 @@
-//! The process under test: syncs everybody once, as told by the orders in its argument, and prints how many moments of
-//! effects there were.
+//! The process under test: syncs everybody once, or undoes their switch before, as told by the orders in its argument, and prints
+//! how many moments of effects there were.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "test code")]
 
 use std::sync::Arc;
 
 use conformance::remote::SocketDial;
 use conformance::stop::{Orders, StopProbe};
+use conformance::turns;
 use conformance::world::World;
 use connector::memory::Traits;
 
@@ -31,6 +32,16 @@ async fn main() {
     }
     let probe = Arc::new(StopProbe::new(&orders));
     world.probe = probe.clone();
+    if orders.undo {
+        let (engine, mailboxes) = world.engine().await;
+        for mailbox in mailboxes {
+            if let Err(failure) = turns::undo(&engine, mailbox).await {
+                eprintln!("mailbox {mailbox}: {failure}");
+                std::process::exit(1);
+            }
+        }
+        engine.store.close().await;
+    }
     let end = world.sync().await;
     for outcome in &end.outcomes {
         if let Some(failure) = &outcome.failure {

@@ -96,6 +96,9 @@ pub struct Verification {
     pub held: u64,
     /// Of these: removed on the target by their person.
     pub withdrawn: u64,
+    /// Of these: moved at the source since that is left; their copies lie where they lay.
+    #[serde(skip_serializing_if = "is_none")]
+    pub moved_at_source: u64,
     /// Of these: changed while the verification went on.
     pub moving: u64,
     /// Items with flags that their person changed on the target.
@@ -107,6 +110,9 @@ pub struct Verification {
     pub altered_on_target: u64,
     /// Items on the target that the source has no more and whose removal waits for a word.
     pub removals_held: u64,
+    /// Items on the target that the source has no more, or elsewhere, since it is left: they stay.
+    #[serde(skip_serializing_if = "is_none")]
+    pub kept_on_target: u64,
     /// Items that differ and that nothing explains.
     pub unexplained: u64,
     /// The differences, up to a number.
@@ -151,8 +157,14 @@ impl Verification {
         if self.withdrawn > 0 {
             parts.push(format!("{} withdrawn by their person", plain(self.withdrawn)));
         }
+        if self.moved_at_source > 0 {
+            parts.push(format!("{} moved at the source since it is left", plain(self.moved_at_source)));
+        }
         if self.moving > 0 {
             parts.push(format!("{} moving", plain(self.moving)));
+        }
+        if self.kept_on_target > 0 {
+            parts.push(format!("{} beside them that the source has no more there", plain(self.kept_on_target)));
         }
         if self.altered_on_target > 0 {
             parts.push(format!("{} beside them altered by the target", plain(self.altered_on_target)));
@@ -185,11 +197,13 @@ impl Verification {
         }
         self.by_earlier_rules += other.by_earlier_rules;
         self.withdrawn += other.withdrawn;
+        self.moved_at_source += other.moved_at_source;
         self.moving += other.moving;
         self.own_flags += other.own_flags;
         self.others_on_target += other.others_on_target;
         self.altered_on_target += other.altered_on_target;
         self.removals_held += other.removals_held;
+        self.kept_on_target += other.kept_on_target;
         self.unexplained += other.unexplained;
         self.differences.extend(other.differences);
         self.sampled = match (self.sampled, other.sampled) {

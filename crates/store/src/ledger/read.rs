@@ -546,7 +546,8 @@ impl Store {
     /// Removals in the folders of a mailbox.
     pub async fn held_removals(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<HeldRemoval>, Error> {
         let select = "SELECT r.folder, r.source_id, r.target_id, r.exact, r.canonical, r.size, r.received, \
-            r.source_flags, r.target_flags, r.state, r.rule, r.fate, r.read_back, r.source_received FROM removal r \
+            r.source_flags, r.target_flags, r.state, r.rule, r.fate, r.read_back, r.source_received, r.moved_folder, \
+            r.moved_id FROM removal r \
             JOIN folder f ON f.organisation = r.organisation AND f.project = r.project AND f.folder = r.folder \
             WHERE r.organisation = $1 AND r.project = $2 AND f.mailbox = $3 ORDER BY r.folder, r.source_id";
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
@@ -570,6 +571,7 @@ impl Store {
                     fate: Fate::from_number(row.int(11)).ok_or_else(|| Error::damaged("a removal's fate"))?,
                     read_back: digest(row.blob_or_null(12))?,
                     source_received: row.int_or_null(13),
+                    moved_to: row.int_or_null(14).zip(row.blob_or_null(15).map(ItemId::new)),
                 })
             })
             .collect()

@@ -351,6 +351,8 @@ pub struct HeldRemoval {
     pub read_back: Option<Digest>,
     /// When the source said that it was received (seconds since 1970), where it travelled with another date.
     pub source_received: Option<i64>,
+    /// Where the source has the item now, where that is known and the copy stays: the folder, by number, and its id there.
+    pub moved_to: Option<(i64, ItemId)>,
 }
 
 /// An item of the source that waits for a word, because an item of the target may be the same.

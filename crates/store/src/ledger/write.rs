@@ -19,7 +19,15 @@ impl Store {
     /// Begins a change of the ledger by the holder of this lease. Fails with [`Error::Fenced`] when it is not held any
     /// more; until the commit nobody else can take it.
     pub async fn write<'l>(&'l self, lease: &'l Lease) -> Result<LedgerTx<'l>, Error> {
-        let mut tx = self.begin(Durability::Relaxed).await?;
+        self.write_as(lease, Durability::Relaxed).await
+    }
+
+    pub(super) async fn write_as<'l>(
+        &'l self,
+        lease: &'l Lease,
+        durability: Durability,
+    ) -> Result<LedgerTx<'l>, Error> {
+        let mut tx = self.begin(durability).await?;
         let select = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND fence = $4 \
             AND holder = $5 {share}";
         let values =
@@ -364,6 +372,7 @@ impl LedgerTx<'_> {
             "DELETE FROM failure WHERE organisation = $1 AND project = $2 AND folder = $3",
             "DELETE FROM held WHERE organisation = $1 AND project = $2 AND folder = $3",
             "DELETE FROM flag_intent WHERE organisation = $1 AND project = $2 AND folder = $3",
+            "DELETE FROM back_flag WHERE organisation = $1 AND project = $2 AND folder = $3",
             "DELETE FROM treatment WHERE organisation = $1 AND project = $2 AND folder = $3",
             "DELETE FROM folder WHERE organisation = $1 AND project = $2 AND folder = $3",
         ] {

@@ -231,6 +231,7 @@ mod tests {
             bytes_proved: 0,
             bytes_not_kept: 0,
             pass: None,
+            freeze: store::Freeze::Never,
             is_held: false,
             is_taken: false,
         }

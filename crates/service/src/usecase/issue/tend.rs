@@ -244,6 +244,7 @@ mod tests {
             bytes_proved: 0,
             bytes_not_kept: 0,
             pass: Some((0, since)),
+            freeze: store::Freeze::Never,
             is_held: false,
             is_taken: false,
         }
