@@ -10,6 +10,7 @@ pub mod organisation;
 pub mod pair;
 pub mod project;
 pub mod service;
+pub mod sites;
 pub mod soak;
 pub mod stopped;
 pub mod store;

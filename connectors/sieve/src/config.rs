@@ -45,6 +45,9 @@ pub struct Config {
     /// A file of certificates (PEM) of a private CA that is trusted besides those of the system.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// The bytes of that file, where whoever reads the project has them already.
+    #[serde(skip)]
+    pub ca: Option<Vec<u8>>,
     /// Connections to this server at once, all people together.
     #[serde(default = "connections_max")]
     pub connections_max: usize,
@@ -125,6 +128,7 @@ impl Config {
             port: None,
             tls: Tls::default(),
             ca_file: None,
+            ca: None,
             connections_max: CONNECTIONS_MAX,
             login: None,
             sender: SenderMode::default(),

@@ -44,7 +44,7 @@ impl Endpoint {
 
     /// What is trusted, read once.
     pub(crate) async fn trust(&self) -> Result<Arc<ClientConfig>, Error> {
-        let read = || trust::trust(self.config.ca_file.clone(), None);
+        let read = || trust::trust(self.config.ca_file.clone(), self.config.ca.clone());
         self.trust.get_or_try_init(read).await.cloned()
     }
 }

@@ -116,6 +116,18 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
     },
+    /// Turn people over to the target once they are in step, and back if need be
+    #[command(subcommand)]
+    Switch(crate::switching::SwitchOf),
+    /// Record who has signed for what the program can't look at
+    #[command(subcommand)]
+    Signoff(crate::switching::SignoffOf),
+    /// What sends people's mail on: ours, and others'
+    #[command(subcommand)]
+    Forwarder(crate::switching::ForwarderOf),
+    /// Where mail goes on both sides
+    #[command(subcommand)]
+    Routing(crate::switching::RoutingOf),
     /// Begin nothing more there; what is under way stops where it is safe
     Pause {
         #[command(flatten)]

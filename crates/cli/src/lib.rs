@@ -13,6 +13,7 @@ mod report_to;
 mod service_of;
 mod sharing;
 mod show;
+mod switching;
 mod text;
 mod told;
 
@@ -358,6 +359,10 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::AddressBook(which) => Box::pin(people::book(which, folder, json)).await,
         Command::Collection(which) => Box::pin(collection::run(which, folder, json)).await,
         Command::Issue(which) => Box::pin(issue::run(which, folder, json)).await,
+        Command::Switch(which) => Box::pin(switching::switch(which, folder, json)).await,
+        Command::Signoff(which) => Box::pin(switching::signoff(which, folder, json)).await,
+        Command::Forwarder(which) => Box::pin(switching::forwarder(which, folder, json)).await,
+        Command::Routing(which) => Box::pin(switching::routing(which, folder, json)).await,
         Command::Sharing(which) => Box::pin(sharing::run(which, folder, json)).await,
         Command::Held(held) => {
             let project = Project::open(folder, &environment).await;

@@ -163,11 +163,11 @@ impl Back<'_> {
     }
 
     /// The stores must be those that passes reach.
-    async fn prove(&self, sides: &Sides) -> Result<(), Failure> {
-        let (source, target) = (&sides.source.proof().store_id, &sides.target.proof().store_id);
+    async fn prove(&self, sides: &mut Sides) -> Result<(), Failure> {
+        let (source, target) = (sides.source.proof().store_id.clone(), sides.target.proof().store_id.clone());
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let other = tx.set_stores(source.as_deref(), target.as_deref()).await?;
-        let is_same = (source, target) == (&self.work.mailbox.source_store, &self.work.mailbox.target_store);
+        let is_same = (&source, &target) == (&self.work.mailbox.source_store, &self.work.mailbox.target_store);
         if other.is_none() && is_same {
             return Ok(());
         }

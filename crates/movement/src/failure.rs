@@ -17,7 +17,8 @@ impl Failure {
         Self { side: None, error: Error::new(Cause::Stopped, Scope::Run, "stopped on request") }
     }
 
-    pub(crate) fn internal(what: &str) -> Self {
+    /// A mistake of this program.
+    pub fn internal(what: &str) -> Self {
         Self { side: None, error: Error::new(Cause::Internal, Scope::Mailbox, what) }
     }
 

@@ -13,6 +13,7 @@
 //! When the source rules again (the switch was reversed or undone) the first complete pass *thaws*: what was kept is held for a
 //! person's word; what was moved is read again, and moved on the target as any other move; flags are compared item by item.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::{FlagChange, Folder, Known, Source};
@@ -179,9 +180,8 @@ impl Pass<'_> {
                 let Some(row) = self.rows().find(|row| row.folder == folder && !row.is_gone()).cloned() else {
                     continue;
                 };
-                if !listed.contains_key(&folder) {
-                    let ids = still_there(source, &row).await?;
-                    listed.insert(folder, ids);
+                if let Entry::Vacant(unknown) = listed.entry(folder) {
+                    unknown.insert(still_there(source, &row).await?);
                 }
                 if listed.get(&folder).is_none_or(|there| there.contains(&id)) {
                     continue;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Account, Clock, Connector, Declaration, Holds, HoldsLimits, Retry, Watcher, losses_between};
-use model::{Cause, Side};
+use model::{Cause, Phase, Side};
 use profile::Policy;
 use store::{Again, Claim, Claimed, Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use crate::report::{Report, Tuning};
 use crate::sides::Endpoint;
 use crate::state::{Happened, after};
 use crate::travel::{Quarantine, Scanner, Travel};
+use crate::turnover::{Held, Turnover};
 
 /// Passes over one mailbox in one run: a mailbox that changes faster than it can be read is left for the next run.
 const PASSES_MAX: usize = 10;
@@ -87,6 +88,8 @@ pub struct Engine {
     pub probe: Arc<dyn Probe>,
     /// Decide and report, change nothing.
     pub dry_run: bool,
+    /// Switches mailboxes, where that is done.
+    pub turnover: Option<Arc<dyn Turnover>>,
 }
 
 /// How the work on a mailbox ended.
@@ -100,6 +103,8 @@ pub struct MailboxOutcome {
     pub failure: Option<Failure>,
     /// Where it stands now.
     pub state: MailboxState,
+    /// When it is to be looked at again because of its switch; none: as it would be without one.
+    pub due: Option<Duration>,
 }
 
 /// A mailbox that was taken, and is held until it is given back or this is dropped and the lease has run out.
@@ -205,7 +210,8 @@ impl Engine {
                     continue;
                 }
             };
-            let outcome = self.work_on(*turn, &self.stop, &|_: &MailboxOutcome, _| None).await?;
+            let work = self.work_on(*turn, &self.stop, &|_: &MailboxOutcome, _| None);
+            let outcome = Box::pin(work).await?;
             if outcomes.send(outcome).is_err() {
                 return Ok(());
             }
@@ -278,19 +284,20 @@ impl Engine {
         stop: &watch::Receiver<bool>,
         again: &(dyn Fn(&MailboxOutcome, i64) -> Option<Duration> + Sync),
     ) -> Result<MailboxOutcome, Failure> {
-        let Turn { lease, row, keeper } = turn;
+        let (lease, keeper, row) = (&turn.lease, &turn.keeper, &turn.row);
         let store = self.store.watched(Arc::new(CommitWatch(self.probe.clone())));
         let mailbox = row.mailbox;
         let mut state = row.state.clone();
-        let mut outcome = MailboxOutcome { mailbox, report: Report::default(), failure: None, state: state.clone() };
+        let mut outcome =
+            MailboxOutcome { mailbox, report: Report::default(), failure: None, state: state.clone(), due: None };
         let mut tries = 0;
         let stood = row.state.phase;
-        let mut row = row;
+        let mut row = row.clone();
         if !self.dry_run {
             state = after(&state, &Happened::PassBegan);
             // One that is at rest stands as it stood, and its row is as it was taken: nobody gives it another target.
             if state != row.state {
-                let mut tx = store.write(&lease).await?;
+                let mut tx = store.write(lease).await?;
                 tx.set_state(&state).await?;
                 tx.commit().await?;
                 // From here on nobody gives it another target; until here somebody may have.
@@ -299,19 +306,30 @@ impl Engine {
         }
         if let Err(elsewhere) = self.refuse_elsewhere(&row) {
             outcome.failure = Some(elsewhere);
-            return match self.store.release(&lease, &outcome.state, self.again(&outcome, again).await?).await {
+            return match self.store.release(lease, &outcome.state, self.again(&outcome, again).await?).await {
                 Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
                 Err(error) => Err(error.into()),
             };
         }
+        if let Some(turnover) = &self.turnover
+            && !self.dry_run
+            && row.state.phase != Phase::Switching
+        {
+            let mut held = Held { engine: self, store: &store, turn: &turn, stop, row: row.clone(), report: None };
+            if let Err(failure) = turnover.prepare(&mut held).await {
+                // It is tried again before the next passes; mail is copied all the same.
+                tracing::warn!(mailbox, %failure, "what its switch needs beforehand could not be done");
+            }
+        }
         let mut passes = 0;
-        loop {
+        // What is being switched has passes of its own.
+        while row.state.phase != Phase::Switching {
             let first = passes == 0;
             let began = self.clock.since_boot();
-            let (report, ended) = self.one_pass(&store, &lease, &row, &keeper, stop, first).await;
+            let (report, ended) = self.one_pass(&store, lease, &row, keeper, stop, first).await;
             let more = (report.changed_anything() || report.again) && !self.dry_run;
             if !self.dry_run {
-                self.record(&store, &lease, &report, self.clock.since_boot() - began).await;
+                self.record(&store, lease, &report, self.clock.since_boot() - began).await;
             }
             // What was done before it failed was done.
             add(&mut outcome.report, report);
@@ -341,7 +359,7 @@ impl Engine {
             row = self.row_again(row).await?;
         }
         if self.dry_run {
-            self.store.release(&lease, &row.state, Again::default()).await?;
+            self.store.release(lease, &row.state, Again::default()).await?;
             return Ok(outcome);
         }
         let is_refused = |failure: &Failure| failure.error.cause == Cause::OverQuota;
@@ -349,10 +367,30 @@ impl Engine {
             // It did not start, and may still be given another target.
             state.phase = stood;
         }
-        let happened = self.happened(&row, &outcome).await?;
-        state = after(&state, &happened);
+        if row.state.phase != Phase::Switching {
+            let happened = self.happened(&row, &outcome).await?;
+            state = after(&state, &happened);
+        }
+        if let Some(turnover) = &self.turnover
+            && outcome.failure.is_none()
+            && (state.phase == Phase::Switching || (state.phase >= Phase::InStep && outcome.report.complete))
+        {
+            row.state = state;
+            let mut held = Held { engine: self, store: &store, turn: &turn, stop, row, report: None };
+            match turnover.tend(&mut held).await {
+                Ok(due) => outcome.due = due,
+                Err(failure) => outcome.failure = Some(failure),
+            }
+            state = held.row.state;
+            if let Some(report) = held.report {
+                add(&mut outcome.report, report);
+            }
+            if let Some(failure) = &outcome.failure {
+                state = after(&state, &of_failure(failure));
+            }
+        }
         outcome.state = state.clone();
-        match self.store.release(&lease, &state, self.again(&outcome, again).await?).await {
+        match self.store.release(lease, &state, self.again(&outcome, again).await?).await {
             // Somebody else has it by now, and says how it stands.
             Ok(()) | Err(store::Error::Fenced) => Ok(outcome),
             Err(error) => Err(error.into()),
@@ -390,7 +428,10 @@ impl Engine {
         let stopped = outcome.failure.as_ref().is_some_and(|failure| failure.error.cause == Cause::Stopped);
         let failed = outcome.failure.is_some() && !stopped;
         let tries = if failed || stopped { self.store.tries(self.key, outcome.mailbox).await? } else { 0 };
-        let after_ms = again(outcome, tries).map(|after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2));
+        let after_ms = outcome
+            .due
+            .or_else(|| again(outcome, tries))
+            .map(|after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2));
         Ok(Again { after_ms, failed, stopped })
     }
 
@@ -530,15 +571,7 @@ impl Engine {
     /// What happened to the mailbox, for its state.
     async fn happened(&self, row: &MailboxRow, outcome: &MailboxOutcome) -> Result<Happened, Failure> {
         if let Some(failure) = &outcome.failure {
-            if failure.error.cause == Cause::Stopped {
-                return Ok(Happened::Stopped { what: failure.error.to_string() });
-            }
-            return Ok(Happened::Failed {
-                cause: failure.error.cause,
-                side: failure.side,
-                what: failure.error.to_string(),
-                passing: failure.is_passing(),
-            });
+            return Ok(of_failure(failure));
         }
         if let Some((cause, side, what)) = &outcome.report.in_the_way {
             return Ok(Happened::PassIncomplete { waits_for: what.clone(), cause: *cause, side: *side });
@@ -556,7 +589,15 @@ impl Engine {
     }
 }
 
-fn add(all: &mut Report, pass: Report) {
+fn of_failure(failure: &Failure) -> Happened {
+    let what = failure.error.to_string();
+    if failure.error.cause == Cause::Stopped {
+        return Happened::Stopped { what };
+    }
+    Happened::Failed { cause: failure.error.cause, side: failure.side, what, passing: failure.is_passing() }
+}
+
+pub(crate) fn add(all: &mut Report, pass: Report) {
     all.copied += pass.copied;
     all.bytes += pass.bytes;
     all.adopted += pass.adopted;

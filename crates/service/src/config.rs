@@ -24,6 +24,7 @@ mod people;
 mod portal;
 mod reports;
 mod service;
+mod switching;
 
 pub(crate) use alerts::{AlertsEntry, WebhookEntry};
 pub(crate) use archive::ArchiveEntry;
@@ -37,6 +38,7 @@ pub(crate) use portal::{PortalEntry, ResultsEntry};
 pub use reports::ReportKind;
 pub(crate) use reports::{MailEntry, ReportsEntry};
 pub(crate) use service::ServiceEntry;
+pub(crate) use switching::{MxEntry, RouterEntry, RoutingEntry, SieveEntry, SiteEntry, SwitchEntry};
 
 /// The name of the file in a project's folder.
 pub const FILE: &str = "whimbrel.toml";
@@ -126,6 +128,16 @@ pub struct ProjectFile {
     /// Who is told when something needs a person.
     #[serde(default)]
     pub alerts: Option<AlertsEntry>,
+    /// What sends people's mail elsewhere, by a name of your choice. Each has a `kind`: `sieve`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, RouterEntry>")]
+    pub routers: BTreeMap<String, toml::Table>,
+    /// Where mail goes on both sides.
+    #[serde(default)]
+    pub routing: Option<RoutingEntry>,
+    /// How people are switched.
+    #[serde(default)]
+    pub switch: SwitchEntry,
 }
 
 fn plain() -> String {
@@ -387,6 +399,8 @@ pub struct Config {
     pub endpoints: BTreeMap<String, EndpointEntry>,
     /// The directories by name.
     pub directories: BTreeMap<String, crate::directories::DirectoryEntry>,
+    /// The routers by name.
+    pub routers: BTreeMap<String, RouterEntry>,
     /// What the profile says of people.
     pub people_rules: toml::Table,
     /// The project's folder.
@@ -440,16 +454,19 @@ impl Config {
         for (name, table) in &file.directories {
             directories.insert(name.clone(), crate::directories::entry(text, name, table)?);
         }
-        let folder = folder.to_owned();
-        let files = Files::default();
-        let config =
-            Self { file, code, policy, endpoints, directories, people_rules, folder, files, text: text.to_owned() };
+        let mut routers = BTreeMap::new();
+        for (name, table) in &file.routers {
+            routers.insert(name.clone(), switching::router(name, table)?);
+        }
+        let (folder, files, text) = (folder.to_owned(), Files::default(), text.to_owned());
+        let config = Self { file, code, policy, endpoints, directories, routers, people_rules, folder, files, text };
         config.check_time_zone()?;
         config.check_names()?;
         config.check_archive()?;
         config.check_service()?;
         config.check_reports()?;
         config.check_alerts()?;
+        config.check_switching()?;
         for (name, directory) in &config.directories {
             directory.check(name, &config.endpoints)?;
         }
@@ -586,13 +603,26 @@ impl Config {
         self.endpoints.iter().filter_map(folder).collect()
     }
 
-    /// The files that the project's file names for its endpoints.
+    /// How each server is trusted and logged in to: whose that is, the file of its CA, and its login.
+    pub(crate) fn servers(&self) -> Vec<(String, Option<&PathBuf>, Option<&LoginEntry>)> {
+        let mut servers = Vec::new();
+        for (name, entry) in &self.endpoints {
+            let EndpointEntry::Imap(entry) = entry else { continue };
+            servers.push((format!("endpoints.{name}"), entry.ca_file.as_ref(), entry.login.as_ref()));
+        }
+        for (name, entry) in &self.routers {
+            let RouterEntry::Sieve(entry) = entry;
+            servers.push((format!("routers.{name}"), entry.ca_file.as_ref(), entry.login.as_ref()));
+        }
+        servers
+    }
+
+    /// The files that the project's file names for its endpoints and routers.
     pub(crate) fn named_files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        for entry in self.endpoints.values() {
-            let EndpointEntry::Imap(entry) = entry else { continue };
-            files.extend(entry.ca_file.as_ref().map(|path| self.path(path)));
-            if let Some(SecretEntry::File(path)) = entry.login.as_ref().and_then(|login| login.password.as_ref()) {
+        for (_, ca_file, login) in self.servers() {
+            files.extend(ca_file.map(|path| self.path(path)));
+            if let Some(SecretEntry::File(path)) = login.and_then(|login| login.password.as_ref()) {
                 files.push(self.path(path));
             }
         }

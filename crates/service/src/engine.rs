@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use connector::{Clock, HoldsLimits, Pace, SystemClock};
 use model::Following;
-use movement::{Endpoint, Engine, Holder, NoProbe, Person, Progress, Tuning};
+use movement::{Endpoint, Engine, Holder, NoProbe, Person, Progress, Tuning, Turnover};
 use profile::Policy;
 use store::{LeaseTerms, ProjectKey, Store};
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use crate::config::{Config, EndpointEntry, Limits};
 use crate::registry::{self, Means};
 use crate::secret::Environment;
 use crate::serve::EndpointPace;
+use crate::usecase::switch::driver::Switcher;
 
 /// What a successor waits beyond a lease's end, as a share of the lease.
 const MARGIN_SHARE: u64 = 4;
@@ -50,8 +51,7 @@ impl<'m> Making<'m> {
             clock: Arc::new(SystemClock),
             environment: self.environment,
             unique: self.unique.to_owned(),
-            // Well within the margin: a successor must not meet bytes that are still on their way.
-            unacknowledged_max: Duration::from_millis(terms(&self.config.file.limits).margin_ms.unsigned_abs() * 2 / 3),
+            unacknowledged_max: self.unacknowledged_max(),
             pace: pace.map(|pace| Arc::new(pace) as Arc<dyn Pace>),
         }
     }
@@ -102,7 +102,30 @@ impl<'m> Making<'m> {
             stop,
             probe: Arc::new(NoProbe),
             dry_run,
+            turnover: self.switcher()?.map(|switcher| Arc::new(switcher) as Arc<dyn Turnover>),
         })
+    }
+
+    /// What switches the project's mailboxes; none where nothing sends mail elsewhere.
+    pub(crate) fn switcher(&self) -> Result<Option<Switcher>, Error> {
+        let mut routers = BTreeMap::new();
+        for (name, entry) in &self.config.routers {
+            let number = self.endpoints.iter().find(|(_, (endpoint, _))| endpoint == entry.endpoint());
+            let Some((number, _)) = number else { continue };
+            let unacknowledged_max = self.unacknowledged_max();
+            let router = registry::router(self.config, name, entry, unacknowledged_max, self.environment)?;
+            routers.insert(*number, router);
+        }
+        if routers.is_empty() {
+            return Ok(None);
+        }
+        let (routing, entry) = (self.config.file.routing.clone(), self.config.file.switch.clone());
+        Ok(Some(Switcher { routers, routing, entry, zone: self.config.time_zone() }))
+    }
+
+    /// Well within the margin: a successor must not meet bytes that are still on their way.
+    fn unacknowledged_max(&self) -> Duration {
+        Duration::from_millis(terms(&self.config.file.limits).margin_ms.unsigned_abs() * 2 / 3)
     }
 
     /// Connectors of their own for the connections on which sources are watched, and how many there may be of each.

@@ -69,6 +69,10 @@ pub use usecase::rules::{
     validate_profile,
 };
 pub use usecase::status::{FolderStatus, Glance, MailboxGlance, MailboxStatus, StatusReport};
+pub use usecase::switch::{
+    ForwardersReport, GuardianWord, MarkLine, MarksReport, OtherForwarder, OurForwarder, RoutingFault, RoutingReport,
+    RuleSignoff, RuleSignoffs, RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine, UnreadForwarders,
+};
 pub use usecase::sync::{MailboxResult, SyncReport};
 pub use usecase::verify::{MailboxVerdict, VerifyReport};
 pub use usecase::words::{About, FailedLine, FailedReport, HeldLine, HeldReport, Said, Waits, WordReport};

@@ -37,7 +37,7 @@ impl SwitchHow {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Auto, Self::At, Self::ByHand].into_iter().find(|how| how.name() == name)
     }
 }

@@ -26,6 +26,7 @@ mod service;
 mod sql;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+mod switch;
 
 use std::sync::Arc;
 
@@ -54,6 +55,10 @@ pub use project::{Enrolled, Freeze, MailboxRow, MailboxState, ProjectKey, Roster
 pub use rate::RateRow;
 pub use report::{DayRow, Figures, LetterRow, NewReport, ReportRow};
 pub use service::{Paced, PauseRow, ProcessRow, Served, StandingRow};
+pub use switch::{
+    ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder, NewRuleWord, RuleScope, RuleWord, SwitchOrder,
+    SwitchRow, SwitchTask,
+};
 
 /// Is told of every commit: lets a lease or a test hold one back.
 pub trait Watch: Send + Sync {

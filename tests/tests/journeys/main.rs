@@ -45,5 +45,6 @@ mod sharing;
 mod sharing_directories;
 mod sharing_killed;
 mod stops;
+mod switching;
 mod trouble;
 mod words;

@@ -25,6 +25,9 @@ pub struct AlertsEntry {
     /// A server could not be reached for so many minutes.
     #[serde(default = "away_minutes")]
     pub away_minutes: u32,
+    /// A switch was under way for so many minutes.
+    #[serde(default = "switching_minutes")]
+    pub switching_minutes: u32,
     /// An alert is over once what raised it was not seen for so many minutes.
     #[serde(default = "quiet_again_minutes")]
     pub quiet_again_minutes: u32,
@@ -40,6 +43,7 @@ impl Default for AlertsEntry {
             webhook: None,
             stalled_minutes: stalled_minutes(),
             away_minutes: away_minutes(),
+            switching_minutes: switching_minutes(),
             quiet_again_minutes: quiet_again_minutes(),
             failures_an_hour: failures_an_hour(),
         }
@@ -51,6 +55,10 @@ fn stalled_minutes() -> u32 {
 }
 
 fn away_minutes() -> u32 {
+    15
+}
+
+fn switching_minutes() -> u32 {
     15
 }
 

@@ -12,7 +12,7 @@ use model::{Cause, Scope, Side};
 use movement::{Failure, Person};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, EndpointEntry, SecretEntry};
+use crate::config::{Config, SecretEntry};
 use crate::secret::{Environment, Files};
 use crate::{Error, Project, engine};
 
@@ -72,18 +72,15 @@ impl Bundle {
             quarantine: None,
             folders: config.file_folders().into_iter().map(|(name, folder)| (name, numbered(folder))).collect(),
         };
-        for (name, entry) in &config.endpoints {
-            let EndpointEntry::Imap(entry) = entry else { continue };
-            if let Some(path) = &entry.ca_file {
-                bundle.add_file(config.path(path), &format!("endpoints.{name}.ca_file"))?;
+        for (whose, ca_file, login) in config.servers() {
+            if let Some(path) = ca_file {
+                bundle.add_file(config.path(path), &format!("{whose}.ca_file"))?;
             }
-            match entry.login.as_ref().and_then(|login| login.password.as_ref()) {
+            match login.and_then(|login| login.password.as_ref()) {
                 Some(SecretEntry::Env(variable)) => {
                     bundle.environment.extend(environment(variable).map(|value| (variable.clone(), value)));
                 }
-                Some(SecretEntry::File(path)) => {
-                    bundle.add_file(config.path(path), &format!("endpoints.{name}.login"))?;
-                }
+                Some(SecretEntry::File(path)) => bundle.add_file(config.path(path), &format!("{whose}.login"))?,
                 None => {}
             }
         }

@@ -305,7 +305,7 @@ impl Working<'_> {
                         let was_stopped = stopped.clone();
                         let again =
                             |outcome: &MailboxOutcome, tries| Some(worked.again(outcome, tries, *was_stopped.borrow()));
-                        (number, worked.engine.work_on(*turn, &stopped, &again).await)
+                        (number, Box::pin(worked.engine.work_on(*turn, &stopped, &again)).await)
                     });
                     self.running.insert(
                         number,

@@ -150,6 +150,7 @@ impl Demo {
             stop,
             probe: Arc::new(NoProbe),
             dry_run: false,
+            turnover: None,
             store,
         };
         Ok(Self { engine, mailboxes: rows.iter().map(|row| row.mailbox).collect(), people })

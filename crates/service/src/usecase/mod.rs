@@ -17,6 +17,7 @@ pub(crate) mod preflight;
 pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod status;
+pub(crate) mod switch;
 pub(crate) mod sync;
 pub(crate) mod telling;
 pub(crate) mod verify;

@@ -1,4 +1,4 @@
--- Step 11: the switch and its undo, as the engine sees them.
+-- Step 11: the switch and its undo.
 
 -- 0: its source was never left. 1: its source is being left, or was and is not followed anew yet. 2: it was left once.
 ALTER TABLE mailbox ADD COLUMN frozen SMALLINT NOT NULL DEFAULT 0;
@@ -49,4 +49,121 @@ CREATE TABLE back_flag (
     added BYTEA NOT NULL,
     taken BYTEA NOT NULL,
     PRIMARY KEY (organisation, project, folder, source_id)
+);
+
+
+-- What somebody said of when a mailbox switches, before what its collection says.
+CREATE TABLE switch_order (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    way TEXT NOT NULL,                   -- over, back
+    at BIGINT NOT NULL,                 -- not before
+    reason TEXT NOT NULL,
+    said_by TEXT NOT NULL,
+    said_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, project, mailbox)
+);
+
+-- A switch of a mailbox, from its beginning to its end on one side.
+CREATE TABLE switch (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    switch BIGINT NOT NULL,             -- numbered from 1
+    task TEXT NOT NULL,                  -- that it is at
+    since BIGINT NOT NULL,              -- when it came to it
+    tries BIGINT NOT NULL,              -- in vain
+    waits TEXT,                          -- for what, or why the last try failed
+    quiet_since BIGINT,                 -- when a pass last found nothing new, with no other since that did
+    why TEXT NOT NULL,                   -- auto, at, by-hand: what began it
+    begun_by TEXT NOT NULL,
+    begun_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    ended_on TEXT,                       -- source, target
+    PRIMARY KEY (organisation, project, mailbox, switch)
+);
+CREATE INDEX switch_open ON switch (organisation, project, since) WHERE ended_at IS NULL;
+
+-- Each task of it that was begun, and what was seen when it was done.
+CREATE TABLE switch_task (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    switch BIGINT NOT NULL,
+    place BIGINT NOT NULL,
+    task TEXT NOT NULL,
+    begun_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    ended TEXT,                          -- done, turned-back
+    evidence TEXT NOT NULL,
+    PRIMARY KEY (organisation, project, mailbox, switch, place)
+);
+
+-- A rule's sign-off, or the word that it does not count for somebody.
+CREATE TABLE rule_word (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    word BIGINT NOT NULL,
+    rule TEXT NOT NULL,
+    scope TEXT NOT NULL,                 -- everybody, collection/NAME, mailbox/NUMBER
+    said_by TEXT NOT NULL,
+    evidence TEXT NOT NULL,              -- its name
+    digest BYTEA,                         -- of the file, where it is one
+    recorded_by TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    withdrawn_by TEXT,
+    withdrawn_at BIGINT,
+    PRIMARY KEY (organisation, project, word)
+);
+
+-- The forwarder from a mailbox's target to its source (F1), as it was put on and taken off.
+CREATE TABLE forwarder (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    leads_to TEXT NOT NULL,
+    guardian TEXT,                       -- who allowed it on an account that was there before
+    guardian_on TEXT,                    -- the date of it
+    evidence TEXT,
+    ends_on TEXT,                        -- as it was computed then
+    on_at BIGINT,                       -- null: it is to come
+    off_at BIGINT,
+    said_by TEXT NOT NULL,
+    PRIMARY KEY (organisation, project, mailbox)
+);
+
+-- What sends people's mail on and is not ours (F2), as it was last found.
+CREATE TABLE found_forwarder (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    side TEXT NOT NULL,                  -- source, target
+    place BIGINT NOT NULL,
+    what TEXT NOT NULL,                  -- as JSON
+    seen_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, project, mailbox, side, place)
+);
+
+-- When a mailbox's forwarders were last looked for on a side.
+CREATE TABLE forwarders_seen (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    side TEXT NOT NULL,
+    redirected_to TEXT,                  -- by ours, in force
+    unread TEXT NOT NULL,                -- what could not be looked into, as JSON
+    seen_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, project, mailbox, side)
+);
+
+-- That a person's client is to be led to the target.
+CREATE TABLE client_mark (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    mailbox BIGINT NOT NULL,
+    marked_at BIGINT NOT NULL,
+    cleared_at BIGINT,
+    cleared_by TEXT,
+    PRIMARY KEY (organisation, project, mailbox)
 );

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Cause, Condition, Side};
-use store::{MailboxRow, NewAlert, ProgressRow, ReportRow};
+use store::{MailboxRow, NewAlert, ProgressRow, ReportRow, SwitchRow};
 
 use crate::usecase::telling::TRIES_BEFORE_ALERT;
 
@@ -28,6 +28,8 @@ pub(crate) enum AlertKind {
     MailboxParked,
     /// Many need a person for one cause.
     MailboxesParked,
+    /// A switch takes long: its person's mail is on its way between both sides.
+    SwitchLasts,
     /// A report can't be sent.
     ReportUnsent,
     /// Many items failed within an hour.
@@ -43,6 +45,7 @@ impl AlertKind {
             Self::VipFailed => "vip-failed",
             Self::MailboxParked => "mailbox-parked",
             Self::MailboxesParked => "mailboxes-parked",
+            Self::SwitchLasts => "switch-lasts",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",
         }
@@ -102,6 +105,22 @@ pub(super) fn mailboxes(rows: &[MailboxRow], vips: &BTreeSet<i64>, open: &Open) 
                 AlertKind::MailboxParked.about(name, format!("{name}: {reason}"))
             }));
         }
+    }
+    found
+}
+
+/// Switches that have been under way for so many minutes: each is told of by itself, since somebody waits for their mail.
+pub(super) fn switching(rows: &[MailboxRow], switches: &[SwitchRow], minutes: i64, at: i64) -> Vec<NewAlert> {
+    let mut found = Vec::new();
+    for switch in switches.iter().filter(|switch| switch.ended.is_none()) {
+        let Some(row) = rows.iter().find(|row| row.mailbox == switch.mailbox) else { continue };
+        if at.saturating_sub(switch.since) < minutes * 60_000 {
+            continue;
+        }
+        let name = row.roster.source_name.as_str();
+        let why = switch.waits.as_deref().unwrap_or("nobody works on it: see whether the service is at work");
+        let what = format!("the switch of {name} has been at {} for more than {minutes} minutes: {why}", switch.task);
+        found.push(AlertKind::SwitchLasts.about(name, what));
     }
     found
 }

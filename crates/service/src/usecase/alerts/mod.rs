@@ -170,6 +170,8 @@ impl Project {
         let vips: BTreeSet<i64> = self.store.vips(self.key).await?.iter().map(|row| row.mailbox).collect();
         let mut found = conditions::mailboxes(&rows, &vips, open);
         let at = now.as_millisecond();
+        let switches = self.store.switches(self.key).await?;
+        found.extend(conditions::switching(&rows, &switches, i64::from(entry.switching_minutes), at));
 
         let minutes = i64::from(entry.stalled_minutes);
         // What stands still because somebody said so, or out of its hours, has neither stalled nor gone away.

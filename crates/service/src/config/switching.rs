@@ -1,0 +1,299 @@
+//! `[routers]`, `[routing]`, `[switch]`: who sends people's mail elsewhere, where mail goes on both sides, and how people are switched.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use connector::router::SenderMode;
+use model::Side;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use switch::{Limits, Rule};
+
+use super::{Config, FILE, LoginEntry, TlsEntry, alike};
+use crate::Error;
+
+/// A router: what sends the mail of an endpoint's people elsewhere.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum RouterEntry {
+    /// People's Sieve scripts, by ManageSieve.
+    Sieve(SieveEntry),
+}
+
+impl RouterEntry {
+    /// The endpoint whose people's mail it sends elsewhere.
+    pub(crate) fn endpoint(&self) -> &str {
+        match self {
+            Self::Sieve(entry) => &entry.endpoint,
+        }
+    }
+}
+
+/// People's Sieve scripts, by ManageSieve (RFC 5804).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SieveEntry {
+    /// `sieve`.
+    #[schemars(skip)] // the enum of routers has it already, as its tag
+    pub kind: String,
+    /// The endpoint whose people it is for.
+    pub endpoint: String,
+    /// The server's name or address. Its certificate must be for this name.
+    pub host: String,
+    /// The port; 4190 when left out.
+    pub port: Option<u16>,
+    /// How the connection is kept private: `starttls` (the default), `implicit`, or `none`.
+    pub tls: Option<TlsEntry>,
+    /// A file of certificates (PEM) of a private CA that is trusted besides those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Connections to this server at once, of one process.
+    pub connections_max: Option<usize>,
+    /// The account that logs in for everyone. Left out: each person logs in with their own name and password.
+    pub login: Option<LoginEntry>,
+    /// What becomes of the sender of mail that the site's server sends on: `kept` (the default), `srs` or `trusted-relay`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub sender: SenderMode,
+    /// What our script is called among each person's own; `whimbrel` when left out.
+    pub script: Option<String>,
+}
+
+/// How people are switched.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SwitchEntry {
+    /// Between two passes that find nothing new lie this many seconds, before what was on its way to the source counts as come over.
+    pub drain_quiet_seconds: u64,
+    /// Before the redirect is on, what fails for this many seconds is reversed.
+    pub reverse_after_seconds: u64,
+    /// The first wait after a failed try; it doubles, up to 64 times this.
+    pub retry_seconds: u64,
+    /// A switched mailbox is followed for this many days, for what still comes to the source.
+    pub settle_days: u64,
+    /// The rules that have to be met, besides those that always have to; `whimbrel switch rules` lists them.
+    pub require: Vec<String>,
+}
+
+impl Default for SwitchEntry {
+    fn default() -> Self {
+        Self {
+            drain_quiet_seconds: 60,
+            reverse_after_seconds: 900,
+            retry_seconds: 5,
+            settle_days: 14,
+            require: [Rule::AccountActivated, Rule::SharingInPlace, Rule::AddressBooks, Rule::Go]
+                .map(|rule| rule.name().to_owned())
+                .to_vec(),
+        }
+    }
+}
+
+impl SwitchEntry {
+    /// How long a task may be tried.
+    pub(crate) fn limits(&self) -> Limits {
+        let wait = Duration::from_secs(self.retry_seconds);
+        Limits { reverse_after: Duration::from_secs(self.reverse_after_seconds), wait, wait_max: wait * 64 }
+    }
+
+    /// The rules that are asked for.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
+        let asked = |rule: &Rule| !rule.may_be_signed() || self.require.iter().any(|name| name == rule.name());
+        let always = [Rule::MatchSignedOff, Rule::NoOpenIssue];
+        Rule::EVERY.into_iter().filter(|rule| always.contains(rule) || asked(rule)).collect()
+    }
+}
+
+/// Where mail goes on both sides. Without it nobody is switched: nothing could tell whether mail would go round.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoutingEntry {
+    /// The source's mail system.
+    pub source: SiteEntry,
+    /// The target's.
+    pub target: SiteEntry,
+    /// Where each domain's MX points: `source`, `target`, `elsewhere` or `nowhere`. A domain that is left out points to the side that
+    /// names it.
+    #[serde(default)]
+    pub mx: BTreeMap<String, MxEntry>,
+    /// May mail be forwarded from source to target? The switch does that.
+    #[serde(default = "yes")]
+    pub source_to_target: bool,
+    /// May mail be forwarded from target to source? New accounts do that until they are switched.
+    #[serde(default = "yes")]
+    pub target_to_source: bool,
+    /// Domains of neither side to which mail may be forwarded.
+    #[serde(default)]
+    pub secure_domains: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A side's mail system.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteEntry {
+    /// The domains for which it takes mail.
+    pub domains: Vec<String>,
+    /// People's addresses there, made of their names: `{source}` and `{target}` stand for their names at each endpoint, as in
+    /// `{source}@hill.example`. Left out: their name at this side's endpoint is their address.
+    pub address: Option<String>,
+    /// Other domains in which everybody has the same address: `{local}@DOMAIN` with the part before the at sign as in `address`.
+    #[serde(default)]
+    pub alias_domains: Vec<String>,
+    /// Does it send what it has no entry of to the other side? Else it refuses it.
+    #[serde(default)]
+    pub relays_unknown: bool,
+    /// Does it refuse mail that fails SPF? Taken as true when left out.
+    #[serde(default = "yes")]
+    pub enforces_spf: bool,
+    /// Does it refuse mail that fails DMARC? Taken as true when left out.
+    #[serde(default = "yes")]
+    pub enforces_dmarc: bool,
+    /// Does it take the other side's mail without asking SPF and DMARC?
+    #[serde(default)]
+    pub trusts_other: bool,
+    /// The domains for which it may send, by their SPF records; its own, when left out.
+    pub sends_for: Option<Vec<String>>,
+}
+
+impl SiteEntry {
+    /// A person's addresses on this side, the primary one first.
+    pub(crate) fn addresses(&self, side: Side, source: &str, target: &str) -> Vec<String> {
+        let own = if side == Side::Source { source } else { target };
+        let first = self
+            .address
+            .as_ref()
+            .map_or_else(|| own.to_owned(), |form| form.replace("{source}", source).replace("{target}", target));
+        let local = first.rsplit_once('@').map_or(first.as_str(), |(local, _)| local).to_owned();
+        let others = self.alias_domains.iter().map(|domain| format!("{local}@{domain}"));
+        std::iter::once(first).chain(others.collect::<Vec<_>>()).collect()
+    }
+}
+
+/// Where an MX points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MxEntry {
+    /// To the source.
+    Source,
+    /// To the target.
+    Target,
+    /// To somebody else.
+    Elsewhere,
+    /// There is none.
+    Nowhere,
+}
+
+/// The kinds of routers there are.
+pub(crate) const ROUTER_KINDS: [&str; 1] = ["sieve"];
+
+/// A router of the file.
+pub(super) fn router(name: &str, table: &toml::Table) -> Result<RouterEntry, Error> {
+    let place = format!("{FILE}: [routers.{name}]");
+    if table.get("login").and_then(|login| login.get("password")).is_some_and(toml::Value::is_str) {
+        let what = format!("{place}: login.password is not written out here");
+        return Err(Error::usage(what).advise("put it into a file: password = { file = \"PATH\" }"));
+    }
+    let parsed = match table.get("kind").and_then(toml::Value::as_str) {
+        Some("sieve") => table.clone().try_into().map(RouterEntry::Sieve),
+        Some(other) => {
+            let known = ROUTER_KINDS.join(", ");
+            let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {known}"));
+            return Err(match alike(other, ROUTER_KINDS.into_iter()) {
+                Some(known) => error.advise(format!("did you mean {known:?}?")),
+                None => error.advise("write one of these"),
+            });
+        }
+        None => {
+            let error = Error::usage(format!("{place}: kind is missing"));
+            return Err(error.advise(format!("write kind = one of {}", ROUTER_KINDS.join(", "))));
+        }
+    };
+    parsed.map_err(|error: toml::de::Error| super::complain(&place, error.message()))
+}
+
+impl Config {
+    /// Looks that routers, routing and switch make sense.
+    pub(super) fn check_switching(&self) -> Result<(), Error> {
+        let mut routed: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, router) in &self.routers {
+            let endpoint = router.endpoint();
+            if !self.endpoints.contains_key(endpoint) {
+                let what = format!("{FILE}: [routers.{name}]: endpoint = {endpoint:?}, but there is no such endpoint");
+                return Err(match alike(endpoint, self.endpoints.keys().map(String::as_str)) {
+                    Some(known) => Error::usage(what).advise(format!("did you mean {known:?}?")),
+                    None => Error::usage(what).advise("write the name of one"),
+                });
+            }
+            if let Some(other) = routed.insert(endpoint, name) {
+                let what = format!("{FILE}: routers.{other} and routers.{name} are both for the endpoint {endpoint:?}");
+                return Err(Error::usage(what).advise("leave one of them"));
+            }
+        }
+        for name in &self.file.switch.require {
+            match Rule::from_name(name) {
+                Some(rule) if rule.may_be_signed() => {}
+                Some(_) => {
+                    let what = format!("{FILE}: switch.require: {name:?} is always required");
+                    return Err(Error::usage(what).advise("leave it out"));
+                }
+                None => {
+                    let error = Error::usage(format!("{FILE}: switch.require: {name:?} is no rule"));
+                    let names = Rule::EVERY.into_iter().map(Rule::name);
+                    return Err(match alike(name, names.clone()) {
+                        Some(known) => error.advise(format!("did you mean {known:?}?")),
+                        None => error.advise(format!("rules are {}", names.collect::<Vec<_>>().join(", "))),
+                    });
+                }
+            }
+        }
+        if self.file.switch.retry_seconds == 0 {
+            let what = format!("{FILE}: switch.retry_seconds = 0 would ask without a pause");
+            return Err(Error::usage(what).advise("write 1 or more"));
+        }
+        let Some(routing) = &self.file.routing else { return Ok(()) };
+        for (key, site) in [("source", &routing.source), ("target", &routing.target)] {
+            if site.domains.is_empty() {
+                let what = format!("{FILE}: routing.{key}.domains is empty: it would take no mail");
+                return Err(Error::usage(what).advise("name the domains for which it takes mail"));
+            }
+            let named = site.domains.iter().chain(&site.alias_domains).chain(site.sends_for.iter().flatten());
+            for domain in named.chain(routing.mx.keys()).chain(&routing.secure_domains) {
+                if routing::MailAddress::parse(&format!("a@{domain}")).is_err() {
+                    return Err(Error::usage(format!("{FILE}: routing: {domain:?} is no domain"))
+                        .advise("write it as in hill.example"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(address: Option<&str>, aliases: &[&str]) -> SiteEntry {
+        SiteEntry {
+            domains: vec!["hill.example".to_owned()],
+            address: address.map(str::to_owned),
+            alias_domains: aliases.iter().map(|domain| (*domain).to_owned()).collect(),
+            relays_unknown: false,
+            enforces_spf: true,
+            enforces_dmarc: true,
+            trusts_other: false,
+            sends_for: None,
+        }
+    }
+
+    #[test]
+    fn addresses_are_made_of_names() {
+        let named = site(None, &[]).addresses(Side::Source, "ann@hill.example", "ann.a@nhs.example");
+        assert_eq!(named, ["ann@hill.example"]);
+        let formed = site(Some("{source}@hill.example"), &["old.example"]).addresses(Side::Source, "ann", "x");
+        assert_eq!(formed, ["ann@hill.example", "ann@old.example"]);
+    }
+}

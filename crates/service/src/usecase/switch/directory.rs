@@ -1,0 +1,229 @@
+//! Where mail goes on both sides, made of what is on record: who stands where, which redirects are on or about to be, what was found.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use connector::Recipient;
+use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy, SenderMode};
+use model::{Phase, Side};
+use routing::{
+    Directory, Domain, DomainRule, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending, PersonId,
+    Policy, Route, Sender, Site,
+};
+use store::{ForwarderRow, FoundForwarder, MailboxRow, SwitchRow};
+use switch::Task;
+
+use crate::config::{MxEntry, RoutingEntry, SiteEntry};
+
+/// What is on record of where mail goes.
+pub(crate) struct Recorded {
+    pub(crate) mailboxes: Vec<MailboxRow>,
+    /// The last switch of each mailbox that has one.
+    pub(crate) switches: HashMap<i64, SwitchRow>,
+    /// The forwarder from the target to the source, by mailbox.
+    pub(crate) forwarders: HashMap<i64, ForwarderRow>,
+    /// What was found that is not ours.
+    pub(crate) found: Vec<FoundForwarder>,
+}
+
+/// How a mailbox's own redirects may stand: what is on, and what may be on besides while a task of routing is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The forwarder from the target to the source.
+    pub(crate) forwarder: Pending<bool>,
+    /// The redirect from the source to the target.
+    pub(crate) redirect: Pending<bool>,
+    /// Which mailbox is followed.
+    pub(crate) followed: Followed,
+}
+
+/// How a mailbox's redirects may stand, by its phase, its switch and the record of its forwarder.
+///
+/// A task that was begun and not read back may have been done or not: both are possible.
+pub(crate) fn standing(row: &MailboxRow, switch: Option<&SwitchRow>, forwarder: Option<&ForwarderRow>) -> Standing {
+    let is_live = forwarder.is_some();
+    let was_on = forwarder.is_some_and(ForwarderRow::is_on);
+    // One that is on record and was never seen to be on is about to be put on.
+    let about_to_be = is_live && forwarder.is_some_and(|row| row.on_at.is_none());
+    let forwarder = |now: bool| if about_to_be { Pending::changing(now, true) } else { Pending::settled(now) };
+    let in_source = if row.roster.target_in_use { Followed::Either } else { Followed::Source };
+    let task = switch.filter(|switch| switch.ended.is_none()).and_then(|switch| Task::from_name(&switch.task));
+    match (row.state.phase, task) {
+        (Phase::Switching, Some(task)) => {
+            let (settled, changing) = (Pending::settled, Pending::changing);
+            let (forwarder, redirect) = match task {
+                Task::Freeze | Task::Thaw => (settled(was_on), settled(false)),
+                Task::ForwarderOff => (changing(was_on, false), settled(false)),
+                Task::RedirectOn => (settled(false), changing(false, true)),
+                Task::AddressesOn | Task::Drain | Task::MarkOn | Task::RecordOver => (settled(false), settled(true)),
+                Task::MarkOff | Task::AddressesOff => (settled(false), settled(true)),
+                Task::RedirectOff => (settled(false), changing(true, false)),
+                Task::Carry => (settled(false), settled(false)),
+                Task::ForwarderOn => (changing(false, is_live), settled(false)),
+                Task::CarryRest => (settled(was_on), settled(false)),
+            };
+            Standing { forwarder, redirect, followed: Followed::Either }
+        }
+        // It was begun, and what was begun is not known: anything may be.
+        (Phase::Switching, None) => Standing {
+            forwarder: Pending::changing(was_on, !was_on),
+            redirect: Pending::changing(false, true),
+            followed: Followed::Either,
+        },
+        // What comes to the source still is followed until it has settled.
+        (Phase::Switched, _) => Standing {
+            forwarder: Pending::settled(false),
+            redirect: Pending::settled(true),
+            followed: Followed::Either,
+        },
+        (Phase::Settled, _) => Standing {
+            forwarder: Pending::settled(false),
+            redirect: Pending::settled(true),
+            followed: Followed::Target,
+        },
+        (Phase::Planned | Phase::Copying | Phase::InStep, _) => {
+            Standing { forwarder: forwarder(was_on), redirect: Pending::settled(false), followed: in_source }
+        }
+    }
+}
+
+/// A person's mail at a site, as a router is told of it.
+pub(crate) fn recipient(account: &connector::Account, addresses: &[String]) -> Recipient {
+    Recipient { account: account.clone(), addresses: addresses.to_vec() }
+}
+
+/// Both sides' mail systems, as they are on record, and what could not be made of it: addresses that are none.
+pub(crate) fn directory(
+    entry: &RoutingEntry,
+    recorded: &Recorded,
+    senders: &BTreeMap<Side, SenderMode>,
+) -> (Directory, Vec<String>) {
+    let mut wrong = Vec::new();
+    let mut directory = Directory {
+        source: site(&entry.source, Side::Source, senders),
+        target: site(&entry.target, Side::Target, senders),
+        mx: mx(entry),
+        policy: Policy {
+            source_to_target: entry.source_to_target,
+            target_to_source: entry.target_to_source,
+            secure_domains: entry.secure_domains.iter().map(|name| Domain::new(name)).collect(),
+        },
+        ..Directory::default()
+    };
+    let mut found: HashMap<(i64, Side), Vec<Forwarder>> = HashMap::new();
+    for one in &recorded.found {
+        match serde_json::from_str(&one.what) {
+            Ok(forwarder) => found.entry((one.mailbox, one.side)).or_default().push(forwarder),
+            Err(_) => wrong.push(format!("a forwarder that was found for mailbox {} can't be read", one.mailbox)),
+        }
+    }
+    for row in recorded.mailboxes.iter().filter(|row| row.listed) {
+        let person = PersonId::new(&row.mailbox.to_string());
+        let forwarder = recorded.forwarders.get(&row.mailbox);
+        let standing = standing(row, recorded.switches.get(&row.mailbox), forwarder);
+        directory.people.insert(person.clone(), standing.followed);
+        let mut addresses: BTreeMap<Side, Vec<MailAddress>> = BTreeMap::new();
+        for (side, site) in [(Side::Source, &entry.source), (Side::Target, &entry.target)] {
+            for text in site.addresses(side, &row.roster.source_name, &row.roster.target_name) {
+                match MailAddress::parse(&text) {
+                    Ok(address) => addresses.entry(side).or_default().push(address),
+                    Err(error) => wrong.push(format!("{text:?} of {}: {error}", row.roster.source_name)),
+                }
+            }
+        }
+        let (Some(at_source), Some(at_target)) = (addresses.get(&Side::Source), addresses.get(&Side::Target)) else {
+            continue;
+        };
+        // Nobody has been told of the address of an account that is not live yet.
+        let is_live = forwarder.is_some() || row.roster.target_in_use || row.state.phase >= Phase::Switching;
+        for (side, own, other, ours, kind) in [
+            (Side::Source, at_source, &at_target[0], standing.redirect, ForwarderKind::Redirect),
+            (Side::Target, at_target, &at_source[0], standing.forwarder, ForwarderKind::Coexistence),
+        ] {
+            for address in own {
+                let route = Pending::settled(Route::Mailbox(person.clone()));
+                directory.site_mut(side).entries.insert(address.clone(), route);
+                if side == Side::Source || is_live {
+                    directory.expected.insert(address.clone(), Owner::Person(person.clone()));
+                }
+            }
+            let sender = sender(senders.get(&side).copied().unwrap_or_default());
+            let theirs = theirs(found.get(&(row.mailbox, side)), sender);
+            let rule = |is_on: bool| {
+                if is_on {
+                    MailboxRule::Forward { to: vec![other.clone()], sender, keeps_copy: false, kind }
+                } else {
+                    theirs.clone()
+                }
+            };
+            let pending = Pending { now: rule(ours.now), then: ours.then.map(rule) };
+            directory.site_mut(side).mailboxes.insert(person.clone(), pending);
+        }
+    }
+    (directory, wrong)
+}
+
+/// What a mailbox does with mail where ours is not on: what was found of others'.
+fn theirs(found: Option<&Vec<Forwarder>>, sender: Sender) -> MailboxRule {
+    let mut rules = Vec::new();
+    let mut stays = true;
+    for forwarder in found.into_iter().flatten().filter(|forwarder| forwarder.force != Force::Dormant) {
+        let Destination::Address(address) = &forwarder.to else { continue };
+        let Ok(to) = MailAddress::parse(address) else { continue };
+        let kind = match forwarder.owner {
+            ForwarderOwner::Administrator => ForwarderKind::PreExisting,
+            ForwarderOwner::Person => ForwarderKind::OwnRule,
+        };
+        let keeps_copy = forwarder.copy != LocalCopy::NotKept;
+        stays &= forwarder.force == Force::Sometimes || keeps_copy;
+        rules.push(MailboxRule::Forward { to: vec![to], sender, keeps_copy, kind });
+    }
+    if rules.is_empty() || stays {
+        rules.push(MailboxRule::Deliver);
+    }
+    if rules.len() == 1 { rules.remove(0) } else { MailboxRule::Either(rules) }
+}
+
+fn sender(mode: SenderMode) -> Sender {
+    match mode {
+        SenderMode::Kept => Sender::Kept,
+        SenderMode::Srs => Sender::Srs,
+        SenderMode::TrustedRelay => Sender::TrustedRelay,
+    }
+}
+
+fn site(entry: &SiteEntry, side: Side, senders: &BTreeMap<Side, SenderMode>) -> Site {
+    let sender = sender(senders.get(&side).copied().unwrap_or_default());
+    let rule = || if entry.relays_unknown { DomainRule::InternalRelay { sender } } else { DomainRule::Authoritative };
+    let named: BTreeSet<&String> = entry.domains.iter().chain(&entry.alias_domains).collect();
+    let sends_for = entry.sends_for.as_ref().unwrap_or(&entry.domains);
+    Site {
+        enforces_spf: entry.enforces_spf,
+        enforces_dmarc: entry.enforces_dmarc,
+        trusts_other: entry.trusts_other,
+        sender,
+        writes_as: Some(named.iter().map(|name| Domain::new(name)).collect()),
+        sends_for: sends_for.iter().chain(&entry.alias_domains).map(|name| Domain::new(name)).collect(),
+        domains: named.iter().map(|name| (Domain::new(name), Pending::settled(rule()))).collect(),
+        ..Site::default()
+    }
+}
+
+fn mx(entry: &RoutingEntry) -> BTreeMap<Domain, Pending<Mx>> {
+    let of = |site: &SiteEntry, side: Side| -> Vec<(Domain, Pending<Mx>)> {
+        let names = site.domains.iter().chain(&site.alias_domains);
+        names.map(|name| (Domain::new(name), Pending::settled(Mx::Site(side)))).collect()
+    };
+    let mut all: BTreeMap<Domain, Pending<Mx>> = of(&entry.target, Side::Target).into_iter().collect();
+    // A domain of both sides points to the source, until it is said to have moved.
+    all.extend(of(&entry.source, Side::Source));
+    for (name, place) in &entry.mx {
+        let mx = match place {
+            MxEntry::Source => Mx::Site(Side::Source),
+            MxEntry::Target => Mx::Site(Side::Target),
+            MxEntry::Elsewhere => Mx::Elsewhere,
+            MxEntry::Nowhere => Mx::Nowhere,
+        };
+        all.insert(Domain::new(name), Pending::settled(mx));
+    }
+    all
+}

@@ -1,0 +1,323 @@
+//! Switches mailboxes, task by task, under each one's lease.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use connector::router::SenderMode;
+use connector::{Recipient, Router};
+use jiff::tz::TimeZone;
+use model::{Cause, Condition, Phase, Scope, Side};
+use movement::state::Happened;
+use movement::{Failure, Held, Turnover};
+use store::{ProjectKey, Store, SwitchOrder, SwitchRow};
+use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
+
+use super::directory::{self, Recorded};
+use super::subject::Subject;
+use super::task::Attempt;
+use crate::config::{RoutingEntry, SwitchEntry};
+
+/// A day, in milliseconds.
+const DAY_MS: i64 = 86_400_000;
+
+/// Switches mailboxes of a project.
+pub(crate) struct Switcher {
+    /// The router of each endpoint that has one.
+    pub(crate) routers: BTreeMap<i64, Arc<dyn Router>>,
+    /// Where mail goes; none: nobody is switched.
+    pub(crate) routing: Option<RoutingEntry>,
+    pub(crate) entry: SwitchEntry,
+    pub(crate) zone: TimeZone,
+}
+
+/// Something that the database or a router refused, as an engine's failure.
+pub(crate) fn failed(side: Side, error: connector::Error) -> Failure {
+    Failure { side: Some(side), error }
+}
+
+impl Switcher {
+    /// The router of a side of a mailbox.
+    pub(crate) fn router(&self, of: Subject<'_>, side: Side) -> Option<&Arc<dyn Router>> {
+        let roster = &of.row.roster;
+        let endpoint = if side == Side::Source { roster.source_endpoint } else { roster.target_endpoint };
+        self.routers.get(&endpoint)
+    }
+
+    /// The addresses of a mailbox on a side, the primary one first.
+    pub(crate) fn addresses(&self, of: Subject<'_>, side: Side) -> Vec<String> {
+        let roster = &of.row.roster;
+        let Some(routing) = &self.routing else { return Vec::new() };
+        let system = if side == Side::Source { &routing.source } else { &routing.target };
+        system.addresses(side, &roster.source_name, &roster.target_name)
+    }
+
+    /// Whose mail it is on a side, as its router is told.
+    pub(crate) fn recipient(&self, of: Subject<'_>, side: Side) -> Result<Recipient, Failure> {
+        let account = of.account(side).ok_or_else(|| {
+            let what = format!("{}: nothing is known of its account", of.row.roster.source_name);
+            failed(side, connector::Error::new(Cause::Login, Scope::Mailbox, what))
+        })?;
+        Ok(directory::recipient(account, &self.addresses(of, side)))
+    }
+
+    /// What becomes of senders on each side.
+    fn senders(&self, of: Subject<'_>) -> BTreeMap<Side, SenderMode> {
+        let mode = |side| Some((side, self.router(of, side)?.offers().sender));
+        [Side::Source, Side::Target].into_iter().filter_map(mode).collect()
+    }
+
+    /// What would be wrong with where mail goes if this mailbox were at this task: faults of its own addresses, and faults of
+    /// others that are not there without it. Nothing: all is well.
+    ///
+    /// What was begun for anybody is on record before it is looked at here, so of two changes at once at least one sees the other.
+    pub(crate) async fn faults(&self, of: Subject<'_>, task: Task) -> Result<Vec<String>, Failure> {
+        let Some(entry) = &self.routing else {
+            return Ok(vec!["the project has no [routing]: nothing could tell whether mail would go round".to_owned()]);
+        };
+        let senders = self.senders(of);
+        let mut recorded = recorded(of.store, of.key).await?;
+        let mailbox = of.row.mailbox;
+        for row in &mut recorded.mailboxes {
+            if row.mailbox == mailbox {
+                row.state = of.row.state.clone();
+            }
+        }
+        let (before, _) = directory::directory(entry, &recorded, &senders);
+        for row in &mut recorded.mailboxes {
+            if row.mailbox == mailbox {
+                row.state.phase = Phase::Switching;
+            }
+        }
+        let supposed = SwitchRow { task: task.name().to_owned(), ..supposed(mailbox) };
+        recorded.switches.insert(mailbox, supposed);
+        let (after, wrong) = directory::directory(entry, &recorded, &senders);
+        let own: Vec<String> = [Side::Source, Side::Target]
+            .into_iter()
+            .flat_map(|side| self.addresses(of, side))
+            .map(|address| address.to_lowercase())
+            .collect();
+        let checked = tokio::task::spawn_blocking(move || (routing::check(&before), routing::check(&after))).await;
+        let (before, after) =
+            checked.map_err(|error| Failure::internal(&format!("the routing check ended: {error}")))?;
+        let key = |finding: &routing::Finding| (finding.address.as_str().to_owned(), finding.fault);
+        let known: Vec<_> = before.findings.iter().map(key).collect();
+        let is_ours = |finding: &&routing::Finding| own.contains(&finding.address.as_str().to_lowercase());
+        let is_new = |finding: &&routing::Finding| is_ours(finding) || !known.contains(&key(finding));
+        Ok(wrong.into_iter().chain(after.findings.iter().filter(is_new).map(ToString::to_string)).collect())
+    }
+
+    /// When and by whose word a mailbox that is in step switches.
+    pub(crate) async fn due(&self, of: Subject<'_>) -> Result<(Due, &'static str, String), Failure> {
+        let (store, key, mailbox) = (of.store, of.key, of.row.mailbox);
+        let order = store.switch_order(key, mailbox).await?.filter(|order| !order.is_back);
+        // Who was taken back goes over again by a person's word only.
+        let last = store.switch_of(key, mailbox).await?.and_then(|switch| switch.ended);
+        let was_taken_back = last.is_some_and(|(_, on_target)| !on_target);
+        let (plan, collection) = match store.switch_plan(key, mailbox).await?.filter(|_| !was_taken_back) {
+            Some((store::SwitchHow::Auto, _, collection)) => (Plan::Auto, collection),
+            Some((store::SwitchHow::At, Some(at), collection)) => (Plan::At(at), collection),
+            _ => (Plan::ByHand, String::new()),
+        };
+        let is_due = due(order.as_ref().map(|order| order.at), plan, store.now().await?);
+        Ok(match (order, plan) {
+            (Some(SwitchOrder { said_by, .. }), _) => (is_due, "by-hand", said_by),
+            (None, Plan::At(_)) => (is_due, "at", collection),
+            (None, _) => (is_due, "auto", collection),
+        })
+    }
+
+    async fn begin_if_due(&self, held: &mut Held<'_>) -> Result<Option<Duration>, Failure> {
+        let (is_due, why, by) = self.due(Subject::of(held)).await?;
+        if is_due != Due::Now {
+            return Ok(None);
+        }
+        let verdicts = self.verdicts(Subject::of(held)).await?;
+        let unmet: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.is_met).collect();
+        if let Some(first) = unmet.first() {
+            let more = if unmet.len() > 1 { format!(" (and {} more)", unmet.len() - 1) } else { String::new() };
+            let what = format!("its switch: {}{more}: {}", first.rule.name(), first.evidence);
+            held.set(model_state(held, Condition::Waiting(what)));
+            return Ok(None);
+        }
+        let evidence: Vec<String> =
+            verdicts.iter().map(|verdict| format!("{}: {}", verdict.rule.name(), verdict.evidence)).collect();
+        let state = held.after(&Happened::SwitchBegun);
+        let mut tx = held.write().await?;
+        let first = Way::Over.tasks()[0];
+        let number = tx.begin_switch(first.name(), why, &by).await?;
+        tx.note_task(number, &evidence.join("\n")).await?;
+        tx.set_state(&state).await?;
+        tx.commit().await?;
+        held.set(state);
+        tracing::info!(mailbox = held.row().mailbox, why, "the switch begins");
+        self.go_on(held).await
+    }
+
+    /// Begins the way back of a switch that has ended on the target.
+    async fn begin_back(&self, held: &mut Held<'_>, switch: &SwitchRow, by: &str) -> Result<Option<Duration>, Failure> {
+        let state = held.after(&Happened::UndoBegun);
+        let mut tx = held.write().await?;
+        tx.go_to_task(switch.switch, Way::Back.tasks()[0].name(), "turned-back", &format!("taken back by {by}"))
+            .await?;
+        tx.set_state(&state).await?;
+        tx.commit().await?;
+        held.set(state);
+        tracing::info!(mailbox = held.row().mailbox, "the switch is taken back");
+        self.go_on(held).await
+    }
+
+    /// Does task after task, until one has to wait or the end is reached.
+    async fn go_on(&self, held: &mut Held<'_>) -> Result<Option<Duration>, Failure> {
+        let (key, mailbox) = (held.key(), held.row().mailbox);
+        loop {
+            let Some(row) = held.store().switch_of(key, mailbox).await?.filter(|row| row.ended.is_none()) else {
+                return Err(Failure::internal("a mailbox is being switched, and no switch of it is on record"));
+            };
+            let task = Task::from_name(&row.task)
+                .ok_or_else(|| Failure::internal(&format!("a switch is at {:?}, which is no task", row.task)))?;
+            if self.turns_back(held, &row, task).await? {
+                continue;
+            }
+            if held.is_stopped() {
+                return Ok(Some(Duration::ZERO));
+            }
+            let attempt = Box::pin(self.attempt(task, held, &row)).await;
+            let standing = Standing { task, since: row.since, tries: row.tries };
+            let now = held.store().now().await?;
+            match next(&standing, attempt.ended, now, &self.entry.limits()) {
+                Next::Again(wait) => {
+                    let has_failed = matches!(attempt.ended, Ended::Failed { .. });
+                    let waits = format!("its switch, at {}: {}", task.name(), attempt.evidence);
+                    let state = model_state(held, Condition::Waiting(waits));
+                    let mut tx = held.write().await?;
+                    tx.task_waits(row.switch, &attempt.evidence, has_failed, attempt.quiet_since).await?;
+                    tx.set_state(&state).await?;
+                    tx.commit().await?;
+                    held.set(state);
+                    return Ok(Some(wait));
+                }
+                Next::Task(then) => {
+                    let ended = if attempt.ended == Ended::Done { "done" } else { "turned-back" };
+                    let mut tx = held.write().await?;
+                    attempt.record(task, &mut tx).await?;
+                    tx.go_to_task(row.switch, then.name(), ended, &attempt.evidence).await?;
+                    tx.commit().await?;
+                }
+                Next::End(way) => {
+                    let happened = if way == Way::Over { Happened::Switched } else { Happened::SwitchReversed };
+                    let state = held.after(&happened);
+                    let mut tx = held.write().await?;
+                    attempt.record(task, &mut tx).await?;
+                    tx.end_switch(row.switch, way == Way::Over, &attempt.evidence).await?;
+                    tx.set_state(&state).await?;
+                    tx.commit().await?;
+                    held.set(state);
+                    tracing::info!(mailbox, way = way.name(), "the switch ends");
+                    return Ok((way == Way::Back).then_some(Duration::ZERO));
+                }
+            }
+        }
+    }
+
+    /// Turns a switch that is under way back where somebody said so.
+    async fn turns_back(&self, held: &Held<'_>, row: &SwitchRow, task: Task) -> Result<bool, Failure> {
+        let order = held.store().switch_order(held.key(), held.row().mailbox).await?;
+        let Some(order) = order.filter(|order| order.is_back && task.way() == Way::Over) else { return Ok(false) };
+        let to = task.reversed_from().unwrap_or(Way::Back.tasks()[0]);
+        let mut tx = held.write().await?;
+        tx.go_to_task(row.switch, to.name(), "turned-back", &format!("taken back by {}", order.said_by)).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// A switched mailbox is followed until it has settled.
+    async fn settle(&self, held: &mut Held<'_>, switch: &SwitchRow) -> Result<Option<Duration>, Failure> {
+        let days = i64::try_from(self.entry.settle_days).unwrap_or(i64::MAX / DAY_MS);
+        let over = switch.ended.map_or(i64::MAX, |(at, _)| at.saturating_add(days.saturating_mul(DAY_MS)));
+        if held.row().state.phase == Phase::Switched && switch.now >= over {
+            let state = held.after(&Happened::Settled);
+            let mut tx = held.write().await?;
+            tx.set_state(&state).await?;
+            tx.commit().await?;
+            held.set(state);
+        }
+        Ok(None)
+    }
+}
+
+/// The mailbox, standing where it does, in this condition.
+fn model_state(held: &Held<'_>, condition: Condition) -> store::MailboxState {
+    store::MailboxState { condition, ..held.row().state.clone() }
+}
+
+/// A switch that is not on record, for what would be.
+fn supposed(mailbox: i64) -> SwitchRow {
+    SwitchRow {
+        mailbox,
+        switch: 0,
+        task: String::new(),
+        since: 0,
+        tries: 0,
+        waits: None,
+        quiet_since: None,
+        why: String::new(),
+        begun_by: String::new(),
+        begun_at: 0,
+        ended: None,
+        now: 0,
+    }
+}
+
+/// What is on record of where a project's mail goes.
+pub(crate) async fn recorded(store: &Store, key: ProjectKey) -> Result<Recorded, store::Error> {
+    // What may be pending is read last: what is begun after this is looked at by whoever begins it.
+    let mailboxes = store.mailboxes(key).await?;
+    let forwarders: HashMap<i64, _> =
+        store.forwarders(key).await?.into_iter().map(|row| (row.is.mailbox, row)).collect();
+    let found = store.found_forwarders(key).await?;
+    let switches = store.switches(key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
+    Ok(Recorded { mailboxes, switches, forwarders, found })
+}
+
+#[async_trait]
+impl Turnover for Switcher {
+    async fn prepare(&self, held: &mut Held<'_>) -> Result<(), Failure> {
+        self.forward(held).await
+    }
+
+    async fn tend(&self, held: &mut Held<'_>) -> Result<Option<Duration>, Failure> {
+        let (key, mailbox) = (held.key(), held.row().mailbox);
+        match held.row().state.phase {
+            Phase::InStep => self.begin_if_due(held).await,
+            Phase::Switching => self.go_on(held).await,
+            Phase::Switched | Phase::Settled => {
+                let Some(switch) = held.store().switch_of(key, mailbox).await? else { return Ok(None) };
+                let order = held.store().switch_order(key, mailbox).await?.filter(|order| order.is_back);
+                match order {
+                    Some(order) => self.begin_back(held, &switch, &order.said_by).await,
+                    None => self.settle(held, &switch).await,
+                }
+            }
+            Phase::Planned | Phase::Copying => Ok(None),
+        }
+    }
+}
+
+/// What a try of a task came to, for the record.
+impl Attempt {
+    async fn record(&self, task: Task, tx: &mut store::LedgerTx<'_>) -> Result<(), Failure> {
+        if self.ended != Ended::Done {
+            return Ok(());
+        }
+        match task {
+            Task::ForwarderOff => tx.set_forwarder(false).await?,
+            Task::ForwarderOn if self.has_forwarder => tx.set_forwarder(true).await?,
+            Task::MarkOn => tx.set_client_mark(true).await?,
+            Task::MarkOff => tx.set_client_mark(false).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,334 @@
+//! What people say of switches: now, at a date, back; and how each stands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use model::Phase;
+use movement::Progress;
+use serde::Serialize;
+use serde_json::json;
+use store::{MailboxRow, SwitchOrder, SwitchRow};
+use switch::{Rule, Verdict};
+use tokio::sync::watch;
+
+use super::driver::Switcher;
+use super::subject::Subject;
+use crate::engine::Making;
+use crate::secret::Environment;
+use crate::usecase::words::Said;
+use crate::{Error, Exit, Project, Selection, when};
+
+/// How switches stand.
+#[derive(Clone, Debug, Serialize)]
+pub struct SwitchReport {
+    /// What was asked for.
+    pub done: &'static str,
+    /// Each mailbox.
+    pub mailboxes: Vec<SwitchLine>,
+    /// Stopped by a person.
+    pub stopped: bool,
+}
+
+/// How the switch of a mailbox stands. Times are seconds since 1970.
+#[derive(Clone, Debug, Serialize)]
+pub struct SwitchLine {
+    /// Its name at the source.
+    pub source: String,
+    /// Its name at the target.
+    pub target: String,
+    /// How far it is.
+    pub phase: Phase,
+    /// The task that its switch is at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
+    /// That, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_text: Option<String>,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
+    /// When its last switch ended, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// On which side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<&'static str>,
+    /// What was said of it: to switch, or to go back, and from when on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ordered: Option<String>,
+    /// What was done and seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<SwitchTaskLine>,
+}
+
+/// A task of a switch.
+#[derive(Clone, Debug, Serialize)]
+pub struct SwitchTaskLine {
+    /// Which.
+    pub task: String,
+    /// When it was begun, for people.
+    pub begun: String,
+    /// How it ended: `done`, `turned-back`; none: it has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// How many seconds it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<i64>,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// Which rules a mailbox meets.
+#[derive(Clone, Debug, Serialize)]
+pub struct RulesOfMailbox {
+    /// Its name at the source.
+    pub source: String,
+    /// How far it is.
+    pub phase: Phase,
+    /// Each rule that was looked at.
+    pub rules: Vec<Verdict>,
+    /// May it be switched?
+    pub may_switch: bool,
+}
+
+/// Which rules mailboxes meet.
+#[derive(Clone, Debug, Serialize)]
+pub struct SwitchRules {
+    /// Each mailbox.
+    pub mailboxes: Vec<RulesOfMailbox>,
+}
+
+impl SwitchRules {
+    /// The exit code: refused, where one may not be switched.
+    pub fn exit(&self) -> Exit {
+        if self.mailboxes.iter().all(|mailbox| mailbox.may_switch) { Exit::Done } else { Exit::Refused }
+    }
+}
+
+impl SwitchReport {
+    /// The exit code of an order that was carried out: `is_back`, to the source.
+    pub fn exit(&self, is_back: bool) -> Exit {
+        let is_there = |line: &SwitchLine| {
+            if is_back { line.phase < Phase::Switching } else { line.phase >= Phase::Switched }
+        };
+        if self.mailboxes.iter().all(is_there) {
+            Exit::Done
+        } else if self.stopped {
+            Exit::Stopped
+        } else if !is_back && self.mailboxes.iter().all(|line| line.phase < Phase::Switching) {
+            Exit::Refused
+        } else {
+            Exit::WithFailures
+        }
+    }
+}
+
+impl Project {
+    pub(super) fn switcher(&self, environment: Environment<'_>) -> Result<Switcher, Error> {
+        let making = Making {
+            config: &self.config,
+            endpoints: &self.endpoints,
+            store: &self.store,
+            key: self.key,
+            unique: "",
+            environment,
+        };
+        making.switcher()?.ok_or_else(|| {
+            Error::usage(format!("{} has no [routers]: nobody's mail can be sent elsewhere", crate::config::FILE))
+                .advise("name what sends mail on at the source, and at the target: docs/routing.md shows how")
+        })
+    }
+
+    /// Switches mailboxes now, or takes them back, and waits until that is done or has to wait for something.
+    pub async fn switch_now(
+        &self,
+        selection: &Selection,
+        is_back: bool,
+        said: &Said,
+        environment: Environment<'_>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<SwitchReport, Error> {
+        self.may_migrate()?;
+        self.refuse_paused().await?;
+        self.switcher(environment)?;
+        refuse_everybody(selection)?;
+        let rows = self.select(selection).await?;
+        self.refuse_order(&rows, is_back)?;
+        let now = self.store.now().await?;
+        self.order(&rows, is_back, now, said).await?;
+        let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
+        let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), false)?;
+        let mut left = mailboxes.clone();
+        while !left.is_empty() && !*stop.borrow() {
+            let end = engine.run(&left).await;
+            if let Some(failure) = end.failure {
+                return Err(failure.into());
+            }
+            // Who is being switched is gone on with; who waits for anything else waits by itself.
+            let due: BTreeMap<i64, std::time::Duration> = end
+                .outcomes
+                .iter()
+                .filter(|outcome| outcome.state.phase == Phase::Switching)
+                .map(|outcome| (outcome.mailbox, outcome.due.unwrap_or(std::time::Duration::from_secs(1))))
+                .collect();
+            left.retain(|mailbox| due.contains_key(mailbox));
+            let Some(wait) = due.values().min() else { break };
+            let mut stopped = stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep(*wait) => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        }
+        let done = if is_back { "taken back" } else { "switched" };
+        let report = self.switch_lines(&mailboxes, done, false).await?;
+        Ok(SwitchReport { stopped: *stop.borrow(), ..report })
+    }
+
+    /// Says from when on mailboxes switch as soon as they are in step; or takes that back.
+    pub async fn schedule_switch(&self, selection: &Selection, at: &str, said: &Said) -> Result<SwitchReport, Error> {
+        self.may_migrate()?;
+        refuse_everybody(selection)?;
+        let rows = self.select(selection).await?;
+        let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
+        if at.trim().eq_ignore_ascii_case("none") {
+            self.store.audit(self.key, &self.actor, "switch.withdrawn", &json!({ "mailboxes": mailboxes })).await?;
+            for mailbox in &mailboxes {
+                self.store.withdraw_order(self.key, *mailbox).await?;
+            }
+            return self.switch_lines(&mailboxes, "as its collection says", false).await;
+        }
+        let at = when::read(at, &self.config.time_zone(), Timestamp::now())?;
+        self.refuse_order(&rows, false)?;
+        self.order(&rows, false, at, said).await?;
+        self.switch_lines(&mailboxes, "scheduled", false).await
+    }
+
+    /// Every switch, or those of the mailboxes chosen, with what was done and seen.
+    pub async fn switches(&self, selection: &Selection, in_full: bool) -> Result<SwitchReport, Error> {
+        let mailboxes: Vec<i64> = self.select(selection).await?.iter().map(|row| row.mailbox).collect();
+        self.switch_lines(&mailboxes, "listed", in_full).await
+    }
+
+    /// Which rules the mailboxes chosen meet. Asks servers; changes nothing.
+    pub async fn switch_rules(
+        &self,
+        selection: &Selection,
+        environment: Environment<'_>,
+    ) -> Result<SwitchRules, Error> {
+        let switcher = self.switcher(environment)?;
+        let mut report = SwitchRules { mailboxes: Vec::new() };
+        for row in self.select(selection).await? {
+            let person = self.rows.get(&row.mailbox).map(|place| self.person(*place, environment));
+            let subject = Subject { store: &self.store, key: self.key, row: &row, person: person.as_ref() };
+            let mut rules = Vec::new();
+            if row.state.phase < Phase::InStep {
+                let what = format!("its mailbox is {}: it is not in step yet", row.state.phase.name());
+                rules.push(Verdict { rule: Rule::InStep, is_met: false, evidence: what });
+            } else {
+                rules = switcher.verdicts(subject).await?;
+            }
+            let may_switch = rules.iter().all(|verdict| verdict.is_met) && row.state.phase == Phase::InStep;
+            let (source, phase) = (row.roster.source_name.clone(), row.state.phase);
+            report.mailboxes.push(RulesOfMailbox { source, phase, rules, may_switch });
+        }
+        Ok(report)
+    }
+
+    fn refuse_order(&self, rows: &[MailboxRow], is_back: bool) -> Result<(), Error> {
+        for row in rows {
+            let name = &row.roster.source_name;
+            if self.is_archived(row) {
+                return Err(Error::refused("R-043", format!("{name} goes to the archive: nobody is switched to it")));
+            }
+            if is_back && row.state.phase < Phase::Switching {
+                let what = format!("{name} is {}: there is nothing to take back", row.state.phase.name());
+                return Err(Error::refused("R-184", what).advise("leave it out"));
+            }
+            if !is_back && row.state.phase >= Phase::Switched {
+                let what = format!("{name} is switched already");
+                return Err(Error::refused("R-180", what).advise("leave it out"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn order(&self, rows: &[MailboxRow], is_back: bool, at: i64, said: &Said) -> Result<(), Error> {
+        let said_by = said.by.clone().unwrap_or_else(|| self.actor.name.clone());
+        let reason = said.reason.clone().unwrap_or_default();
+        if is_back && reason.trim().is_empty() {
+            return Err(Error::refused("R-184", "somebody is taken back for a reason").advise("give --reason TEXT"));
+        }
+        let names: Vec<&String> = rows.iter().map(|row| &row.roster.source_name).collect();
+        let action = if is_back { "switch.back" } else { "switch.ordered" };
+        let detail = json!({ "mailboxes": names, "at": at, "by": said_by, "reason": reason });
+        self.store.audit(self.key, &self.actor, action, &detail).await?;
+        for row in rows {
+            let (mailbox, said_by, reason) = (row.mailbox, said_by.clone(), reason.clone());
+            let order = SwitchOrder { mailbox, is_back, at, reason, said_by, said_at: 0 };
+            self.store.order_switch(self.key, &order).await?;
+        }
+        Ok(())
+    }
+
+    async fn switch_lines(&self, mailboxes: &[i64], done: &'static str, in_full: bool) -> Result<SwitchReport, Error> {
+        let zone = self.config.time_zone();
+        let switches: BTreeMap<i64, SwitchRow> =
+            self.store.switches(self.key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
+        let orders: BTreeMap<i64, SwitchOrder> =
+            self.store.switch_orders(self.key).await?.into_iter().map(|order| (order.mailbox, order)).collect();
+        let now = Timestamp::now();
+        let mut lines = Vec::new();
+        for row in self.store.mailboxes(self.key).await? {
+            if !mailboxes.contains(&row.mailbox) {
+                continue;
+            }
+            let switch = switches.get(&row.mailbox);
+            let open = switch.filter(|switch| switch.ended.is_none());
+            let ended = switch.and_then(|switch| switch.ended);
+            let mut tasks = Vec::new();
+            if let Some(switch) = switch.filter(|_| in_full) {
+                for task in self.store.switch_tasks(self.key, row.mailbox, switch.switch).await? {
+                    tasks.push(SwitchTaskLine {
+                        task: task.task,
+                        begun: when::shown(task.begun_at, &zone),
+                        seconds: task.ended.as_ref().map(|(at, _)| (at - task.begun_at) / 1000),
+                        ended: task.ended.map(|(_, ended)| ended),
+                        evidence: task.evidence,
+                    });
+                }
+            }
+            let ordered = orders.get(&row.mailbox).map(|order| {
+                let what = if order.is_back { "back" } else { "over" };
+                format!("{what}, from {} on, said by {}", when::shown(order.at, &zone), order.said_by)
+            });
+            let waits = open.and_then(|switch| switch.waits.clone());
+            lines.push(SwitchLine {
+                source: row.roster.source_name,
+                target: row.roster.target_name,
+                phase: row.state.phase,
+                task: open.map(|switch| switch.task.clone()),
+                since: open.map(|switch| switch.since / 1000),
+                since_text: open.map(|switch| when::since(switch.since, now, &zone)),
+                waits: waits.or_else(|| row.state.condition.reason().map(str::to_owned)),
+                ended: ended.map(|(at, _)| when::shown(at, &zone)),
+                ended_on: ended.map(|(_, on_target)| if on_target { "target" } else { "source" }),
+                ordered,
+                tasks,
+            });
+        }
+        Ok(SwitchReport { done, mailboxes: lines, stopped: false })
+    }
+}
+
+/// Nobody is switched without being named.
+pub(super) fn refuse_everybody(selection: &Selection) -> Result<(), Error> {
+    if selection.mailboxes.is_empty() && selection.collection.is_none() {
+        return Err(Error::usage("whose mail is it about? Nobody was named, and nothing was changed")
+            .advise("give --mailbox NAME or --collection NAME"));
+    }
+    Ok(())
+}

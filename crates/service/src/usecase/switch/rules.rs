@@ -1,0 +1,175 @@
+//! Looks at the rules of a mailbox that is about to be switched.
+
+use connector::router::{Force, Forwarder};
+use model::Side;
+use movement::Failure;
+use store::{FoundRouting, IssueState, RuleScope, RuleWord};
+use switch::{Rule, Task, Verdict};
+
+use super::driver::{Switcher, failed};
+use super::subject::Subject;
+use crate::when;
+
+impl Switcher {
+    /// What came of looking at every rule that is asked for. The last ones ask servers, and only where all others are met.
+    pub(crate) async fn verdicts(&self, of: Subject<'_>) -> Result<Vec<Verdict>, Failure> {
+        let words = of.store.rule_words(of.key).await?;
+        let mut verdicts: Vec<Verdict> = Vec::new();
+        for rule in self.entry.rules() {
+            let asks_servers = matches!(rule, Rule::ForwardersAbsent | Rule::RoutingClean);
+            if asks_servers && verdicts.iter().any(|verdict| !verdict.is_met) {
+                break;
+            }
+            verdicts.push(self.verdict(of, rule, &words).await?);
+        }
+        Ok(verdicts)
+    }
+
+    async fn verdict(&self, of: Subject<'_>, rule: Rule, words: &[RuleWord]) -> Result<Verdict, Failure> {
+        let row = of.row;
+        let met = |evidence: String| Verdict { rule, is_met: true, evidence };
+        let unmet = |evidence: String| Verdict { rule, is_met: false, evidence };
+        let word = word_of(words, rule, row.mailbox, row.roster.collection.as_deref());
+        if let Some(word) = word.filter(|_| rule.may_be_signed()) {
+            return Ok(met(said(word)));
+        }
+        let sign = || {
+            let name = rule.name();
+            unmet(format!("nobody has signed for it: whimbrel signoff record {name} --by NAME --evidence FILE"))
+        };
+        Ok(match rule {
+            Rule::InStep => match row.pass {
+                Some((_, ended)) => met(format!("its last complete pass ended {}", when::shown(ended, &self.zone))),
+                None => unmet("no pass over it was complete yet".to_owned()),
+            },
+            Rule::MatchSignedOff => met("it is on the roster, and not withheld".to_owned()),
+            Rule::AccountActivated if row.roster.target_in_use => met("its person works on the target".to_owned()),
+            Rule::NoOpenIssue => {
+                let issues = of.store.issues(of.key).await?;
+                let is_open = |issue: &&store::IssueRow| {
+                    issue.is.mailbox == Some(row.mailbox) && issue.state != IssueState::Closed
+                };
+                let open: Vec<String> = issues.iter().filter(is_open).map(|issue| issue.issue.to_string()).collect();
+                if open.is_empty() {
+                    met("none is open".to_owned())
+                } else {
+                    unmet(format!("open are {}: whimbrel issue show tells more", open.join(", ")))
+                }
+            }
+            Rule::TargetOpens => met("the pass before opened it".to_owned()),
+            Rule::QuotaRoom => met("all that is there has found room".to_owned()),
+            Rule::ForwardersAbsent => self.forwarders_absent(of, word).await?,
+            Rule::RoutingClean => {
+                let mut faults = self.faults(of, Task::ForwarderOff).await?;
+                faults.extend(self.faults(of, Task::RedirectOn).await?);
+                match faults.first() {
+                    None => met("every address reaches one followed mailbox, before, during and after".to_owned()),
+                    Some(first) => unmet(format!("{} in all; the first: {first}", faults.len())),
+                }
+            }
+            Rule::AccountActivated
+            | Rule::AddressBooks
+            | Rule::SharingInPlace
+            | Rule::CalendarCoexistence
+            | Rule::Go => sign(),
+        })
+    }
+
+    /// Looks for what sends the mailbox's mail on and is not ours, on both sides, and keeps what was found.
+    async fn forwarders_absent(&self, of: Subject<'_>, word: Option<&RuleWord>) -> Result<Verdict, Failure> {
+        let rule = Rule::ForwardersAbsent;
+        let (mut left, mut unread) = (Vec::new(), Vec::new());
+        for side in [Side::Source, Side::Target] {
+            let Some(router) = self.router(of, side) else {
+                if side == Side::Source {
+                    let evidence = "the source has no router: add one under [routers]".to_owned();
+                    return Ok(Verdict { rule, is_met: false, evidence });
+                }
+                continue;
+            };
+            let who = self.recipient(of, side)?;
+            let routing = router.read(&who).await.map_err(|error| failed(side, error))?;
+            let found = FoundRouting {
+                mailbox: of.row.mailbox,
+                side,
+                redirected_to: routing.redirected_to().map(str::to_owned),
+                unread: routing.unread.clone(),
+                seen_at: 0,
+            };
+            let texts: Vec<String> =
+                routing.others.iter().filter_map(|other| serde_json::to_string(other).ok()).collect();
+            of.store.set_found_routing(of.key, &found, &texts).await?;
+            let is_left = |other: &&Forwarder| other.force != Force::Dormant;
+            left.extend(routing.others.iter().filter(is_left).map(|other| format!("{side}, {}", other.place)));
+            unread.extend(routing.unread);
+        }
+        let (is_met, evidence) = match (left.first(), unread.first(), word) {
+            (None, None, _) => (true, "none was found".to_owned()),
+            (None, Some(_), Some(word)) => (true, format!("none was found; of what can't be read: {}", said(word))),
+            (None, Some(first), None) => {
+                let advice = "look there, then: whimbrel signoff record forwarders-absent --by NAME --evidence FILE";
+                (false, format!("{first}; {advice}"))
+            }
+            (Some(_), _, _) => (false, format!("its mail is sent on by {}: have it removed", left.join("; "))),
+        };
+        Ok(Verdict { rule, is_met, evidence })
+    }
+}
+
+/// The word about a rule that counts for a mailbox: the one that is most its own, the last one of these.
+pub(crate) fn word_of<'w>(
+    words: &'w [RuleWord],
+    rule: Rule,
+    mailbox: i64,
+    collection: Option<&str>,
+) -> Option<&'w RuleWord> {
+    let own = |word: &&RuleWord| match &word.is.scope {
+        RuleScope::Mailbox(number) => (*number == mailbox).then_some(2),
+        RuleScope::Collection(name) => (collection == Some(name)).then_some(1),
+        RuleScope::Everybody => Some(0),
+    };
+    let counts = |word: &&RuleWord| word.withdrawn.is_none() && word.is.rule == rule.name() && own(word).is_some();
+    words.iter().filter(counts).max_by_key(|word| (own(word), word.word))
+}
+
+fn said(word: &RuleWord) -> String {
+    format!("signed by {} ({}; sign-off {})", word.is.said_by, word.is.evidence, word.word)
+}
+
+#[cfg(test)]
+mod tests {
+    use store::NewRuleWord;
+
+    use super::*;
+
+    fn word(number: i64, scope: RuleScope, withdrawn: bool) -> RuleWord {
+        RuleWord {
+            word: number,
+            is: NewRuleWord {
+                rule: "go".to_owned(),
+                scope,
+                said_by: format!("signer {number}"),
+                evidence: "letter".to_owned(),
+                digest: None,
+                recorded_by: "me".to_owned(),
+            },
+            recorded_at: 0,
+            withdrawn: withdrawn.then(|| ("me".to_owned(), 1)),
+        }
+    }
+
+    #[test]
+    fn the_word_that_is_most_its_own_counts() {
+        let words = [
+            word(1, RuleScope::Everybody, false),
+            word(2, RuleScope::Collection("A".to_owned()), false),
+            word(3, RuleScope::Mailbox(7), true),
+            word(4, RuleScope::Mailbox(8), false),
+        ];
+        let number = |mailbox, collection| word_of(&words, Rule::Go, mailbox, collection).map(|word| word.word);
+        assert_eq!(number(7, Some("A")), Some(2), "what was taken back does not count");
+        assert_eq!(number(8, Some("A")), Some(4));
+        assert_eq!(number(9, Some("B")), Some(1));
+        assert_eq!(word_of(&words, Rule::SharingInPlace, 7, None), None);
+    }
+}

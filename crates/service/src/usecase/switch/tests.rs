@@ -1,0 +1,371 @@
+//! Switches on two sites in memory, where routers fail at every point, and mail comes all the time (R-005, R-178, R-180 to R-184).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use conformance::world::{World, message};
+use connector::memory::{MemoryItem, Platform};
+use connector::router::{Destination, Evidence, Force, Forwarder, ForwarderOwner, LocalCopy, OurRedirect, SenderMode};
+use connector::{Door, Effect, Error, Finding, Recipient, Rerouted, RouterOffers, Routing};
+use model::FolderPath;
+use movement::{Engine, MailboxOutcome};
+use store::{NewForwarder, NewRuleWord, RuleScope, SwitchOrder};
+
+use async_trait::async_trait;
+use connector::Router;
+use jiff::tz::TimeZone;
+use model::{Cause, Phase, Scope};
+use switch::Rule;
+
+use super::driver::Switcher;
+use crate::config::SwitchEntry;
+
+const ANN: [&str; 2] = ["ann@hill.test", "ann@nation.test"];
+
+/// How a call of a router fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Nothing happens, and it may work another time.
+    Before,
+    /// It happens, and the answer is lost.
+    After,
+    /// Nothing happens, now or ever.
+    Never,
+}
+
+/// What both sites do with mail, and how their routers fail.
+#[derive(Default)]
+struct Mail {
+    /// By address: where ours leads.
+    redirects: BTreeMap<String, String>,
+    /// By address: rules of the person's own.
+    rules: BTreeMap<String, Forwarder>,
+    calls: usize,
+    /// Calls from the first to the second number fail so.
+    failing: Option<(usize, usize, How)>,
+    sent: usize,
+}
+
+#[derive(Clone)]
+struct Sites {
+    mail: Arc<Mutex<Mail>>,
+    platforms: [Platform; 2],
+}
+
+impl Sites {
+    fn mail(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap()
+    }
+
+    /// Sends a message to this address. Its number. Fails when it goes round.
+    fn send(&self, to: &str) -> usize {
+        let mut mail = self.mail();
+        mail.sent += 1;
+        let number = 10_000 + mail.sent;
+        let mut at = to.to_owned();
+        for _ in 0..5 {
+            match mail.redirects.get(&at) {
+                Some(next) => at.clone_from(next),
+                None => {
+                    let side = usize::from(at.ends_with("nation.test"));
+                    let item = MemoryItem::message(message(number, "late"), 1_700_000_000 + number as i64);
+                    self.platforms[side].deliver(&at, &FolderPath::inbox(), item);
+                    return number;
+                }
+            }
+        }
+        panic!("mail to {to} goes round: {:?}", mail.redirects);
+    }
+
+    /// How often a message lies on each side.
+    fn copies(&self, number: usize) -> [usize; 2] {
+        let bytes = message(number, "late");
+        let count = |side: usize| {
+            let all = self.platforms[side].dump(ANN[side]);
+            all.values().flat_map(BTreeMap::values).filter(|item| *item.bytes == *bytes).count()
+        };
+        [count(0), count(1)]
+    }
+}
+
+struct MemoryRouter {
+    sites: Sites,
+}
+
+fn unavailable(cause: Cause) -> Error {
+    Error::new(cause, Scope::Mailbox, "the site does as it pleases")
+}
+
+impl MemoryRouter {
+    /// Does something at the site, unless it fails.
+    fn change(&self, door: &dyn Door, change: impl FnOnce(&mut Mail) -> bool) -> Result<Rerouted, Error> {
+        let mut mail = self.sites.mail();
+        let how = mail.begin();
+        if let Some(how @ (How::Before | How::Never)) = how {
+            return Err(unavailable(if how == How::Before { Cause::Unavailable } else { Cause::Refused }));
+        }
+        door.before(Effect::Append)?;
+        let changed = change(&mut mail);
+        door.after(Effect::Append);
+        if how == Some(How::After) {
+            return Err(unavailable(Cause::InDoubt));
+        }
+        let (before, after) = (Evidence::default(), Evidence::default());
+        Ok(Rerouted { changed, before, after, notes: Vec::new() })
+    }
+}
+
+impl Mail {
+    fn begin(&mut self) -> Option<How> {
+        self.calls += 1;
+        self.failing.filter(|(from, to, _)| (*from..=*to).contains(&self.calls)).map(|(.., how)| how)
+    }
+}
+
+#[async_trait]
+impl Router for MemoryRouter {
+    fn offers(&self) -> RouterOffers {
+        RouterOffers { platform: "memory", sender: SenderMode::TrustedRelay, keeps_no_copy: true, lists_all: false }
+    }
+
+    async fn read(&self, who: &Recipient) -> Result<Routing, Error> {
+        let mut mail = self.sites.mail();
+        match mail.begin() {
+            Some(How::Never) => return Err(unavailable(Cause::Refused)),
+            Some(_) => return Err(unavailable(Cause::Unavailable)),
+            None => {}
+        }
+        let ours = mail.redirects.get(&who.addresses[0]);
+        let ours = ours.map(|to| OurRedirect { to: to.clone(), ineffective: None });
+        let others = mail.rules.get(&who.addresses[0]).cloned().into_iter().collect();
+        Ok(Routing { ours, others, ..Routing::default() })
+    }
+
+    async fn redirect(&self, who: &Recipient, to: &str, door: &dyn Door) -> Result<Rerouted, Error> {
+        let (at, to) = (who.addresses[0].clone(), to.to_owned());
+        self.change(door, |mail| mail.redirects.insert(at, to.clone()) != Some(to))
+    }
+
+    async fn release(&self, who: &Recipient, door: &dyn Door) -> Result<Rerouted, Error> {
+        let at = who.addresses[0].clone();
+        self.change(door, |mail| mail.redirects.remove(&at).is_some())
+    }
+
+    async fn check(&self, _: Option<&Recipient>) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// A project between two sites, with ann in it.
+struct Project {
+    world: World,
+    sites: Sites,
+    engine: Engine,
+    mailbox: i64,
+}
+
+const ROUTING: &str = "source = { domains = [\"hill.test\"], trusts_other = true }\n\
+    target = { domains = [\"nation.test\"], trusts_other = true }\n";
+
+impl Project {
+    async fn new(require: &[Rule]) -> Self {
+        let mut world = World::new();
+        world.person_of(ANN[0], ANN[1]);
+        for n in 0..3 {
+            world.source.deliver(ANN[0], &FolderPath::inbox(), MemoryItem::message(message(n, "old"), 1_000_000_000));
+        }
+        let sites = Sites { mail: Arc::default(), platforms: [world.source.clone(), world.target.clone()] };
+        let (mut engine, mailboxes) = world.engine().await;
+        let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: sites.clone() });
+        let switcher = Switcher {
+            routers: engine.endpoints.keys().map(|endpoint| (*endpoint, router.clone())).collect(),
+            routing: Some(toml::from_str(ROUTING).unwrap()),
+            entry: SwitchEntry {
+                drain_quiet_seconds: 0,
+                reverse_after_seconds: 0,
+                retry_seconds: 1,
+                require: require.iter().map(|rule| rule.name().to_owned()).collect(),
+                ..SwitchEntry::default()
+            },
+            zone: TimeZone::UTC,
+        };
+        engine.turnover = Some(Arc::new(switcher));
+        let (store, key, mailbox) = (engine.store.clone(), engine.key, mailboxes[0]);
+        let said_by = "me".to_owned();
+        let forwarder = NewForwarder { mailbox, leads_to: ANN[0].to_owned(), allowed: None, said_by };
+        store.add_forwarder(key, &forwarder).await.unwrap();
+        let project = Self { world, sites, engine, mailbox };
+        project.turn().await;
+        assert_eq!(project.sites.mail().redirects.get(ANN[1]).map(String::as_str), Some(ANN[0]), "it is on at once");
+        project
+    }
+
+    async fn turn(&self) -> MailboxOutcome {
+        let end = self.engine.run(&[self.mailbox]).await;
+        assert!(end.failure.is_none(), "{:?}", end.failure);
+        end.outcomes.into_iter().next().expect("it was worked on")
+    }
+
+    async fn order(&self, is_back: bool, at: i64) {
+        let (mailbox, reason, said_by) = (self.mailbox, "why".to_owned(), "Sue".to_owned());
+        let order = SwitchOrder { mailbox, is_back, at, reason, said_by, said_at: 0 };
+        self.engine.store.order_switch(self.engine.key, &order).await.unwrap();
+    }
+
+    async fn phase(&self) -> Phase {
+        self.engine.store.mailbox(self.engine.key, self.mailbox).await.unwrap().unwrap().state.phase
+    }
+
+    /// Turns until no switch is under way. Mail comes before each of them, to both addresses. The numbers of it.
+    async fn until_it_ends(&self, what: &str) -> Vec<usize> {
+        let mut sent = Vec::new();
+        for _ in 0..60 {
+            sent.extend(ANN.map(|address| self.sites.send(address)));
+            let outcome = self.turn().await;
+            if outcome.state.phase != Phase::Switching {
+                let order = self.engine.store.switch_order(self.engine.key, self.mailbox).await.unwrap();
+                if order.is_none() {
+                    return sent;
+                }
+                continue;
+            }
+            let shown = outcome.state.condition.reason().unwrap_or_default();
+            assert!(shown.contains("its switch"), "{what}: what it waits for is shown: {:?}", outcome.state);
+        }
+        panic!("{what}: the switch has not ended");
+    }
+
+    /// Each message lies exactly once where the person looks.
+    async fn judge(&self, sent: &[usize], what: &str) {
+        // What came last is followed or forwarded, and a pass brings it over.
+        self.turn().await;
+        self.turn().await;
+        let phase = self.phase().await;
+        let side = usize::from(phase >= Phase::Switched);
+        for number in sent {
+            let copies = self.sites.copies(*number);
+            assert_eq!(
+                copies[side], 1,
+                "{what}: message {number} is there {copies:?} times, and {phase:?} is followed"
+            );
+        }
+        let redirects = self.sites.mail().redirects.clone();
+        let expected = if side == 1 { (ANN[0], ANN[1]) } else { (ANN[1], ANN[0]) };
+        let expected = BTreeMap::from([(expected.0.to_owned(), expected.1.to_owned())]);
+        assert_eq!(redirects, expected, "{what}");
+        let tally = self.world.tally().await;
+        assert_eq!(tally.source, tally.accounted(), "{what}: sums");
+    }
+}
+
+#[tokio::test]
+async fn mail_comes_once_before_during_and_after_a_switch_and_its_undo() {
+    let project = Project::new(&[]).await;
+    let mut sent: Vec<usize> = ANN.map(|address| project.sites.send(address)).to_vec();
+    project.order(false, 0).await;
+    sent.extend(project.until_it_ends("over").await);
+    assert_eq!(project.phase().await, Phase::Switched);
+    project.judge(&sent, "over").await;
+    project.order(true, 0).await;
+    sent.extend(project.until_it_ends("back").await);
+    assert!(project.phase().await < Phase::Switching);
+    project.judge(&sent, "back").await;
+    // Nobody goes over again by themselves.
+    project.turn().await;
+    assert!(project.phase().await < Phase::Switching);
+    project.order(false, 0).await;
+    sent.extend(project.until_it_ends("over again").await);
+    project.judge(&sent, "over again").await;
+    for number in &sent {
+        assert!(project.sites.copies(*number).iter().all(|copies| *copies <= 1), "{number}");
+    }
+}
+
+/// Every call of a router fails once in each way, or for a while, or for good up to some point: no message is lost, doubled for whoever
+/// looks or goes round, and the switch ends on one side.
+#[tokio::test]
+async fn wherever_a_router_fails_every_message_comes_once() {
+    let calls = {
+        let project = Project::new(&[]).await;
+        let before = project.sites.mail().calls;
+        project.order(false, 0).await;
+        project.until_it_ends("counting").await;
+        let calls = project.sites.mail().calls - before;
+        calls
+    };
+    assert!(calls >= 6, "{calls}");
+    let mut ended = BTreeSet::new();
+    for first in 1..=calls {
+        for (how, lasts) in
+            [(How::Before, 1), (How::Before, 3), (How::After, 1), (How::After, 2), (How::Never, 1), (How::Never, 4)]
+        {
+            let what = format!("call {first} of {calls}, {lasts} times {how:?}");
+            let project = Project::new(&[]).await;
+            let mut sent: Vec<usize> = ANN.map(|address| project.sites.send(address)).to_vec();
+            {
+                let mut mail = project.sites.mail();
+                let from = mail.calls + first;
+                mail.failing = Some((from, from + lasts - 1, how));
+            }
+            project.order(false, 0).await;
+            sent.extend(project.until_it_ends(&what).await);
+            project.sites.mail().failing = None;
+            ended.insert(project.phase().await);
+            project.judge(&sent, &what).await;
+            let switch = project.engine.store.switch_of(project.engine.key, project.mailbox).await.unwrap();
+            assert!(switch.is_none_or(|switch| switch.ended.is_some()), "{what}: nobody is in between");
+        }
+    }
+    assert!(ended.contains(&Phase::Switched) && ended.iter().any(|phase| *phase < Phase::Switching), "{ended:?}");
+}
+
+#[tokio::test]
+async fn nobody_switches_before_their_date_or_without_what_is_asked_for() {
+    let project = Project::new(&[Rule::Go]).await;
+    project.order(false, i64::MAX / 4).await;
+    project.turn().await;
+    assert_eq!(project.phase().await, Phase::InStep);
+    project.order(false, 0).await;
+    let outcome = project.turn().await;
+    assert_eq!(outcome.state.phase, Phase::InStep);
+    assert!(outcome.state.condition.reason().is_some_and(|reason| reason.contains("signoff record go")), "{outcome:?}");
+    let word = NewRuleWord {
+        rule: "go".to_owned(),
+        scope: RuleScope::Everybody,
+        said_by: "Sue".to_owned(),
+        evidence: "letter".to_owned(),
+        digest: None,
+        recorded_by: "me".to_owned(),
+    };
+    let number = project.engine.store.add_rule_word(project.engine.key, &word).await.unwrap();
+    project.engine.store.withdraw_rule_word(project.engine.key, number, "me").await.unwrap();
+    assert_eq!(project.turn().await.state.phase, Phase::InStep, "what was taken back does not count");
+    project.engine.store.add_rule_word(project.engine.key, &word).await.unwrap();
+    project.until_it_ends("signed").await;
+    assert_eq!(project.phase().await, Phase::Switched);
+}
+
+/// Something that sends mail on and is not ours keeps its person from being switched; so does whatever would make mail go round.
+#[tokio::test]
+async fn nobody_switches_while_something_else_sends_their_mail_on() {
+    for (side, to) in [(0, "ann@home.test"), (1, "ann@home.test"), (1, ANN[0])] {
+        let project = Project::new(&[]).await;
+        let rule = Forwarder {
+            to: Destination::Address(to.to_owned()),
+            copy: LocalCopy::Kept,
+            force: Force::Always,
+            owner: ForwarderOwner::Person,
+            place: "script \"rules\", line 1".to_owned(),
+        };
+        project.sites.mail().rules.insert(ANN[side].to_owned(), rule);
+        project.order(false, 0).await;
+        let outcome = project.turn().await;
+        let reason = outcome.state.condition.reason().unwrap_or_default();
+        assert!(reason.contains("forwarders-absent") && reason.contains("line 1"), "{reason}");
+        assert_eq!(outcome.state.phase, Phase::InStep);
+        assert!(!project.sites.mail().redirects.contains_key(ANN[0]));
+        project.sites.mail().rules.clear();
+        project.until_it_ends("cured").await;
+        assert_eq!(project.phase().await, Phase::Switched);
+    }
+}

@@ -1,0 +1,301 @@
+//! Switches: what was said of when, where each stands, what was done and seen at every task (R-180 to R-185).
+//!
+//! A switch that was begun ends on one side. Of a mailbox at most the last one is open. Its tasks are written by whoever holds the
+//! mailbox's lease, for good, before anything is done for them.
+
+use crate::sql::{Durability, Row, values};
+use crate::{Error, LedgerTx, ProjectKey, Store, SwitchHow};
+
+mod forwarder;
+mod word;
+
+pub use forwarder::{ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder};
+pub use word::{NewRuleWord, RuleScope, RuleWord};
+
+/// What somebody said of when a mailbox switches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchOrder {
+    /// The mailbox.
+    pub mailbox: i64,
+    /// To the source, not to the target.
+    pub is_back: bool,
+    /// Not before (milliseconds since 1970).
+    pub at: i64,
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub said_by: String,
+    /// When.
+    pub said_at: i64,
+}
+
+/// A switch. Times are milliseconds since 1970, on the database's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchRow {
+    /// The mailbox.
+    pub mailbox: i64,
+    /// Its number, from 1.
+    pub switch: i64,
+    /// The task that it is at.
+    pub task: String,
+    /// When it came to it.
+    pub since: i64,
+    /// How often that was tried in vain.
+    pub tries: u32,
+    /// What it waits for, or why the last try failed.
+    pub waits: Option<String>,
+    /// When a pass last found nothing new, with no other since that did.
+    pub quiet_since: Option<i64>,
+    /// What began it.
+    pub why: String,
+    /// Who.
+    pub begun_by: String,
+    /// When.
+    pub begun_at: i64,
+    /// When it ended, and whether on the target.
+    pub ended: Option<(i64, bool)>,
+    /// What the clock says now.
+    pub now: i64,
+}
+
+/// A task of a switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchTask {
+    /// The task.
+    pub task: String,
+    /// When it was begun.
+    pub begun_at: i64,
+    /// When it ended, and how: `done` or `turned-back`.
+    pub ended: Option<(i64, String)>,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// A statement with the columns that [`switch_row`] reads.
+macro_rules! switches {
+    ($rest:literal) => {
+        concat!(
+            "SELECT mailbox, switch, task, since, tries, waits, quiet_since, why, begun_by, begun_at, ended_at, ended_on, ",
+            "{now} FROM switch AS one WHERE organisation = $1 AND project = $2 ",
+            $rest
+        )
+    };
+}
+
+fn switch_row(row: &Row) -> SwitchRow {
+    SwitchRow {
+        mailbox: row.int(0),
+        switch: row.int(1),
+        task: row.text(2),
+        since: row.int(3),
+        tries: row.int(4) as u32,
+        waits: row.text_or_null(5),
+        quiet_since: row.int_or_null(6),
+        why: row.text(7),
+        begun_by: row.text(8),
+        begun_at: row.int(9),
+        ended: row.int_or_null(10).map(|at| (at, row.text_or_null(11).as_deref() == Some("target"))),
+        now: row.int(12),
+    }
+}
+
+fn switch_order(row: &Row) -> SwitchOrder {
+    SwitchOrder {
+        mailbox: row.int(0),
+        is_back: row.text(1) == "back",
+        at: row.int(2),
+        reason: row.text(3),
+        said_by: row.text(4),
+        said_at: row.int(5),
+    }
+}
+
+impl Store {
+    /// Says when a mailbox switches, or is taken back. What was said before counts no more. It is due at once then, so that it is looked
+    /// at.
+    pub async fn order_switch(&self, key: ProjectKey, order: &SwitchOrder) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Full).await?;
+        let upsert = "INSERT INTO switch_order (organisation, project, mailbox, way, at, reason, said_by, said_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT (organisation, project, mailbox) DO UPDATE SET \
+            way = excluded.way, at = excluded.at, reason = excluded.reason, said_by = excluded.said_by, \
+            said_at = excluded.said_at";
+        let way = if order.is_back { "back" } else { "over" };
+        let row = values![
+            key.organisation,
+            key.project,
+            order.mailbox,
+            way,
+            order.at,
+            order.reason.as_str(),
+            order.said_by.as_str()
+        ];
+        tx.execute(upsert, row).await?;
+        let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND due_at > {now}";
+        tx.execute(due, values![key.organisation, key.project, order.mailbox]).await?;
+        tx.commit().await
+    }
+
+    /// Takes back what was said of a mailbox's switch. False: nothing was.
+    pub async fn withdraw_order(&self, key: ProjectKey, mailbox: i64) -> Result<bool, Error> {
+        let mut tx = self.begin(Durability::Full).await?;
+        let delete = "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let gone = tx.execute(delete, values![key.organisation, key.project, mailbox]).await?;
+        tx.commit().await?;
+        Ok(gone > 0)
+    }
+
+    /// What was said of mailboxes' switches.
+    pub async fn switch_orders(&self, key: ProjectKey) -> Result<Vec<SwitchOrder>, Error> {
+        let select = "SELECT mailbox, way, at, reason, said_by, said_at FROM switch_order \
+            WHERE organisation = $1 AND project = $2 ORDER BY mailbox";
+        let rows = self.database.query(select, values![key.organisation, key.project]).await?;
+        Ok(rows.iter().map(switch_order).collect())
+    }
+
+    /// What was said of a mailbox's switch.
+    pub async fn switch_order(&self, key: ProjectKey, mailbox: i64) -> Result<Option<SwitchOrder>, Error> {
+        let select = "SELECT mailbox, way, at, reason, said_by, said_at FROM switch_order \
+            WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        Ok(rows.first().map(switch_order))
+    }
+
+    /// How a mailbox comes to switch by its collection: how, when (its own date, else the collection's), and the collection's name.
+    pub async fn switch_plan(
+        &self,
+        key: ProjectKey,
+        mailbox: i64,
+    ) -> Result<Option<(SwitchHow, Option<i64>, String)>, Error> {
+        let select = "SELECT c.switch_how, coalesce(m.switch_at, c.switch_at), c.name FROM collection_member m \
+            JOIN collection c ON c.organisation = m.organisation AND c.project = m.project AND c.collection = m.collection \
+            WHERE m.organisation = $1 AND m.project = $2 AND m.object = $3";
+        let object = crate::Object::Mailbox(mailbox).text();
+        let rows = self.database.query(select, values![key.organisation, key.project, object]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let how = SwitchHow::from_name(&row.text(0)).ok_or_else(|| Error::damaged("how a collection switches"))?;
+        Ok(Some((how, row.int_or_null(1), row.text(2))))
+    }
+
+    /// The last switch of each mailbox that has one.
+    pub async fn switches(&self, key: ProjectKey) -> Result<Vec<SwitchRow>, Error> {
+        let select = switches!(
+            "AND NOT EXISTS (SELECT 1 FROM switch AS later WHERE later.organisation = one.organisation \
+             AND later.project = one.project AND later.mailbox = one.mailbox AND later.switch > one.switch) ORDER BY mailbox"
+        );
+        let rows = self.database.query(select, values![key.organisation, key.project]).await?;
+        Ok(rows.iter().map(switch_row).collect())
+    }
+
+    /// The last switch of a mailbox.
+    pub async fn switch_of(&self, key: ProjectKey, mailbox: i64) -> Result<Option<SwitchRow>, Error> {
+        let select = switches!("AND mailbox = $3 ORDER BY switch DESC LIMIT 1");
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        Ok(rows.first().map(switch_row))
+    }
+
+    /// The tasks of a switch, in the order in which they were begun.
+    pub async fn switch_tasks(&self, key: ProjectKey, mailbox: i64, switch: i64) -> Result<Vec<SwitchTask>, Error> {
+        let select = "SELECT task, begun_at, ended_at, ended, evidence FROM switch_task WHERE organisation = $1 \
+            AND project = $2 AND mailbox = $3 AND switch = $4 ORDER BY place";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox, switch]).await?;
+        let task = |row: &Row| SwitchTask {
+            task: row.text(0),
+            begun_at: row.int(1),
+            ended: row.int_or_null(2).map(|at| (at, row.text(3))),
+            evidence: row.text(4),
+        };
+        Ok(rows.iter().map(task).collect())
+    }
+}
+
+impl LedgerTx<'_> {
+    /// Begins a switch of the mailbox at this task. Its number.
+    pub async fn begin_switch(&mut self, task: &str, why: &str, by: &str) -> Result<i64, Error> {
+        let key = self.lease.key;
+        let mailbox = self.lease.mailbox;
+        let max = "SELECT max(switch) FROM switch WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let number = crate::project::next(&mut self.tx, max, values![key.organisation, key.project, mailbox]).await?;
+        let insert = "INSERT INTO switch (organisation, project, mailbox, switch, task, since, tries, why, begun_by, begun_at) \
+            VALUES ($1, $2, $3, $4, $5, {now}, 0, $6, $7, {now})";
+        let row = values![key.organisation, key.project, mailbox, number, task, why, by];
+        self.tx.execute(insert, row).await?;
+        self.begin_task(number, task).await?;
+        Ok(number)
+    }
+
+    /// Adds what was seen to the record of the task that was begun last.
+    pub async fn note_task(&mut self, switch: i64, evidence: &str) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE switch_task SET evidence = $5 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND switch = $4 AND ended_at IS NULL";
+        let row = values![key.organisation, key.project, self.lease.mailbox, switch, evidence];
+        self.tx.execute(update, row).await.map(|_| ())
+    }
+
+    async fn begin_task(&mut self, switch: i64, task: &str) -> Result<(), Error> {
+        let key = self.lease.key;
+        let insert = "INSERT INTO switch_task (organisation, project, mailbox, switch, place, task, begun_at, evidence) \
+            SELECT $1, $2, $3, $4, coalesce(max(place), 0) + 1, $5, {now}, '' FROM switch_task \
+            WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND switch = $4";
+        let row = values![key.organisation, key.project, self.lease.mailbox, switch, task];
+        self.tx.execute(insert, row).await.map(|_| ())
+    }
+
+    async fn end_task(&mut self, switch: i64, ended: &str, evidence: &str) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE switch_task SET ended_at = {now}, ended = $5, \
+            evidence = CASE WHEN evidence = '' THEN $6 ELSE evidence || '\n' || $6 END WHERE organisation = $1 \
+            AND project = $2 AND mailbox = $3 AND switch = $4 AND ended_at IS NULL";
+        let row = values![key.organisation, key.project, self.lease.mailbox, switch, ended, evidence];
+        self.tx.execute(update, row).await.map(|_| ())
+    }
+
+    /// The switch comes to another task, the one before having ended so (`done` or `turned-back`).
+    pub async fn go_to_task(&mut self, switch: i64, task: &str, ended: &str, evidence: &str) -> Result<(), Error> {
+        self.end_task(switch, ended, evidence).await?;
+        let key = self.lease.key;
+        let update = "UPDATE switch SET task = $5, since = {now}, tries = 0, waits = NULL, quiet_since = NULL, \
+            ended_at = NULL, ended_on = NULL WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND switch = $4";
+        self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox, switch, task]).await?;
+        self.begin_task(switch, task).await
+    }
+
+    /// The task of the switch is to be tried again: what it waits for, whether the try failed, and since when nothing new came.
+    pub async fn task_waits(
+        &mut self,
+        switch: i64,
+        waits: &str,
+        has_failed: bool,
+        quiet_since: Option<i64>,
+    ) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE switch SET waits = $5, tries = CASE WHEN $6 = 1 THEN tries + 1 ELSE 0 END, quiet_since = $7 \
+            WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND switch = $4";
+        let row = values![
+            key.organisation,
+            key.project,
+            self.lease.mailbox,
+            switch,
+            waits,
+            i64::from(has_failed),
+            quiet_since
+        ];
+        self.tx.execute(update, row).await.map(|_| ())
+    }
+
+    /// The switch has come to its end on this side. What was said of it is done.
+    pub async fn end_switch(&mut self, switch: i64, on_target: bool, evidence: &str) -> Result<(), Error> {
+        self.end_task(switch, "done", evidence).await?;
+        let key = self.lease.key;
+        let update = "UPDATE switch SET ended_at = {now}, ended_on = $5, waits = NULL, tries = 0 WHERE organisation = $1 \
+            AND project = $2 AND mailbox = $3 AND switch = $4";
+        let on = if on_target { "target" } else { "source" };
+        self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox, switch, on]).await?;
+        // Who was taken back, or could not be turned over, waits for another word. A word to go back is not done by arriving.
+        let delete = "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND (way = 'over' OR $4 = 0)";
+        let values = values![key.organisation, key.project, self.lease.mailbox, i64::from(on_target)];
+        self.tx.execute(delete, values).await.map(|_| ())
+    }
+}
