@@ -242,6 +242,16 @@ pub trait Router: Send + Sync {
         Err(Error::new(Cause::Unsupported, Scope::Run, what))
     }
 
+    /// How many messages for the person the site has taken and neither delivered nor sent on yet: at one of their addresses, at what the
+    /// site makes of those, or at where our redirect leads. None where that can't be told. Changes nothing.
+    ///
+    /// It is asked at the end of a switch: what was taken before the redirect was on still goes where it went. Nothing is left once it
+    /// is 0 on two looks with a pause between, since a message that is being handed on may be in no queue for a moment, or in two.
+    async fn queued(&self, who: &Recipient) -> Result<Option<u64>, Error> {
+        let _ = who;
+        Ok(None)
+    }
+
     /// Looks whether it is reachable and set up well, for `check`; with a person, whether their redirect could be put on. Changes
     /// nothing. Stops at the first topic that fails.
     async fn check(&self, who: Option<&Recipient>) -> Vec<Finding>;
