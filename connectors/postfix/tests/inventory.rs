@@ -15,6 +15,8 @@ use crate::common::{ANN, Form, World, person, text_map};
 
 /// A user that every Debian has.
 const USER: &str = "games";
+/// Its number.
+const GAMES: u32 = 5;
 
 /// A site whose mail is delivered to users of the machine, as `local(8)` does.
 fn with_users() -> Option<World> {
@@ -31,6 +33,9 @@ fn with_users() -> Option<World> {
     for folder in ["mail/box", "home/games"] {
         let path = world.site.config_directory().with_file_name(folder);
         fs::create_dir_all(&path).unwrap();
+        if folder == "home/games" {
+            std::os::unix::fs::chown(&path, Some(GAMES), Some(60)).unwrap();
+        }
         fs::set_permissions(
             &path,
             std::os::unix::fs::PermissionsExt::from_mode(if folder == "mail/box" { 0o1777 } else { 0o755 }),
@@ -108,7 +113,7 @@ async fn what_is_told_is_what_becomes_of_a_message() {
             let _ = fs::remove_file(&forward);
         } else {
             fs::write(&forward, placed(own)).unwrap();
-            std::os::unix::fs::chown(&forward, Some(5), Some(60)).unwrap();
+            std::os::unix::fs::chown(&forward, Some(GAMES), Some(60)).unwrap();
         }
         let case = format!("{virtuals:?} {aliases:?} {own:?}");
         let read = world.router().read(&games()).await.unwrap();
@@ -264,4 +269,37 @@ async fn maps_in_a_database_are_read_by_a_query() {
         assert_eq!(read.unread.len(), 1, "{form:?}: {:?}", read.unread);
         assert_eq!(world.sql("SELECT mail FROM alias").lines().count(), 4);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_persons_file_shows_nothing_that_they_may_not_read() {
+    let Some(world) = with_users() else { return };
+    let home = world.site.config_directory().with_file_name("home/games");
+    let (secret, forward) = (world.site.path("secret"), home.join(".forward"));
+    fs::write(&secret, "secret@word.test\n").unwrap();
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let own = |text: &str| {
+        let _ = fs::remove_file(&forward);
+        fs::write(&forward, text).unwrap();
+        std::os::unix::fs::chown(&forward, Some(GAMES), Some(60)).unwrap();
+    };
+    let read = async || {
+        let read = world.router().read(&games()).await.unwrap();
+        assert!(!format!("{read:?}").contains("word.test"), "{read:?}");
+        read
+    };
+    std::os::unix::fs::symlink(&secret, &forward).unwrap();
+    assert_eq!(read().await.unread.len(), 1);
+    fs::remove_file(&forward).unwrap();
+    fs::hard_link(&secret, &forward).unwrap();
+    assert_eq!(read().await.unread.len(), 1);
+    own(&format!(":include:{}, x@home.test", secret.display()));
+    let found = read().await;
+    assert_eq!((found.unread.len(), found.others.len()), (1, 2), "{found:?}");
+    own("Dear Mrs Jones: your results, $6$salt$word.test");
+    let words = format!("{:?}", read().await);
+    assert!(!words.contains("$6$") && !words.contains("Jones:"), "{words}");
+    // A list that everybody may read is one that they may name.
+    own(&format!(":include:{}", world.site.path("list").display()));
+    assert_eq!(told(&read().await.others).len(), 2);
 }

@@ -34,7 +34,7 @@
 //! What this contract does not say yet, so that no caller takes it for said:
 //! * **Several addresses, and a state in part.** A site may have one entry for each address of a person, and ours may be on at some of them and
 //!   not at others. [`Routing::ours`] tells one redirect for all of them. Until it can tell more, a router of such a site
-//!   must tell ours as not in force wherever it is not on at every address.
+//!   must tell ours as not in force wherever it is not on at every address, and say where it is missing.
 //! * **Rules that act beside ours.** Rules of the site may run before people's own, or after them, and aliases may send on before either: they
 //!   take effect though ours is on. There is no field for such a rule, only [`Routing::unread`]; nor for the case that mail is kept for
 //!   some of a person's addresses.

@@ -49,6 +49,14 @@ enum Source<'c> {
 struct Via {
     place: String,
     owner: ForwarderOwner,
+    /// The user of this machine whose file it stands in; none for the administrator's.
+    user: Option<u32>,
+}
+
+impl Via {
+    fn administrator(place: String) -> Self {
+        Self { place, owner: ForwarderOwner::Administrator, user: None }
+    }
 }
 
 /// Where ways end.
@@ -209,7 +217,7 @@ impl<'c> Finder<'c> {
                 return;
             };
             for (target, place) in found {
-                let via = Via { place, owner: ForwarderOwner::Administrator };
+                let via = Via::administrator(place);
                 match target {
                     Target::Address(text) if text.contains('@') => {
                         self.address(folded(&text), text, Some(via), trail.clone(), ends).await;
@@ -235,7 +243,7 @@ impl<'c> Finder<'c> {
         Box::pin(async move {
             let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
             if !self.person.is(&address) {
-                ends.to.extend(via.map(|via| (Destination::Address(written), via)));
+                ends.to.extend(via.map(|via| (shown(written), via)));
             } else if self.setup.lists("virtual_mailbox_domains", domain) == Some(true) {
                 // Delivered by others than local(8), which asks no aliases.
                 ends.stays = true;
@@ -265,13 +273,11 @@ impl<'c> Finder<'c> {
             trail.push(name.clone());
             match found {
                 Some(found) => {
-                    let owned = |(target, place): (Target, String)| {
-                        (target, Via { place, owner: ForwarderOwner::Administrator })
-                    };
+                    let owned = |(target, place): (Target, String)| (target, Via::administrator(place));
                     self.each(found.into_iter().map(owned).collect(), trail, ends).await;
                 }
                 None if self.person.local_names().contains(&name) => self.own_file(trail, ends).await,
-                None => ends.to.extend(via.map(|via| (Destination::Address(written), via))),
+                None => ends.to.extend(via.map(|via| (shown(written), via))),
             }
         })
     }
@@ -287,8 +293,8 @@ impl<'c> Finder<'c> {
         for template in &self.config.forward_files {
             for name in self.person.local_names() {
                 match forward_file(template, &name).await {
-                    Ok(Some((place, all))) => {
-                        let via = Via { place, owner: ForwarderOwner::Person };
+                    Ok(Some((place, all, user))) => {
+                        let via = Via { place, owner: ForwarderOwner::Person, user: Some(user) };
                         found.extend(all.into_iter().map(|target| (target, via.clone())));
                     }
                     Ok(None) => {}
@@ -318,7 +324,7 @@ impl<'c> Finder<'c> {
                     }
                     Target::File => ends.stays = true,
                     Target::Nowhere => {}
-                    Target::Include(path) => match included(&path).await {
+                    Target::Include(path) => match included(&path, via.user).await {
                         Ok(more) if !self.is_too_far() && !trail.contains(&path) => {
                             let via = Via { place: path.clone(), ..via };
                             let more = more.into_iter().map(|target| (target, via.clone())).collect();
@@ -470,26 +476,45 @@ pub(super) async fn query(
 }
 
 /// What a person's forwarding file sends to; none where there is no such file, or nothing in it.
-pub(super) async fn forward_file(template: &str, name: &str) -> Result<Option<(String, Vec<Target>)>, Error> {
+pub(super) async fn forward_file(template: &str, name: &str) -> Result<Option<(String, Vec<Target>, u32)>, Error> {
     if name.contains(['/', '\0']) || name.starts_with('.') || !is_plain(&format!("{name}@x")) {
         let what = format!("{name:?} can't be part of a file's name, so no forwarding file of theirs was looked for");
         return Err(Error::new(Cause::Unsupported, model::Scope::Mailbox, what));
     }
     let path = template.replace("{local}", name);
-    match included(&path).await {
-        Ok(all) if all.is_empty() => Ok(None),
-        Ok(all) => Ok(Some((path, all))),
+    let read = blocking({
+        let path = Path::new(&path).to_owned();
+        move || file::read_theirs(&path, FORWARD_BYTES_MAX)
+    });
+    match read.await {
+        Ok((bytes, user)) => {
+            let all = targets(&String::from_utf8_lossy(&bytes));
+            Ok((!all.is_empty()).then_some((path, all, user)))
+        }
         Err(error) if error.cause == Cause::Missing => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The targets in a file.
-async fn included(path: &str) -> Result<Vec<Target>, Error> {
+/// The targets in a file that another names: one of this user's, or of the administrator's.
+async fn included(path: &str, user: Option<u32>) -> Result<Vec<Target>, Error> {
     let path = Path::new(path).to_owned();
     blocking(move || {
-        let bytes = file::read(&path, FORWARD_BYTES_MAX)?;
+        let bytes = match user {
+            None => file::read(&path, FORWARD_BYTES_MAX)?,
+            Some(user) => file::read_for(&path, FORWARD_BYTES_MAX, user)?,
+        };
         Ok(targets(&String::from_utf8_lossy(&bytes)))
     })
     .await
+}
+
+/// What is told of a place that mail goes to. What is no address may be anything, so its words are not shown.
+pub(super) fn shown(text: String) -> Destination {
+    let is_name = |c: char| c.is_alphanumeric() || "._+-=".contains(c);
+    if is_plain(&folded(&text)) || (!text.is_empty() && text.len() <= 64 && text.chars().all(is_name)) {
+        Destination::Address(text)
+    } else {
+        Destination::Unknown("an address that is not plain".to_owned())
+    }
 }

@@ -7,7 +7,7 @@ use connector::Error;
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, ForwarderSink, LocalCopy};
 use model::{Cause, Scope};
 
-use super::find::{covers, entries, forward_file, place, query};
+use super::find::{covers, entries, forward_file, place, query, shown};
 use super::setup::Setup;
 use super::table::Store;
 use crate::config::{Config, Syntax};
@@ -90,7 +90,7 @@ impl Telling<'_> {
         for target in all {
             let to = match target {
                 Target::Address(text) if is_own(&text) => continue,
-                Target::Address(text) => Destination::Address(text),
+                Target::Address(text) => shown(text),
                 Target::Program => Destination::Unknown("a program".to_owned()),
                 Target::Include(path) => Destination::Unknown(format!("the list in {path}")),
                 Target::File | Target::Nowhere => continue,
@@ -140,7 +140,7 @@ impl Telling<'_> {
         };
         for name in names.into_iter().filter(|name| !name.starts_with('.')) {
             match forward_file(template, &name).await {
-                Ok(Some((place, all))) => self.entry(&name, all, ForwarderOwner::Person, &place).await?,
+                Ok(Some((place, all, _))) => self.entry(&name, all, ForwarderOwner::Person, &place).await?,
                 Ok(None) => {}
                 Err(error) => self.unread.push(error.to_string()),
             }

@@ -37,24 +37,58 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 /// A file's bytes, of a plain file that is not larger than that.
 pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Error> {
+    bytes(path, bytes_max, rustix::fs::OFlags::NONBLOCK, |_| Ok(())).map(|(bytes, _)| bytes)
+}
+
+/// The bytes of a file that is a person's, and the person's number. We may read more than they: so it must be no link, and theirs, or one that
+/// everybody may read. Theirs is what belongs to the owner of its folder, and whatever is in a folder of root's.
+pub(crate) fn read_theirs(path: &Path, bytes_max: u64) -> Result<(Vec<u8>, u32), Error> {
+    let wrong = |error: &io::Error| failed("cannot look at", folder(path), error);
+    let owner = fs::metadata(folder(path)).map_err(|error| wrong(&error))?.uid();
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    let (bytes, metadata) =
+        bytes(path, bytes_max, flags, |metadata| if owner == 0 { Ok(()) } else { may_read(path, metadata, owner) })?;
+    Ok((bytes, if owner == 0 { metadata.uid() } else { owner }))
+}
+
+/// The bytes of a file that the person of this number has named.
+pub(crate) fn read_for(path: &Path, bytes_max: u64, owner: u32) -> Result<Vec<u8>, Error> {
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    bytes(path, bytes_max, flags, |metadata| may_read(path, metadata, owner)).map(|(bytes, _)| bytes)
+}
+
+fn may_read(path: &Path, metadata: &Metadata, owner: u32) -> Result<(), Error> {
+    if metadata.uid() == owner || metadata.mode() & 0o004 != 0 {
+        return Ok(());
+    }
+    let what = format!("{} is somebody else's, so it is not read", path.display());
+    Err(Error::new(Cause::Permission, Scope::Mailbox, what))
+}
+
+fn bytes(
+    path: &Path,
+    bytes_max: u64,
+    flags: rustix::fs::OFlags,
+    may_read: impl FnOnce(&Metadata) -> Result<(), Error>,
+) -> Result<(Vec<u8>, Metadata), Error> {
     let wrong = |error: &io::Error| failed("cannot read", path, error);
     // Opened without waiting: a pipe in its place would hold us up for ever.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let mut options = File::options();
-    std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), flags);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), flags.bits().cast_signed());
     let file = options.open(path).map_err(|error| wrong(&error))?;
     let metadata = file.metadata().map_err(|error| wrong(&error))?;
     if !metadata.is_file() {
         let what = format!("{} is no plain file", path.display());
         return Err(Error::new(Cause::Unsupported, Scope::Run, what));
     }
+    may_read(&metadata)?;
     let mut bytes = Vec::new();
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
     if bytes.len() as u64 > bytes_max {
         let what = format!("{} has more than {bytes_max} bytes", path.display());
         return Err(Error::new(Cause::TooLarge, Scope::Run, what));
     }
-    Ok(bytes)
+    Ok((bytes, metadata))
 }
 
 /// Refuses what is no file of its own: through a link a rename would put the table elsewhere than where Postfix reads it.
