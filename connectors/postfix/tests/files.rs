@@ -276,6 +276,31 @@ async fn many_writers_at_once_lose_nothing() {
     assert_eq!(bare.files(), ["table", "table.lock"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_writers_at_once_compile_what_all_of_them_wrote() {
+    let Some(world) = World::start(Form::File(MapType::Hash)) else { return };
+    let mut config = world.config.clone();
+    // So that nobody is asked whether the site knows them.
+    config.config_directory = None;
+    let address = |number: usize| format!("p{number}@site.test");
+    let mut tasks = Vec::new();
+    for number in 0..12 {
+        let router = PostfixRouter::new(config.clone()).unwrap();
+        let who = Recipient::new(Account::named(address(number)), address(number));
+        tasks.push(tokio::spawn(async move {
+            router.redirect(&who, &format!("p{number}@new.test"), &OpenDoor).await.unwrap();
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    for number in [0, 5, 11] {
+        assert_eq!(world.hand_in(&address(number), "none").sent_to, [format!("p{number}@new.test")]);
+    }
+    let map = world.config.map_name().unwrap();
+    assert_eq!(world.site.postmap(&["-s", &map]).matches("@new.test (whimbrel: p").count(), 12);
+}
+
 #[tokio::test]
 async fn a_folder_that_may_not_be_written_to_changes_nothing() {
     let bare = Bare::new("");

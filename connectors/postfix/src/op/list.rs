@@ -7,7 +7,7 @@ use connector::Error;
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, ForwarderSink, LocalCopy};
 use model::{Cause, Scope};
 
-use super::find::{covers, entries, forward_file, place, query, shown};
+use super::maps::{covers, entries, forward_file, place, query, shown};
 use super::setup::Setup;
 use super::table::Store;
 use crate::config::{Config, Syntax};

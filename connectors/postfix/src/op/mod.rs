@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod files;
 pub(crate) mod find;
 pub(crate) mod list;
+pub(crate) mod maps;
 pub(crate) mod pending;
 pub(crate) mod read;
 pub(crate) mod reroute;
