@@ -6,7 +6,7 @@
 //! * [`world`]: an organisation on two in-memory platforms, with the engine between them.
 //! * [`stop`]: runs a scenario, counts its effects, then runs it again stopping after each of them.
 //! * [`remote`]: the in-memory platform served over a socket, so that it outlives whoever is stopped.
-//! * [`servers`]: real servers (Dovecot, Cyrus, PostgreSQL, Samba as Active Directory, OpenLDAP), each in a temporary folder
+//! * [`servers`]: real servers (Dovecot, Cyrus, Postfix, PostgreSQL, Samba as Active Directory, OpenLDAP), each in a temporary folder
 //!   of its own on loopback.
 //! * [`hook`]: a web server that is told things, answers as it is told to, and keeps what came.
 //! * [`imap_server`]: an IMAP server that answers from memory, written from the RFCs alone, with every extension that can

@@ -1,4 +1,4 @@
-//! Mail handed in and mail that leaves: a client of LMTP (RFC 2033), and a server of SMTP (RFC 5321) that takes everything and keeps
+//! Mail handed in and mail that leaves: a client of LMTP (RFC 2033) and SMTP, and a server of SMTP (RFC 5321) that takes everything and keeps
 //! who wrote to whom. Neither knows more of its protocol than a test needs.
 
 use std::{
@@ -115,6 +115,18 @@ fn take(stream: &TcpStream, posted: &Mutex<Vec<Posted>>) -> io::Result<()> {
 /// # Panics
 /// When it is not taken, with what the server said.
 pub fn hand_in(port: u16, from: &str, to: &str, message: &str) {
+    speak("LHLO", port, from, to, message);
+}
+
+/// The same over SMTP.
+///
+/// # Panics
+/// When it is not taken, with what the server said.
+pub fn send(port: u16, from: &str, to: &str, message: &str) {
+    speak("EHLO", port, from, to, message);
+}
+
+fn speak(hello: &str, port: u16, from: &str, to: &str, message: &str) {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
     stream.set_read_timeout(Some(SILENCE_MAX)).expect("a socket has options");
     let mut lines = BufReader::new(stream);
@@ -123,14 +135,14 @@ pub fn hand_in(port: u16, from: &str, to: &str, message: &str) {
         loop {
             let mut line = String::new();
             lines.read_line(&mut line).expect("the server answers");
-            assert!(line.starts_with(expected), "LMTP to {to}: {words:?} was answered {line:?}");
+            assert!(line.starts_with(expected), "{hello}, to {to}: {words:?} was answered {line:?}");
             if line.as_bytes().get(3) != Some(&b'-') {
                 return;
             }
         }
     };
     step(String::new(), '2');
-    step("LHLO tests\r\n".to_owned(), '2');
+    step(format!("{hello} tests\r\n"), '2');
     step(format!("MAIL FROM:<{from}>\r\n"), '2');
     step(format!("RCPT TO:<{to}>\r\n"), '2');
     step("DATA\r\n".to_owned(), '3');

@@ -34,7 +34,7 @@
 //! What this contract does not say yet, so that no caller takes it for said:
 //! * **Several addresses, and a state in part.** A site may have one entry for each address of a person, and ours may be on at some of them and
 //!   not at others. [`Routing::ours`] tells one redirect for all of them. Until it can tell more, a router of such a site
-//!   must tell ours as not in force wherever it is not on at every address.
+//!   must tell ours as not in force wherever it is not on at every address, and say where it is missing.
 //! * **Rules that act beside ours.** Rules of the site may run before people's own, or after them, and aliases may send on before either: they
 //!   take effect though ours is on. There is no field for such a rule, only [`Routing::unread`]; nor for the case that mail is kept for
 //!   some of a person's addresses.
@@ -240,6 +240,16 @@ pub trait Router: Send + Sync {
         let _ = sink;
         let what = format!("a router of the kind {} lists nothing: people are read one by one", self.offers().platform);
         Err(Error::new(Cause::Unsupported, Scope::Run, what))
+    }
+
+    /// How many messages for the person the site has taken and neither delivered nor sent on yet: at one of their addresses, at what the
+    /// site makes of those, or at where our redirect leads. None where that can't be told. Changes nothing.
+    ///
+    /// It is asked at the end of a switch: what was taken before the redirect was on still goes where it went. Nothing is left once it
+    /// is 0 on two looks with a pause between, since a message that is being handed on may be in no queue for a moment, or in two.
+    async fn queued(&self, who: &Recipient) -> Result<Option<u64>, Error> {
+        let _ = who;
+        Ok(None)
     }
 
     /// Looks whether it is reachable and set up well, for `check`; with a person, whether their redirect could be put on. Changes

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::certificates::{Certificates, Flaw};
 
-const PACKAGE: &str = "postfix";
-const PROGRAMS: &str = "/usr/lib/postfix/sbin";
+pub(super) const PACKAGE: &str = "postfix";
+pub(super) const PROGRAMS: &str = "/usr/lib/postfix/sbin";
 
 /// A Postfix.
 pub struct Postfix {
@@ -82,7 +82,7 @@ impl Postfix {
 }
 
 /// What `postfix check` would make.
-fn make_queue(instance: &Instance) {
+pub(super) fn make_queue(instance: &Instance) {
     let queue = instance.path("queue");
     let own =
         ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace"];
@@ -147,14 +147,16 @@ fn services(port: u16, submission_port: u16) -> String {
     format!(
         "127.0.0.1:{port} inet n - n - - smtpd\n  -o cleanup_service_name=cleanup-of-others\n\
          127.0.0.1:{submission_port} inet n - n - - smtpd\n  -o smtpd_recipient_restrictions=$inside_restrictions\n\
-         cleanup   unix  n - n - 0 cleanup\n\
-         cleanup-of-others unix n - n - 0 cleanup\n  -o header_checks=$foreign\n\
-         pickup    unix  n - n 60 1 pickup\nqmgr      unix  n - n 300 1 qmgr\ntlsmgr    unix  - - n 1000? 1 tlsmgr\n\
-         rewrite   unix  - - n - - trivial-rewrite\nbounce    unix  - - n - 0 bounce\ndefer     unix  - - n - 0 bounce\n\
-         trace     unix  - - n - 0 bounce\nverify    unix  - - n - 1 verify\nflush     unix  n - n 1000? 0 flush\n\
-         proxymap  unix  - - n - - proxymap\nproxywrite unix - - n - 1 proxymap\nsmtp      unix  - - n - - smtp\n\
-         relay     unix  - - n - - smtp\nshowq     unix  n - n - - showq\nerror     unix  - - n - - error\n\
-         retry     unix  - - n - - error\ndiscard   unix  - - n - - discard\nvirtual   unix  - n n - - virtual\n\
-         anvil     unix  - - n - 1 anvil\nscache    unix  - - n - 1 scache\npostlog   unix-dgram n - n - 1 postlogd\n"
+         cleanup-of-others unix n - n - 0 cleanup\n  -o header_checks=$foreign\n{INNER_SERVICES}"
     )
 }
+
+/// The services behind those that take mail in.
+pub(super) const INNER_SERVICES: &str = "cleanup   unix  n - n - 0 cleanup\n\
+     pickup    unix  n - n 60 1 pickup\nqmgr      unix  n - n 300 1 qmgr\ntlsmgr    unix  - - n 1000? 1 tlsmgr\n\
+     rewrite   unix  - - n - - trivial-rewrite\nbounce    unix  - - n - 0 bounce\ndefer     unix  - - n - 0 bounce\n\
+     trace     unix  - - n - 0 bounce\nverify    unix  - - n - 1 verify\nflush     unix  n - n 1000? 0 flush\n\
+     proxymap  unix  - - n - - proxymap\nproxywrite unix - - n - 1 proxymap\nsmtp      unix  - - n - - smtp\n\
+     relay     unix  - - n - - smtp\nshowq     unix  n - n - - showq\nerror     unix  - - n - - error\n\
+     retry     unix  - - n - - error\ndiscard   unix  - - n - - discard\nvirtual   unix  - n n - - virtual\n\
+     anvil     unix  - - n - 1 anvil\nscache    unix  - - n - 1 scache\npostlog   unix-dgram n - n - 1 postlogd\n";

@@ -1,0 +1,70 @@
+//! Where a person's mail goes now.
+
+use connector::router::OurRedirect;
+use connector::{Error, Routing};
+use model::{Cause, Scope};
+
+use super::find::Finder;
+use super::setup::Setup;
+use super::table::{Found, Store};
+use crate::config::{Config, Table};
+use crate::text::address::Person;
+use crate::wire::programs::Programs;
+
+/// Everything that sends the person's mail on.
+pub(crate) async fn read(config: &Config, person: &Person) -> Result<Routing, Error> {
+    let setup = Setup::read(config).await?;
+    let store = Store::of(config);
+    let found = store.look(person).await?;
+    is_known(config, &setup, person, &found).await?;
+    let mut finder = Finder::new(config, &setup, &store, person).await;
+    let others = finder.forwarders().await;
+    let ours = ours(config, &setup, person, &found, &mut finder).await?;
+    let evidence = found.evidence(person, &config.place());
+    Ok(Routing { ours, others, unread: finder.unread, evidence })
+}
+
+/// Refuses somebody whom the site does not know at any of their addresses, and for whom there is nothing of ours.
+pub(crate) async fn is_known(config: &Config, setup: &Setup, person: &Person, found: &Found) -> Result<(), Error> {
+    if found.has_ours(person) || setup.strangers(config, &person.addresses).await?.len() < person.addresses.len() {
+        return Ok(());
+    }
+    let what =
+        format!("the site takes no mail for {}: its maps of recipients do not have it", person.addresses.join(", "));
+    Err(Error::new(Cause::Missing, Scope::Mailbox, what))
+}
+
+/// Our redirect, in force only if the site's Postfix goes by it.
+pub(crate) async fn ours(
+    config: &Config,
+    setup: &Setup,
+    person: &Person,
+    found: &Found,
+    finder: &mut Finder<'_>,
+) -> Result<Option<OurRedirect>, Error> {
+    let Some(mut ours) = found.ours(person) else { return Ok(None) };
+    if ours.ineffective.is_none() {
+        ours.ineffective = why_not(config, setup, person, &ours.to, finder).await?;
+    }
+    Ok(Some(ours))
+}
+
+async fn why_not(
+    config: &Config,
+    setup: &Setup,
+    person: &Person,
+    to: &str,
+    finder: &mut Finder<'_>,
+) -> Result<Option<String>, Error> {
+    if let Err(error) = setup.fits(config) {
+        return Ok(Some(error.what));
+    }
+    if let (true, false, Some(map)) = (setup.is_known, matches!(config.table, Table::File(_)), config.map_name()) {
+        let answers = Programs(config).look_up(&map, &person.addresses).await?;
+        let leads = |address: &&String| answers.iter().any(|(key, value)| key == *address && value.trim() == to);
+        if let Some(address) = person.addresses.iter().find(|address| !leads(address)) {
+            return Ok(Some(format!("Postfix does not find it: {map} does not lead from {address} to {to}")));
+        }
+    }
+    Ok(finder.leads_on(to).await.map(|place| format!("{to} is itself sent on at this site: {place}")))
+}
