@@ -118,6 +118,8 @@ pub mod config;
 mod directory;
 mod map;
 mod op;
+pub mod router;
 mod wire;
 
 pub use directory::LdapDirectory;
+pub use router::LdapRouter;

@@ -9,4 +9,5 @@ mod directory_389;
 mod doubt;
 mod openldap;
 mod openldap_details;
+mod router;
 mod writing_details;

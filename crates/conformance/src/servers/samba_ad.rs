@@ -24,7 +24,7 @@ use crate::certificates::Certificates;
 const PACKAGE: &str = "samba-ad-dc samba-ad-provision ldap-utils";
 
 /// Which form the domain to copy has: raised when what is made changes.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// A domain controller.
 pub struct SambaAd {
@@ -239,6 +239,7 @@ fn schema() -> String {
         ("msExchCoManagedByLink", NAME, false),
         ("altRecipient", NAME, true),
         ("deliverAndRedirect", BOOLEAN, true),
+        ("msExchGenericForwardingAddress", STRING, true),
         ("publicDelegates", NAME, false),
         ("msExchDelegateListLink", NAME, false),
         ("mDBOverHardQuotaLimit", INTEGER, true),
