@@ -10,4 +10,7 @@ mod doubt;
 mod openldap;
 mod openldap_details;
 mod router;
+mod router_between;
+mod router_contacts;
+mod router_refusals;
 mod writing_details;

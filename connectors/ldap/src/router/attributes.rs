@@ -92,10 +92,8 @@ pub(crate) enum Attributes {
 pub(crate) struct Around<'e> {
     /// The entry's name, for people.
     pub(crate) dn: &'e str,
-    /// Addresses of its own, in small letters.
+    /// Addresses of its own, and names of its account, in small letters.
     pub(crate) own: &'e [String],
-    /// Names of its own without an @, in small letters.
-    pub(crate) accounts: &'e [String],
     /// It is no mailbox: mail for it goes to an address of its own elsewhere.
     pub(crate) is_contact: bool,
     /// Where the entries lead that values name.
@@ -220,7 +218,7 @@ impl Attributes {
                 let (copy, force) = self.how(values, around.own);
                 let is_own = |value: &Value| {
                     let text = String::from_utf8_lossy(value).trim().to_lowercase();
-                    around.own.contains(&plain(&text)) || around.accounts.contains(&text)
+                    around.own.contains(&plain(&text))
                 };
                 let leading = values.of(&address.name).iter().filter(|value| !is_own(value));
                 leading.map(|value| around.told(address, destination(value), copy, force)).collect()

@@ -105,7 +105,7 @@ pub struct Exchange {
     /// `TRUE` where a copy stays of what goes to the other recipient or that address.
     pub deliver_and_redirect: String,
     /// With `alternate-recipient`: where contacts are made that the directory lacks, a distinguished name. Left out: none is made, and a redirect
-    /// to an address without a contact is refused.
+    /// to an address without a contact is refused. Only in Active Directory.
     pub contacts: Option<String>,
 }
 
@@ -313,12 +313,15 @@ impl RouterConfig {
         if let Some(twice) = addresses.iter().chain(&accounts).find(|name| seen.contains(&name.to_lowercase())) {
             return Some(format!("{twice} is named twice: it can't hold a person's own addresses or account, too"));
         }
-        if let Some(name) = &exchange.contacts
-            && (name.is_empty() || Dn::parse(name).is_none())
-        {
-            return Some(format!(
-                "contacts: {name:?} is no distinguished name, such as ou=contacts,dc=trust,dc=example"
-            ));
+        if let Some(name) = &exchange.contacts {
+            if name.is_empty() || Dn::parse(name).is_none() {
+                return Some(format!(
+                    "contacts: {name:?} is no distinguished name, such as ou=contacts,dc=trust,dc=example"
+                ));
+            }
+            if self.kind != Kind::ActiveDirectory {
+                return Some("contacts: they are made in Active Directory only; elsewhere have them made".to_owned());
+            }
         }
         let odd = self.objects.as_ref().filter(|text| !filter::is_valid(text));
         odd.map(|odd| format!("objects: {odd:?} is no filter, such as (objectClass=inetOrgPerson)"))
@@ -364,6 +367,7 @@ mod tests {
         wrong(&|c| c.forwarding.address = "mail".into(), "named twice");
         wrong(&|c| c.addresses = Some(Vec::new()), "addresses is empty");
         wrong(&|c| c.exchange.contacts = Some("contacts".into()), "no distinguished name");
+        wrong(&|c| c.exchange.contacts = Some("ou=contacts,dc=x".into()), "Active Directory only");
         let copy = |kept: Option<&str>, forwards: Option<&str>| CopyAttribute {
             attribute: "mailDeliveryOption".into(),
             kept_with: kept.map(str::to_owned),

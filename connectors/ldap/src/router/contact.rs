@@ -86,15 +86,9 @@ async fn find(site: &mut Site<'_>, person: &Person, to: &str) -> Result<Option<V
     let mut conditions = site.with_address(to);
     conditions.extend(["", "SMTP:", "smtp:"].map(|prefix| filter::equals(&target, format!("{prefix}{to}").as_bytes())));
     let asked = site.asked();
-    let place = site.endpoint.config.exchange.contacts.clone();
-    let mut found = site.find(&conditions, &asked).await?;
-    if let Some(place) = place {
-        // It may lie outside what mail servers look people up in.
-        let filter = filter::any(&conditions);
-        let search = Search { base: &place, within: Within::Subtree, filter: &filter, attributes: &asked };
-        let more = pages::all(&mut site.connection, (&site.endpoint.connection, &site.root), search).await?;
-        found.extend(more.into_iter().filter(|raw| !found.iter().any(|known| known.dn == raw.dn)).collect::<Vec<_>>());
-    }
+    // Wherever it stands, be it outside what mail servers look people up in.
+    let bases = everywhere(site);
+    let found = site.find(&bases, ("", &conditions), &asked).await?;
     let people: Vec<Person> = found.iter().map(|raw| site.read(raw)).filter(|one| one.dn != person.dn).collect();
     let leads =
         |one: &&Person| {
@@ -189,15 +183,13 @@ async fn left(work: &mut Work<'_>, container: &str, person: &Person, former: Opt
 
 /// Does any entry name it as its other recipient?
 async fn is_named(site: &mut Site<'_>, alternate: &Field, dn: &str) -> Result<bool, Error> {
-    let filter = filter::equals(&alternate.name, dn.as_bytes());
-    let asked = ["1.1".to_owned()];
-    let context = site.root.own_context()?;
-    for base in std::iter::once(context).chain(site.bases.clone()) {
-        let search = Search { base: &base, within: Within::Subtree, filter: &filter, attributes: &asked };
-        let found = pages::all(&mut site.connection, (&site.endpoint.connection, &site.root), search).await?;
-        if !found.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let conditions = [filter::equals(&alternate.name, dn.as_bytes())];
+    let bases = everywhere(site);
+    Ok(!site.find(&bases, ("", &conditions), &["1.1".to_owned()]).await?.is_empty())
+}
+
+/// Wherever contacts, and those who name them, may stand.
+fn everywhere(site: &Site<'_>) -> Vec<String> {
+    let place = site.endpoint.config.exchange.contacts.iter().cloned();
+    site.root.own_context().into_iter().chain(site.bases.iter().cloned()).chain(place).collect()
 }

@@ -46,25 +46,30 @@ impl Marker {
         text
     }
 
-    /// Reads a value of which [`is_ours`] holds. None when it says no more what it must.
-    pub(crate) fn read(value: &[u8]) -> Option<Self> {
+    /// Reads a value of which [`is_ours`] holds, and whether all of it could be read. None when it does not say where ours leads, and by
+    /// what: then it is of no use.
+    pub(crate) fn read(value: &[u8]) -> Option<(Self, bool)> {
         let text = str::from_utf8(value).ok().filter(|text| text.len() <= LENGTH_MAX)?.trim();
-        let rest = text.get(PREFIX.len()..)?;
         let mut marker = Self::default();
-        for token in rest.split_whitespace() {
-            let (name, value) = token.split_once('=')?;
-            let value = decoded(value)?;
-            let text = || String::from_utf8(value.clone()).ok();
-            match name.split_once(':') {
-                Some(("set", name)) if !name.is_empty() => marker.set.push((name.to_owned(), value)),
-                Some(("was", name)) if !name.is_empty() => marker.was.push((name.to_owned(), value)),
-                None if name == "to" => marker.to = text()?,
-                None if name == "key" => marker.key = text()?,
-                None if name == "of" => marker.of = text()?,
-                _ => return None,
-            }
+        let mut is_whole = true;
+        for token in text.get(PREFIX.len()..)?.split_whitespace() {
+            is_whole &= marker.take(token).is_some();
         }
-        (!marker.to.is_empty() && !marker.set.is_empty()).then_some(marker)
+        (!marker.to.is_empty() && !marker.set.is_empty()).then_some((marker, is_whole))
+    }
+
+    fn take(&mut self, token: &str) -> Option<()> {
+        let (name, value) = token.split_once('=')?;
+        let value = decoded(value)?;
+        match name.split_once(':') {
+            Some(("set", name)) if !name.is_empty() => self.set.push((name.to_owned(), value)),
+            Some(("was", name)) if !name.is_empty() => self.was.push((name.to_owned(), value)),
+            None if name == "to" => self.to = String::from_utf8(value).ok()?,
+            None if name == "key" => self.key = String::from_utf8(value).ok()?,
+            None if name == "of" => self.of = String::from_utf8(value).ok()?,
+            _ => return None,
+        }
+        Some(())
     }
 
     /// Is it about the entry of this key, which gets its mail at these addresses?
@@ -140,9 +145,10 @@ mod tests {
     #[test]
     fn what_is_not_whole_is_not_read() {
         let text = marker(vec![("a".into(), b"b".to_vec())]).text();
+        for (from, to) in [("to=ann@new.test", ""), ("set:targetAddress=SMTP:ann@new.test", "")] {
+            assert_eq!(Marker::read(text.replace(from, to).as_bytes()), None);
+        }
         for (from, to) in [
-            ("to=ann@new.test", ""),
-            ("set:targetAddress=SMTP:ann@new.test", ""),
             ("was:a=b", "was:a"),
             ("was:a=b", "was:=b"),
             ("was:a=b", "is:a=b"),
@@ -152,8 +158,8 @@ mod tests {
         ] {
             let other = text.replace(from, to);
             assert_ne!(other, text);
-            assert_eq!(Marker::read(other.as_bytes()), None, "{other}");
-            assert!(is_ours(other.as_bytes()));
+            let (read, is_whole) = Marker::read(other.as_bytes()).unwrap();
+            assert!(!is_whole && read.to == "ann@new.test" && is_ours(other.as_bytes()), "{other}");
         }
     }
 
@@ -172,7 +178,7 @@ mod tests {
             let marker = marker(values);
             let text = marker.text();
             prop_assert!(text.is_ascii() && !text.contains(char::is_control));
-            prop_assert_eq!(Marker::read(text.as_bytes()), Some(marker));
+            prop_assert_eq!(Marker::read(text.as_bytes()), Some((marker, true)));
         }
 
         #[test]

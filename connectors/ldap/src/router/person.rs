@@ -30,6 +30,8 @@ pub(crate) struct Marked {
     pub(crate) raw: Value,
     /// It was put on another entry, from which this one was copied.
     pub(crate) is_anothers: bool,
+    /// Why what was there before is not known, though where ours leads is.
+    pub(crate) broken: Option<String>,
 }
 
 /// An entry that a value names.
@@ -77,6 +79,11 @@ impl Person {
             Ours::Marked(marked) => Some(marked),
             Ours::Nothing | Ours::Unreadable(_) => None,
         }
+    }
+
+    /// The addresses of its own, and the names of its account: mail to one of these stays.
+    fn names(&self) -> Vec<String> {
+        self.own.iter().chain(&self.accounts).cloned().collect()
     }
 
     /// Does our value still stand where ours leads by?
@@ -136,19 +143,13 @@ impl Person {
                 return Some(format!("the contact that {} names leads to {address}", field.name));
             }
         }
-        attributes.obstacle(&self.now, field, &self.own)
+        attributes.obstacle(&self.now, field, &self.names())
     }
 
     /// Everything that is not ours and sends mail on.
     pub(crate) fn forwarders(&self, attributes: &Attributes) -> Vec<Forwarder> {
         let leads = |value: &[u8]| self.named.get(value).and_then(|named| named.address.clone());
-        let around = Around {
-            dn: &self.dn,
-            own: &self.own,
-            accounts: &self.accounts,
-            is_contact: self.is_contact,
-            leads: &leads,
-        };
+        let around = Around { dn: &self.dn, own: &self.names(), is_contact: self.is_contact, leads: &leads };
         let (values, _) = self.refreshed(attributes, self.without(attributes));
         attributes.forwarders(&values, &around)
     }
@@ -167,6 +168,10 @@ impl Person {
         match &self.ours {
             Ours::Unreadable(why) => unread.push(format!(
                 "whether what sends mail on is ours is not known: {} of {}: {why}",
+                resolved.marker.name, self.dn
+            )),
+            Ours::Marked(Marked { broken: Some(why), .. }) => unread.push(format!(
+                "what was there before ours is not known: {} of {}: {why}",
                 resolved.marker.name, self.dn
             )),
             Ours::Marked(marked) if marked.is_anothers => unread.push(format!(

@@ -203,6 +203,9 @@ pub(crate) fn plan(site: &Site<'_>, person: &Person, goal: &Goal<'_>) -> Result<
         return refuse(Cause::Refused, format!("what was there before ours is not known: {name} of {dn:?}: {why}"));
     }
     let marked = person.marked();
+    if let Some(why) = marked.and_then(|marked| marked.broken.as_ref()) {
+        return refuse(Cause::Refused, format!("what was there before ours is not known: {name} of {dn:?}: {why}"));
+    }
     if let Some(marked) = marked.filter(|marked| marked.is_anothers && person.is_led(attributes)) {
         let of = &marked.marker.of;
         return refuse(

@@ -1,5 +1,6 @@
 //! The directory of a site, for one call: connected, its schema known; people's entries found and read.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connector::{Error, Recipient, Retry};
@@ -11,7 +12,7 @@ use super::config::{RouterConfig, Scheme};
 use super::marker::{self, Marker, Value};
 use super::person::{Marked, Named, Ours, Person};
 use super::schema::Resolved;
-use super::values::Values;
+use super::values::{Values, lead, leads};
 use crate::config::{Config, Kind};
 use crate::op::pages;
 use crate::op::root::Root;
@@ -22,6 +23,8 @@ use crate::wire::{filter, guid, result};
 
 /// The assertion control (RFC 4528).
 const ASSERTION: &str = "1.3.6.1.1.12";
+/// Conditions of one search: what servers take well. A person with many addresses has several hundred.
+const CONDITIONS_MAX: usize = 60;
 /// The number of an entry's last change in OpenLDAP.
 const CSN: &str = "entryCSN";
 
@@ -110,16 +113,24 @@ impl<'e> Site<'e> {
         asked
     }
 
-    /// All entries that one of these conditions finds.
-    pub(crate) async fn find(&mut self, conditions: &[String], asked: &[String]) -> Result<Vec<RawEntry>, Error> {
-        let filter = filter::all([self.objects.clone(), filter::any(conditions)]);
-        let mut found = Vec::new();
-        for base in self.bases.clone() {
-            let search = Search { base: &base, within: Within::Subtree, filter: &filter, attributes: asked };
-            let config = (&self.endpoint.connection, &self.root);
-            found.extend(pages::all(&mut self.connection, config, search).await?);
+    /// All entries below these names that one of these conditions finds, each once.
+    pub(crate) async fn find(
+        &mut self,
+        bases: &[String],
+        (objects, conditions): (&str, &[String]),
+        asked: &[String],
+    ) -> Result<Vec<RawEntry>, Error> {
+        let mut found: BTreeMap<String, RawEntry> = BTreeMap::new();
+        for conditions in conditions.chunks(CONDITIONS_MAX) {
+            let filter = filter::all([objects, &filter::any(conditions)]);
+            for base in bases {
+                let search = Search { base, within: Within::Subtree, filter: &filter, attributes: asked };
+                let config = (&self.endpoint.connection, &self.root);
+                let some = pages::all(&mut self.connection, config, search).await?;
+                found.extend(some.into_iter().map(|raw| (raw.dn.clone(), raw)));
+            }
         }
-        Ok(found)
+        Ok(found.into_values().collect())
     }
 
     /// The conditions by which entries with this address are found.
@@ -141,7 +152,8 @@ impl<'e> Site<'e> {
             conditions.extend(self.resolved.accounts.iter().map(|name| filter::equals(name, account.as_bytes())));
         }
         let asked = self.asked();
-        let found = self.find(&conditions, &asked).await?;
+        let (bases, objects) = (self.bases.clone(), self.objects.clone());
+        let found = self.find(&bases, (&objects, &conditions), &asked).await?;
         let host = self.endpoint.connection.address();
         let listed =
             |entries: &[&Person]| entries.iter().map(|entry| format!("{:?}", entry.dn)).collect::<Vec<_>>().join(", ");
@@ -233,25 +245,33 @@ impl<'e> Site<'e> {
     }
 
     fn ours(&self, person: &Person) -> Ours {
-        let mut ours = person.marks.iter().filter(|value| marker::is_ours(value));
-        let Some(raw) = ours.next() else { return Ours::Nothing };
-        if ours.next().is_some() {
-            return Ours::Unreadable("there are several: leave the one that is right".to_owned());
+        let attributes = &self.resolved.attributes;
+        let ours: Vec<&Value> = person.marks.iter().filter(|value| marker::is_ours(value)).collect();
+        if ours.is_empty() {
+            return Ours::Nothing;
         }
-        let Some(marker) = Marker::read(raw) else {
-            return Ours::Unreadable(
-                "it was changed so that it can't be read: correct it, or remove it and what it is about".to_owned(),
-            );
+        let several = (ours.len() > 1).then(|| "there are several: leave the one that is right".to_owned());
+        let read = |raw: &&Value| {
+            let (marker, is_whole) = Marker::read(raw)?;
+            lead(attributes, &marker)?;
+            let mut names = marker.set.iter().chain(&marker.was).map(|(name, _)| name);
+            let unnamed = names.find(|name| attributes.field(name).is_none());
+            let unnamed =
+                unnamed.map(|odd| format!("it is about {odd}, which the settings do not name: bring them back"));
+            let broken = (!is_whole).then(|| "it was changed so that it can't be read: correct it".to_owned());
+            let broken = several.clone().or(broken).or(unnamed);
+            let is_anothers = !marker.is_of(&person.key, person.own.iter().cloned());
+            Some(Marked { marker, raw: (*raw).clone(), is_anothers, broken })
         };
-        let names = marker.set.iter().chain(&marker.was).map(|(name, _)| name);
-        if let Some(odd) = names.into_iter().find(|name| self.resolved.attributes.field(name).is_none()) {
-            return Ours::Unreadable(format!("it is about {odd}, which the settings do not name: bring them back"));
+        let mut marked: Vec<Marked> = ours.iter().filter_map(read).collect();
+        // Of several, the one by which mail goes; or any, if it goes by none.
+        marked.sort_by_key(|marked| !leads(attributes, &person.now, &marked.marker));
+        match marked.into_iter().next() {
+            Some(marked) => Ours::Marked(marked),
+            None => Ours::Unreadable(several.unwrap_or_else(|| {
+                "it was changed so that it can't be read: correct it, or remove it and what it is about".to_owned()
+            })),
         }
-        if super::values::lead(&self.resolved.attributes, &marker).is_none() {
-            return Ours::Unreadable("it does not say by which attribute ours leads".to_owned());
-        }
-        let is_anothers = !marker.is_of(&person.key, person.own.iter().cloned());
-        Ours::Marked(Marked { marker, raw: raw.clone(), is_anothers })
     }
 
     /// Reads what its values name, those that were there before among them.
@@ -268,7 +288,11 @@ impl<'e> Site<'e> {
             let marker = person.marked().map(|marked| marked.marker.clone()).unwrap_or_default();
             for (_, value) in marker.was.into_iter().filter(|(name, _)| field.name.eq_ignore_ascii_case(name)) {
                 let (value, named) = self.kept(value).await?;
-                person.named.extend(named.map(|named| (value, named)));
+                let Some(named) = named else { continue };
+                // By the name that it has now it is the same.
+                let text = str::from_utf8(&value).unwrap_or_default();
+                let now = named.dn.as_deref().map(|dn| Keyed { dn, ..Keyed::of(text) }.value());
+                person.named.extend(now.into_iter().chain([value]).map(|value| (value, named.clone())));
             }
         }
         Ok(())

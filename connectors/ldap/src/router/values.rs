@@ -171,7 +171,7 @@ mod tests {
         let set = attributes.set("new@x", contact.then(|| b"<GUID=9>;cn=new".to_vec()));
         let (now, mut marker) = with(attributes, set, before);
         marker.to = "new@x".into();
-        (now, Marker::read(marker.text().as_bytes()).unwrap())
+        (now, Marker::read(marker.text().as_bytes()).unwrap().0)
     }
 
     #[test]

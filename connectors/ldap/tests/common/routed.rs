@@ -1,6 +1,7 @@
 //! Sites whose mail servers read a directory, on real servers, changed by OpenLDAP's own tools; and a Postfix that reads one of them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -221,7 +222,7 @@ impl Site {
             let mut values = record.values(name);
             values.sort_unstable();
             for value in values {
-                dump += &format!("{name}: {}\n", value.escape_ascii());
+                writeln!(dump, "{name}: {}", value.escape_ascii()).unwrap();
             }
         }
         if self.shape == Shape::Made {
@@ -238,7 +239,7 @@ impl Site {
             records.retain(|record| !record.dn.is_empty() && is_theirs(record));
             records.sort_by_key(|record| record.dn.clone());
             for record in records {
-                dump += &format!("{}: {:?}\n", record.dn, asked.map(|name| record.texts(name)));
+                writeln!(dump, "{}: {:?}", record.dn, asked.map(|name| record.texts(name))).unwrap();
             }
         }
         dump

@@ -132,6 +132,20 @@ impl Slapd {
         self.restart();
     }
 
+    /// Ends it and starts it again, with these lines more in the settings of its database.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart_with(&self, settings: &str) {
+        self.stop();
+        {
+            let instance = self.instance();
+            let known = std::fs::read_to_string(instance.path("slapd.conf")).expect("the file is ours");
+            instance.write("slapd.conf", &format!("{known}{settings}\n"));
+        }
+        self.restart();
+    }
+
     /// Starts it, after it was ended.
     ///
     /// # Panics
