@@ -8,7 +8,7 @@
 //!
 //! # What is done to an entry
 //!
-//! One modification takes away whatever else sends mail on, sets ours, and adds a marker ([`marker`]): a value of an attribute of the
+//! One modification takes away whatever else sends mail on, sets ours, and adds a marker (`marker`): a value of an attribute of the
 //! site's choice that says where ours leads, which values are ours, and which were there before, byte by byte. Another takes that back.
 //! A marker on the entry itself, and not in a list of ours, means that the site is enough to go back; that the two change together means that
 //! no stop lies between them.
@@ -31,10 +31,13 @@
 //!
 //! # Known limits and oddities
 //!
-//! * Without assertions (Active Directory) somebody may add a second way to send on in the moment between reading and writing: it takes
+//! * Without assertions (Active Directory, 389 Directory Server) somebody may add a second way to send on in the moment between reading and writing: it takes
 //!   effect beside ours until the reading that follows, which takes it away and keeps it in the marker.
 //! * Where the marker alone is removed, our value is told among those of others.
 //! * Case and spaces of values that go are compared as the schema compares them.
+//! * **389 Directory Server** compares values of attributes without a rule for it by their syntax; other servers refuse to take a single one
+//!   away, so there such an attribute is refused. It names the log of its changes as its default context: that is passed over.
+//! * In **Active Directory** a recipient that is gone is gone from every entry that named it: what was named before ours is known by its key.
 
 mod attributes;
 mod check;

@@ -86,19 +86,23 @@ async fn what_was_named_before_comes_back_by_the_name_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_contact_of_ours_goes_with_the_last_who_needs_it() {
+async fn a_contact_of_ours_goes_with_the_redirect_that_it_was_made_for() {
     let Some(site) = Site::samba(Shape::Made) else { return };
     let (router, ann, bob) = (site.router(), Site::who("ann"), Site::who("bob"));
     router.redirect(&ann, NEW, &OpenDoor).await.unwrap();
-    router.redirect(&bob, NEW, &OpenDoor).await.unwrap();
-    assert_eq!(made(&site).len(), 1, "one for both");
+    let first = made(&site);
+    // It would go with the first of two.
+    let before = site.dump_of("bob");
+    let error = router.redirect(&bob, NEW, &OpenDoor).await.unwrap_err();
+    assert!(error.cause == Cause::Refused && error.what.contains("another person"), "{error}");
+    assert_eq!((site.dump_of("bob"), made(&site)), (before, first.clone()));
+    // It stays where somebody has made use of it, as long as they do.
+    site.set("bob", "altRecipient", &[&first[0]]);
+    assert!(router.redirect(&ann, OTHER, &OpenDoor).await.unwrap().notes.is_empty());
+    assert_eq!((made(&site).len(), router.read(&bob).await.unwrap().others.len()), (2, 1));
+    site.set("bob", "altRecipient", &[]);
     let released = router.release(&ann, &OpenDoor).await.unwrap();
     assert!(released.changed && released.notes.is_empty(), "{released:?}");
-    assert_eq!((made(&site).len(), router.read(&bob).await.unwrap().redirected_to()), (1, Some(NEW)));
-    router.redirect(&bob, OTHER, &OpenDoor).await.unwrap();
-    let left = made(&site);
-    assert_eq!(left.len(), 1, "the first is gone, though it was made for another: {left:?}");
-    router.release(&bob, &OpenDoor).await.unwrap();
     assert_eq!(made(&site), [""; 0]);
     // One of the site's is used, and stays.
     let contact = site.contact(NEW);

@@ -13,7 +13,8 @@ use model::Cause;
 use crate::common::routed::{HOME, NEW, OTHER, Shape, Site};
 
 fn sites() -> Vec<Site> {
-    [Site::slapd(Shape::Addresses), Site::samba(Shape::Target)].into_iter().flatten().collect()
+    let sites = [Site::slapd(Shape::Addresses), Site::samba(Shape::Target), Site::directory_389(Shape::Addresses)];
+    sites.into_iter().flatten().collect()
 }
 
 /// A redirect and a release are refused for this, and nothing changes.
@@ -124,7 +125,7 @@ async fn an_entry_that_was_copied_is_told_and_left_to_people() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_of_the_sites_is_not_overwritten_by_a_marker() {
     for site in sites() {
-        let place = if site.is_ad() { "adminDescription" } else { "routeNote" };
+        let place = if site.is_ad() { "adminDescription" } else { "employeeNumber" };
         let router = site.router_with(|config| config.marker = Some(place.to_owned()));
         site.set("ann", place, &["theirs"]);
         refused(&site, &router, "ann", Cause::Refused, place).await;
@@ -148,17 +149,17 @@ async fn an_attribute_that_the_schema_lacks_is_named() {
     for site in sites() {
         let cases: [&dyn Fn(&mut ldap::router::config::RouterConfig); 2] = [
             &|config| {
-                config.forwarding.address = "mgrpRFC822MailMember".to_owned();
-                config.exchange.target_address = "mgrpRFC822MailMember".to_owned();
+                config.forwarding.address = "noSuchRoutingAddress".to_owned();
+                config.exchange.target_address = "noSuchRoutingAddress".to_owned();
             },
-            &|config| config.marker = Some("mgrpRFC822MailMember".to_owned()),
+            &|config| config.marker = Some("noSuchRoutingAddress".to_owned()),
         ];
         for change in cases {
             let router = site.router_with(change);
-            refused(&site, &router, "ann", Cause::Unsupported, "mgrpRFC822MailMember").await;
+            refused(&site, &router, "ann", Cause::Unsupported, "noSuchRoutingAddress").await;
             let findings = router.check(None).await;
             let last = findings.last().unwrap();
-            assert!(last.wrong.is_some() && last.sentence.contains("mgrpRFC822MailMember"), "{findings:?}");
+            assert!(last.wrong.is_some() && last.sentence.contains("noSuchRoutingAddress"), "{findings:?}");
         }
     }
     let Some(site) = Site::slapd(Shape::Addresses) else { return };

@@ -1,8 +1,8 @@
 //! The contact that stands for an address where our redirect leads by the name of another recipient (`altRecipient`).
 //!
 //! One that the site has is used as it is. Where the site has none, one of ours is made only where the settings name a place for it. It bears
-//! whom it was made for, and goes with the redirect unless somebody else's leads there, too. A directory keeps no name of what is gone,
-//! so one that went too early would let mail stay: that it is not named any more is looked up first.
+//! whom it was made for, and goes with that person's redirect. A directory keeps no name of what is gone, so one that went while somebody
+//! else's mail goes by it would let that mail stay: nobody else's redirect is led by it, and that no other entry names it is looked up first.
 
 use connector::{Error, Retry};
 use ldap3::Scope as Within;
@@ -26,14 +26,6 @@ const PREFIX: &str = "whimbrel-contact:";
 pub(crate) fn is_wanted(site: &Site<'_>) -> bool {
     let is_exchange = matches!(site.resolved.attributes, Attributes::Exchange { .. });
     is_exchange && site.endpoint.config.exchange.way == Way::AlternateRecipient
-}
-
-/// The contact by which ours leads now, if it does.
-pub(crate) fn of(person: &Person) -> Option<String> {
-    let set = &person.marked()?.marker.set;
-    let keyed =
-        set.iter().find_map(|(_, value)| str::from_utf8(value).ok().filter(|text| text.starts_with("<GUID=")))?;
-    Some(keyed.to_owned())
 }
 
 fn alternate<'s>(site: &'s Site<'_>) -> Option<&'s Field> {
@@ -101,6 +93,13 @@ async fn find(site: &mut Site<'_>, person: &Person, to: &str) -> Result<Option<V
         };
     let theirs: Vec<&Person> = people.iter().filter(|one| one.is_contact).collect();
     match theirs.iter().copied().filter(leads).collect::<Vec<_>>()[..] {
+        [one] if is_made(one) && !is_made_for(one, person) => {
+            let what = format!(
+                "{:?} was made for the redirect of another person, and goes with it: have the site make a contact for {to}",
+                one.dn
+            );
+            Err(Error::new(Cause::Refused, Scope::Mailbox, what))
+        }
         [one] => {
             let key = (site.is_active_directory() && !one.key.is_empty()).then_some(one.key.as_str());
             Ok(Some(Keyed { key, dn: &one.dn }.value()))
@@ -118,6 +117,17 @@ async fn find(site: &mut Site<'_>, person: &Person, to: &str) -> Result<Option<V
             Err(Error::new(Cause::Refused, Scope::Mailbox, what))
         }
     }
+}
+
+/// Is it a contact of ours?
+fn is_made(contact: &Person) -> bool {
+    contact.marks.iter().any(|mark| mark.starts_with(PREFIX.as_bytes()))
+}
+
+/// Is it one that was made for this person?
+fn is_made_for(contact: &Person, person: &Person) -> bool {
+    let key = format!("{PREFIX} key={} ", encoded(person.key.as_bytes()));
+    contact.marks.iter().any(|mark| mark.starts_with(key.as_bytes()))
 }
 
 fn new_contact(site: &Site<'_>, container: &str, person: &Person, to: &str) -> Effect {
@@ -140,11 +150,11 @@ fn new_contact(site: &Site<'_>, container: &str, person: &Person, to: &str) -> E
     Effect::Add { dn: format!("{},{container}", dn::relative("cn", &name)), attributes }
 }
 
-/// Removes contacts of ours that were made for this person, or by which ours led, and that no redirect leads by any more. What can't be
-/// removed leads nobody's mail: that is a note.
-pub(crate) async fn clean(work: &mut Work<'_>, person: &Person, former: Option<String>) -> Result<(), Failed> {
+/// Removes contacts of ours that were made for this person and that no redirect leads by any more. What can't be removed leads nobody's mail:
+/// that is a note.
+pub(crate) async fn clean(work: &mut Work<'_>, person: &Person) -> Result<(), Failed> {
     let Some(container) = work.site.endpoint.config.exchange.contacts.clone() else { return Ok(()) };
-    match left(work, &container, person, former).await {
+    match left(work, &container, person).await {
         Ok(()) => Ok(()),
         Err(Failed::Door(error)) => Err(Failed::Door(error)),
         Err(Failed::Other(error)) => {
@@ -154,20 +164,16 @@ pub(crate) async fn clean(work: &mut Work<'_>, person: &Person, former: Option<S
     }
 }
 
-async fn left(work: &mut Work<'_>, container: &str, person: &Person, former: Option<String>) -> Result<(), Failed> {
+async fn left(work: &mut Work<'_>, container: &str, person: &Person) -> Result<(), Failed> {
     let site = &mut work.site;
     let Some(alternate) = alternate(site).cloned() else { return Ok(()) };
     let (marker, asked) = (site.resolved.marker.name.clone(), site.asked());
     let filter = format!("({marker}={PREFIX}*)");
     let search = Search { base: container, within: Within::OneLevel, filter: &filter, attributes: &asked };
     let found = pages::all(&mut site.connection, (&site.endpoint.connection, &site.root), search).await?;
-    let key = format!("{PREFIX} key={} ", encoded(person.key.as_bytes()));
     for raw in found {
         let one = work.site.read(&raw);
-        let is_theirs = one.marks.iter().any(|mark| mark.starts_with(key.as_bytes()));
-        let led = former.as_deref().is_some_and(|former| Keyed::of(former).key.is_some_and(|key| key == one.key));
-        let is_ours = one.marks.iter().any(|mark| mark.starts_with(PREFIX.as_bytes()));
-        if !(is_ours && (is_theirs || led)) || is_named(&mut work.site, &alternate, &one.dn).await? {
+        if !is_made_for(&one, person) || is_named(&mut work.site, &alternate, &one.dn).await? {
             continue;
         }
         let what = format!("cannot remove {:?}", one.dn);

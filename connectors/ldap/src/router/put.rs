@@ -94,24 +94,22 @@ impl Work<'_> {
         let before = person.evidence(&self.site.resolved);
         // What can't be done is refused before a contact is made for it.
         let stand_in = contact::is_wanted(&self.site).then(|| b"cn=contact".to_vec());
-        let former = contact::of(&person);
         if plan(&self.site, &person, &Goal::On(to, stand_in))?.is_none() {
             // A call that was cut may have left a contact behind.
-            contact::clean(self, &person, former).await?;
+            contact::clean(self, &person).await?;
             return Ok((before.clone(), before));
         }
         let contact = contact::find_or_make(self, &person, to).await?;
         let person = self.reach(who, person, &Goal::On(to, contact)).await?;
-        contact::clean(self, &person, former).await?;
+        contact::clean(self, &person).await?;
         Ok((before, person.evidence(&self.site.resolved)))
     }
 
     async fn release(&mut self, who: &Recipient) -> Result<(Evidence, Evidence), Failed> {
         let person = self.site.person(who).await?;
         let before = person.evidence(&self.site.resolved);
-        let former = contact::of(&person);
         let person = self.reach(who, person, &Goal::Off).await?;
-        contact::clean(self, &person, former).await?;
+        contact::clean(self, &person).await?;
         Ok((before, person.evidence(&self.site.resolved)))
     }
 

@@ -69,7 +69,7 @@ impl Resolved {
                 names.extend(config.forwarding.copy.as_ref().map(|copy| copy.attribute.clone()));
                 of_active_directory(connection, root, &names).await?
             }
-            Kind::Ldap => of_ldap(connection).await?,
+            Kind::Ldap => of_ldap(connection, root).await?,
         };
         let host = config.connection().address();
         let needed = |name: &str| schema.needed(name, &host);
@@ -207,11 +207,11 @@ async fn of_active_directory(connection: &mut Connection, root: &Root, names: &[
     Ok(schema)
 }
 
-async fn of_ldap(connection: &mut Connection) -> Result<Schema, Error> {
+async fn of_ldap(connection: &mut Connection, root: &Root) -> Result<Schema, Error> {
     let what = "cannot read the schema (subschemaSubentry)";
     let asked = ["subschemaSubentry".to_owned()];
-    let root = connection.entry("", &asked).await?;
-    let place = root.as_ref().and_then(|root| root.text("subschemaSubentry")).map(str::to_owned);
+    let own = connection.entry("", &asked).await?;
+    let place = own.as_ref().and_then(|own| own.text("subschemaSubentry")).map(str::to_owned);
     let place = place.ok_or_else(|| missing(format!("{what}: the server names none")))?;
     let attributes = ["attributeTypes", "objectClasses"].map(str::to_owned);
     let search =
@@ -224,6 +224,10 @@ async fn of_ldap(connection: &mut Connection) -> Result<Schema, Error> {
     let mut schema = Schema::default();
     entry.texts("attributeTypes").for_each(|definition| schema.add_attribute(definition));
     entry.texts("objectClasses").for_each(|definition| schema.add_class(definition));
+    // 389 Directory Server compares values by their syntax where the schema has no rule, as that of most of its attributes for mail.
+    if root.text("vendorName").is_some_and(|name| name.starts_with("389 ")) {
+        schema.attributes.values_mut().for_each(|known| known.compares = true);
+    }
     Ok(schema)
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use conformance::post::SmtpSink;
 use conformance::router_suite::{Delivered, OwnRules, RouterWorld};
-use conformance::servers::{Dovecot, Ldif, Postfix, Record, SambaAd, Slapd};
+use conformance::servers::{Directory389, Dovecot, Ldif, Postfix, Record, SambaAd, Slapd};
 use connector::router::SenderMode;
 use connector::{Account, Recipient, Router, Secret};
 use ldap::LdapRouter;
@@ -29,8 +29,7 @@ const SCHEMA: &str = "\
 attributetype ( 2.16.840.1.113730.3.1.17 NAME 'mailForwardingAddress' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
 attributetype ( 2.16.840.1.113730.3.1.16 NAME 'mailDeliveryOption' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
 attributetype ( 1.3.6.1.4.1.4203.666.900.101 NAME ( 'maildrop' 'mailRoute' ) EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
-attributetype ( 1.3.6.1.4.1.4203.666.900.102 NAME 'routeNote' EQUALITY caseExactMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-objectclass ( 1.3.6.1.4.1.4203.666.901.101 NAME 'mailForwarder' SUP top AUXILIARY MAY ( mailForwardingAddress $ mailDeliveryOption $ maildrop $ routeNote $ proxyAddresses ) )
+objectclass ( 1.3.6.1.4.1.4203.666.901.101 NAME 'mailForwarder' SUP top AUXILIARY MAY ( mailForwardingAddress $ mailDeliveryOption $ maildrop $ proxyAddresses ) )
 ";
 
 /// How mail is sent on at a site.
@@ -75,6 +74,14 @@ impl Site {
             });
         }
         Some(Self::of(Server::Slapd(slapd), shape, config))
+    }
+
+    pub(crate) fn directory_389(shape: Shape) -> Option<Self> {
+        let server = Directory389::start()?;
+        let password = Secret::new(Directory389::ADMIN_PASSWORD);
+        let mut config = RouterConfig::new(Kind::Ldap, "localhost", Directory389::ADMIN, password);
+        (config.port, config.tls) = (Some(server.port()), Tls::None);
+        Some(Self::of(Server::Directory389(server), shape, config))
     }
 
     pub(crate) fn samba(shape: Shape) -> Option<Self> {
@@ -126,7 +133,7 @@ impl Site {
         match &self.server {
             Server::Slapd(slapd) => format!("127.0.0.1:{}", slapd.port()),
             Server::Samba(samba) => format!("{}:389", samba.host()),
-            Server::Directory389(_) => panic!("no router is tested there"),
+            Server::Directory389(server) => format!("127.0.0.1:{}", server.port()),
         }
     }
 
@@ -152,7 +159,9 @@ impl Site {
             values.extend([("objectClass", &b"user"[..]), ("sAMAccountName", name.as_bytes())]);
             values.push(("proxyAddresses", smtp.as_bytes()));
         } else {
-            values.extend([("objectClass", &b"inetOrgPerson"[..]), ("objectClass", b"mailForwarder")]);
+            let is_389 = matches!(self.server, Server::Directory389(_));
+            let class: &[u8] = if is_389 { b"mailRecipient" } else { b"mailForwarder" };
+            values.extend([("objectClass", &b"inetOrgPerson"[..]), ("objectClass", class)]);
             values.extend([("uid", name.as_bytes()), ("cn", name.as_bytes()), ("sn", name.as_bytes())]);
         }
         values.extend(more);
@@ -205,7 +214,7 @@ impl Site {
     }
 
     fn attributes(&self) -> Vec<&str> {
-        let mut names = vec![self.marker(), "description", "info", "maildrop", "routeNote"];
+        let mut names = vec![self.marker(), "description", "info", "maildrop", "employeeNumber"];
         names.extend(["mailForwardingAddress", "mailDeliveryOption"]);
         names.extend(["targetAddress", "altRecipient", "deliverAndRedirect", "msExchGenericForwardingAddress"]);
         names.dedup();
@@ -326,7 +335,7 @@ impl RouterWorld for Site {
     }
 
     async fn deliver(&self, who: &Recipient) -> Option<Delivered> {
-        if self.is_ad() {
+        if !matches!(self.server, Server::Slapd(_)) {
             return None;
         }
         let post = match self.post.get() {
