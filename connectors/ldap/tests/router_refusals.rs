@@ -56,6 +56,7 @@ async fn a_marker_that_cannot_be_read_is_left_to_people() {
             ("whimbrel-redirect:".to_owned(), None),
             (marker.replace(" set:", " sat:"), None),
             (marker.replace(" to=", " "), None),
+            (marker.replace(" to=ann@", " to=bob@"), None),
             // Where ours leads is known, what was there before is not.
             (format!("{marker} was:noSuchAttribute=x"), Some(NEW)),
             (format!("{marker} was:"), Some(NEW)),

@@ -147,7 +147,10 @@ impl<'e> Site<'e> {
     pub(crate) async fn person(&mut self, who: &Recipient) -> Result<Person, Error> {
         let account = who.account.name.rsplit('\\').next().unwrap_or_default().trim().to_lowercase();
         let addresses: Vec<String> = who.addresses.iter().map(|address| plain(address)).collect();
-        let mut conditions: Vec<String> = addresses.iter().flat_map(|address| self.with_address(address)).collect();
+        // As they were given as well: some schemas tell capitals from small letters.
+        let given = who.addresses.iter().map(|address| address.trim()).filter(|given| plain(given) != **given);
+        let asked_for = addresses.iter().map(String::as_str).chain(given);
+        let mut conditions: Vec<String> = asked_for.flat_map(|address| self.with_address(address)).collect();
         if !account.is_empty() {
             conditions.extend(self.resolved.accounts.iter().map(|name| filter::equals(name, account.as_bytes())));
         }
@@ -253,7 +256,12 @@ impl<'e> Site<'e> {
         let several = (ours.len() > 1).then(|| "there are several: leave the one that is right".to_owned());
         let read = |raw: &&Value| {
             let (marker, is_whole) = Marker::read(raw)?;
-            lead(attributes, &marker)?;
+            let (field, value) = lead(attributes, &marker)?;
+            // What it says must be where its value leads; of the name of an entry that is looked up.
+            let is_there = str::from_utf8(value).is_ok_and(|value| plain(value) == plain(&marker.to));
+            if field.sort == Sort::Address && !is_there {
+                return None;
+            }
             let mut names = marker.set.iter().chain(&marker.was).map(|(name, _)| name);
             let unnamed = names.find(|name| attributes.field(name).is_none());
             let unnamed =
