@@ -437,7 +437,8 @@ impl Config {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// May this be the name of an attribute?
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.;".contains(&b))
 }
 

@@ -85,6 +85,10 @@
 //! * A name that is taken by what bears the same mark is not made again; by another, the address is put after the shown name.
 //! * Where a class of lists must have a member, the empty name stands for none; where people must have a last name, `-`.
 //!
+//! # Where mail goes
+//!
+//! Where the site's mail servers read that in the directory, [`router`] puts redirects there, with the same connections.
+//!
 //! # Where to look
 //!
 //! [`config`] is the manual of the settings. `wire` has bytes and words of the protocol and no policy. `op` has a file for each
@@ -118,6 +122,8 @@ pub mod config;
 mod directory;
 mod map;
 mod op;
+pub mod router;
 mod wire;
 
 pub use directory::LdapDirectory;
+pub use router::LdapRouter;

@@ -9,4 +9,8 @@ mod directory_389;
 mod doubt;
 mod openldap;
 mod openldap_details;
+mod router;
+mod router_between;
+mod router_contacts;
+mod router_refusals;
 mod writing_details;

@@ -6,6 +6,7 @@ use connector::Error;
 use ldap3::Scope as Within;
 use model::{Entry, Reference, mail_key};
 
+use super::pages;
 use super::root::Root;
 use super::scope::Scope;
 use super::tell::by_key;
@@ -16,13 +17,10 @@ use crate::map::fields::Places;
 use crate::wire::connection::{Connection, Search};
 use crate::wire::dn::Dn;
 use crate::wire::entry::RawEntry;
-use crate::wire::{controls, filter, result};
+use crate::wire::filter;
 
 /// Conditions of one search: what fits well into a message, and into the filters that servers take.
 const AT_ONCE: usize = 50;
-
-/// Pages of one search, at most: it keeps a server that never comes to an end from being asked for ever.
-const PAGES_MAX: usize = 10_000;
 
 /// A directory that entries are looked for in.
 pub(crate) struct Finder<'d> {
@@ -58,36 +56,10 @@ impl<'d> Finder<'d> {
             let filter = filter::any(conditions);
             for context in self.contexts.clone() {
                 let search = Search { base: &context, within: Within::Subtree, filter: &filter, attributes };
-                found.extend(self.pages(search).await?);
+                found.extend(pages::all(&mut self.connection, (self.config, &self.root), search).await?);
             }
         }
         Ok(found)
-    }
-
-    async fn pages(&mut self, search: Search<'_>) -> Result<Vec<RawEntry>, Error> {
-        let is_paged = self.root.has_control(controls::PAGED);
-        let (mut found, mut cookie) = (Vec::new(), Vec::new());
-        for _ in 0..PAGES_MAX {
-            let mut with = Vec::new();
-            if is_paged {
-                with.push(controls::paged(self.config.page_entries, &cookie));
-            }
-            if self.config.kind == Kind::ActiveDirectory {
-                with.push(controls::dacl_only());
-            }
-            let (entries, answer) = self.connection.entries(search, with).await?;
-            if answer.rc != 0 {
-                let what = format!("cannot look for entries in {:?} on {}", search.base, self.config.address());
-                return Err(result::refusal(what, &answer));
-            }
-            found.extend(entries);
-            match controls::next_page(&answer.ctrls).filter(|cookie| is_paged && !cookie.is_empty()) {
-                Some(next) => cookie = next,
-                None => return Ok(found),
-            }
-        }
-        let what = format!("the server never comes to the end of {:?}", search.base);
-        Err(Error::new(model::Cause::Protocol, model::Scope::Run, what))
     }
 
     /// Everything that is read and written of an entry.

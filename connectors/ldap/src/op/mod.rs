@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod dirsync;
 pub(crate) mod find;
 pub(crate) mod group;
+pub(crate) mod pages;
 pub(crate) mod ranges;
 pub(crate) mod read;
 pub(crate) mod root;

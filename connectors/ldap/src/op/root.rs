@@ -24,6 +24,9 @@ const ASKED: [&str; 10] = [
     "vendorName",
 ];
 
+/// Where 389 Directory Server keeps its changes: nobody stands there, though it may name that as its default.
+const CHANGELOG: &str = "cn=changelog";
+
 /// What a server says of itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Root {
@@ -45,7 +48,9 @@ impl Root {
         let entry = entries.into_iter().next().unwrap_or_default();
         let controls = entry.texts("supportedControl").map(str::to_owned).collect();
         let apart = ["configurationNamingContext", "schemaNamingContext"];
-        let is_apart = |name: &str| apart.iter().any(|attribute| entry.has(attribute, name));
+        let is_apart = |name: &str| {
+            name.eq_ignore_ascii_case(CHANGELOG) || apart.iter().any(|attribute| entry.has(attribute, name))
+        };
         let names = entry.texts("namingContexts").filter(|name| !is_apart(name));
         let mut contexts: Vec<(String, Dn)> =
             names.filter_map(|name| Some((name.to_owned(), Dn::parse(name)?))).collect();
@@ -65,7 +70,7 @@ impl Root {
 
     /// The context that is read when the settings name none.
     pub(crate) fn own_context(&self) -> Result<String, Error> {
-        if let Some(name) = self.text("defaultNamingContext") {
+        if let Some(name) = self.text("defaultNamingContext").filter(|name| !name.eq_ignore_ascii_case(CHANGELOG)) {
             return Ok(name.to_owned());
         }
         match &self.contexts[..] {

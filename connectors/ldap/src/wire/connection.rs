@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use connector::{Error, Retry};
-use ldap3::controls::{Control, RawControl};
+use ldap3::controls::{Assertion, Control, RawControl};
 use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Mod, Scope as Within, SearchStream, StdStream,
 };
@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     config: Config,
     /// Entries that the server sent.
     pub(crate) entries_received: u64,
+    /// References to other servers that it sent among them.
+    pub(crate) references_received: u64,
     /// How private it is, for people.
     pub(crate) privacy: String,
 }
@@ -88,7 +90,7 @@ impl Connection {
             Tls::Implicit => "TLS from the first byte, certificate verified".to_owned(),
             Tls::Starttls => "TLS after StartTLS, certificate verified".to_owned(),
         };
-        Ok(Self { ldap, config: config.clone(), entries_received: 0, privacy })
+        Ok(Self { ldap, config: config.clone(), entries_received: 0, references_received: 0, privacy })
     }
 
     /// Logs in, as the settings say.
@@ -128,6 +130,7 @@ impl Connection {
             };
             // References to other servers are not followed: what is to be read is named by the settings.
             if received.is_ref() {
+                self.references_received += 1;
                 continue;
             }
             if received.is_intermediate() {
@@ -178,6 +181,7 @@ impl Connection {
             ldap: self.ldap.clone(),
             config: self.config.clone(),
             entries_received: 0,
+            references_received: 0,
             privacy: self.privacy.clone(),
         }
     }
@@ -205,6 +209,10 @@ async fn made(mut ldap: Ldap, config: Config, effect: Effect) -> Sent {
             ldap.add(&dn, attributes).await
         }
         Effect::Modify { dn, parts } => ldap.modify(&dn, parts.into_iter().map(Part::into_mod).collect()).await,
+        Effect::ModifyIf { dn, parts, filter } => {
+            let ldap = ldap.with_controls(RawControl { crit: true, ..Assertion::new(filter.as_str()) });
+            ldap.modify(&dn, parts.into_iter().map(Part::into_mod).collect()).await
+        }
         Effect::Rename { dn, relative } => ldap.modifydn(&dn, &relative, true, None).await,
         Effect::Delete { dn } => ldap.delete(&dn).await,
     };
@@ -242,6 +250,15 @@ pub(crate) enum Effect {
         dn: String,
         /// Which, all or none of them.
         parts: Vec<Part>,
+    },
+    /// Other values, if this holds of the entry (RFC 4528).
+    ModifyIf {
+        /// Whose.
+        dn: String,
+        /// Which, all or none of them.
+        parts: Vec<Part>,
+        /// What is to hold, as a filter.
+        filter: String,
     },
     /// Another name, in the same place.
     Rename {

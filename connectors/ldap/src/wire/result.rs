@@ -6,6 +6,7 @@ use model::{Cause, Scope};
 
 /// Codes by their names in RFC 4511.
 pub(crate) const TIME_LIMIT_EXCEEDED: u32 = 3;
+pub(crate) const REFERRAL: u32 = 10;
 pub(crate) const NO_SUCH_ATTRIBUTE: u32 = 16;
 pub(crate) const CONSTRAINT_VIOLATION: u32 = 19;
 pub(crate) const ATTRIBUTE_OR_VALUE_EXISTS: u32 = 20;
@@ -15,6 +16,7 @@ pub(crate) const INSUFFICIENT_ACCESS: u32 = 50;
 pub(crate) const BUSY: u32 = 51;
 pub(crate) const UNAVAILABLE: u32 = 52;
 pub(crate) const ENTRY_ALREADY_EXISTS: u32 = 68;
+pub(crate) const ASSERTION_FAILED: u32 = 122;
 
 /// What a server said, on one line: Active Directory ends its texts with NUL.
 pub(crate) fn cleaned(text: &str) -> String {
@@ -30,12 +32,13 @@ pub(crate) fn words(result: &LdapResult) -> String {
         TIME_LIMIT_EXCEEDED => "timeLimitExceeded",
         4 => "sizeLimitExceeded",
         8 => "strongerAuthRequired",
-        10 => "referral",
+        REFERRAL => "referral",
         11 => "adminLimitExceeded",
         12 => "unavailableCriticalExtension",
         13 => "confidentialityRequired",
         NO_SUCH_ATTRIBUTE => "noSuchAttribute",
         17 => "undefinedAttributeType",
+        18 => "inappropriateMatching",
         CONSTRAINT_VIOLATION => "constraintViolation",
         ATTRIBUTE_OR_VALUE_EXISTS => "attributeOrValueExists",
         21 => "invalidAttributeSyntax",
@@ -54,6 +57,7 @@ pub(crate) fn words(result: &LdapResult) -> String {
         ENTRY_ALREADY_EXISTS => "entryAlreadyExists",
         69 => "objectClassModsProhibited",
         80 => "other",
+        ASSERTION_FAILED => "assertionFailed",
         4096 => "e-syncRefreshRequired",
         _ => "result",
     };
@@ -67,7 +71,7 @@ pub(crate) fn refusal(what: impl Into<String>, result: &LdapResult) -> Error {
         INVALID_CREDENTIALS | 48 => (Cause::Login, Scope::Run),
         INSUFFICIENT_ACCESS => (Cause::Permission, Scope::Run),
         BUSY | UNAVAILABLE | TIME_LIMIT_EXCEEDED => (Cause::Unavailable, Scope::Connection),
-        NO_SUCH_OBJECT | 10 => (Cause::Missing, Scope::Run),
+        NO_SUCH_OBJECT | REFERRAL => (Cause::Missing, Scope::Run),
         8 | 13 => (Cause::Tls, Scope::Run),
         12 => (Cause::Unsupported, Scope::Run),
         _ => (Cause::Refused, Scope::Run),

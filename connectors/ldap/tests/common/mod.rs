@@ -1,6 +1,8 @@
 //! Directories on real servers, changed by OpenLDAP's own tools.
 #![allow(dead_code, clippy::unwrap_used, reason = "a test's helper, not the product; each test takes what it needs")]
 
+pub(crate) mod routed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 

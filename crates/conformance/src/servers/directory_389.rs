@@ -52,32 +52,29 @@ impl Directory389 {
     }
 
     /// Starts a server in this folder, whose settings name another one by now.
-    fn launched(instance: Instance, program: &Path, named: &str) -> Self {
-        let port = free_port();
+    fn launched(mut instance: Instance, program: &Path, named: &str) -> Self {
         for folder in ["lock", "run", "log", "ldif", "bak"] {
             instance.make_folder(folder);
         }
         let folder = instance.folder().display().to_string();
         let settings = fs::read_to_string(instance.path("config/dse.ldif")).expect("the settings were written");
         let settings: String = settings.replace(named, &folder);
-        let is_port = |line: &str| line.to_lowercase().starts_with("nsslapd-port:");
-        let own = format!("nsslapd-port: {port}");
-        let lines = settings.lines().map(|line| if is_port(line) { own.as_str() } else { line });
-        instance.write("config/dse.ldif", &(lines.collect::<Vec<_>>().join("\n") + "\n"));
-        let (user, group) = runs_as("dirsrv", "dirsrv");
-        run(Command::new("chown").args(["-R", &format!("{user}:{group}")]).arg(instance.folder()));
-        let mut server = Self { instance: Mutex::new(instance), port };
-        server.restart(program);
-        server
-    }
-
-    fn restart(&mut self, program: &Path) {
-        let port = self.port;
-        let instance = self.instance.get_mut().unwrap_or_else(PoisonError::into_inner);
         let (config, file) = (instance.path("config").display().to_string(), instance.path("run/pid"));
-        let answers = || TcpStream::connect(("127.0.0.1", port)).is_ok();
         let command = [&program.display().to_string(), "-D", &config, "-i", &file.display().to_string(), "-d", "0"];
-        assert!(instance.start(&command, answers), "ns-slapd does not start\n{}", instance.said());
+        let (user, group) = runs_as("dirsrv", "dirsrv");
+        // It ends at once where another has taken its port.
+        for _ in 0..5 {
+            let port = free_port();
+            let is_port = |line: &str| line.to_lowercase().starts_with("nsslapd-port:");
+            let own = format!("nsslapd-port: {port}");
+            let lines = settings.lines().map(|line| if is_port(line) { own.as_str() } else { line });
+            instance.write("config/dse.ldif", &(lines.collect::<Vec<_>>().join("\n") + "\n"));
+            run(Command::new("chown").args(["-R", &format!("{user}:{group}")]).arg(instance.folder()));
+            if instance.start(&command, || TcpStream::connect(("127.0.0.1", port)).is_ok()) {
+                return Self { instance: Mutex::new(instance), port };
+            }
+        }
+        panic!("ns-slapd does not start\n{}", instance.said());
     }
 
     /// Its port. It has none for TLS.
@@ -144,9 +141,10 @@ fn golden(program: &Path) -> PathBuf {
     instance.write("config/dse.ldif", &settings(&instance.folder().display().to_string()));
     // What the server adds to its settings by itself, keys of entries among it, it uses from its second start on.
     let folder = instance.folder().display().to_string();
-    let mut server = Directory389::launched(instance, program, &folder);
-    server.instance().stop();
-    server.restart(program);
+    let first = Directory389::launched(instance, program, &folder);
+    first.instance().stop();
+    let instance = first.instance.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let server = Directory389::launched(instance, program, &folder);
     server.tools().apply(BACKEND);
     let entries = slapd::INIT.lines().map(|line| match line {
         line if line.starts_with("dn: ") => format!("{line}\nchangetype: add\n"),

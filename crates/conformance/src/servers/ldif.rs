@@ -15,7 +15,9 @@ impl Ldif {
     }
 
     fn line(&mut self, name: &str, value: &[u8]) {
-        writeln!(self.0, "{name}:: {}", base64::encode(value)).expect("a text takes anything");
+        // OpenLDAP's tools take no base64 of nothing.
+        let text = if value.is_empty() { ":".to_owned() } else { format!(":: {}", base64::encode(value)) };
+        writeln!(self.0, "{name}{text}").expect("a text takes anything");
     }
 
     /// A new entry.

@@ -29,6 +29,11 @@ impl Postfix {
     /// Starts one of this domain that puts mail for these accounts of this Dovecot, of whatever domain, into their Maildirs. They are
     /// called by their whole addresses. None when the package is missing, or the tests don't run as root.
     pub fn start(domain: &str, keeper: &Dovecot, accounts: &[&str]) -> Option<Self> {
+        Self::start_with(domain, keeper, accounts, "")
+    }
+
+    /// The same, with these lines at the end of its main.cf.
+    pub fn start_with(domain: &str, keeper: &Dovecot, accounts: &[&str], settings: &str) -> Option<Self> {
         let master = program(&["/usr/lib/postfix/sbin/master"], PACKAGE)?;
         if !is_root() {
             left_out("postfix runs only where the tests run as root");
@@ -44,7 +49,7 @@ impl Postfix {
         for _ in 0..5 {
             let (port, submission_port) = (free_port(), free_port());
             let main = main_configuration(&instance, &certificates, domain, (keeper, accounts), &greeting);
-            instance.write("etc/main.cf", &main);
+            instance.write("etc/main.cf", &format!("{main}{settings}"));
             instance.write("etc/master.cf", &services(port, submission_port));
             let etc = instance.path("etc").display().to_string();
             let command = [&*master.display().to_string(), "-c", &etc, "-d"];
@@ -73,6 +78,15 @@ impl Postfix {
     /// The authority that its certificate is to be checked against.
     pub fn ca_file(&self) -> PathBuf {
         self.certificates.ca_file()
+    }
+
+    /// How many messages wait in this queue: `incoming`, `active`, `deferred`, `maildrop`.
+    pub fn queued(&self, queue: &str) -> usize {
+        fn count(folder: &std::path::Path) -> usize {
+            let Ok(entries) = fs::read_dir(folder) else { return 0 };
+            entries.flatten().map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
+        }
+        count(&self.instance.path("queue").join(queue))
     }
 
     /// The end of its log.

@@ -24,7 +24,7 @@ use crate::certificates::Certificates;
 const PACKAGE: &str = "samba-ad-dc samba-ad-provision ldap-utils";
 
 /// Which form the domain to copy has: raised when what is made changes.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// A domain controller.
 pub struct SambaAd {
@@ -221,6 +221,9 @@ fn golden(program: &Path) -> PathBuf {
 fn schema() -> String {
     const STRING: (&str, &str, &str) = ("2.5.5.12", "64", "");
     const NAME: (&str, &str, &str) = ("2.5.5.1", "127", "oMObjectClass:: KwwCh3McAIVK\n");
+    // Linked, so that it follows whoever is called otherwise, and goes with them.
+    const LINK: (&str, &str, &str) = ("2.5.5.1", "127", "oMObjectClass:: KwwCh3McAIVK\nlinkID: 126\n");
+    const BACK_LINK: (&str, &str, &str) = ("2.5.5.1", "127", "oMObjectClass:: KwwCh3McAIVK\nlinkID: 127\n");
     const BYTES: (&str, &str, &str) = ("2.5.5.10", "4", "");
     const BOOLEAN: (&str, &str, &str) = ("2.5.5.8", "1", "");
     const INTEGER: (&str, &str, &str) = ("2.5.5.9", "2", "");
@@ -237,8 +240,10 @@ fn schema() -> String {
         ("msExchRecipientTypeDetails", LARGE, true),
         ("msExchMailboxSecurityDescriptor", DESCRIPTOR, true),
         ("msExchCoManagedByLink", NAME, false),
-        ("altRecipient", NAME, true),
+        ("altRecipient", LINK, true),
+        ("altRecipientBL", BACK_LINK, false),
         ("deliverAndRedirect", BOOLEAN, true),
+        ("msExchGenericForwardingAddress", STRING, true),
         ("publicDelegates", NAME, false),
         ("msExchDelegateListLink", NAME, false),
         ("mDBOverHardQuotaLimit", INTEGER, true),

@@ -46,28 +46,34 @@ impl Slapd {
     /// Starts one, with content synchronisation or without.
     pub fn start_with(syncs: bool) -> Option<Self> {
         Self::start_as(if syncs {
-            ("moduleload syncprov", "overlay syncprov\nsyncprov-sessionlog 10000")
+            ("", "moduleload syncprov", "overlay syncprov\nsyncprov-sessionlog 10000")
         } else {
-            ("", "")
+            ("", "", "")
         })
+    }
+
+    /// Starts one that has these definitions in its schema, too, and these lines in the settings of its database.
+    pub fn start_with_schema(schema: &str, settings: &str) -> Option<Self> {
+        Self::start_as((schema, "", settings))
     }
 
     /// Starts one that keeps names of members, owners and who may open right by itself (slapo-refint).
     pub fn start_with_refint() -> Option<Self> {
         Self::start_as((
+            "",
             "moduleload syncprov\nmoduleload refint",
             "overlay syncprov\nsyncprov-sessionlog 10000\noverlay refint\nrefint_attributes member owner mayOpen",
         ))
     }
 
-    fn start_as((module, overlay): (&str, &str)) -> Option<Self> {
+    fn start_as((schema, module, overlay): (&str, &str, &str)) -> Option<Self> {
         let program = program(&["/usr/sbin/slapd"], PACKAGE)?;
         super::program(&["/usr/bin/ldapmodify"], PACKAGE)?;
         let instance = Instance::new(Ending::Leader("INT"));
         let certificates = Certificates::also_for(&[]);
         let folder = instance.folder().display().to_string();
         instance.make_folder("db");
-        instance.write("mail.schema", SCHEMA);
+        instance.write("mail.schema", &format!("{SCHEMA}{schema}"));
         let config = CONFIG
             .replace("{folder}", &folder)
             .replace("{module}", module)
@@ -123,6 +129,20 @@ impl Slapd {
     /// When it does not start.
     pub fn restart_after_stop(&self) {
         self.stop();
+        self.restart();
+    }
+
+    /// Ends it and starts it again, with these lines more in the settings of its database.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart_with(&self, settings: &str) {
+        self.stop();
+        {
+            let instance = self.instance();
+            let known = std::fs::read_to_string(instance.path("slapd.conf")).expect("the file is ours");
+            instance.write("slapd.conf", &format!("{known}{settings}\n"));
+        }
         self.restart();
     }
 
