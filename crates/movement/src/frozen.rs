@@ -22,6 +22,7 @@ use store::{Fact, FolderRow, Freeze, HeldRemoval, LedgerItem, RemovalState};
 use crate::departed::{DepartedItem, Place};
 use crate::failure::{Failure, OnSide};
 use crate::follow::rule;
+use crate::matching::Candidate;
 use crate::pass::{Deferred, Pass};
 use crate::reading::{Examined, Task};
 use crate::there::stands_lower;
@@ -29,8 +30,11 @@ use crate::there::stands_lower;
 impl Pass<'_> {
     /// How the target stands when its source begins to be left.
     pub(crate) async fn freeze(&mut self, there: &BTreeMap<FolderPath, Folder>) -> Result<(), Failure> {
-        let is_begun = self.work.mailbox.freeze == Freeze::Frozen;
-        if !self.work.setting.is_frozen || is_begun || self.work.dry_run {
+        if !self.work.setting.is_frozen || self.work.dry_run {
+            return Ok(());
+        }
+        if self.work.mailbox.freeze == Freeze::Frozen {
+            self.freeze_marks = self.work.store.freeze_marks(self.work.key, self.work.mailbox.mailbox).await?;
             return Ok(());
         }
         let mut marks: Vec<(FolderPath, FolderState)> = Vec::new();
@@ -50,7 +54,18 @@ impl Pass<'_> {
         tx.set_freeze_marks(&marks).await?;
         tx.set_freeze(Freeze::Frozen).await?;
         tx.commit().await?;
+        self.freeze_marks = marks.into_iter().collect();
         Ok(())
+    }
+
+    /// Came this copy to the target, as it is, since its source began to be left?
+    pub(crate) fn came_since_freeze(&self, index: usize, candidate: &Candidate, fact: &Fact) -> bool {
+        let is_same = (Some(candidate.found.exact), candidate.received) == (fact.exact, fact.received);
+        let row = &self.folders[index].row;
+        let validity = self.there(index).now.or(row.target).map_or(0, |state| state.validity);
+        let mark = self.freeze_marks.get(&row.target_path).filter(|mark| validity == 0 || mark.validity == validity);
+        let is_after = |mark: &FolderState| candidate.id.as_u32().is_none_or(|id| u64::from(id) >= mark.next);
+        is_same && mark.is_none_or(is_after)
     }
 
     /// Removals that were to be made, or waited for a word, when the source began to be left: what they are about stays.
