@@ -661,9 +661,7 @@ impl Pass<'_> {
                     fact.fate = Fate::Copied;
                     (fact.source_flags, fact.target_flags) = (former.source_flags, Some(former.target_flags));
                 }
-                // The same came to both sides, or was moved on both: from an undo on it follows the source like what is carried back.
-                None if self.came_since_freeze(index, candidate, fact) => fact.fate = Fate::Copied,
-                None => {}
+                None => self.adopt_frozen(index, fact, candidate),
             }
             return;
         }

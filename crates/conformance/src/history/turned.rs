@@ -37,22 +37,30 @@ struct Did {
 struct History {
     chance: Chance,
     play: Play,
-    traits: [Traits; 2],
+    faults: bool,
+    moves: bool,
     did: Did,
     next: [u32; 2],
     is_left: bool,
     log: Vec<String>,
 }
 
-/// Plays a history of this seed. Every complaint, with what happened.
+/// Plays a history of this seed between platforms in memory. Every complaint, with what happened.
 pub fn history(seed: u64, source: Traits, target: Traits) -> Vec<String> {
+    let moves = source.moves && target.moves;
+    let stage = Stage::in_memory(source, target, Does { faults: true, ..Does::default() });
+    play(seed, stage, true, moves)
+}
+
+/// Plays one on this stage: `faults` where connections can be broken, `moves` where both sides can move.
+pub fn play(seed: u64, stage: Stage, faults: bool, moves: bool) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let wrong = runtime.block_on(async {
-        let stage = Stage::in_memory(source.clone(), target.clone(), Does { faults: true, ..Does::default() });
         let mut history = History {
             chance: Chance::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x7e11),
             play: Play::begin(stage),
-            traits: [source, target],
+            faults,
+            moves,
             did: Did::default(),
             next: [0, 0],
             is_left: false,
@@ -149,7 +157,7 @@ impl History {
         let most = *self.chance.pick(&[10, 40, 120]);
         match self.chance.below(10) {
             0..3 => pass.stop = Some(1 + self.chance.below(most)),
-            3..5 => {
+            3..5 if self.faults => {
                 let side = if self.chance.in_thousand(500) { Side::Source } else { Side::Target };
                 pass.fault = Some(Fault { side, at: 1 + self.chance.below(most), for_good: false });
             }
@@ -302,7 +310,7 @@ impl History {
             if let ([(here, is)], [(there, was)]) = (at.as_slice(), on.as_slice())
                 && at_rest
             {
-                let may_lie_apart = self.traits.iter().any(|traits| !traits.moves) && self.did.moved.contains(&serial);
+                let may_lie_apart = !self.moves && self.did.moved.contains(&serial);
                 if here != there && !may_lie_apart {
                     wrong.push(format!("apart: {what}"));
                 }
