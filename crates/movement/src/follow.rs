@@ -291,7 +291,7 @@ impl Pass<'_> {
                 continue;
             }
             if self.work.setting.is_frozen {
-                self.leave_where_it_lies(index, arrived, source).await?;
+                Box::pin(self.leave_where_it_lies(index, arrived, source)).await?;
                 continue;
             }
             self.look(index).await?;

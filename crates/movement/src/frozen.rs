@@ -13,6 +13,7 @@
 //! When the source rules again (the switch was reversed or undone) the first complete pass *thaws*: what was kept is held for a
 //! person's word; what was moved is read again, and moved on the target as any other move; flags are compared item by item.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::{FlagChange, Folder, Known, Source};
@@ -218,11 +219,11 @@ impl Pass<'_> {
                 let Some(row) = self.rows().find(|row| row.folder == folder && !row.is_gone()).cloned() else {
                     continue;
                 };
-                if !listed.contains_key(&folder) {
-                    let ids = still_there(source, &row).await?;
-                    listed.insert(folder, ids);
-                }
-                if listed.get(&folder).is_none_or(|there| there.contains(&id)) {
+                let there = match listed.entry(folder) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(still_there(source, &row).await?),
+                };
+                if there.contains(&id) {
                     continue;
                 }
                 let known = self.work.store.items_of(key, &row, std::slice::from_ref(&id)).await?.pop();

@@ -168,7 +168,7 @@ impl Pass<'_> {
         let began_at = self.work.store.now().await?;
         self.prove_stores(source.proof().store_id.clone()).await?;
         if !self.work.dry_run {
-            back::settle(self.work, source.as_mut()).await?;
+            Box::pin(back::settle(self.work, source.as_mut())).await?;
         }
         let to_read = self.prepare(source.as_mut()).await?;
         let plan: Vec<ReadFolder> = to_read.iter().map(|index| self.read_folder(*index)).collect();

@@ -147,7 +147,8 @@ impl Store {
             AND i.exact IN ({ids})";
         // Digests are bytes as ids are.
         let digests: Vec<ItemId> = digests.iter().map(|digest| ItemId::new(digest.as_bytes())).collect();
-        let rows = self.database.query_for(select, &values![key.organisation, key.project, mailbox], &digests).await?;
+        let values = values![key.organisation, key.project, mailbox];
+        let rows = self.database.query_for(select, &values, &digests).await?;
         let one = |row: &crate::sql::Row| {
             let exact = Digest::from_bytes(row.blob(2)).ok_or_else(|| Error::damaged("an item's digest"))?;
             Ok((row.int(0), ItemId::new(row.blob(1)), exact))
