@@ -134,7 +134,8 @@ pub(crate) async fn carry_back(
 
 impl Back<'_> {
     async fn run(&mut self, sides: &mut Sides) -> Result<(), Failure> {
-        self.prove(sides).await?;
+        let stores = [sides.source.proof().store_id.clone(), sides.target.proof().store_id.clone()];
+        self.prove(stores).await?;
         settle(self.work, &mut *sides.source).await?;
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         let intents = self.work.store.intents(key, mailbox).await?;
@@ -163,8 +164,7 @@ impl Back<'_> {
     }
 
     /// The stores must be those that passes reach.
-    async fn prove(&self, sides: &mut Sides) -> Result<(), Failure> {
-        let (source, target) = (sides.source.proof().store_id.clone(), sides.target.proof().store_id.clone());
+    async fn prove(&self, [source, target]: [Option<String>; 2]) -> Result<(), Failure> {
         let mut tx = self.work.store.write(&self.work.lease).await?;
         let other = tx.set_stores(source.as_deref(), target.as_deref()).await?;
         let is_same = (&source, &target) == (&self.work.mailbox.source_store, &self.work.mailbox.target_store);

@@ -16,6 +16,8 @@ pub(crate) enum Place {
     Removal,
     /// Among the items of a folder that the source does not list any more.
     Item,
+    /// Nowhere on the target, as far as is known: its person has removed or moved it there. Its source is being left.
+    Withdrawn,
 }
 
 /// An item that the source has no more at its place, and that may have moved.
@@ -75,6 +77,13 @@ impl Departed {
         if let Some(items) = self.by_exact.get_mut(&exact) {
             items.retain(|item| (item.folder, &item.source_id) != (folder, source_id));
         }
+    }
+
+    /// An item with these bytes and this date that is gone from its place, whatever became of its copy.
+    pub(crate) fn take_same(&mut self, exact: Digest, received: Option<i64>) -> Option<DepartedItem> {
+        let items = self.by_exact.get_mut(&exact)?;
+        let position = items.iter().position(|item| item.received == received)?;
+        items.remove(position)
     }
 
     /// The item that it came from: one with the same flags first, then one that lies there already.

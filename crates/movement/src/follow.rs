@@ -92,10 +92,12 @@ impl Pass<'_> {
                 let may_go = |item: &LedgerItem| match item.fate {
                     Fate::Copied => true,
                     Fate::Adopted => is_shared || is_frozen,
+                    Fate::Withdrawn => is_frozen,
                     _ => false,
                 };
                 for item in page.into_iter().filter(may_go) {
-                    self.depart(&row, item, Place::Item, may_leave);
+                    let place = if item.fate == Fate::Withdrawn { Place::Withdrawn } else { Place::Item };
+                    self.depart(&row, item, place, may_leave);
                 }
             }
         }
@@ -130,8 +132,12 @@ impl Pass<'_> {
                 if page.is_empty() {
                     break;
                 }
-                let is_ours =
-                    |item: &&LedgerItem| item.fate == Fate::Copied || (are_theirs && item.fate == Fate::Adopted);
+                let is_ours = |item: &&LedgerItem| match item.fate {
+                    Fate::Copied => true,
+                    Fate::Adopted => are_theirs,
+                    Fate::Withdrawn => is_frozen,
+                    _ => false,
+                };
                 let copied = page.iter().filter(is_ours);
                 departing.extend(copied.filter_map(|item| Some((item.exact?, item.received))));
             }
@@ -143,7 +149,8 @@ impl Pass<'_> {
     /// An item may have moved: from its folder on the target only where it may leave that, and is ours.
     pub(crate) fn depart(&mut self, row: &FolderRow, item: LedgerItem, place: Place, may_leave: bool) {
         let is_theirs = item.fate != Fate::Copied && !self.work.setting.is_frozen;
-        let Some(target_id) = item.target_id else { return };
+        let target_id = item.target_id.or_else(|| (place == Place::Withdrawn).then(|| ItemId::new(&[])));
+        let Some(target_id) = target_id else { return };
         let departed = DepartedItem {
             place,
             folder: row.folder,
@@ -218,17 +225,22 @@ impl Pass<'_> {
         }
         let may_turn_up = self.going_to(&row.target_path).len() > 1 && !self.departed.is_over;
         let (mut remove, mut forget, mut theirs, mut keep) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut withdrawn = Vec::new();
         for item in known {
             let ledger = InLedger::Known { fate: item.fate, source_flags: &item.source_flags };
             match decide(&AtSource::Gone, &ledger, OnTarget::Unknown, self.work.setting) {
                 Intent::Remove => remove.push(item),
                 Intent::Keep => keep.push(item),
+                _ if item.fate == Fate::Withdrawn && self.work.setting.is_frozen && !self.departed.is_over => {
+                    withdrawn.push(item);
+                }
                 // It may turn up in another folder that goes where it lies, and is known there until then.
                 _ if item.fate == Fate::Adopted && may_turn_up => theirs.push(item),
                 _ => forget.push(item.source_id),
             }
         }
         self.keep_copies(&row, keep).await?;
+        self.depart_withdrawn(index, withdrawn);
         self.folders[index].would.gone += remove.len() as u64;
         if (remove.is_empty() && forget.is_empty() && theirs.is_empty()) || self.work.dry_run {
             return Ok(());
@@ -279,7 +291,7 @@ impl Pass<'_> {
                 continue;
             }
             if self.work.setting.is_frozen {
-                self.leave_where_it_lies(index, arrived, source).await?;
+                Box::pin(self.leave_where_it_lies(index, arrived, source)).await?;
                 continue;
             }
             self.look(index).await?;

@@ -23,6 +23,7 @@ use store::{Fact, FolderRow, Freeze, HeldRemoval, LedgerItem, RemovalState};
 use crate::departed::{DepartedItem, Place};
 use crate::failure::{Failure, OnSide};
 use crate::follow::rule;
+use crate::matching::Candidate;
 use crate::pass::{Deferred, Pass};
 use crate::reading::{Examined, Task};
 use crate::there::stands_lower;
@@ -30,8 +31,11 @@ use crate::there::stands_lower;
 impl Pass<'_> {
     /// How the target stands when its source begins to be left.
     pub(crate) async fn freeze(&mut self, there: &BTreeMap<FolderPath, Folder>) -> Result<(), Failure> {
-        let is_begun = self.work.mailbox.freeze == Freeze::Frozen;
-        if !self.work.setting.is_frozen || is_begun || self.work.dry_run {
+        if !self.work.setting.is_frozen || self.work.dry_run {
+            return Ok(());
+        }
+        if self.work.mailbox.freeze == Freeze::Frozen {
+            self.freeze_marks = self.work.store.freeze_marks(self.work.key, self.work.mailbox.mailbox).await?;
             return Ok(());
         }
         let mut marks: Vec<(FolderPath, FolderState)> = Vec::new();
@@ -51,7 +55,31 @@ impl Pass<'_> {
         tx.set_freeze_marks(&marks).await?;
         tx.set_freeze(Freeze::Frozen).await?;
         tx.commit().await?;
+        self.freeze_marks = marks.into_iter().collect();
         Ok(())
+    }
+
+    /// Another copy than the ledger knew, of the same item: bases of its flags are those of the one before, where that is known.
+    pub(crate) fn adopt_frozen(&mut self, index: usize, fact: &mut Fact, candidate: &Candidate) {
+        if !self.came_since_freeze(index, candidate, fact) {
+            return;
+        }
+        // The same came to both sides, or was moved on both: from an undo on it follows the source like what is carried back.
+        fact.fate = Fate::Copied;
+        let from = fact.exact.and_then(|exact| self.departed.take_same(exact, fact.received));
+        if let Some(from) = from {
+            (fact.source_flags, fact.target_flags) = (from.source_flags, Some(from.target_flags));
+        }
+    }
+
+    /// Came this copy to the target, as it is, since its source began to be left?
+    fn came_since_freeze(&self, index: usize, candidate: &Candidate, fact: &Fact) -> bool {
+        let is_same = (Some(candidate.found.exact), candidate.received) == (fact.exact, fact.received);
+        let row = &self.folders[index].row;
+        let validity = self.there(index).now.or(row.target).map_or(0, |state| state.validity);
+        let mark = self.freeze_marks.get(&row.target_path).filter(|mark| validity == 0 || mark.validity == validity);
+        let is_after = |mark: &FolderState| candidate.id.as_u32().is_none_or(|id| u64::from(id) >= mark.next);
+        is_same && mark.is_none_or(is_after)
     }
 
     /// Removals that were to be made, or waited for a word, when the source began to be left: what they are about stays.
@@ -118,6 +146,17 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Items that the source has no more at their place and whose copies their person has removed or moved on the target: they may
+    /// turn up elsewhere, and are known until then.
+    pub(crate) fn depart_withdrawn(&mut self, index: usize, items: Vec<LedgerItem>) {
+        let row = self.folders[index].row.clone();
+        self.report.gone += items.len() as u64;
+        for item in items {
+            self.folders[index].gone_later.push(item.source_id.clone());
+            self.depart(&row, item, Place::Withdrawn, true);
+        }
+    }
+
     /// What the ledger has of the bytes of new items: they may have moved, whatever was read of the folder they come from.
     pub(crate) async fn know_twins(
         &mut self,
@@ -180,10 +219,11 @@ impl Pass<'_> {
                 let Some(row) = self.rows().find(|row| row.folder == folder && !row.is_gone()).cloned() else {
                     continue;
                 };
-                if let Entry::Vacant(unknown) = listed.entry(folder) {
-                    unknown.insert(still_there(source, &row).await?);
-                }
-                if listed.get(&folder).is_none_or(|there| there.contains(&id)) {
+                let there = match listed.entry(folder) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(still_there(source, &row).await?),
+                };
+                if there.contains(&id) {
                     continue;
                 }
                 let known = self.work.store.items_of(key, &row, std::slice::from_ref(&id)).await?.pop();
@@ -193,6 +233,10 @@ impl Pass<'_> {
                 }
             }
             match from {
+                Some((row, known)) if known.fate == Fate::Withdrawn => {
+                    self.depart(&row, known, Place::Withdrawn, true);
+                    moved.extend(self.departed.take(&item, |_| true).map(|from| (item, from)));
+                }
                 Some((row, known)) => {
                     self.keep_copies(&row, vec![known]).await?;
                     match self.departed.take(&item, |_| true) {
@@ -216,7 +260,8 @@ impl Pass<'_> {
         for (item, from) in &moved {
             let came_from = self.rows().find(|row| row.folder == from.folder).cloned();
             // Put back, or into another folder that goes to the same place: its copy lies where it should.
-            let is_at_home = came_from.as_ref().is_some_and(|came_from| {
+            let is_withdrawn = from.place == Place::Withdrawn;
+            let is_at_home = came_from.as_ref().filter(|_| !is_withdrawn).is_some_and(|came_from| {
                 came_from.target_path == row.target_path
                     && came_from.target.zip(row.target).is_some_and(|(its, here)| its.validity == here.validity)
             });
@@ -236,7 +281,9 @@ impl Pass<'_> {
             if let (Place::Item, Some(came_from)) = (from.place, &came_from) {
                 tx.part_with(came_from, ids, RemovalState::Kept, rule::FROZEN).await?;
             }
-            if is_at_home {
+            if let (Place::Withdrawn, Some(came_from)) = (from.place, &came_from) {
+                tx.forget_items(came_from, ids).await?;
+            } else if is_at_home {
                 tx.drop_removals(from.folder, ids).await?;
             } else {
                 tx.set_moved_to(from.folder, &from.source_id, (row.folder, &item.id)).await?;

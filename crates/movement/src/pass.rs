@@ -81,6 +81,8 @@ pub(crate) struct Pass<'w> {
     pub(crate) thaws: bool,
     /// Items to be read first then, by the place of their folder: the source has them where it had moved them.
     pub(crate) thawed: Vec<(usize, Vec<ItemId>)>,
+    /// Of a source that is being left: how each folder of the target stood when that began.
+    pub(crate) freeze_marks: HashMap<FolderPath, FolderState>,
     /// Of a source that is being left: what the ledger has of the bytes of new items, by folder and id.
     pub(crate) twins: HashMap<Digest, Vec<(i64, ItemId)>>,
     /// The folder that arrivals belong to.
@@ -152,6 +154,7 @@ pub(crate) async fn pass(
         report: Report::default(),
         thaws: !work.setting.is_frozen && work.mailbox.freeze == Freeze::Frozen && !work.dry_run,
         thawed: Vec::new(),
+        freeze_marks: HashMap::new(),
         twins: HashMap::new(),
         current: None,
     };
@@ -165,7 +168,7 @@ impl Pass<'_> {
         let began_at = self.work.store.now().await?;
         self.prove_stores(source.proof().store_id.clone()).await?;
         if !self.work.dry_run {
-            back::settle(self.work, source.as_mut()).await?;
+            Box::pin(back::settle(self.work, source.as_mut())).await?;
         }
         let to_read = self.prepare(source.as_mut()).await?;
         let plan: Vec<ReadFolder> = to_read.iter().map(|index| self.read_folder(*index)).collect();
@@ -653,9 +656,12 @@ impl Pass<'_> {
         }
         if self.work.setting.is_frozen {
             // Flags are its person's there. What is ours goes on from where it was left, once the source rules again.
-            if let Some(former) = former {
-                fact.fate = Fate::Copied;
-                (fact.source_flags, fact.target_flags) = (former.source_flags, Some(former.target_flags));
+            match former {
+                Some(former) => {
+                    fact.fate = Fate::Copied;
+                    (fact.source_flags, fact.target_flags) = (former.source_flags, Some(former.target_flags));
+                }
+                None => self.adopt_frozen(index, fact, candidate),
             }
             return;
         }

@@ -83,7 +83,7 @@ impl Pass<'_> {
         if !self.work.dry_run {
             self.settle_flag_intents().await?;
             self.keep_what_was_to_go().await?;
-            self.thaw().await?;
+            Box::pin(self.thaw()).await?;
         }
         self.make_folders(there, &uses).await?;
         self.bring_together();

@@ -499,7 +499,7 @@ impl Engine {
             Err(failure) => return (Report::default(), Err(failure)),
         };
         let work = self.work_of(store, lease, row, stop, first, dates, (&source_is, &target_is));
-        pass(&work, source, target).await
+        Box::pin(pass(&work, source, target)).await
     }
 
     /// What the work on a mailbox has to go by. `first`: what failed before is tried again.

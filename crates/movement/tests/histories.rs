@@ -4,6 +4,8 @@
 use conformance::history::family::{Family, count, first};
 use conformance::history::kept::KEPT;
 use conformance::history::step::steps;
+use conformance::history::turned;
+use connector::memory::Traits;
 
 /// Plays histories of a kind: so many, unless asked for others.
 fn well(name: &str, usual: u64) {
@@ -139,4 +141,33 @@ fn those_that_once_failed() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// People who are turned over, come back, and are turned over again: seeds of a source and a target with these traits.
+fn turned(source: &Traits, target: &Traits, usual: u64) {
+    let seeds = first()..first() + count(usual);
+    let wrong: Vec<String> =
+        seeds.flat_map(|seed| turned::history(seed, source.clone(), target.clone())).take(3).collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn turned_over_and_back() {
+    turned(&Traits::default(), &Traits::default(), 60);
+}
+
+#[test]
+fn turned_over_and_back_without_being_told_what_is_gone() {
+    let no_gone = Traits { tells_gone: false, ..Traits::default() };
+    turned(&no_gone, &no_gone, 30);
+}
+
+#[test]
+fn turned_over_and_back_where_the_source_cannot_move() {
+    turned(&Traits { moves: false, ..Traits::default() }, &Traits::default(), 30);
+}
+
+#[test]
+fn turned_over_and_back_from_a_poor_platform() {
+    turned(&Traits::poor(), &Traits::default(), 30);
 }

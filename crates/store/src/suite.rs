@@ -71,6 +71,7 @@ macro_rules! every_store_test {
             fates_add_up_by_folder,
             a_batch_under_way_is_known_until_its_outcome_is,
             removals_wait_apart_from_fates,
+            what_is_known_of_a_source_that_is_left_reads_back,
             what_is_known_of_following_reads_back,
             words_reach_what_they_are_said_of,
             a_retired_folder_makes_room_and_keeps_its_items,

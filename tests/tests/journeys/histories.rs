@@ -18,6 +18,7 @@ use conformance::{
         judge::{Case, Demands, Ledger, judge},
         play::{Cast, Play},
         step::{Op, Side, Step},
+        turned,
     },
     servers::Format,
 };
@@ -142,6 +143,27 @@ fn to_cyrus(people: &[&str]) -> Option<[Store; 2]> {
 
 fn from_cyrus(people: &[&str]) -> Option<[Store; 2]> {
     Some([Store::cyrus(people)?, Store::dovecot(Format::Maildir, people)?])
+}
+
+/// People who are turned over, come back and are turned over again.
+fn turned_over_and_back(usual: u64, stores: impl FnOnce(&[&str]) -> Option<[Store; 2]>) {
+    let seeds = count(usual);
+    let Some(fresh) = Fresh::start(seeds, stores) else { return };
+    for seed in 0..seeds {
+        let stage = fresh.pair.stage(&fresh.people[seed as usize], Does::default());
+        let wrong = turned::play(seed, stage, false, true);
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn turned_over_and_back_between_dovecots() {
+    turned_over_and_back(6, dovecots);
+}
+
+#[test]
+fn turned_over_and_back_from_dovecot_to_cyrus() {
+    turned_over_and_back(4, to_cyrus);
 }
 
 #[test]

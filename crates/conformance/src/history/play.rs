@@ -20,6 +20,7 @@ use super::generate::Does;
 use super::judge::{Case, Demands, Ledger, judge};
 use super::step::{Event, Fault, Op, Pass, Side, Step};
 use super::together;
+use crate::turns;
 use crate::world::World;
 
 /// The person of every history.
@@ -157,6 +158,15 @@ impl Dial for Once {
         }
         self.0.dial().await
     }
+}
+
+/// Which way a person is turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// To the target, as far as this.
+    Over(Phase),
+    /// Back to the source.
+    Back,
 }
 
 /// Where a history is played.
@@ -361,6 +371,44 @@ impl Play {
             lock(&self.cast).book.settle();
         }
         Ok(end)
+    }
+
+    /// The person is turned over, or back, with the trouble of this pass. False when that was stopped, or did not get through.
+    pub async fn turn(&mut self, turned: Turned, trouble: &Pass) -> Result<bool, String> {
+        *lock(&self.director.script) = Script { moments: 0, stop: trouble.stop, during: VecDeque::new() };
+        for (switch, side) in self.switches.iter().zip([Side::Source, Side::Target]) {
+            switch.set(trouble.fault.filter(|fault| fault.side == side));
+        }
+        let (engine, mailboxes) = self.engine().await;
+        let work = tokio::spawn(async move {
+            match turned {
+                Turned::Over(to) => turns::switch(&engine, mailboxes[0], to).await.map(drop),
+                Turned::Back => turns::undo(&engine, mailboxes[0]).await.map(drop),
+            }
+        });
+        let ended = tokio::time::timeout(PATIENCE, work).await.map_err(|_| "hangs: a turn".to_owned())?;
+        *lock(&self.director.script) = Script::default();
+        for switch in &self.switches {
+            switch.set(None);
+        }
+        match ended {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(failure)) if trouble.fault.is_some() || failure.is_passing() => {
+                // It is held still: by nobody.
+                self.close().await;
+                Ok(false)
+            }
+            Ok(Err(failure)) => Err(format!("failed: {failure}")),
+            Err(_) => {
+                self.close().await;
+                Ok(false)
+            }
+        }
+    }
+
+    /// How many items each folder of the source holds by the ledger, and how many have a fate.
+    pub async fn sums(&mut self) -> Vec<(FolderPath, u64, u64)> {
+        self.ledger().await.sums
     }
 
     fn ledger_files(&self) -> [PathBuf; 3] {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use connector::{FlagChange, Known, Source, Target};
-use model::{Cause, Digest, Fate, Flags, ItemId};
+use model::{Cause, Digest, Fate, Flags, FolderPath, ItemId};
 use store::{FlagFact, FlagIntent, LedgerItem};
 
 use super::{Back, Spot};
@@ -48,6 +48,7 @@ impl Back<'_> {
         has_new: bool,
     ) -> Result<Compared, Failure> {
         let mut compared = Compared::default();
+        let elsewhere = self.kept_elsewhere(target).await?;
         for index in 0..self.rows.len() {
             self.go_on()?;
             let row = self.rows[index].clone();
@@ -68,9 +69,10 @@ impl Back<'_> {
                     break;
                 }
                 for item in page {
-                    let now = item.target_id.as_ref().and_then(|id| listed.get(id));
+                    let here = item.target_id.as_ref().and_then(|id| listed.get(id));
+                    let now = here.or_else(|| elsewhere.get(&(row.folder, item.source_id.clone())));
                     match (item.fate, now) {
-                        (Fate::Copied | Fate::Adopted, Some(now)) if *now != item.target_flags => {
+                        (Fate::Copied | Fate::Adopted | Fate::Withdrawn, Some(now)) if *now != item.target_flags => {
                             let changed = Changed {
                                 source_id: item.source_id,
                                 source_base: item.source_flags,
@@ -79,7 +81,7 @@ impl Back<'_> {
                             };
                             compared.flags.entry(index).or_default().push(changed);
                         }
-                        (Fate::Copied | Fate::Adopted, Some(_)) => {}
+                        (_, Some(_)) => {}
                         (Fate::Copied | Fate::Adopted | Fate::Withdrawn, _) if has_new => {
                             if let Some(exact) = item.read_back.or(item.exact) {
                                 let at = (exact, item.received);
@@ -92,6 +94,28 @@ impl Back<'_> {
             }
         }
         Ok(compared)
+    }
+
+    /// Flags of copies that lie where they lay while the source has moved their items, by the place of the item at the source.
+    async fn kept_elsewhere(&mut self, target: &mut dyn Source) -> Result<HashMap<(i64, ItemId), Flags>, Failure> {
+        let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
+        let mut by_path: BTreeMap<FolderPath, HashMap<ItemId, (i64, ItemId)>> = BTreeMap::new();
+        let rows = self.work.store.folders(key, mailbox).await?;
+        for kept in self.work.store.held_removals(key, mailbox).await? {
+            let row = rows.iter().find(|row| row.folder == kept.folder);
+            if let (Some(row), Some(id), Some(moved_to)) = (row, kept.target_id, kept.moved_to) {
+                by_path.entry(row.target_path.clone()).or_default().insert(id, moved_to);
+            }
+        }
+        let mut elsewhere = HashMap::new();
+        for (path, kept) in by_path {
+            let listed = match target.list(&path).await {
+                Err(error) if error.cause == Cause::Missing => continue,
+                listed => listed.on_target()?,
+            };
+            elsewhere.extend(listed.into_iter().filter_map(|(id, flags)| Some((kept.get(&id)?.clone(), flags))));
+        }
+        Ok(elsewhere)
     }
 
     /// Changes flags at the source as their person changed them on the target, but for those that were changed at the source since.
@@ -159,7 +183,7 @@ impl Back<'_> {
 
     async fn flags_refused(
         &mut self,
-        path: &model::FolderPath,
+        path: &FolderPath,
         refused: &[(&Changed, Flags, FlagChange)],
         error: &connector::Error,
     ) -> Result<(), Failure> {

@@ -78,7 +78,7 @@ impl Back<'_> {
                     let flags = planned.examined.item.flags;
                     moves.push((lost, Came { target_id: planned.target_id, flags }));
                 } else if let Some(candidate) = here.pool.find_same(&planned.wanted()) {
-                    found.push(fact(&planned, candidate, Fate::Adopted));
+                    found.push(fact(&planned, candidate));
                 } else if max.is_some_and(|max| size > max) {
                     let why = format!("it is {size} bytes, the source takes {}", max.unwrap_or_default());
                     let what = cannot(&row, &planned.target_id, &why);
@@ -179,7 +179,7 @@ impl Back<'_> {
                 }
                 self.done.added += 1;
                 self.done.bytes += planned.examined.found.size_bytes;
-                facts.push(fact(&planned, candidate, Fate::Copied));
+                facts.push(fact(&planned, candidate));
             }
             let mut tx = self.work.store.write(&self.work.lease).await?;
             tx.add_facts(row, &facts).await?;
@@ -275,22 +275,22 @@ fn intent(planned: &Planned) -> IntentItem {
 }
 
 /// That an item of the target and this one of the source are the same. What it is, is what the source holds.
-fn fact(planned: &Planned, candidate: Candidate, fate: Fate) -> Fact {
-    known_as(&intent(planned), planned.target_id.clone(), candidate, fate)
+fn fact(planned: &Planned, candidate: Candidate) -> Fact {
+    known_as(&intent(planned), candidate)
 }
 
 /// The same of an item of a batch.
-pub(super) fn known_as(item: &IntentItem, target_id: ItemId, candidate: Candidate, fate: Fate) -> Fact {
+pub(super) fn known_as(item: &IntentItem, candidate: Candidate) -> Fact {
     let here = candidate.found.exact;
     Fact {
         source_id: candidate.id,
-        fate,
+        fate: Fate::Copied,
         size_bytes: candidate.found.size_bytes,
         received: candidate.received,
         exact: Some(here),
         canonical: Some(candidate.found.canonical),
         source_flags: candidate.flags,
-        target_id: Some(target_id),
+        target_id: Some(item.source_id.clone()),
         target_flags: Some(item.flags.clone()),
         read_back: (item.exact != here).then_some(item.exact),
     }

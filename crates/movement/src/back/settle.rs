@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use connector::{Holds, Source};
-use model::{Cause, Fate, Flags, FolderPath, ItemId};
+use model::{Cause, Flags, FolderPath, ItemId};
 use store::{
     BackIntent, BackMove, Fact, FlagFact, FlagIntent, FolderRow, IntentItem, IntentState, NewException, Treatment,
 };
@@ -186,7 +186,7 @@ async fn find_batch(
         let moved = intent.moved.as_ref().and_then(|moved| Some((moved, moved.ids.get(place)?)));
         match moved {
             Some((moved, id)) => find_moved(work, rows, (moved, id), item, candidate, settled).await?,
-            None => settled.facts.push(known_as(item, item.source_id.clone(), candidate, Fate::Copied)),
+            None => settled.facts.push(known_as(item, candidate)),
         }
     }
     Ok(())
@@ -206,7 +206,7 @@ async fn find_moved(
         None => None,
     };
     let Some(known) = known else {
-        settled.facts.push(known_as(item, item.source_id.clone(), candidate, Fate::Copied));
+        settled.facts.push(known_as(item, candidate));
         return Ok(());
     };
     let came = Came { target_id: item.source_id.clone(), flags: Flags::NONE };

@@ -134,7 +134,7 @@ impl Store {
         rows.iter().filter(is_wanted).map(|row| Ok((path_from(&row.text(1))?, ItemId::new(row.blob(2))))).collect()
     }
 
-    /// Which of these digests items of a mailbox have, by folder and id: of those that are on the target.
+    /// Which of these digests items of a mailbox have, by folder and id: of those that are on the target, or were.
     pub async fn items_like(
         &self,
         key: ProjectKey,
@@ -143,12 +143,12 @@ impl Store {
     ) -> Result<Vec<(i64, ItemId, Digest)>, Error> {
         let select = "SELECT i.folder, i.source_id, i.exact FROM item i JOIN folder f ON f.organisation = i.organisation \
             AND f.project = i.project AND f.endpoint = i.endpoint AND f.kind = i.kind AND f.folder = i.folder \
-            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL AND i.fate IN (1, 2) \
+            WHERE f.organisation = $1 AND f.project = $2 AND f.mailbox = $3 AND f.gone_at IS NULL AND i.fate IN (1, 2, 6) \
             AND i.exact IN ({ids})";
         // Digests are bytes as ids are.
         let digests: Vec<ItemId> = digests.iter().map(|digest| ItemId::new(digest.as_bytes())).collect();
-        let whose = values![key.organisation, key.project, mailbox];
-        let rows = self.database.query_for(select, &whose, &digests).await?;
+        let values = values![key.organisation, key.project, mailbox];
+        let rows = self.database.query_for(select, &values, &digests).await?;
         let one = |row: &crate::sql::Row| {
             let exact = Digest::from_bytes(row.blob(2)).ok_or_else(|| Error::damaged("an item's digest"))?;
             Ok((row.int(0), ItemId::new(row.blob(1)), exact))
