@@ -89,8 +89,8 @@ impl Sites {
         Some(Self { local, national, carrier: Carrier::start(sink, ports), sent: AtomicUsize::new(0) })
     }
 
-    /// The project that moves these people, with routers on both sides and these lines about the switch.
-    pub fn project(&self, people: &[&str], switch: &str) -> Project {
+    /// The project that moves these people, with routers on both sides, these lines at the top and these about the switch.
+    pub fn project(&self, people: &[&str], top: &str, switch: &str) -> Project {
         let endpoint = |server: &Dovecot| Endpoint::imap(server.port()).login(MIGRATOR, PASSWORD, "master:*");
         let router = |name: &str, endpoint: &str, server: &Dovecot| {
             format!(
@@ -101,7 +101,7 @@ impl Sites {
             )
         };
         let lines = format!(
-            "{}{}[routing.source]\ndomains = [\"{LOCAL}\"]\ntrusts_other = true\nenforces_spf = false\nenforces_dmarc = false\n\
+            "{top}\n{}{}[routing.source]\ndomains = [\"{LOCAL}\"]\ntrusts_other = true\nenforces_spf = false\nenforces_dmarc = false\n\
              [routing.target]\ndomains = [\"{NATIONAL}\"]\ntrusts_other = true\nenforces_spf = false\nenforces_dmarc = false\n\
              [switch]\n{switch}\n",
             router("local", "local", &self.local),

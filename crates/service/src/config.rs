@@ -38,7 +38,7 @@ pub(crate) use portal::{PortalEntry, ResultsEntry};
 pub use reports::ReportKind;
 pub(crate) use reports::{MailEntry, ReportsEntry};
 pub(crate) use service::ServiceEntry;
-pub(crate) use switching::{MxEntry, RouterEntry, RoutingEntry, SieveEntry, SiteEntry, SwitchEntry};
+pub(crate) use switching::{MxEntry, RoutingEntry, SiteEntry, SwitchEntry};
 
 /// The name of the file in a project's folder.
 pub const FILE: &str = "whimbrel.toml";
@@ -128,9 +128,9 @@ pub struct ProjectFile {
     /// Who is told when something needs a person.
     #[serde(default)]
     pub alerts: Option<AlertsEntry>,
-    /// What sends people's mail elsewhere, by a name of your choice. Each has a `kind`: `sieve`.
+    /// What sends people's mail elsewhere, by a name of your choice. Each has a `kind`.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, RouterEntry>")]
+    #[schemars(with = "BTreeMap<String, crate::routers::RouterEntry>")]
     pub routers: BTreeMap<String, toml::Table>,
     /// Where mail goes on both sides.
     #[serde(default)]
@@ -400,7 +400,7 @@ pub struct Config {
     /// The directories by name.
     pub directories: BTreeMap<String, crate::directories::DirectoryEntry>,
     /// The routers by name.
-    pub routers: BTreeMap<String, RouterEntry>,
+    pub routers: BTreeMap<String, crate::routers::RouterEntry>,
     /// What the profile says of people.
     pub people_rules: toml::Table,
     /// The project's folder.
@@ -456,7 +456,7 @@ impl Config {
         }
         let mut routers = BTreeMap::new();
         for (name, table) in &file.routers {
-            routers.insert(name.clone(), switching::router(name, table)?);
+            routers.insert(name.clone(), crate::routers::entry(text, name, table)?);
         }
         let (folder, files, text) = (folder.to_owned(), Files::default(), text.to_owned());
         let config = Self { file, code, policy, endpoints, directories, routers, people_rules, folder, files, text };
@@ -603,30 +603,31 @@ impl Config {
         self.endpoints.iter().filter_map(folder).collect()
     }
 
-    /// How each server is trusted and logged in to: whose that is, the file of its CA, and its login.
-    pub(crate) fn servers(&self) -> Vec<(String, Option<&PathBuf>, Option<&LoginEntry>)> {
-        let mut servers = Vec::new();
+    /// The files of CAs and the secrets that endpoints and routers name, with whose each is.
+    pub(crate) fn means(&self) -> (Vec<(String, &PathBuf)>, Vec<(String, &SecretEntry)>) {
+        let (mut ca_files, mut secrets) = (Vec::new(), Vec::new());
         for (name, entry) in &self.endpoints {
             let EndpointEntry::Imap(entry) = entry else { continue };
-            servers.push((format!("endpoints.{name}"), entry.ca_file.as_ref(), entry.login.as_ref()));
+            ca_files.extend(entry.ca_file.iter().map(|path| (format!("endpoints.{name}.ca_file"), path)));
+            let password = entry.login.as_ref().and_then(|login| login.password.as_ref());
+            secrets.extend(password.map(|password| (format!("endpoints.{name}.login"), password)));
         }
         for (name, entry) in &self.routers {
-            let RouterEntry::Sieve(entry) = entry;
-            servers.push((format!("routers.{name}"), entry.ca_file.as_ref(), entry.login.as_ref()));
+            ca_files.extend(entry.ca_files().into_iter().map(|path| (format!("routers.{name}.ca_file"), path)));
+            secrets.extend(entry.secrets().into_iter().map(|secret| (format!("routers.{name}"), secret)));
         }
-        servers
+        (ca_files, secrets)
     }
 
     /// The files that the project's file names for its endpoints and routers.
     pub(crate) fn named_files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        for (_, ca_file, login) in self.servers() {
-            files.extend(ca_file.map(|path| self.path(path)));
-            if let Some(SecretEntry::File(path)) = login.and_then(|login| login.password.as_ref()) {
-                files.push(self.path(path));
-            }
-        }
-        files
+        let (ca_files, secrets) = self.means();
+        let of_secret = |(_, secret): (String, &SecretEntry)| match secret {
+            SecretEntry::File(path) => Some(self.path(path)),
+            SecretEntry::Env(_) => None,
+        };
+        let ca_files = ca_files.into_iter().map(|(_, path)| self.path(path));
+        ca_files.chain(secrets.into_iter().filter_map(of_secret)).collect()
     }
 
     /// The scanner, if items are to be scanned.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::Error;
 use crate::config::{Config, EndpointEntry, Limits};
 use crate::registry::{self, Means};
+use crate::routers;
 use crate::secret::Environment;
 use crate::serve::EndpointPace;
 use crate::usecase::switch::driver::Switcher;
@@ -110,10 +111,10 @@ impl<'m> Making<'m> {
     pub(crate) fn switcher(&self) -> Result<Option<Switcher>, Error> {
         let mut routers = BTreeMap::new();
         for (name, entry) in &self.config.routers {
-            let number = self.endpoints.iter().find(|(_, (endpoint, _))| endpoint == entry.endpoint());
+            let number = self.endpoints.iter().find(|(_, (endpoint, _))| *endpoint == entry.endpoint);
             let Some((number, _)) = number else { continue };
             let unacknowledged_max = self.unacknowledged_max();
-            let router = registry::router(self.config, name, entry, unacknowledged_max, self.environment)?;
+            let router = routers::open(self.config, name, entry, unacknowledged_max, self.environment)?;
             routers.insert(*number, router);
         }
         if routers.is_empty() {

@@ -11,6 +11,7 @@ mod project;
 mod registry;
 mod rehearsed;
 mod roster;
+mod routers;
 mod secret;
 mod serve;
 mod usecase;

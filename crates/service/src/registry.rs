@@ -3,13 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Clock, Connector, Pace, Router, Secret};
+use connector::{Clock, Connector, Pace};
 
 use crate::Error;
-use crate::config::{
-    CompressEntry, Config, EndpointEntry, ImapEntry, LoginEntry, RouterEntry, SecretEntry, SieveEntry, TlsEntry,
-    TokenEntry,
-};
+use crate::config::{CompressEntry, Config, EndpointEntry, ImapEntry, LoginEntry, SecretEntry, TlsEntry, TokenEntry};
 use crate::secret::{self, Environment};
 
 /// The kinds of endpoints there are.
@@ -126,23 +123,13 @@ fn imap(config: &Config, name: &str, entry: &ImapEntry, means: &Means<'_>) -> Re
     Ok(Arc::new(connector))
 }
 
-/// The password of an account that logs in for everyone.
-fn password(
-    config: &Config,
-    whose: &str,
-    entry: &LoginEntry,
-    environment: Environment<'_>,
-) -> Result<Option<Secret>, Error> {
-    Ok(match &entry.password {
-        None => None,
-        Some(SecretEntry::Env(name)) => Some(secret::from_environment(name, whose, environment)?),
-        Some(SecretEntry::File(path)) => Some(config.files.secret(&config.path(path), whose)?),
-    })
-}
-
 fn login(config: &Config, whose: &str, entry: &LoginEntry, means: &Means<'_>) -> Result<imap::Login, Error> {
     let whose = format!("{whose} login");
-    let password = password(config, &whose, entry, means.environment)?;
+    let password = match &entry.password {
+        None => None,
+        Some(SecretEntry::Env(name)) => Some(secret::from_environment(name, &whose, means.environment)?),
+        Some(SecretEntry::File(path)) => Some(config.files.secret(&config.path(path), &whose)?),
+    };
     let token = entry.token.as_ref().map(|token| match token {
         TokenEntry::Command(command) => imap::TokenSource::Command(command.clone()),
         TokenEntry::File(path) => imap::TokenSource::File(config.path(path)),
@@ -153,61 +140,4 @@ fn login(config: &Config, whose: &str, entry: &LoginEntry, means: &Means<'_>) ->
             .map_err(|error| Error::usage(format!("{whose}: impersonate: {error}")))?,
     };
     Ok(imap::Login { user: entry.user.clone(), password, token, impersonate })
-}
-
-/// A router.
-pub(crate) fn router(
-    config: &Config,
-    name: &str,
-    entry: &RouterEntry,
-    unacknowledged_max: Duration,
-    environment: Environment<'_>,
-) -> Result<Arc<dyn Router>, Error> {
-    let whose = format!("{}: [routers.{name}]", crate::config::FILE);
-    match entry {
-        RouterEntry::Sieve(entry) => sieve_router(config, &whose, entry, unacknowledged_max, environment),
-    }
-}
-
-fn sieve_router(
-    config: &Config,
-    whose: &str,
-    entry: &SieveEntry,
-    unacknowledged_max: Duration,
-    environment: Environment<'_>,
-) -> Result<Arc<dyn Router>, Error> {
-    let mut settings = sieve::Config::new(entry.host.clone());
-    settings.port = entry.port;
-    settings.tls = match entry.tls {
-        None | Some(TlsEntry::Starttls) => sieve::Tls::Starttls,
-        Some(TlsEntry::Implicit) => sieve::Tls::Implicit,
-        Some(TlsEntry::None) => sieve::Tls::None,
-    };
-    settings.ca_file = entry.ca_file.as_ref().map(|path| config.path(path));
-    settings.ca = settings.ca_file.as_ref().and_then(|path| config.files.bytes(path));
-    settings.sender = entry.sender;
-    settings.unacknowledged_max = unacknowledged_max;
-    if let Some(max) = entry.connections_max {
-        settings.connections_max = max;
-    }
-    if let Some(script) = &entry.script {
-        settings.script.clone_from(script);
-    }
-    if let Some(login) = &entry.login {
-        let whose = format!("{whose} login");
-        if login.token.is_some() {
-            return Err(
-                Error::usage(format!("{whose}: a token is no way to log in to ManageSieve")).advise("give a password")
-            );
-        }
-        let impersonate = match &login.impersonate {
-            None => sieve::Impersonate::Authzid,
-            Some(text) => sieve::Impersonate::try_from(text.clone())
-                .map_err(|error| Error::usage(format!("{whose}: impersonate: {error}")))?,
-        };
-        let password = password(config, &whose, login, environment)?;
-        settings.login = Some(sieve::Login { user: login.user.clone(), password, impersonate });
-    }
-    let router = sieve::SieveRouter::new(settings).map_err(|error| Error::usage(format!("{whose}: {error}")))?;
-    Ok(Arc::new(router))
 }

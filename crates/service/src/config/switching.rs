@@ -1,63 +1,15 @@
 //! `[routers]`, `[routing]`, `[switch]`: who sends people's mail elsewhere, where mail goes on both sides, and how people are switched.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use connector::router::SenderMode;
 use model::Side;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use switch::{Limits, Rule};
 
-use super::{Config, FILE, LoginEntry, TlsEntry, alike};
+use super::{Config, FILE, alike};
 use crate::Error;
-
-/// A router: what sends the mail of an endpoint's people elsewhere.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum RouterEntry {
-    /// People's Sieve scripts, by ManageSieve.
-    Sieve(SieveEntry),
-}
-
-impl RouterEntry {
-    /// The endpoint whose people's mail it sends elsewhere.
-    pub(crate) fn endpoint(&self) -> &str {
-        match self {
-            Self::Sieve(entry) => &entry.endpoint,
-        }
-    }
-}
-
-/// People's Sieve scripts, by ManageSieve (RFC 5804).
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SieveEntry {
-    /// `sieve`.
-    #[schemars(skip)] // the enum of routers has it already, as its tag
-    pub kind: String,
-    /// The endpoint whose people it is for.
-    pub endpoint: String,
-    /// The server's name or address. Its certificate must be for this name.
-    pub host: String,
-    /// The port; 4190 when left out.
-    pub port: Option<u16>,
-    /// How the connection is kept private: `starttls` (the default), `implicit`, or `none`.
-    pub tls: Option<TlsEntry>,
-    /// A file of certificates (PEM) of a private CA that is trusted besides those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// Connections to this server at once, of one process.
-    pub connections_max: Option<usize>,
-    /// The account that logs in for everyone. Left out: each person logs in with their own name and password.
-    pub login: Option<LoginEntry>,
-    /// What becomes of the sender of mail that the site's server sends on: `kept` (the default), `srs` or `trusted-relay`.
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub sender: SenderMode,
-    /// What our script is called among each person's own; `whimbrel` when left out.
-    pub script: Option<String>,
-}
 
 /// How people are switched.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -187,40 +139,12 @@ pub enum MxEntry {
     Nowhere,
 }
 
-/// The kinds of routers there are.
-pub(crate) const ROUTER_KINDS: [&str; 1] = ["sieve"];
-
-/// A router of the file.
-pub(super) fn router(name: &str, table: &toml::Table) -> Result<RouterEntry, Error> {
-    let place = format!("{FILE}: [routers.{name}]");
-    if table.get("login").and_then(|login| login.get("password")).is_some_and(toml::Value::is_str) {
-        let what = format!("{place}: login.password is not written out here");
-        return Err(Error::usage(what).advise("put it into a file: password = { file = \"PATH\" }"));
-    }
-    let parsed = match table.get("kind").and_then(toml::Value::as_str) {
-        Some("sieve") => table.clone().try_into().map(RouterEntry::Sieve),
-        Some(other) => {
-            let known = ROUTER_KINDS.join(", ");
-            let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {known}"));
-            return Err(match alike(other, ROUTER_KINDS.into_iter()) {
-                Some(known) => error.advise(format!("did you mean {known:?}?")),
-                None => error.advise("write one of these"),
-            });
-        }
-        None => {
-            let error = Error::usage(format!("{place}: kind is missing"));
-            return Err(error.advise(format!("write kind = one of {}", ROUTER_KINDS.join(", "))));
-        }
-    };
-    parsed.map_err(|error: toml::de::Error| super::complain(&place, error.message()))
-}
-
 impl Config {
     /// Looks that routers, routing and switch make sense.
     pub(super) fn check_switching(&self) -> Result<(), Error> {
         let mut routed: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, router) in &self.routers {
-            let endpoint = router.endpoint();
+            let endpoint = router.endpoint.as_str();
             if !self.endpoints.contains_key(endpoint) {
                 let what = format!("{FILE}: [routers.{name}]: endpoint = {endpoint:?}, but there is no such endpoint");
                 return Err(match alike(endpoint, self.endpoints.keys().map(String::as_str)) {

@@ -72,16 +72,16 @@ impl Bundle {
             quarantine: None,
             folders: config.file_folders().into_iter().map(|(name, folder)| (name, numbered(folder))).collect(),
         };
-        for (whose, ca_file, login) in config.servers() {
-            if let Some(path) = ca_file {
-                bundle.add_file(config.path(path), &format!("{whose}.ca_file"))?;
-            }
-            match login.and_then(|login| login.password.as_ref()) {
-                Some(SecretEntry::Env(variable)) => {
+        let (ca_files, secrets) = config.means();
+        for (whose, path) in ca_files {
+            bundle.add_file(config.path(path), &whose)?;
+        }
+        for (whose, secret) in secrets {
+            match secret {
+                SecretEntry::Env(variable) => {
                     bundle.environment.extend(environment(variable).map(|value| (variable.clone(), value)));
                 }
-                Some(SecretEntry::File(path)) => bundle.add_file(config.path(path), &format!("{whose}.login"))?,
-                None => {}
+                SecretEntry::File(path) => bundle.add_file(config.path(path), &whose)?,
             }
         }
         // Makes the folder and the key, where they are needed and not there.

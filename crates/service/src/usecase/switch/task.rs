@@ -157,6 +157,16 @@ impl Switcher {
         if !report.is_nothing_new() {
             return Ok(Attempt::wait(quiet.min(Duration::from_secs(1)), format!("{} came over", report.copied)));
         }
+        // What a mail server still has in its queue comes yet.
+        for side in [Side::Source, Side::Target] {
+            let Some(router) = self.router(Subject::of(held), side) else { continue };
+            let who = self.recipient(Subject::of(held), side)?;
+            let queued = router.queued(&who).await.map_err(|error| failed(side, error))?;
+            if let Some(queued) = queued.filter(|queued| *queued > 0) {
+                let evidence = format!("{queued} still in the queue of the {side}");
+                return Ok(Attempt::wait(quiet.min(Duration::from_secs(5)), evidence));
+            }
+        }
         let since = row.quiet_since.unwrap_or(began);
         let lasts = Duration::from_millis((began - since).unsigned_abs());
         if row.quiet_since.is_some() && lasts >= quiet {
