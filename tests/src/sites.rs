@@ -179,9 +179,9 @@ impl Carrier {
     fn start(sink: SmtpSink, ports: BTreeMap<&'static str, u16>) -> Self {
         let (astray, carried) = (Arc::<Mutex<Vec<Posted>>>::default(), Arc::new(AtomicUsize::new(0)));
         let is_over = Arc::new(AtomicBool::new(false));
-        let carrier = Self { sink, astray, carried, is_over };
-        let (sink, astray) = (carrier.sink.clone(), carrier.astray.clone());
-        let (carried, is_over) = (carrier.carried.clone(), carrier.is_over.clone());
+        let round = Self { sink, astray, carried, is_over };
+        let (sink, astray) = (round.sink.clone(), round.astray.clone());
+        let (carried, is_over) = (round.carried.clone(), round.is_over.clone());
         thread::spawn(move || {
             while !is_over.load(Ordering::Relaxed) {
                 for posted in sink.posted().into_iter().skip(carried.load(Ordering::SeqCst)) {
@@ -197,6 +197,6 @@ impl Carrier {
                 thread::sleep(CARRY_EVERY);
             }
         });
-        carrier
+        round
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Account, Clock, Connector, Declaration, Holds, HoldsLimits, Retry, Watcher, losses_between};
-use model::{Cause, Phase, Side};
+use model::{Cause, Phase, Scope, Side};
 use profile::Policy;
 use store::{Again, Claim, Claimed, Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
 use tokio::sync::watch;
@@ -311,19 +311,29 @@ impl Engine {
                 Err(error) => Err(error.into()),
             };
         }
-        if let Some(turnover) = &self.turnover
-            && !self.dry_run
-            && row.state.phase != Phase::Switching
-        {
-            let mut held = Held { engine: self, store: &store, turn: &turn, stop, row: row.clone(), report: None };
-            if let Err(failure) = turnover.prepare(&mut held).await {
-                // It is tried again before the next passes; mail is copied all the same.
-                tracing::warn!(mailbox, %failure, "what its switch needs beforehand could not be done");
+        let mut is_urgent = row.state.phase == Phase::Switching;
+        match &self.turnover {
+            Some(turnover) if !self.dry_run && !is_urgent => {
+                let mut held = Held { engine: self, store: &store, turn: &turn, stop, row: row.clone(), report: None };
+                match turnover.prepare(&mut held).await {
+                    Ok(urgent) => is_urgent = urgent,
+                    // It is tried again before the next passes; mail is copied all the same.
+                    Err(failure) => tracing::warn!(mailbox, %failure, "what its switch needs beforehand is not done"),
+                }
             }
+            None if is_urgent && !self.dry_run => {
+                let what = "its switch is under way, and the project has no [routers]: give it back those that it was begun with";
+                let error = connector::Error::new(Cause::Unsupported, Scope::Mailbox, what);
+                outcome.failure = Some(Failure { side: None, error });
+            }
+            _ => {}
         }
         let mut passes = 0;
-        // What is being switched has passes of its own.
-        while row.state.phase != Phase::Switching {
+        // What is being switched, or taken back, has passes of its own.
+        loop {
+            if is_urgent {
+                break;
+            }
             let first = passes == 0;
             let began = self.clock.since_boot();
             let (report, ended) = self.one_pass(&store, lease, &row, keeper, stop, first).await;
@@ -367,13 +377,13 @@ impl Engine {
             // It did not start, and may still be given another target.
             state.phase = stood;
         }
-        if row.state.phase != Phase::Switching {
+        if !is_urgent {
             let happened = self.happened(&row, &outcome).await?;
             state = after(&state, &happened);
         }
         if let Some(turnover) = &self.turnover
             && outcome.failure.is_none()
-            && (state.phase == Phase::Switching || (state.phase >= Phase::InStep && outcome.report.complete))
+            && (is_urgent || (state.phase >= Phase::InStep && outcome.report.complete))
         {
             row.state = state;
             let mut held = Held { engine: self, store: &store, turn: &turn, stop, row, report: None };
@@ -388,6 +398,9 @@ impl Engine {
             if let Some(failure) = &outcome.failure {
                 state = after(&state, &of_failure(failure));
             }
+        }
+        if let Some(failure) = outcome.failure.as_ref().filter(|_| is_urgent && self.turnover.is_none()) {
+            state = after(&state, &of_failure(failure));
         }
         outcome.state = state.clone();
         match self.store.release(lease, &state, self.again(&outcome, again).await?).await {
@@ -581,11 +594,17 @@ impl Engine {
             let (cause, side) = (Cause::Unavailable, Some(Side::Source));
             return Ok(Happened::PassIncomplete { waits_for, cause, side });
         }
-        let failures = self.store.failures(self.key, Some(row.mailbox)).await?;
-        let undisposed = failures.iter().filter(|failure| failure.accepted_by.is_none()).count() as u64;
-        let intents = self.store.intents(self.key, row.mailbox).await?;
-        let open_intents = intents.iter().filter(|intent| intent.state == store::IntentState::Open).count() as u64;
+        let (undisposed, open_intents) = self.undone(row.mailbox).await?;
         Ok(Happened::PassComplete { undisposed, open_intents })
+    }
+
+    /// Items of a mailbox that failed without anybody's word, and batches whose outcome is not known.
+    pub(crate) async fn undone(&self, mailbox: i64) -> Result<(u64, u64), Failure> {
+        let failures = self.store.failures(self.key, Some(mailbox)).await?;
+        let undisposed = failures.iter().filter(|failure| failure.accepted_by.is_none()).count() as u64;
+        let intents = self.store.intents(self.key, mailbox).await?;
+        let open_intents = intents.iter().filter(|intent| intent.state == store::IntentState::Open).count() as u64;
+        Ok((undisposed, open_intents))
     }
 }
 

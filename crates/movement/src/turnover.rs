@@ -13,14 +13,15 @@ use crate::back::CarriedBack;
 use crate::failure::Failure;
 use crate::report::Report;
 use crate::run::{Person, Turn, add};
-use crate::state::{Happened, after};
+use crate::state::{Happened, after, counted};
 
 /// What switches mailboxes. The engine asks it, under the mailbox's lease, each time that a mailbox is in step, being switched, or
 /// switched and followed.
 #[async_trait]
 pub trait Turnover: Send + Sync {
-    /// Does what there is to do before passes of a mailbox that is not being switched.
-    async fn prepare(&self, held: &mut Held<'_>) -> Result<(), Failure>;
+    /// Does what there is to do before passes of a mailbox that is not being switched. True: there is something to do for it now that
+    /// no pass may hold up.
+    async fn prepare(&self, held: &mut Held<'_>) -> Result<bool, Failure>;
 
     /// Does what there is to do now, as far as it can be done now. When the mailbox is to be looked at again because of it; none:
     /// when it would be anyway.
@@ -101,6 +102,23 @@ impl Held<'_> {
         let all = self.report.get_or_insert_default();
         add(all, report.clone());
         ended.map(|()| report)
+    }
+
+    /// Why a mailbox over which a pass was made is not whole, if so: something failed that nobody has accepted, or the outcome of
+    /// something is not known.
+    pub async fn not_whole(&self, report: &Report) -> Result<Option<String>, Failure> {
+        if let Some((_, _, what)) = &report.in_the_way {
+            return Ok(Some(what.clone()));
+        }
+        if !report.complete {
+            return Ok(Some("it changes faster than it can be read".to_owned()));
+        }
+        let (undisposed, open) = self.engine.undone(self.row.mailbox).await?;
+        Ok(match (undisposed, open) {
+            (0, 0) => None,
+            (0, _) => Some(format!("the outcome of {} is not known", counted(open, "batch"))),
+            (..) => Some(format!("{} failed, and nobody has said anything about it", counted(undisposed, "item"))),
+        })
     }
 
     /// Makes the source hold what the person got and did on the target since the switch began: one pass.

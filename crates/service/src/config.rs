@@ -134,10 +134,10 @@ pub struct ProjectFile {
     pub routers: BTreeMap<String, toml::Table>,
     /// Where mail goes on both sides.
     #[serde(default)]
-    pub routing: Option<RoutingEntry>,
+    pub routing: Option<Box<RoutingEntry>>,
     /// How people are switched.
     #[serde(default)]
-    pub switch: SwitchEntry,
+    pub switch: Box<SwitchEntry>,
 }
 
 fn plain() -> String {
@@ -603,31 +603,41 @@ impl Config {
         self.endpoints.iter().filter_map(folder).collect()
     }
 
-    /// The files of CAs and the secrets that endpoints and routers name, with whose each is.
-    pub(crate) fn means(&self) -> (Vec<(String, &PathBuf)>, Vec<(String, &SecretEntry)>) {
-        let (mut ca_files, mut secrets) = (Vec::new(), Vec::new());
+    /// The files of CAs that endpoints and routers name, with whose each is.
+    pub(crate) fn ca_files(&self) -> Vec<(String, &PathBuf)> {
+        let mut files = Vec::new();
         for (name, entry) in &self.endpoints {
             let EndpointEntry::Imap(entry) = entry else { continue };
-            ca_files.extend(entry.ca_file.iter().map(|path| (format!("endpoints.{name}.ca_file"), path)));
+            files.extend(entry.ca_file.iter().map(|path| (format!("endpoints.{name}.ca_file"), path)));
+        }
+        for (name, entry) in &self.routers {
+            files.extend(entry.ca_files().into_iter().map(|path| (format!("routers.{name}.ca_file"), path)));
+        }
+        files
+    }
+
+    /// The secrets that endpoints and routers name, with whose each is.
+    pub(crate) fn secrets(&self) -> Vec<(String, &SecretEntry)> {
+        let mut secrets = Vec::new();
+        for (name, entry) in &self.endpoints {
+            let EndpointEntry::Imap(entry) = entry else { continue };
             let password = entry.login.as_ref().and_then(|login| login.password.as_ref());
             secrets.extend(password.map(|password| (format!("endpoints.{name}.login"), password)));
         }
         for (name, entry) in &self.routers {
-            ca_files.extend(entry.ca_files().into_iter().map(|path| (format!("routers.{name}.ca_file"), path)));
             secrets.extend(entry.secrets().into_iter().map(|secret| (format!("routers.{name}"), secret)));
         }
-        (ca_files, secrets)
+        secrets
     }
 
     /// The files that the project's file names for its endpoints and routers.
     pub(crate) fn named_files(&self) -> Vec<PathBuf> {
-        let (ca_files, secrets) = self.means();
         let of_secret = |(_, secret): (String, &SecretEntry)| match secret {
             SecretEntry::File(path) => Some(self.path(path)),
             SecretEntry::Env(_) => None,
         };
-        let ca_files = ca_files.into_iter().map(|(_, path)| self.path(path));
-        ca_files.chain(secrets.into_iter().filter_map(of_secret)).collect()
+        let ca_files = self.ca_files().into_iter().map(|(_, path)| self.path(path));
+        ca_files.chain(self.secrets().into_iter().filter_map(of_secret)).collect()
     }
 
     /// The scanner, if items are to be scanned.

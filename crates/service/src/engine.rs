@@ -120,8 +120,11 @@ impl<'m> Making<'m> {
         if routers.is_empty() {
             return Ok(None);
         }
-        let (routing, entry) = (self.config.file.routing.clone(), self.config.file.switch.clone());
-        Ok(Some(Switcher { routers, routing, entry, zone: self.config.time_zone() }))
+        let (routing, entry) = (self.config.file.routing.as_deref().cloned(), (*self.config.file.switch).clone());
+        let target = self.endpoints.iter().find(|(_, (endpoint, _))| endpoint == self.config.target());
+        let target = target.map_or(0, |(number, _)| *number);
+        let is_match_signed = self.config.file.people.is_none() || self.config.file.require.signed_match;
+        Ok(Some(Switcher { routers, routing, entry, zone: self.config.time_zone(), target, is_match_signed }))
     }
 
     /// Well within the margin: a successor must not meet bytes that are still on their way.

@@ -175,8 +175,8 @@ fn collection_row(row: &Row) -> Result<CollectionRow, Error> {
 
 impl Store {
     /// Makes every mailbox due that is to be kept in step and that nobody has made due: of collections whose start has come; of
-    /// the whole roster, where the project has no collection. Not what a person has set aside, and nothing whose switch has
-    /// begun. How many there were.
+    /// the whole roster, where the project has no collection. Not what a person has set aside. Whose switch has begun is made due in any
+    /// case. How many there were.
     ///
     /// Cheap enough for every few seconds: an index holds only what is not due, by collection, and nothing is locked when there is
     /// nothing to do.
@@ -207,11 +207,19 @@ impl Store {
                 }
             };
         }
-        if self.database.query(idle!("SELECT 1 FROM mailbox", " LIMIT 1"), of_project()).await?.is_empty() {
+        // Whose switch has begun is followed whatever else is said of them: their mail is on its way between both sides.
+        let turned = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND due_at IS NULL AND listed = 1 \
+            AND holder IS NULL AND phase IN ('switching', 'switched') LIMIT 1";
+        if self.database.query(idle!("SELECT 1 FROM mailbox", " LIMIT 1"), of_project()).await?.is_empty()
+            && self.database.query(turned, of_project()).await?.is_empty()
+        {
             return Ok(0);
         }
         let mut tx = self.begin(Durability::Relaxed).await?;
-        let made = tx.execute(idle!("UPDATE mailbox SET due_at = {now}", ""), of_project()).await?;
+        let mut made = tx.execute(idle!("UPDATE mailbox SET due_at = {now}", ""), of_project()).await?;
+        let turned = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND due_at IS NULL \
+            AND listed = 1 AND holder IS NULL AND phase IN ('switching', 'switched')";
+        made += tx.execute(turned, of_project()).await?;
         tx.commit().await?;
         Ok(made)
     }

@@ -349,8 +349,7 @@ impl Store {
         let mut tx = self.begin(Durability::Relaxed).await?;
         set_state(&mut tx, lease, state).await?;
         let update = "UPDATE mailbox SET holder = NULL, lease_until = NULL, \
-             due_at = CASE WHEN due_at IS NULL OR (due_at > $7 AND CAST($6 AS BIGINT) IS NOT NULL) THEN due_at \
-                 ELSE {now} + CAST($6 AS BIGINT) END, \
+             due_at = CASE WHEN due_at IS NULL OR due_at > $7 THEN due_at ELSE {now} + CAST($6 AS BIGINT) END, \
              tries = CASE WHEN $8 = 1 THEN tries + 1 WHEN $9 = 1 THEN tries ELSE 0 END \
              WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND fence = $4 AND holder = $5";
         let values = values![

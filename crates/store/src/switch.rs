@@ -52,6 +52,8 @@ pub struct SwitchRow {
     pub begun_by: String,
     /// When.
     pub begun_at: i64,
+    /// Who took it back.
+    pub taken_back_by: Option<String>,
     /// When it ended, and whether on the target.
     pub ended: Option<(i64, bool)>,
     /// What the clock says now.
@@ -76,7 +78,7 @@ macro_rules! switches {
     ($rest:literal) => {
         concat!(
             "SELECT mailbox, switch, task, since, tries, waits, quiet_since, why, begun_by, begun_at, ended_at, ended_on, ",
-            "{now} FROM switch AS one WHERE organisation = $1 AND project = $2 ",
+            "{now}, taken_back_by FROM switch AS one WHERE organisation = $1 AND project = $2 ",
             $rest
         )
     };
@@ -96,6 +98,7 @@ fn switch_row(row: &Row) -> SwitchRow {
         begun_at: row.int(9),
         ended: row.int_or_null(10).map(|at| (at, row.text_or_null(11).as_deref() == Some("target"))),
         now: row.int(12),
+        taken_back_by: row.text_or_null(13),
     }
 }
 
@@ -115,31 +118,25 @@ impl Store {
     /// at.
     pub async fn order_switch(&self, key: ProjectKey, order: &SwitchOrder) -> Result<(), Error> {
         let mut tx = self.begin(Durability::Full).await?;
+        // The mailbox first, as whoever ends a switch does.
+        let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        tx.execute(due, values![key.organisation, key.project, order.mailbox]).await?;
         let upsert = "INSERT INTO switch_order (organisation, project, mailbox, way, at, reason, said_by, said_at) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT (organisation, project, mailbox) DO UPDATE SET \
             way = excluded.way, at = excluded.at, reason = excluded.reason, said_by = excluded.said_by, \
             said_at = excluded.said_at";
         let way = if order.is_back { "back" } else { "over" };
-        let row = values![
-            key.organisation,
-            key.project,
-            order.mailbox,
-            way,
-            order.at,
-            order.reason.as_str(),
-            order.said_by.as_str()
-        ];
+        let (reason, said_by) = (order.reason.as_str(), order.said_by.as_str());
+        let row = values![key.organisation, key.project, order.mailbox, way, order.at, reason, said_by];
         tx.execute(upsert, row).await?;
-        let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
-            AND due_at > {now}";
-        tx.execute(due, values![key.organisation, key.project, order.mailbox]).await?;
         tx.commit().await
     }
 
-    /// Takes back what was said of a mailbox's switch. False: nothing was.
+    /// Takes back that a mailbox is to switch. A word to take it back stays. False: nothing was said.
     pub async fn withdraw_order(&self, key: ProjectKey, mailbox: i64) -> Result<bool, Error> {
         let mut tx = self.begin(Durability::Full).await?;
-        let delete = "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let delete =
+            "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND way = 'over'";
         let gone = tx.execute(delete, values![key.organisation, key.project, mailbox]).await?;
         tx.commit().await?;
         Ok(gone > 0)
@@ -192,6 +189,17 @@ impl Store {
         let select = switches!("AND mailbox = $3 ORDER BY switch DESC LIMIT 1");
         let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
         Ok(rows.first().map(switch_row))
+    }
+
+    /// How many switches of a mailbox were reversed by themselves, one after the other, since the last that was not.
+    pub async fn reversed_switches(&self, key: ProjectKey, mailbox: i64) -> Result<u32, Error> {
+        let select = "SELECT count(*) FROM switch AS one WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND ended_on = 'source' AND taken_back_by IS NULL AND NOT EXISTS (SELECT 1 FROM switch AS later \
+            WHERE later.organisation = one.organisation AND later.project = one.project \
+            AND later.mailbox = one.mailbox AND later.switch > one.switch \
+            AND (later.ended_on = 'target' OR later.taken_back_by IS NOT NULL))";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        Ok(rows[0].int(0) as u32)
     }
 
     /// The tasks of a switch, in the order in which they were begun.
@@ -292,10 +300,19 @@ impl LedgerTx<'_> {
             AND project = $2 AND mailbox = $3 AND switch = $4";
         let on = if on_target { "target" } else { "source" };
         self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox, switch, on]).await?;
-        // Who was taken back, or could not be turned over, waits for another word. A word to go back is not done by arriving.
-        let delete = "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
-            AND (way = 'over' OR $4 = 0)";
-        let values = values![key.organisation, key.project, self.lease.mailbox, i64::from(on_target)];
+        // A word to go back is not done by arriving; one to go over stays where the way there was closed for a while.
+        let delete = "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND way = $4";
+        let way = if on_target { "over" } else { "back" };
+        let values = values![key.organisation, key.project, self.lease.mailbox, way];
         self.tx.execute(delete, values).await.map(|_| ())
+    }
+
+    /// Somebody takes the switch back.
+    pub async fn take_back(&mut self, switch: i64, by: &str) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE switch SET taken_back_by = $5 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND switch = $4";
+        let row = values![key.organisation, key.project, self.lease.mailbox, switch, by];
+        self.tx.execute(update, row).await.map(|_| ())
     }
 }

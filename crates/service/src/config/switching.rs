@@ -48,6 +48,12 @@ impl SwitchEntry {
         Limits { reverse_after: Duration::from_secs(self.reverse_after_seconds), wait, wait_max: wait * 64 }
     }
 
+    /// How long after a switch was reversed by itself it is tried again, having been reversed so often.
+    pub(crate) fn reverse_wait_ms(&self, times: u32) -> i64 {
+        let first = i64::try_from(self.reverse_after_seconds.max(self.retry_seconds)).unwrap_or(i64::MAX / 4096) * 1000;
+        first.saturating_mul(1 << times.saturating_sub(1).min(6))
+    }
+
     /// The rules that are asked for.
     pub(crate) fn rules(&self) -> Vec<Rule> {
         let asked = |rule: &Rule| !rule.may_be_signed() || self.require.iter().any(|name| name == rule.name());

@@ -72,11 +72,10 @@ impl Bundle {
             quarantine: None,
             folders: config.file_folders().into_iter().map(|(name, folder)| (name, numbered(folder))).collect(),
         };
-        let (ca_files, secrets) = config.means();
-        for (whose, path) in ca_files {
+        for (whose, path) in config.ca_files() {
             bundle.add_file(config.path(path), &whose)?;
         }
-        for (whose, secret) in secrets {
+        for (whose, secret) in config.secrets() {
             match secret {
                 SecretEntry::Env(variable) => {
                     bundle.environment.extend(environment(variable).map(|value| (variable.clone(), value)));

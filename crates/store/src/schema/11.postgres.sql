@@ -79,6 +79,7 @@ CREATE TABLE switch (
     why TEXT NOT NULL,                   -- auto, at, by-hand: what began it
     begun_by TEXT NOT NULL,
     begun_at BIGINT NOT NULL,
+    taken_back_by TEXT,
     ended_at BIGINT,
     ended_on TEXT,                       -- source, target
     PRIMARY KEY (organisation, project, mailbox, switch)

@@ -130,10 +130,13 @@ pub async fn what_is_to_be_kept_in_step_is_made_due(url: &str) {
     assert_eq!((w.store.make_due(w.key).await.unwrap(), due().await), (0, 3));
     w.store.change_collection(w.key, waits.collection, &started).await.unwrap();
     assert_eq!((w.store.make_due(w.key).await.unwrap(), due().await), (1, 4));
-    // Neither is what is switched, or held, made due.
-    let (lease, _) = claim(&w.store, w.key, &ids, "w", TERMS).await.unwrap();
-    w.store.release(&lease, &state(Phase::Switched), Again::default()).await.unwrap();
-    assert_eq!(w.store.make_due(w.key).await.unwrap(), 0);
+    // What is being switched, or is switched and followed, is made due in any collection; not what is held, or has settled.
+    for (phase, made) in [(Phase::Switching, 1), (Phase::Switched, 1), (Phase::Settled, 0)] {
+        let (lease, _) = claim(&w.store, w.key, &ids[..1], "w", TERMS).await.unwrap();
+        assert_eq!(w.store.make_due(w.key).await.unwrap(), 0, "it is held");
+        w.store.release(&lease, &state(phase), Again::default()).await.unwrap();
+        assert_eq!(w.store.make_due(w.key).await.unwrap(), made, "{phase:?}");
+    }
 }
 
 pub async fn what_is_done_is_counted_by_collection_and_hour(url: &str) {

@@ -1,6 +1,6 @@
 //! Forwarders: those from the target to the source (F1), those that were there before (F2), and the marks for people's clients.
 
-use model::Side;
+use model::{Phase, Side};
 
 use crate::sql::{Durability, Row, values};
 use crate::{Error, LedgerTx, ProjectKey, Store};
@@ -97,9 +97,16 @@ fn forwarder_row(row: &Row) -> ForwarderRow {
 }
 
 impl Store {
-    /// Says that a forwarder is to be put on. One that is on record for the mailbox is replaced, unless it is on: then false.
+    /// Says that a forwarder is to be put on. One that is on record for the mailbox is replaced, unless it is on. False: it is on, or the
+    /// switch of the mailbox has begun.
     pub async fn add_forwarder(&self, key: ProjectKey, new: &NewForwarder) -> Result<bool, Error> {
         let mut tx = self.begin(Durability::Full).await?;
+        let phase = "SELECT phase FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 {share}";
+        let rows = tx.query(phase, values![key.organisation, key.project, new.mailbox]).await?;
+        let phase = rows.first().and_then(|row| Phase::from_name(&row.text(0)));
+        if phase.is_none_or(|phase| phase >= Phase::Switching) {
+            return Ok(false);
+        }
         let upsert = "INSERT INTO forwarder (organisation, project, mailbox, leads_to, guardian, guardian_on, evidence, \
             ends_on, said_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (organisation, project, mailbox) \
             DO UPDATE SET leads_to = excluded.leads_to, guardian = excluded.guardian, \
@@ -220,10 +227,11 @@ impl LedgerTx<'_> {
         let key = self.lease.key;
         let update = if is_on {
             "UPDATE forwarder SET on_at = {now}, off_at = NULL WHERE organisation = $1 AND project = $2 \
-                AND mailbox = $3 AND (on_at IS NULL OR off_at IS NOT NULL)"
+                AND mailbox = $3"
         } else {
+            // One that was never on is to come no more, either.
             "UPDATE forwarder SET off_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
-                AND on_at IS NOT NULL AND off_at IS NULL"
+                AND off_at IS NULL"
         };
         self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox]).await.map(|_| ())
     }

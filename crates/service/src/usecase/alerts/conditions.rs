@@ -30,6 +30,8 @@ pub(crate) enum AlertKind {
     MailboxesParked,
     /// A switch takes long: its person's mail is on its way between both sides.
     SwitchLasts,
+    /// A switch was reversed by itself.
+    SwitchReversed,
     /// A report can't be sent.
     ReportUnsent,
     /// Many items failed within an hour.
@@ -46,6 +48,7 @@ impl AlertKind {
             Self::MailboxParked => "mailbox-parked",
             Self::MailboxesParked => "mailboxes-parked",
             Self::SwitchLasts => "switch-lasts",
+            Self::SwitchReversed => "switch-reversed",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",
         }
@@ -109,18 +112,28 @@ pub(super) fn mailboxes(rows: &[MailboxRow], vips: &BTreeSet<i64>, open: &Open) 
     found
 }
 
-/// Switches that have been under way for so many minutes: each is told of by itself, since somebody waits for their mail.
+/// Switches that have been under way for so many minutes, and those that were reversed by themselves: each is told of alone, since
+/// somebody waits for their mail.
 pub(super) fn switching(rows: &[MailboxRow], switches: &[SwitchRow], minutes: i64, at: i64) -> Vec<NewAlert> {
     let mut found = Vec::new();
-    for switch in switches.iter().filter(|switch| switch.ended.is_none()) {
+    for switch in switches {
         let Some(row) = rows.iter().find(|row| row.mailbox == switch.mailbox) else { continue };
-        if at.saturating_sub(switch.since) < minutes * 60_000 {
-            continue;
-        }
         let name = row.roster.source_name.as_str();
-        let why = switch.waits.as_deref().unwrap_or("nobody works on it: see whether the service is at work");
-        let what = format!("the switch of {name} has been at {} for more than {minutes} minutes: {why}", switch.task);
-        found.push(AlertKind::SwitchLasts.about(name, what));
+        match switch.ended {
+            None if at.saturating_sub(switch.since) >= minutes * 60_000 => {
+                let why = switch.waits.as_deref().unwrap_or("nobody works on it: see whether the service is at work");
+                let what =
+                    format!("the switch of {name} has been at {} for more than {minutes} minutes: {why}", switch.task);
+                found.push(AlertKind::SwitchLasts.about(name, what));
+            }
+            Some((_, false)) if switch.taken_back_by.is_none() => {
+                let what = format!(
+                    "the switch of {name} could not be done and was reversed; it is tried again. whimbrel switch show tells why"
+                );
+                found.push(AlertKind::SwitchReversed.about(name, what));
+            }
+            _ => {}
+        }
     }
     found
 }

@@ -323,8 +323,8 @@ impl CollectionSchedule {
         match row.state.phase {
             Phase::Planned => self.not_begun += 1,
             Phase::Copying => self.copying += 1,
-            Phase::InStep => self.in_step += 1,
-            Phase::Switching | Phase::Switched | Phase::Settled => self.turned_over += 1,
+            Phase::InStep | Phase::Switching => self.in_step += 1,
+            Phase::Switched | Phase::Settled => self.turned_over += 1,
         }
         match row.state.condition {
             Condition::Waiting(_) if row.state.phase < Phase::InStep => self.waiting += 1,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use connector::Recipient;
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy, SenderMode};
 use model::{Phase, Side};
 use routing::{
@@ -23,6 +22,24 @@ pub(crate) struct Recorded {
     pub(crate) forwarders: HashMap<i64, ForwarderRow>,
     /// What was found that is not ours.
     pub(crate) found: Vec<FoundForwarder>,
+}
+
+/// What of a project the model needs besides.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ends {
+    /// The endpoint of the target. Who goes elsewhere, to the archive, has no address there.
+    pub(crate) target: i64,
+    /// What becomes of the sender at each endpoint that has a router.
+    pub(crate) senders: BTreeMap<i64, SenderMode>,
+}
+
+/// Something that can't be understood of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// The mailboxes that it is about.
+    pub(crate) mailboxes: Vec<i64>,
+    /// What.
+    pub(crate) what: String,
 }
 
 /// How a mailbox's own redirects may stand: what is on, and what may be on besides while a task of routing is under way.
@@ -86,21 +103,37 @@ pub(crate) fn standing(row: &MailboxRow, switch: Option<&SwitchRow>, forwarder: 
     }
 }
 
-/// A person's mail at a site, as a router is told of it.
-pub(crate) fn recipient(account: &connector::Account, addresses: &[String]) -> Recipient {
-    Recipient { account: account.clone(), addresses: addresses.to_vec() }
+/// How a mailbox's redirects may stand once this task is begun, all else being as it is.
+///
+/// The forwarder is seen to be off before the redirect is put on, so that is what is supposed then.
+pub(crate) fn supposing(real: Standing, task: Task) -> Standing {
+    let was_on = real.forwarder.now || real.forwarder.then == Some(true);
+    match task {
+        Task::ForwarderOff => {
+            Standing { forwarder: Pending::changing(was_on, false), followed: Followed::Either, ..real }
+        }
+        Task::RedirectOn => Standing {
+            forwarder: Pending::settled(false),
+            redirect: Pending::changing(false, true),
+            followed: Followed::Either,
+        },
+        Task::ForwarderOn => Standing { forwarder: Pending::changing(false, true), ..real },
+        _ => real,
+    }
 }
 
-/// Both sides' mail systems, as they are on record, and what could not be made of it: addresses that are none.
+/// Both sides' mail systems, as they are on record, and what could not be made of it. `supposed`: a mailbox at a task that it has not
+/// begun.
 pub(crate) fn directory(
     entry: &RoutingEntry,
     recorded: &Recorded,
-    senders: &BTreeMap<Side, SenderMode>,
-) -> (Directory, Vec<String>) {
+    ends: &Ends,
+    supposed: Option<(i64, Task)>,
+) -> (Directory, Vec<Wrong>) {
     let mut wrong = Vec::new();
     let mut directory = Directory {
-        source: site(&entry.source, Side::Source, senders),
-        target: site(&entry.target, Side::Target, senders),
+        source: site(&entry.source),
+        target: site(&entry.target),
         mx: mx(entry),
         policy: Policy {
             source_to_target: entry.source_to_target,
@@ -113,47 +146,64 @@ pub(crate) fn directory(
     for one in &recorded.found {
         match serde_json::from_str(&one.what) {
             Ok(forwarder) => found.entry((one.mailbox, one.side)).or_default().push(forwarder),
-            Err(_) => wrong.push(format!("a forwarder that was found for mailbox {} can't be read", one.mailbox)),
+            Err(_) => {
+                let what = format!("a forwarder that was found for mailbox {} can't be read", one.mailbox);
+                wrong.push(Wrong { mailboxes: vec![one.mailbox], what });
+            }
         }
     }
-    for row in recorded.mailboxes.iter().filter(|row| row.listed) {
+    let mut whose: HashMap<(Side, MailAddress), i64> = HashMap::new();
+    // Whose switch has begun counts, whatever the roster says by now.
+    for row in recorded.mailboxes.iter().filter(|row| row.listed || row.state.phase >= Phase::Switching) {
         let person = PersonId::new(&row.mailbox.to_string());
         let forwarder = recorded.forwarders.get(&row.mailbox);
-        let standing = standing(row, recorded.switches.get(&row.mailbox), forwarder);
+        let mut standing = standing(row, recorded.switches.get(&row.mailbox), forwarder);
+        if let Some((_, task)) = supposed.filter(|(mailbox, _)| *mailbox == row.mailbox) {
+            standing = supposing(standing, task);
+        }
+        let goes_there = row.roster.target_endpoint == ends.target;
         directory.people.insert(person.clone(), standing.followed);
         let mut addresses: BTreeMap<Side, Vec<MailAddress>> = BTreeMap::new();
-        for (side, site) in [(Side::Source, &entry.source), (Side::Target, &entry.target)] {
-            for text in site.addresses(side, &row.roster.source_name, &row.roster.target_name) {
+        for (side, system) in [(Side::Source, &entry.source), (Side::Target, &entry.target)] {
+            if side == Side::Target && !goes_there {
+                continue;
+            }
+            for text in system.addresses(side, &row.roster.source_name, &row.roster.target_name) {
                 match MailAddress::parse(&text) {
                     Ok(address) => addresses.entry(side).or_default().push(address),
-                    Err(error) => wrong.push(format!("{text:?} of {}: {error}", row.roster.source_name)),
+                    Err(error) => {
+                        let what = format!("{text:?} of {}: {error}", row.roster.source_name);
+                        wrong.push(Wrong { mailboxes: vec![row.mailbox], what });
+                    }
                 }
             }
         }
-        let (Some(at_source), Some(at_target)) = (addresses.get(&Side::Source), addresses.get(&Side::Target)) else {
-            continue;
-        };
         // Nobody has been told of the address of an account that is not live yet.
         let is_live = forwarder.is_some() || row.roster.target_in_use || row.state.phase >= Phase::Switching;
-        for (side, own, other, ours, kind) in [
-            (Side::Source, at_source, &at_target[0], standing.redirect, ForwarderKind::Redirect),
-            (Side::Target, at_target, &at_source[0], standing.forwarder, ForwarderKind::Coexistence),
+        let first = |side: Side| addresses.get(&side).and_then(|all| all.first()).cloned();
+        let (at_source, at_target) = (first(Side::Source), first(Side::Target));
+        for (side, endpoint, other, ours, kind) in [
+            (Side::Source, row.roster.source_endpoint, at_target, standing.redirect, ForwarderKind::Redirect),
+            (Side::Target, row.roster.target_endpoint, at_source, standing.forwarder, ForwarderKind::Coexistence),
         ] {
+            let Some(own) = addresses.get(&side) else { continue };
             for address in own {
+                let before = whose.insert((side, address.clone()), row.mailbox);
+                if let Some(before) = before.filter(|before| *before != row.mailbox) {
+                    let what = format!("{} is an address of two mailboxes at the {side}", address.as_str());
+                    wrong.push(Wrong { mailboxes: vec![before, row.mailbox], what });
+                }
                 let route = Pending::settled(Route::Mailbox(person.clone()));
                 directory.site_mut(side).entries.insert(address.clone(), route);
                 if side == Side::Source || is_live {
                     directory.expected.insert(address.clone(), Owner::Person(person.clone()));
                 }
             }
-            let sender = sender(senders.get(&side).copied().unwrap_or_default());
+            let sender = sender(ends.senders.get(&endpoint).copied().unwrap_or_default());
             let theirs = theirs(found.get(&(row.mailbox, side)), sender);
-            let rule = |is_on: bool| {
-                if is_on {
-                    MailboxRule::Forward { to: vec![other.clone()], sender, keeps_copy: false, kind }
-                } else {
-                    theirs.clone()
-                }
+            let rule = |is_on: bool| match other.as_ref().filter(|_| is_on) {
+                Some(other) => MailboxRule::Forward { to: vec![other.clone()], sender, keeps_copy: false, kind },
+                None => theirs.clone(),
             };
             let pending = Pending { now: rule(ours.now), then: ours.then.map(rule) };
             directory.site_mut(side).mailboxes.insert(person.clone(), pending);
@@ -191,8 +241,9 @@ fn sender(mode: SenderMode) -> Sender {
     }
 }
 
-fn site(entry: &SiteEntry, side: Side, senders: &BTreeMap<Side, SenderMode>) -> Site {
-    let sender = sender(senders.get(&side).copied().unwrap_or_default());
+/// A side's mail system. What it does with the sender of what its own rules send on is not known: it is taken as kept.
+fn site(entry: &SiteEntry) -> Site {
+    let sender = Sender::Kept;
     let rule = || if entry.relays_unknown { DomainRule::InternalRelay { sender } } else { DomainRule::Authoritative };
     let named: BTreeSet<&String> = entry.domains.iter().chain(&entry.alias_domains).collect();
     let sends_for = entry.sends_for.as_ref().unwrap_or(&entry.domains);

@@ -1,11 +1,10 @@
 //! Switches mailboxes, task by task, under each one's lease.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connector::router::SenderMode;
 use connector::{Recipient, Router};
 use jiff::tz::TimeZone;
 use model::{Cause, Condition, Phase, Scope, Side};
@@ -14,7 +13,7 @@ use movement::{Failure, Held, Turnover};
 use store::{ProjectKey, Store, SwitchOrder, SwitchRow};
 use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
 
-use super::directory::{self, Recorded};
+use super::directory::{Ends, Recorded, directory};
 use super::subject::Subject;
 use super::task::Attempt;
 use crate::config::{RoutingEntry, SwitchEntry};
@@ -30,6 +29,10 @@ pub(crate) struct Switcher {
     pub(crate) routing: Option<RoutingEntry>,
     pub(crate) entry: SwitchEntry,
     pub(crate) zone: TimeZone,
+    /// The endpoint of the target.
+    pub(crate) target: i64,
+    /// Nobody is on the roster whose account somebody has not signed for, or named by hand.
+    pub(crate) is_match_signed: bool,
 }
 
 /// Something that the database or a router refused, as an engine's failure.
@@ -59,13 +62,13 @@ impl Switcher {
             let what = format!("{}: nothing is known of its account", of.row.roster.source_name);
             failed(side, connector::Error::new(Cause::Login, Scope::Mailbox, what))
         })?;
-        Ok(directory::recipient(account, &self.addresses(of, side)))
+        Ok(Recipient { account: account.clone(), addresses: self.addresses(of, side) })
     }
 
-    /// What becomes of senders on each side.
-    fn senders(&self, of: Subject<'_>) -> BTreeMap<Side, SenderMode> {
-        let mode = |side| Some((side, self.router(of, side)?.offers().sender));
-        [Side::Source, Side::Target].into_iter().filter_map(mode).collect()
+    /// What the model of where mail goes needs of the project.
+    pub(crate) fn ends(&self) -> Ends {
+        let senders = self.routers.iter().map(|(endpoint, router)| (*endpoint, router.offers().sender));
+        Ends { target: self.target, senders: senders.collect() }
     }
 
     /// What would be wrong with where mail goes if this mailbox were at this task: faults of its own addresses, and faults of
@@ -76,23 +79,14 @@ impl Switcher {
         let Some(entry) = &self.routing else {
             return Ok(vec!["the project has no [routing]: nothing could tell whether mail would go round".to_owned()]);
         };
-        let senders = self.senders(of);
-        let mut recorded = recorded(of.store, of.key).await?;
         let mailbox = of.row.mailbox;
-        for row in &mut recorded.mailboxes {
-            if row.mailbox == mailbox {
-                row.state = of.row.state.clone();
-            }
+        let mut recorded = recorded(of.store, of.key).await?;
+        for row in recorded.mailboxes.iter_mut().filter(|row| row.mailbox == mailbox) {
+            row.state = of.row.state.clone();
         }
-        let (before, _) = directory::directory(entry, &recorded, &senders);
-        for row in &mut recorded.mailboxes {
-            if row.mailbox == mailbox {
-                row.state.phase = Phase::Switching;
-            }
-        }
-        let supposed = SwitchRow { task: task.name().to_owned(), ..supposed(mailbox) };
-        recorded.switches.insert(mailbox, supposed);
-        let (after, wrong) = directory::directory(entry, &recorded, &senders);
+        let ends = self.ends();
+        let (before, _) = directory(entry, &recorded, &ends, None);
+        let (after, wrong) = directory(entry, &recorded, &ends, Some((mailbox, task)));
         let own: Vec<String> = [Side::Source, Side::Target]
             .into_iter()
             .flat_map(|side| self.addresses(of, side))
@@ -102,25 +96,40 @@ impl Switcher {
         let (before, after) =
             checked.map_err(|error| Failure::internal(&format!("the routing check ended: {error}")))?;
         let key = |finding: &routing::Finding| (finding.address.as_str().to_owned(), finding.fault);
-        let known: Vec<_> = before.findings.iter().map(key).collect();
+        let known: HashSet<_> = before.findings.iter().map(key).collect();
         let is_ours = |finding: &&routing::Finding| own.contains(&finding.address.as_str().to_lowercase());
-        let is_new = |finding: &&routing::Finding| is_ours(finding) || !known.contains(&key(finding));
-        Ok(wrong.into_iter().chain(after.findings.iter().filter(is_new).map(ToString::to_string)).collect())
+        // What is wrong before a forwarder comes is what it cures.
+        let counts_own = task != Task::ForwarderOn;
+        let is_new = |finding: &&routing::Finding| (counts_own && is_ours(finding)) || !known.contains(&key(finding));
+        let wrong = wrong.into_iter().filter(|wrong| wrong.mailboxes.contains(&mailbox)).map(|wrong| wrong.what);
+        Ok(wrong.chain(after.findings.iter().filter(is_new).map(ToString::to_string)).collect())
     }
 
     /// When and by whose word a mailbox that is in step switches.
     pub(crate) async fn due(&self, of: Subject<'_>) -> Result<(Due, &'static str, String), Failure> {
         let (store, key, mailbox) = (of.store, of.key, of.row.mailbox);
         let order = store.switch_order(key, mailbox).await?.filter(|order| !order.is_back);
+        if of.row.roster.target_endpoint != self.target {
+            return Ok((Due::ByHand, "by-hand", String::new()));
+        }
+        let now = store.now().await?;
+        let last = store.switch_of(key, mailbox).await?;
         // Who was taken back goes over again by a person's word only.
-        let last = store.switch_of(key, mailbox).await?.and_then(|switch| switch.ended);
-        let was_taken_back = last.is_some_and(|(_, on_target)| !on_target);
+        let was_taken_back = last.as_ref().is_some_and(|last| last.taken_back_by.is_some());
+        // What was reversed by itself is tried again by itself, after a growing while.
+        if let Some((at, false)) = last.filter(|last| last.taken_back_by.is_none()).and_then(|last| last.ended) {
+            let times = store.reversed_switches(key, mailbox).await?;
+            let wait = self.entry.reverse_wait_ms(times);
+            if now < at.saturating_add(wait) {
+                return Ok((Due::NotBefore(at.saturating_add(wait)), "auto", String::new()));
+            }
+        }
         let (plan, collection) = match store.switch_plan(key, mailbox).await?.filter(|_| !was_taken_back) {
             Some((store::SwitchHow::Auto, _, collection)) => (Plan::Auto, collection),
             Some((store::SwitchHow::At, Some(at), collection)) => (Plan::At(at), collection),
             _ => (Plan::ByHand, String::new()),
         };
-        let is_due = due(order.as_ref().map(|order| order.at), plan, store.now().await?);
+        let is_due = due(order.as_ref().map(|order| order.at), plan, now);
         Ok(match (order, plan) {
             (Some(SwitchOrder { said_by, .. }), _) => (is_due, "by-hand", said_by),
             (None, Plan::At(_)) => (is_due, "at", collection),
@@ -133,7 +142,14 @@ impl Switcher {
         if is_due != Due::Now {
             return Ok(None);
         }
-        let verdicts = self.verdicts(Subject::of(held)).await?;
+        let verdicts = match self.verdicts(Subject::of(held)).await {
+            Ok(verdicts) => verdicts,
+            // A router that can't be asked is no reason why the mailbox would not be in step.
+            Err(failure) => {
+                held.set(model_state(held, Condition::Waiting(format!("its switch: {failure}"))));
+                return Ok(None);
+            }
+        };
         let unmet: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.is_met).collect();
         if let Some(first) = unmet.first() {
             let more = if unmet.len() > 1 { format!(" (and {} more)", unmet.len() - 1) } else { String::new() };
@@ -228,6 +244,7 @@ impl Switcher {
         let to = task.reversed_from().unwrap_or(Way::Back.tasks()[0]);
         let mut tx = held.write().await?;
         tx.go_to_task(row.switch, to.name(), "turned-back", &format!("taken back by {}", order.said_by)).await?;
+        tx.take_back(row.switch, &order.said_by).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -252,24 +269,6 @@ fn model_state(held: &Held<'_>, condition: Condition) -> store::MailboxState {
     store::MailboxState { condition, ..held.row().state.clone() }
 }
 
-/// A switch that is not on record, for what would be.
-fn supposed(mailbox: i64) -> SwitchRow {
-    SwitchRow {
-        mailbox,
-        switch: 0,
-        task: String::new(),
-        since: 0,
-        tries: 0,
-        waits: None,
-        quiet_since: None,
-        why: String::new(),
-        begun_by: String::new(),
-        begun_at: 0,
-        ended: None,
-        now: 0,
-    }
-}
-
 /// What is on record of where a project's mail goes.
 pub(crate) async fn recorded(store: &Store, key: ProjectKey) -> Result<Recorded, store::Error> {
     // What may be pending is read last: what is begun after this is looked at by whoever begins it.
@@ -283,8 +282,14 @@ pub(crate) async fn recorded(store: &Store, key: ProjectKey) -> Result<Recorded,
 
 #[async_trait]
 impl Turnover for Switcher {
-    async fn prepare(&self, held: &mut Held<'_>) -> Result<(), Failure> {
-        self.forward(held).await
+    async fn prepare(&self, held: &mut Held<'_>) -> Result<bool, Failure> {
+        if held.row().state.phase < Phase::Switching {
+            Box::pin(self.forward(held)).await?;
+            return Ok(false);
+        }
+        // Who is to be taken back waits for no pass: the target may be what is broken.
+        let order = held.store().switch_order(held.key(), held.row().mailbox).await?;
+        Ok(order.is_some_and(|order| order.is_back))
     }
 
     async fn tend(&self, held: &mut Held<'_>) -> Result<Option<Duration>, Failure> {
@@ -313,7 +318,7 @@ impl Attempt {
         }
         match task {
             Task::ForwarderOff => tx.set_forwarder(false).await?,
-            Task::ForwarderOn if self.has_forwarder => tx.set_forwarder(true).await?,
+            Task::ForwarderOn | Task::Thaw if self.has_forwarder => tx.set_forwarder(true).await?,
             Task::MarkOn => tx.set_client_mark(true).await?,
             Task::MarkOff => tx.set_client_mark(false).await?,
             _ => {}

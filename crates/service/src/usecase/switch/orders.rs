@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use model::Phase;
@@ -9,7 +10,7 @@ use movement::Progress;
 use serde::Serialize;
 use serde_json::json;
 use store::{MailboxRow, SwitchOrder, SwitchRow};
-use switch::{Rule, Verdict};
+use switch::{Rule, Task, Verdict, Way};
 use tokio::sync::watch;
 
 use super::driver::Switcher;
@@ -18,6 +19,9 @@ use crate::engine::Making;
 use crate::secret::Environment;
 use crate::usecase::words::Said;
 use crate::{Error, Exit, Project, Selection, when};
+
+/// How soon a mailbox is looked at again of which nothing else is known.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How switches stand.
 #[derive(Clone, Debug, Serialize)]
@@ -153,39 +157,60 @@ impl Project {
         stop: watch::Receiver<bool>,
     ) -> Result<SwitchReport, Error> {
         self.may_migrate()?;
-        self.refuse_paused().await?;
+        // Whoever has to go back waits for nobody's pause.
+        if !is_back {
+            self.refuse_paused().await?;
+        }
         self.switcher(environment)?;
         refuse_everybody(selection)?;
         let rows = self.select(selection).await?;
-        self.refuse_order(&rows, is_back)?;
+        self.refuse_order(&rows, is_back).await?;
         let now = self.store.now().await?;
         self.order(&rows, is_back, now, said).await?;
         let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), false)?;
-        let mut left = mailboxes.clone();
-        while !left.is_empty() && !*stop.borrow() {
-            let end = engine.run(&left).await;
+        // Who is being switched is gone on with, each when it is time; who waits for anything else waits by itself.
+        let mut due: BTreeMap<i64, Instant> = mailboxes.iter().map(|mailbox| (*mailbox, Instant::now())).collect();
+        while let Some(next) = due.values().min().copied()
+            && !*stop.borrow()
+        {
+            let mut stopped = stop.clone();
+            tokio::select! {
+                () = tokio::time::sleep_until(next.into()) => {}
+                _ = stopped.wait_for(|stop| *stop) => continue,
+            }
+            let now = Instant::now();
+            let ready: Vec<i64> = due.iter().filter(|(_, at)| **at <= now).map(|(mailbox, _)| *mailbox).collect();
+            let end = engine.run(&ready).await;
             if let Some(failure) = end.failure {
                 return Err(failure.into());
             }
-            // Who is being switched is gone on with; who waits for anything else waits by itself.
-            let due: BTreeMap<i64, std::time::Duration> = end
-                .outcomes
-                .iter()
-                .filter(|outcome| outcome.state.phase == Phase::Switching)
-                .map(|outcome| (outcome.mailbox, outcome.due.unwrap_or(std::time::Duration::from_secs(1))))
-                .collect();
-            left.retain(|mailbox| due.contains_key(mailbox));
-            let Some(wait) = due.values().min() else { break };
-            let mut stopped = stop.clone();
-            tokio::select! {
-                () = tokio::time::sleep(*wait) => {}
-                _ = stopped.wait_for(|stop| *stop) => {}
+            for mailbox in ready {
+                let outcome = end.outcomes.iter().find(|outcome| outcome.mailbox == mailbox);
+                match outcome.filter(|outcome| outcome.state.phase == Phase::Switching) {
+                    Some(outcome) => drop(due.insert(mailbox, Instant::now() + outcome.due.unwrap_or(AGAIN))),
+                    // A service may have it: it goes on there.
+                    None if end.held_elsewhere.contains(&mailbox) => drop(due.insert(mailbox, Instant::now() + AGAIN)),
+                    None => drop(due.remove(&mailbox)),
+                }
             }
+        }
+        if !is_back {
+            self.withdraw_refused(&mailboxes).await?;
         }
         let done = if is_back { "taken back" } else { "switched" };
         let report = self.switch_lines(&mailboxes, done, false).await?;
         Ok(SwitchReport { stopped: *stop.borrow(), ..report })
+    }
+
+    /// Who could not be switched now is not switched later without a word.
+    async fn withdraw_refused(&self, mailboxes: &[i64]) -> Result<(), Error> {
+        for row in self.store.mailboxes(self.key).await? {
+            if mailboxes.contains(&row.mailbox) && row.state.phase < Phase::Switching {
+                self.store.withdraw_order(self.key, row.mailbox).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Says from when on mailboxes switch as soon as they are in step; or takes that back.
@@ -202,7 +227,7 @@ impl Project {
             return self.switch_lines(&mailboxes, "as its collection says", false).await;
         }
         let at = when::read(at, &self.config.time_zone(), Timestamp::now())?;
-        self.refuse_order(&rows, false)?;
+        self.refuse_order(&rows, false).await?;
         self.order(&rows, false, at, said).await?;
         self.switch_lines(&mailboxes, "scheduled", false).await
     }
@@ -238,8 +263,15 @@ impl Project {
         Ok(report)
     }
 
-    fn refuse_order(&self, rows: &[MailboxRow], is_back: bool) -> Result<(), Error> {
+    async fn refuse_order(&self, rows: &[MailboxRow], is_back: bool) -> Result<(), Error> {
         for row in rows {
+            let open = self.store.switch_of(self.key, row.mailbox).await?.filter(|switch| switch.ended.is_none());
+            let goes_back =
+                open.and_then(|switch| Task::from_name(&switch.task)).is_some_and(|task| task.way() == Way::Back);
+            if !is_back && goes_back {
+                let what = format!("{} is on its way back to the source", row.roster.source_name);
+                return Err(Error::refused("R-184", what).advise("wait until it is there"));
+            }
             let name = &row.roster.source_name;
             if self.is_archived(row) {
                 return Err(Error::refused("R-043", format!("{name} goes to the archive: nobody is switched to it")));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use connector::router::{Force, Forwarder, ForwarderOwner, LocalCopy, SenderMode};
+use connector::router::{Force, Forwarder, ForwarderOwner, LocalCopy};
 use model::{Phase, Side};
 use serde::Serialize;
 use serde_json::json;
@@ -147,6 +147,9 @@ impl Project {
         let mut news = Vec::new();
         for row in &rows {
             let name = &row.roster.source_name;
+            if self.is_archived(row) {
+                return Err(Error::refused("R-043", format!("{name} goes to the archive, which forwards nothing")));
+            }
             if row.state.phase >= Phase::Switching {
                 return Err(Error::refused("R-081", format!("{name} is {}", row.state.phase.name()))
                     .advise("who is switched has no forwarder to the source"));
@@ -181,8 +184,13 @@ impl Project {
             .map(|(row, (new, ends))| json!([row.roster.source_name, new.leads_to, ends, new.allowed]))
             .collect();
         self.store.audit(self.key, &self.actor, "forwarder.asked", &json!({ "mailboxes": names })).await?;
-        for (new, _) in &news {
-            self.store.add_forwarder(self.key, new).await?;
+        for (row, (new, _)) in rows.iter().zip(&news) {
+            let is_added = self.store.add_forwarder(self.key, new).await?;
+            let is_there = || async { self.store.forwarder(self.key, row.mailbox).await };
+            if !is_added && !is_there().await?.is_some_and(|there| there.is_on()) {
+                let what = format!("{}: its switch began meanwhile", row.roster.source_name);
+                return Err(Error::refused("R-081", what).advise("who is switched has no forwarder to the source"));
+            }
         }
         let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
         self.store.mark_due(self.key, &mailboxes).await?;
@@ -270,9 +278,8 @@ impl Project {
             unread.extend(failed.into_iter().map(|one| format!("{} ({}): {}", one.mailbox, one.side, one.what)));
         }
         let recorded = recorded(&self.store, self.key).await?;
-        let senders = self.senders(&switcher);
-        let (directory, wrong) = directory(entry, &recorded, &senders);
-        unread.extend(wrong);
+        let (directory, wrong) = directory(entry, &recorded, &switcher.ends(), None);
+        unread.extend(wrong.into_iter().map(|wrong| wrong.what));
         unread.extend(self.unlike(&switcher, &recorded).await?);
         let not_live = directory.target.entries.len()
             - directory.target.entries.keys().filter(|address| directory.expected.contains_key(*address)).count();
@@ -290,17 +297,6 @@ impl Project {
         };
         let addresses = checked.addresses_checked;
         Ok(RoutingReport { addresses, faults: checked.findings.iter().map(fault).collect(), unread, not_live })
-    }
-
-    fn senders(&self, switcher: &Switcher) -> BTreeMap<Side, SenderMode> {
-        let sources = self.config.sources();
-        let mode = |name: &String| {
-            let number = self.endpoints.iter().find(|(_, (endpoint, _))| endpoint == name).map(|(number, _)| number)?;
-            switcher.routers.get(number).map(|router| router.offers().sender)
-        };
-        let source = sources.iter().find_map(mode).map(|mode| (Side::Source, mode));
-        let target = mode(&self.config.target().to_owned()).map(|mode| (Side::Target, mode));
-        source.into_iter().chain(target).collect()
     }
 
     /// Where what was found of ours is not what is on record.

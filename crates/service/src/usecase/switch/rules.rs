@@ -42,7 +42,9 @@ impl Switcher {
                 Some((_, ended)) => met(format!("its last complete pass ended {}", when::shown(ended, &self.zone))),
                 None => unmet("no pass over it was complete yet".to_owned()),
             },
-            Rule::MatchSignedOff => met("it is on the roster, and not withheld".to_owned()),
+            Rule::MatchSignedOff if self.is_match_signed => {
+                met("it is on the roster, by a signed match or named by hand, and not withheld".to_owned())
+            }
             Rule::AccountActivated if row.roster.target_in_use => met("its person works on the target".to_owned()),
             Rule::NoOpenIssue => {
                 let issues = of.store.issues(of.key).await?;
@@ -68,6 +70,7 @@ impl Switcher {
                 }
             }
             Rule::AccountActivated
+            | Rule::MatchSignedOff
             | Rule::AddressBooks
             | Rule::SharingInPlace
             | Rule::CalendarCoexistence
@@ -78,15 +81,36 @@ impl Switcher {
     /// Looks for what sends the mailbox's mail on and is not ours, on both sides, and keeps what was found.
     async fn forwarders_absent(&self, of: Subject<'_>, word: Option<&RuleWord>) -> Result<Verdict, Failure> {
         let rule = Rule::ForwardersAbsent;
+        if self.router(of, Side::Source).is_none() {
+            let evidence = "the source has no router: add one under [routers]".to_owned();
+            return Ok(Verdict { rule, is_met: false, evidence });
+        }
+        if self.router(of, Side::Target).is_none() && of.store.forwarder(of.key, of.row.mailbox).await?.is_some() {
+            let evidence =
+                "the target forwards to the source, on record, and has no router: give it back the one it had";
+            return Ok(Verdict { rule, is_met: false, evidence: evidence.to_owned() });
+        }
+        let (left, unread) = self.others(of).await?;
+        // What can't be looked into is different for everybody: a word about all is none about it.
+        let word = word.filter(|word| matches!(word.is.scope, RuleScope::Mailbox(_)));
+        let (is_met, evidence) = match (left.first(), unread.first(), word) {
+            (None, None, _) => (true, "none was found".to_owned()),
+            (None, Some(_), Some(word)) => (true, format!("none was found; of what can't be read: {}", said(word))),
+            (None, Some(first), None) => {
+                let name = &of.row.roster.source_name;
+                let sign = format!("signoff record forwarders-absent --mailbox {name} --by NAME --evidence FILE");
+                (false, format!("{first}; look there, then: whimbrel {sign}"))
+            }
+            (Some(_), _, _) => (false, format!("its mail is sent on by {}: have it removed", left.join("; "))),
+        };
+        Ok(Verdict { rule, is_met, evidence })
+    }
+
+    /// What of both sides sends the mailbox's mail on and is not ours, and what can't be looked into. What was found is kept.
+    pub(crate) async fn others(&self, of: Subject<'_>) -> Result<(Vec<String>, Vec<String>), Failure> {
         let (mut left, mut unread) = (Vec::new(), Vec::new());
         for side in [Side::Source, Side::Target] {
-            let Some(router) = self.router(of, side) else {
-                if side == Side::Source {
-                    let evidence = "the source has no router: add one under [routers]".to_owned();
-                    return Ok(Verdict { rule, is_met: false, evidence });
-                }
-                continue;
-            };
+            let Some(router) = self.router(of, side) else { continue };
             let who = self.recipient(of, side)?;
             let routing = router.read(&who).await.map_err(|error| failed(side, error))?;
             let found = FoundRouting {
@@ -103,16 +127,7 @@ impl Switcher {
             left.extend(routing.others.iter().filter(is_left).map(|other| format!("{side}, {}", other.place)));
             unread.extend(routing.unread);
         }
-        let (is_met, evidence) = match (left.first(), unread.first(), word) {
-            (None, None, _) => (true, "none was found".to_owned()),
-            (None, Some(_), Some(word)) => (true, format!("none was found; of what can't be read: {}", said(word))),
-            (None, Some(first), None) => {
-                let advice = "look there, then: whimbrel signoff record forwarders-absent --by NAME --evidence FILE";
-                (false, format!("{first}; {advice}"))
-            }
-            (Some(_), _, _) => (false, format!("its mail is sent on by {}: have it removed", left.join("; "))),
-        };
-        Ok(Verdict { rule, is_met, evidence })
+        Ok((left, unread))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use connector::router::Router;
-use model::{Cause, Side};
+use model::{Cause, Phase, Side};
 use movement::{Failure, Held};
-use store::SwitchRow;
+use store::{ForwarderRow, SwitchRow};
 use switch::{Ended, Task};
 
 use super::driver::{Switcher, failed};
 use super::subject::Subject;
+use crate::when;
 
 /// What a try of a task came to.
 pub(crate) struct Attempt {
@@ -43,36 +44,49 @@ impl Attempt {
     }
 }
 
+/// Until then a queue that is not empty holds the drain up: what comes later is followed all the same.
+const QUEUE_WAIT_MS: i64 = 3_600_000;
+
 impl Switcher {
     /// Tries a task. It may have been tried before, and cut anywhere.
     pub(crate) async fn attempt(&self, task: Task, held: &mut Held<'_>, row: &SwitchRow) -> Attempt {
         let tried = match task {
             Task::Freeze => self.freeze(held).await,
-            Task::ForwarderOff => self.take_off(task, held, Side::Target).await,
+            Task::ForwarderOff => self.take_off(task, held, Side::Target, row).await,
             Task::RedirectOn => self.put_on(task, held, Side::Source).await,
-            Task::RedirectOff => self.take_off(task, held, Side::Source).await,
+            Task::RedirectOff => self.take_off(task, held, Side::Source, row).await,
             Task::ForwarderOn => self.forwarder_on(held).await,
             Task::AddressesOn | Task::AddressesOff => Ok(Attempt::done(
                 "the project writes to no directory of the target: its addresses there are as they were",
             )),
             Task::Drain => self.drain(held, row).await,
-            Task::Carry | Task::CarryRest => self.carry(held).await,
+            Task::Carry => self.carry(held, row, Duration::ZERO).await,
+            Task::CarryRest => self.carry(held, row, self.quiet()).await,
             Task::MarkOn => Ok(Attempt::done("marked for the person's client")),
             Task::MarkOff => Ok(Attempt::done("no mark for the person's client")),
-            Task::RecordOver => Ok(Attempt::done(format!("begun {}", row.why))),
-            Task::Thaw => Ok(Attempt::done("the source is followed as before")),
+            // Much time may have passed since either was read back.
+            Task::RecordOver => match self.take_off(Task::ForwarderOff, held, Side::Target, row).await {
+                Ok(Attempt { ended: Ended::Done, .. }) => self.put_on(Task::RedirectOn, held, Side::Source).await,
+                other => other,
+            },
+            Task::Thaw => match self.take_off(Task::RedirectOff, held, Side::Source, row).await {
+                Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
+                other => other,
+            },
         };
         tried.unwrap_or_else(|failure| Attempt::of(&failure))
     }
 
-    /// From here on only what is new at the source is followed. A pass writes down how the target stands.
+    fn quiet(&self) -> Duration {
+        Duration::from_secs(self.entry.drain_quiet_seconds)
+    }
+
+    /// From here on only what is new at the source is followed. A pass takes all there is, and writes down how the target stands: it has to
+    /// be as whole as one that brings a mailbox in step.
     async fn freeze(&self, held: &mut Held<'_>) -> Result<Attempt, Failure> {
         let report = held.pass().await?;
-        if let Some((_, _, what)) = report.in_the_way {
-            return Ok(Attempt::failed(true, what));
-        }
-        if !report.complete {
-            return Ok(Attempt::wait(Duration::ZERO, "it changes faster than it can be read"));
+        if let Some(why) = held.not_whole(&report).await? {
+            return Ok(Attempt::failed(true, why));
         }
         Ok(Attempt::done(format!("from here on only additions are followed; {} came over", report.copied)))
     }
@@ -86,14 +100,27 @@ impl Switcher {
     }
 
     /// Takes ours off on a side, and reads that it is.
-    async fn take_off(&self, task: Task, held: &Held<'_>, side: Side) -> Result<Attempt, Failure> {
+    async fn take_off(&self, task: Task, held: &Held<'_>, side: Side, row: &SwitchRow) -> Result<Attempt, Failure> {
+        let (store, key, mailbox) = (held.store(), held.key(), held.row().mailbox);
         let Some(router) = self.router(Subject::of(held), side) else {
-            // Nothing of ours can be on where we have never been.
-            return Ok(Attempt::done(format!("the {side} has no router, so nothing of ours is there")));
+            // Nothing of ours is on where we have never been. Where we have, only the router could tell.
+            let was_there = match side {
+                Side::Target => store.forwarder(key, mailbox).await?.is_some(),
+                Side::Source => {
+                    let tasks = store.switch_tasks(key, mailbox, row.switch).await?;
+                    tasks.iter().any(|task| task.task == Task::RedirectOn.name())
+                }
+            };
+            let what = format!("the {side} has no router under [routers]");
+            return Ok(if was_there {
+                Attempt::failed(true, format!("{what}, and ours may be on there: give it back the one that it had"))
+            } else {
+                Attempt::done(format!("{what}, and nothing of ours was ever there"))
+            });
         };
         let who = self.recipient(Subject::of(held), side)?;
         let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
-        let mut notes = Vec::new();
+        let (mut notes, mut is_in_doubt) = (Vec::new(), false);
         if seen.ours.is_some() {
             // On the way back nothing is better than to go on.
             if task == Task::ForwarderOff
@@ -101,12 +128,19 @@ impl Switcher {
             {
                 return Ok(refused);
             }
-            let released = router.release(&who, &*held.door()).await;
-            notes = released.map(|released| released.notes).or_else(|error| in_doubt(side, error))?;
+            match router.release(&who, &*held.door()).await {
+                Ok(released) => notes = released.notes,
+                Err(error) if error.cause == Cause::InDoubt => is_in_doubt = true,
+                Err(error) => return Err(failed(side, error)),
+            }
         }
         let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         if let Some(to) = seen.redirected_to() {
             return Ok(Attempt::failed(true, format!("the {side} still sends mail on to {to}")));
+        }
+        // What is in force for some of the mail only is not gone, unless a release has said that it is.
+        if is_in_doubt && seen.ours.is_some() {
+            return Ok(Attempt::failed(true, format!("the {side} may still send some of the mail on")));
         }
         Ok(Attempt::done(told(&format!("read back at the {side}: nothing of ours is in force"), notes)))
     }
@@ -122,6 +156,17 @@ impl Switcher {
         };
         let who = self.recipient(Subject::of(held), side)?;
         let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
+        // Both on together would lead mail in a circle, whatever is on record.
+        if let Some(there) = self.router(Subject::of(held), other) {
+            let them = self.recipient(Subject::of(held), other)?;
+            let ours = there.read(&them).await.map_err(|error| failed(other, error))?;
+            if ours.ours.is_some_and(|ours| ours.ineffective.is_none()) {
+                return Ok(Attempt::failed(
+                    true,
+                    format!("the {other} sends its mail on by ours: both would lead in a circle"),
+                ));
+            }
+        }
         let mut notes = Vec::new();
         if !is_on(&**router, seen.redirected_to(), &to) {
             if let Some(refused) = self.refuse_faults(task, held).await? {
@@ -138,66 +183,109 @@ impl Switcher {
         Ok(Attempt::failed(true, format!("the redirect at the {side} is not in force: {why}")))
     }
 
-    /// Puts the forwarder from the target to the source on again, where there was one.
+    /// Puts the forwarder from the target to the source on again, where there was one and it may be.
     async fn forwarder_on(&self, held: &Held<'_>) -> Result<Attempt, Failure> {
-        if held.store().forwarder(held.key(), held.row().mailbox).await?.is_none_or(|row| row.on_at.is_none()) {
+        let Some(row) = held.store().forwarder(held.key(), held.row().mailbox).await? else {
             return Ok(Attempt::done("there was none"));
+        };
+        if let Some(why) = self.may_not_forward(&row, held.store().now().await?, held.row().roster.target_in_use) {
+            return Ok(Attempt::done(format!("it stays off: {why}")));
         }
         Ok(Attempt { has_forwarder: true, ..self.put_on(Task::ForwarderOn, held, Side::Target).await? })
     }
 
+    /// Why an account may have no forwarder: one that its person had before needs their guardian's word, which has an end.
+    fn may_not_forward(&self, row: &ForwarderRow, now: i64, is_in_use: bool) -> Option<String> {
+        match &row.is.allowed {
+            None if is_in_use => {
+                Some("its person had the account before, and no guardian has signed for it".to_owned())
+            }
+            Some([_, _, _, ends]) => {
+                let today: String = when::shown(now, &self.zone).chars().take(10).collect();
+                (today > *ends).then(|| format!("the guardian's word ended on {ends}"))
+            }
+            None => None,
+        }
+    }
+
     /// What is still on its way to the source comes over. Done once two passes found nothing new, far enough apart, and nothing is queued.
     async fn drain(&self, held: &mut Held<'_>, row: &SwitchRow) -> Result<Attempt, Failure> {
-        let quiet = Duration::from_secs(self.entry.drain_quiet_seconds);
         let began = held.store().now().await?;
         let report = held.pass().await?;
         if let Some((_, _, what)) = &report.in_the_way {
             return Ok(Attempt::failed(true, what.clone()));
         }
         if !report.is_nothing_new() {
-            return Ok(Attempt::wait(quiet.min(Duration::from_secs(1)), format!("{} came over", report.copied)));
+            return Ok(Attempt::wait(Duration::from_secs(1), format!("{} came over", report.copied)));
         }
-        // What a mail server still has in its queue comes yet.
-        for side in [Side::Source, Side::Target] {
-            let Some(router) = self.router(Subject::of(held), side) else { continue };
-            let who = self.recipient(Subject::of(held), side)?;
-            let queued = router.queued(&who).await.map_err(|error| failed(side, error))?;
-            if let Some(queued) = queued.filter(|queued| *queued > 0) {
-                let evidence = format!("{queued} still in the queue of the {side}");
-                return Ok(Attempt::wait(quiet.min(Duration::from_secs(5)), evidence));
-            }
+        if let Some(waiting) = self.queue(held, row, began).await? {
+            return Ok(waiting);
         }
-        let since = row.quiet_since.unwrap_or(began);
-        let lasts = Duration::from_millis((began - since).unsigned_abs());
-        if row.quiet_since.is_some() && lasts >= quiet {
-            return Ok(Attempt::done(format!("nothing new came for {} s", lasts.as_secs())));
-        }
-        let wait = quiet.saturating_sub(lasts);
-        let evidence = format!("nothing new for {} s of {}", lasts.as_secs(), quiet.as_secs());
-        Ok(Attempt { quiet_since: Some(since), ..Attempt::wait(wait, evidence) })
+        Ok(Self::quiet_for(row, began, self.quiet()))
     }
 
-    /// What the person got and did on the target goes to the source. Done once a pass found nothing to carry.
-    async fn carry(&self, held: &mut Held<'_>) -> Result<Attempt, Failure> {
+    /// What a mail server of the source still has in its queue comes yet: it is waited for, for an hour at most.
+    async fn queue(&self, held: &Held<'_>, row: &SwitchRow, now: i64) -> Result<Option<Attempt>, Failure> {
+        let Some(router) = self.router(Subject::of(held), Side::Source) else { return Ok(None) };
+        let who = self.recipient(Subject::of(held), Side::Source)?;
+        // One that can't tell is no reason to wait.
+        let queued = router.queued(&who).await.ok().flatten().filter(|queued| *queued > 0);
+        let is_over = now.saturating_sub(row.since) >= QUEUE_WAIT_MS;
+        Ok(queued
+            .filter(|_| !is_over)
+            .map(|queued| Attempt::wait(Duration::from_secs(5), format!("{queued} still in the queue of the source"))))
+    }
+
+    /// Nothing new was seen now: done, if that is so for long enough.
+    fn quiet_for(row: &SwitchRow, now: i64, quiet: Duration) -> Attempt {
+        let since = row.quiet_since.unwrap_or(now).min(now);
+        let lasts = Duration::from_millis(u64::try_from(now - since).unwrap_or_default());
+        if row.quiet_since.is_some() && lasts >= quiet {
+            return Attempt::done(format!("nothing new came for {} s", lasts.as_secs()));
+        }
+        let evidence = format!("nothing new for {} s of {}", lasts.as_secs(), quiet.as_secs());
+        Attempt { quiet_since: Some(since), ..Attempt::wait(quiet.saturating_sub(lasts), evidence) }
+    }
+
+    /// What the person got and did on the target goes to the source. Done once nothing was there to carry for long enough.
+    async fn carry(&self, held: &mut Held<'_>, row: &SwitchRow, quiet: Duration) -> Result<Attempt, Failure> {
+        let began = held.store().now().await?;
         let carried = held.carry_back().await?;
-        if carried.is_nothing_new() {
-            let left =
-                if carried.failed == 0 { String::new() } else { format!("; {} not taken, listed", carried.failed) };
+        if !carried.is_nothing_new() {
+            let (added, moved, flags) = (carried.added, carried.moved, carried.flags);
+            let evidence = format!("went back: {added} items, {moved} moves, flags of {flags}");
+            return Ok(Attempt::wait(Duration::ZERO, evidence));
+        }
+        let left = if carried.failed == 0 { String::new() } else { format!("; {} not taken, listed", carried.failed) };
+        if quiet.is_zero() {
             return Ok(Attempt::done(format!("all that is on the target is at the source{left}")));
         }
-        let (added, moved, flags) = (carried.added, carried.moved, carried.flags);
-        Ok(Attempt::wait(Duration::ZERO, format!("went back: {added} items, {moved} moves, flags of {flags}")))
+        if let Some(waiting) = self.queue(held, row, began).await? {
+            return Ok(waiting);
+        }
+        let attempt = Self::quiet_for(row, began, quiet);
+        Ok(Attempt { evidence: format!("{}{left}", attempt.evidence), ..attempt })
     }
 
-    /// Puts the forwarder of a new account on, where it is on record and not on yet.
+    /// Puts the forwarder of a new account on, where it is on record and not on yet: once nothing else sends its person's mail on.
     pub(crate) async fn forward(&self, held: &mut Held<'_>) -> Result<(), Failure> {
-        let Some(row) = held.store().forwarder(held.key(), held.row().mailbox).await? else { return Ok(()) };
-        if row.on_at.is_some() {
+        let (mailbox, phase) = (held.row().mailbox, held.row().state.phase);
+        let Some(row) = held.store().forwarder(held.key(), mailbox).await? else { return Ok(()) };
+        if row.on_at.is_some() || row.off_at.is_some() || phase >= Phase::Switching {
             return Ok(());
         }
-        let attempt = self.put_on(Task::ForwarderOn, held, Side::Target).await?;
-        if attempt.ended != Ended::Done {
-            tracing::warn!(mailbox = held.row().mailbox, why = attempt.evidence, "its forwarder is not on");
+        let is_in_use = held.row().roster.target_in_use;
+        let mut why = self.may_not_forward(&row, held.store().now().await?, is_in_use);
+        if why.is_none() {
+            let (left, _) = self.others(Subject::of(held)).await?;
+            why = left.first().map(|first| format!("its mail is sent on by {first}"));
+        }
+        if why.is_none() {
+            let attempt = self.put_on(Task::ForwarderOn, held, Side::Target).await?;
+            why = (attempt.ended != Ended::Done).then_some(attempt.evidence);
+        }
+        if let Some(why) = why {
+            tracing::warn!(mailbox, why, "its forwarder is not on");
             return Ok(());
         }
         let mut tx = held.write().await?;

@@ -156,6 +156,23 @@ impl Router for MemoryRouter {
     }
 }
 
+fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, require: &[Rule]) -> Switcher {
+    Switcher {
+        routers,
+        routing: Some(toml::from_str(ROUTING).unwrap()),
+        entry: SwitchEntry {
+            drain_quiet_seconds: 0,
+            reverse_after_seconds: 0,
+            retry_seconds: 1,
+            require: require.iter().map(|rule| rule.name().to_owned()).collect(),
+            ..SwitchEntry::default()
+        },
+        zone: TimeZone::UTC,
+        target,
+        is_match_signed: true,
+    }
+}
+
 /// A project between two sites, with ann in it.
 struct Project {
     world: World,
@@ -169,6 +186,14 @@ const ROUTING: &str = "source = { domains = [\"hill.test\"], trusts_other = true
 
 impl Project {
     async fn new(require: &[Rule]) -> Self {
+        let project = Self::without_forwarder(require).await;
+        project.forward().await;
+        project.turn().await;
+        assert_eq!(project.sites.mail().redirects.get(ANN[1]).map(String::as_str), Some(ANN[0]), "it is on at once");
+        project
+    }
+
+    async fn without_forwarder(require: &[Rule]) -> Self {
         let mut world = World::new();
         world.person_of(ANN[0], ANN[1]);
         for n in 0..3 {
@@ -177,27 +202,27 @@ impl Project {
         let sites = Sites { mail: Arc::default(), platforms: [world.source.clone(), world.target.clone()] };
         let (mut engine, mailboxes) = world.engine().await;
         let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: sites.clone() });
-        let switcher = Switcher {
-            routers: engine.endpoints.keys().map(|endpoint| (*endpoint, router.clone())).collect(),
-            routing: Some(toml::from_str(ROUTING).unwrap()),
-            entry: SwitchEntry {
-                drain_quiet_seconds: 0,
-                reverse_after_seconds: 0,
-                retry_seconds: 1,
-                require: require.iter().map(|rule| rule.name().to_owned()).collect(),
-                ..SwitchEntry::default()
-            },
-            zone: TimeZone::UTC,
-        };
+        let routers = engine.endpoints.keys().map(|endpoint| (*endpoint, router.clone())).collect();
+        let target = engine.store.mailboxes(engine.key).await.unwrap()[0].roster.target_endpoint;
+        let switcher = switcher(routers, target, require);
         engine.turnover = Some(Arc::new(switcher));
-        let (store, key, mailbox) = (engine.store.clone(), engine.key, mailboxes[0]);
-        let said_by = "me".to_owned();
+        Self { world, sites, engine, mailbox: mailboxes[0] }
+    }
+
+    /// Its forwarder is to come.
+    async fn forward(&self) {
+        let (mailbox, said_by) = (self.mailbox, "me".to_owned());
         let forwarder = NewForwarder { mailbox, leads_to: ANN[0].to_owned(), allowed: None, said_by };
-        store.add_forwarder(key, &forwarder).await.unwrap();
-        let project = Self { world, sites, engine, mailbox };
-        project.turn().await;
-        assert_eq!(project.sites.mail().redirects.get(ANN[1]).map(String::as_str), Some(ANN[0]), "it is on at once");
-        project
+        assert!(self.engine.store.add_forwarder(self.engine.key, &forwarder).await.unwrap());
+    }
+
+    /// The same, with these routers left: of the source, of the target.
+    fn left_with(&mut self, left: [bool; 2]) {
+        let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: self.sites.clone() });
+        let endpoints: Vec<i64> = self.engine.endpoints.keys().copied().collect();
+        let kept = endpoints.iter().zip(left).filter(|(_, is_left)| *is_left);
+        let routers = kept.map(|(endpoint, _)| (*endpoint, router.clone())).collect();
+        self.engine.turnover = Some(Arc::new(switcher(routers, endpoints[1], &[])));
     }
 
     async fn turn(&self) -> MailboxOutcome {
@@ -223,8 +248,8 @@ impl Project {
             sent.extend(ANN.map(|address| self.sites.send(address)));
             let outcome = self.turn().await;
             if outcome.state.phase != Phase::Switching {
-                let order = self.engine.store.switch_order(self.engine.key, self.mailbox).await.unwrap();
-                if order.is_none() {
+                let switch = self.engine.store.switch_of(self.engine.key, self.mailbox).await.unwrap();
+                if switch.is_some_and(|switch| switch.ended.is_some()) {
                     return sent;
                 }
                 continue;
@@ -290,8 +315,7 @@ async fn wherever_a_router_fails_every_message_comes_once() {
         let before = project.sites.mail().calls;
         project.order(false, 0).await;
         project.until_it_ends("counting").await;
-        let calls = project.sites.mail().calls - before;
-        calls
+        project.sites.mail().calls - before
     };
     assert!(calls >= 6, "{calls}");
     let mut ended = BTreeSet::new();
@@ -368,4 +392,51 @@ async fn nobody_switches_while_something_else_sends_their_mail_on() {
         project.until_it_ends("cured").await;
         assert_eq!(project.phase().await, Phase::Switched);
     }
+}
+
+/// A forwarder that could not be put on in time never comes once its person is switched: both together lead mail in a circle.
+#[tokio::test]
+async fn a_forwarder_that_is_late_does_not_come_after_the_switch() {
+    let project = Project::without_forwarder(&[]).await;
+    project.turn().await;
+    {
+        let mut mail = project.sites.mail();
+        let next = mail.calls + 1;
+        mail.failing = Some((next, next, How::Before));
+    }
+    project.forward().await;
+    project.order(false, 0).await;
+    let sent = project.until_it_ends("over").await;
+    for _ in 0..3 {
+        project.turn().await;
+    }
+    project.judge(&sent[1..], "over").await;
+    let (mailbox, said_by) = (project.mailbox, "me".to_owned());
+    let late = NewForwarder { mailbox, leads_to: ANN[0].to_owned(), allowed: None, said_by };
+    assert!(!project.engine.store.add_forwarder(project.engine.key, &late).await.unwrap());
+}
+
+/// A router that has left the configuration tells nothing: what it may have on is not taken for off.
+#[tokio::test]
+async fn what_only_a_missing_router_could_tell_is_not_taken_for_done() {
+    let mut project = Project::new(&[]).await;
+    project.left_with([true, false]);
+    project.order(false, 0).await;
+    let outcome = project.turn().await;
+    assert!(outcome.state.condition.reason().is_some_and(|reason| reason.contains("no router")), "{outcome:?}");
+    assert_eq!(project.phase().await, Phase::InStep);
+    project.left_with([true, true]);
+    let mut sent = project.until_it_ends("over").await;
+    project.left_with([false, true]);
+    project.order(true, 0).await;
+    for _ in 0..3 {
+        sent.push(project.sites.send(ANN[0]));
+        let outcome = project.turn().await;
+        assert_eq!(outcome.state.phase, Phase::Switching);
+        assert_eq!(project.sites.mail().redirects.get(ANN[0]).map(String::as_str), Some(ANN[1]), "nothing else is on");
+        assert_eq!(project.sites.mail().redirects.len(), 1);
+    }
+    project.left_with([true, true]);
+    sent.extend(project.until_it_ends("back").await);
+    project.judge(&sent, "back").await;
 }
