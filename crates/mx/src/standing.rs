@@ -118,6 +118,15 @@ pub struct View {
     pub autodiscover: Seen<Autodiscover>,
 }
 
+/// How many look-ups reading a domain's SPF record needs (RFC 7208 §4.6.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpfCost {
+    /// The domain.
+    pub domain: Name,
+    /// With all that it leads to; counted no further than to one too many. Why it is not known else.
+    pub lookups: Result<usize, String>,
+}
+
 /// A host that mail is to go to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
@@ -142,6 +151,8 @@ pub struct Standing {
     pub authoritative_unknown: Vec<String>,
     /// The hosts of the wanted MX records.
     pub wanted_hosts: Vec<Host>,
+    /// The domains that the SPF record, or what is wanted in it, leads to.
+    pub spf_costs: Vec<SpfCost>,
 }
 
 /// Something that is looked at.

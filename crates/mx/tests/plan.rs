@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, civil::date};
 use mx::Name;
 use mx::history::{Observation, old_gone_at};
 use mx::plan::{Action, Facts, GapKind, Limits, LocalMail, Plan, RecordedRfc, StepState, plan};
-use mx::standing::{Dmarc, Host, MailRoute, Mx, Observer, Seen, Spf, Standing, View, Wanted};
+use mx::standing::{Dmarc, Host, MailRoute, Mx, Observer, Seen, Spf, SpfCost, Standing, View, Wanted};
 use proptest::prelude::*;
 
 const LIMITS: Limits = Limits { ttl_low_seconds: 300, quiet_days: 14 };
@@ -71,6 +71,7 @@ fn standing(zone: [Option<(MailRoute, u32)>; 2], resolvers: [Option<(MailRoute, 
             addresses: Seen::Known { value: vec!["198.51.100.1".parse().unwrap()], ttl_seconds: 60 },
             alias_of: None,
         }],
+        spf_costs: vec![SpfCost { domain: name("spf.example.org"), lookups: Ok(4) }],
     }
 }
 
@@ -257,10 +258,15 @@ fn spf_comes_before_mx_and_is_needed_only_where_somebody_would_refuse() {
     assert!(matches!(state(&steps, Action::AddSpf), StepState::NotNeeded(_)));
     assert_eq!(state(&steps, Action::ChangeMx), &StepState::May);
     assert_eq!(state(&with(&absent, "v=DMARC1; p=reject"), Action::AddSpf), &StepState::May);
-    let steps =
-        with(&spf("v=spf1 mx a ptr include:a include:b include:c include:d include:e include:f exists:g -all"), "");
+    // What is included needs four more: five and the record's own are at most ten.
+    assert_eq!(
+        state(&with(&spf("v=spf1 mx a ptr exists:x.test ip4:192.0.2.1 a:y.test -all"), ""), Action::AddSpf),
+        &StepState::May
+    );
+    let steps = with(&spf("v=spf1 mx a ptr exists:x.test mx:z.test a:y.test -all"), "");
     assert_eq!(refusals(&steps, Action::AddSpf), [GapKind::SpfTooLong]);
     assert!(matches!(state(&steps, Action::ChangeMx), StepState::Waits { .. }));
+    assert_eq!(refusals(&with(&spf("v=spf1 include:other.test -all"), ""), Action::AddSpf), [GapKind::NotKnown]);
     let two = Seen::Known { value: Spf::Several(vec!["v=spf1 mx".to_owned(), "v=spf1 a".to_owned()]), ttl_seconds: 60 };
     let steps = with(&two, "");
     assert!(steps.step(Action::AddSpf).unwrap().to.starts_with("one record"));

@@ -59,8 +59,6 @@ fn what_is_no_spf_record_and_what_is_two() {
     assert!(matches!(&two, Spf::Several(all) if all.len() == 2));
     assert_eq!(two.missing(&owned(&["mx"])), ["mx"]);
     assert_eq!(two.with(&owned(&["mx"])), None);
-    let many = Spf::parse(&texts(&["v=spf1 a mx ptr exists:%{i}.x include:y ip4:192.0.2.1 redirect=z"])).unwrap();
-    assert_eq!(many.lookups(), 6);
 }
 
 #[test]

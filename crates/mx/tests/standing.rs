@@ -5,7 +5,8 @@ use mx::dns::{Patience, Resolver};
 use mx::history::Observation;
 use mx::plan::{Action, Facts, Limits, LocalMail, RecordedRfc, StepState};
 use mx::standing::{
-    Agreement, Autodiscover, MailRoute, Mx, Observer, Seen, Spf, Subject, Wanted, WantedAutodiscover, WantedKey,
+    Agreement, Autodiscover, MailRoute, Mx, Observer, Seen, Spf, SpfCost, Subject, Wanted, WantedAutodiscover,
+    WantedKey,
 };
 use mx::{Look, Name, look, plan};
 
@@ -38,6 +39,9 @@ $TTL 600
 ns A 127.0.0.1
 mx.platform A 198.51.100.1
 alias.platform CNAME mx.platform
+spf.platform TXT \"v=spf1 include:one.platform.example.org a:mx.platform.example.org ip4:198.51.100.0/24 -all\"
+one.platform TXT \"v=spf1 mx exists:%{i}.example.org ~all\"
+round.platform TXT \"v=spf1 include:round.platform.example.org -all\"
 new.keys TXT \"v=DKIM1; k=rsa; p=MIGfMA0G\"
 ";
 
@@ -90,6 +94,10 @@ async fn everything_is_read_from_every_server() {
         assert!(matches!(standing.agreement(subject), Agreement::Same(_)), "{subject:?}");
     }
     assert!(matches!(standing.wanted_hosts[0].addresses, Seen::Known { .. }));
+    let cost = |of: &str, lookups| SpfCost { domain: name(of), lookups: Ok(lookups) };
+    assert_eq!(standing.spf_costs, [cost("spf.platform.example.org", 4)]);
+    let circle = Wanted { spf: vec!["include:round.platform.example.org".to_owned()], ..wanted() };
+    assert_eq!(look(&asked, &circle).await.spf_costs, [cost("round.platform.example.org", 11)]);
     assert_eq!(standing.leads_to(&wanted().local_hosts).len(), 4);
     let text = serde_json::to_string(&standing).unwrap();
     assert_eq!(serde_json::from_str::<mx::Standing>(&text).unwrap(), standing);

@@ -86,7 +86,7 @@ impl Knot {
             .replace("{listen}", &format!("{address}@{port}"));
         for (zone, text) in zones {
             instance.write(&format!("{zone}.zone"), text);
-            config.push_str(&format!("  - domain: {zone}.\n    file: {zone}.zone\n"));
+            config += ["  - domain: ", zone, ".\n    file: ", zone, ".zone\n"].concat().as_str();
         }
         instance.write("knot.conf", &config);
         let (program, address) = (program.to_owned(), address.to_owned());
@@ -125,7 +125,8 @@ impl Knot {
         let mut answer = vec![0; 512];
         let length = socket.recv(&mut answer).ok()?;
         answer.truncate(length);
-        (length > 12 && answer[..2] == question[..2] && answer[3] & 15 == 0).then_some(answer)
+        let code = answer.get(3).map(|flags| flags % 16);
+        (length > 12 && answer[..2] == question[..2] && code == Some(0)).then_some(answer)
     }
 
     fn instance(&self) -> MutexGuard<'_, Instance> {

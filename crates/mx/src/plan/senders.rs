@@ -1,7 +1,7 @@
 //! Steps about who may send for the domain: SPF and DKIM. Both add, and take nothing away, so they come before the MX records.
 
 use super::{Action, Case, Gap, GapKind, Step, StepState};
-use crate::standing::{DkimKey, Seen, Spf, Subject, View};
+use crate::standing::{DkimKey, SPF_LOOKUPS_MAX, Seen, Spf, Standing, Subject, View};
 
 impl Case<'_> {
     pub(super) fn add_spf(&self) -> Step {
@@ -14,7 +14,7 @@ impl Case<'_> {
             (String::new(), StepState::NotNeeded("the settings name nothing that is to send for the domain".to_owned()))
         } else {
             let (to, change) = match zone {
-                Some(Seen::Known { value: spf @ Spf::One { .. }, .. }) => spf_changed(spf, wanted),
+                Some(Seen::Known { value: spf @ Spf::One { .. }, .. }) => spf_changed(self.standing, spf, wanted),
                 Some(Seen::Known { value: Spf::Several(_), .. }) => (
                     format!(
                         "one record, made of these and with {}; several are none (RFC 7208 §4.5)",
@@ -129,11 +129,23 @@ impl Case<'_> {
     }
 }
 
-fn spf_changed(spf: &Spf, wanted: &[String]) -> (String, Option<StepState>) {
+/// What the record is to become, and why it may not.
+fn spf_changed(standing: &Standing, spf: &Spf, wanted: &[String]) -> (String, Option<StepState>) {
     let to = spf.with(wanted).unwrap_or_default();
-    let lookups = Spf::parse(&[to.clone().into_bytes()]).map_or(0, |spf| spf.lookups());
-    let too_long = lookups > crate::standing::SPF_LOOKUPS_MAX;
-    let refused =
-        || StepState::Refused(vec![Gap::of(GapKind::SpfTooLong, vec![format!("{lookups} of its own terms need one")])]);
-    (to, too_long.then(refused))
+    let (mut lookups, mut unknown) = (0, Vec::new());
+    for term in Spf::parse(&[to.clone().into_bytes()]).iter().flat_map(Spf::terms).filter(|term| term.looks_up()) {
+        lookups += 1;
+        let Some(domain) = term.leads_to() else { continue };
+        match standing.spf_costs.iter().find(|cost| cost.domain == domain).map(|cost| &cost.lookups) {
+            Some(Ok(more)) => lookups += more,
+            Some(Err(why)) => unknown.push(format!("the SPF record of {domain}: {why}")),
+            None => unknown.push(format!("the SPF record of {domain} was not looked at")),
+        }
+    }
+    let gap = if lookups > SPF_LOOKUPS_MAX {
+        Some(Gap::of(GapKind::SpfTooLong, vec![format!("{lookups} or more")]))
+    } else {
+        (!unknown.is_empty()).then(|| Gap::of(GapKind::NotKnown, unknown))
+    };
+    (to, gap.map(|gap| StepState::Refused(vec![gap])))
 }

@@ -4,7 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::task::JoinSet;
 
-use super::{Autodiscover, DkimKey, Dmarc, Host, MailRoute, Mx, Observer, Seen, Spf, Standing, View, Wanted};
+use super::spf::LOOKUPS_MAX;
+use super::{
+    Autodiscover, DkimKey, Dmarc, Host, MailRoute, Mx, Observer, Seen, Spf, SpfCost, SpfTerm, Standing, View, Wanted,
+};
 use crate::Name;
 use crate::dns::{Answer, Data, Failure, Outcome, Patience, RecordType, Resolver};
 
@@ -50,7 +53,12 @@ pub async fn look(look: &Look, wanted: &Wanted) -> Standing {
     for mx in &wanted.mx {
         wanted_hosts.push(host(&resolvers, &mx.exchange).await);
     }
+    let mut spf_costs = Vec::new();
+    for domain in spf_domains(ours.iter().chain(&theirs), &wanted.spf) {
+        spf_costs.push(SpfCost { lookups: spf_lookups(&resolvers, &domain).await, domain });
+    }
     Standing {
+        spf_costs,
         domain: wanted.domain.clone(),
         resolvers: ours,
         authoritative: theirs,
@@ -69,6 +77,33 @@ async fn any(resolvers: &[Resolver], name: &Name, kind: RecordType) -> Result<An
         }
     }
     Err(why)
+}
+
+/// The domains that the records seen, and what is wanted in them, lead to.
+fn spf_domains<'a>(views: impl Iterator<Item = &'a View>, wanted: &[String]) -> Vec<Name> {
+    let seen = views.filter_map(|view| view.spf.known()).flat_map(Spf::terms).filter_map(SpfTerm::leads_to);
+    let mut domains: Vec<Name> = seen.chain(wanted.iter().filter_map(|text| SpfTerm::parse(text).leads_to())).collect();
+    domains.sort();
+    domains.dedup();
+    domains
+}
+
+/// How many look-ups a domain's SPF record needs. Each that leads on is read, as often as it is led to; records that lead to each
+/// other in a circle end at one too many.
+async fn spf_lookups(resolvers: &[Resolver], domain: &Name) -> Result<usize, String> {
+    let (mut to_read, mut lookups) = (vec![domain.clone()], 0);
+    while let Some(next) = to_read.pop() {
+        let texts = texts_of(any(resolvers, &next, RecordType::Txt).await?.outcome)?;
+        let spf = texts.known().and_then(|texts| Spf::parse(texts));
+        for term in spf.iter().flat_map(Spf::terms).filter(|term| term.looks_up()) {
+            lookups += 1;
+            to_read.extend(term.leads_to());
+        }
+        if lookups > LOOKUPS_MAX {
+            break;
+        }
+    }
+    Ok(lookups)
 }
 
 /// The servers of the zone that the domain is in, with all their addresses, and why some are not known.
@@ -90,12 +125,16 @@ async fn authoritative(look: &Look, resolvers: &[Resolver], domain: &Name) -> (V
                 continue;
             }
         };
-        for ip in addresses {
-            // One without a way to it is no server of ours to ask: where IPv6 is not there its IPv4 address says the same.
-            let address = SocketAddr::new(ip, look.authoritative_port);
-            if ip.is_ipv6() && !has_way(address) {
-                continue;
-            }
+        // Where there is no way to IPv6 the server's IPv4 address says the same.
+        let address = |ip: IpAddr| SocketAddr::new(ip, look.authoritative_port);
+        let reached: Vec<_> =
+            addresses.into_iter().map(address).filter(|address| address.is_ipv4() || has_way(*address)).collect();
+        if reached.is_empty() {
+            unknown.push(format!(
+                "{name}, a server of the zone of {domain}, has IPv6 only, and there is no way to it from here"
+            ));
+        }
+        for address in reached {
             let by = Observer::Authoritative { name: name.clone(), address };
             servers.push((by, Resolver::authoritative(address, look.patience)));
         }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Name;
+
 /// RFC 7208 §4.6.4: terms that need a look-up, in all. More, and receivers take the record for broken.
 pub(crate) const LOOKUPS_MAX: usize = 10;
 
@@ -33,7 +35,7 @@ pub struct SpfTerm {
 }
 
 impl SpfTerm {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let (qualifier, rest) = match text.chars().next() {
             Some(sign @ ('+' | '-' | '~' | '?')) => (Some(sign), &text[1..]),
             _ => (None, text),
@@ -43,6 +45,20 @@ impl SpfTerm {
         // A modifier has a `=` behind its name, and no qualifier (§4.6.1).
         let qualifier = if value.starts_with('=') { qualifier } else { qualifier.or(Some('+')) };
         Self { qualifier, name: name.to_ascii_lowercase(), value: value.to_owned() }
+    }
+
+    /// Does it need a look-up of those that are counted (§4.6.4)?
+    pub(crate) fn looks_up(&self) -> bool {
+        matches!(self.name.as_str(), "include" | "a" | "mx" | "ptr" | "exists" | "redirect")
+    }
+
+    /// The domain whose record is read in its place. None as well where that depends on the message (§7).
+    pub(crate) fn leads_to(&self) -> Option<Name> {
+        match self.name.as_str() {
+            "include" => self.value.strip_prefix(':')?.parse().ok(),
+            "redirect" => self.value.strip_prefix('=')?.parse().ok(),
+            _ => None,
+        }
     }
 
     /// Do both let the same hosts send? The whole of an address is its own range.
@@ -97,12 +113,12 @@ impl Spf {
         Some(words.join(" "))
     }
 
-    /// How many look-ups its own terms need. What they include needs more.
-    pub fn lookups(&self) -> usize {
-        let Self::One { terms, .. } = self else { return 0 };
-        let needs =
-            |term: &&SpfTerm| matches!(term.name.as_str(), "include" | "a" | "mx" | "ptr" | "exists" | "redirect");
-        terms.iter().filter(needs).count()
+    /// Its terms; none when there are several records.
+    pub fn terms(&self) -> &[SpfTerm] {
+        match self {
+            Self::One { terms, .. } => terms,
+            Self::Several(_) => &[],
+        }
     }
 }
 
