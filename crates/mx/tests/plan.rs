@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp, civil::date};
 use mx::Name;
 use mx::history::{Observation, old_gone_at};
 use mx::plan::{Action, Facts, GapKind, Limits, LocalMail, Plan, RecordedRfc, StepState, plan};
-use mx::standing::{Dmarc, Host, MailRoute, Mx, Observer, Seen, Spf, SpfCost, Standing, View, Wanted};
+use mx::standing::{
+    Autodiscover, DkimKey, Dmarc, Host, MailRoute, Mx, Observer, Seen, Spf, SpfCost, Standing, View, Wanted,
+    WantedAutodiscover, WantedKey,
+};
 use proptest::prelude::*;
 
 const LIMITS: Limits = Limits { ttl_low_seconds: 300, quiet_days: 14 };
@@ -142,6 +145,29 @@ fn the_mx_records_change_only_without_any_gap() {
 }
 
 #[test]
+fn only_the_whole_set_of_mx_records_is_what_is_wanted() {
+    let mx = |records: &[(u16, &str)]| {
+        MailRoute::Mx(
+            records.iter().map(|(preference, host)| Mx { preference: *preference, exchange: name(host) }).collect(),
+        )
+    };
+    let second = "mx2.platform.example.org";
+    let both = Wanted { mx: vec![wanted().mx[0].clone(), Mx { preference: 5, exchange: name(second) }], ..wanted() };
+    assert!(both.is_wanted(&mx(&[(5, second), (0, PLATFORM)])));
+    for route in [
+        mx(&[(0, PLATFORM)]),
+        mx(&[(0, PLATFORM), (5, second), (10, "mail.example.test")]),
+        mx(&[(5, PLATFORM), (0, second)]),
+        mx(&[]),
+        MailRoute::NullMx,
+        MailRoute::NoDomain,
+    ] {
+        assert!(!both.is_wanted(&route), "{route}");
+        assert!(!Wanted { mx: Vec::new(), ..wanted() }.is_wanted(&route), "{route}");
+    }
+}
+
+#[test]
 fn nothing_is_changed_in_a_zone_without_the_recorded_request() {
     let facts = Facts { mx_rfc: None, ..ready() };
     let mut now = all(&old(), 3600);
@@ -183,6 +209,9 @@ fn when_old_answers_are_gone() {
         let fresh = || Some((new(), 300));
         standing([fresh(), fresh()], [fresh(), Some((old(), 36_000))])
     };
+    // One server is not asked, and the other one's time to live is lowered: the first may still give the longer one out.
+    let lowered = || standing([None, Some((old(), 300))], [None, None]);
+    let hidden = || Standing { authoritative_unknown: vec!["ns3 has no address".to_owned()], ..all(&new(), 300) };
     let (before, after) = (|| all(&old(), 3600), || all(&new(), 300));
     // From 200 hours on the week from the first look is over and says nothing any more.
     for (looks, gone) in [
@@ -198,6 +227,8 @@ fn when_old_answers_are_gone() {
         (vec![(0, before()), (200, after()), (220, silent()), (230, after())], Some(230 + 168)),
         (vec![(0, before()), (200, stale())], Some(210)),
         (vec![(0, before()), (200, unasked()), (210, after())], Some(211)),
+        (vec![(0, all(&old(), 36_000)), (200, lowered()), (210, after())], Some(220)),
+        (vec![(0, before()), (200, hidden())], None),
         // The old was never seen: a week from the first look.
         (vec![(0, after()), (10, after())], Some(168)),
         (vec![(0, before()), (1, after())], Some(168)),
@@ -272,6 +303,73 @@ fn spf_comes_before_mx_and_is_needed_only_where_somebody_would_refuse() {
     assert!(steps.step(Action::AddSpf).unwrap().to.starts_with("one record"));
     let unknown = Seen::Unknown("silent".to_owned());
     assert_eq!(refusals(&with(&unknown, ""), Action::AddSpf), [GapKind::NotKnown]);
+}
+
+#[test]
+fn keys_come_before_mx_and_resolvers_catch_up_first() {
+    let key = |public: &str| DkimKey::parse(&[format!("v=DKIM1; p={public}").into_bytes()]).unwrap();
+    let wanted = Wanted {
+        dkim: vec![WantedKey { selector: "new".to_owned(), key: Some("AAAA".to_owned()) }],
+        autodiscover: Some(WantedAutodiscover::Alias(name("autodiscover.example.org"))),
+        ..wanted()
+    };
+    let with = |mail: &MailRoute, zone: Option<&str>, resolver: Option<&str>| {
+        let mut now = all(mail, 300);
+        let seen = |public: Option<&str>| match public {
+            Some(public) => Seen::Known { value: key(public), ttl_seconds: 60 },
+            None => Seen::Absent { ttl_seconds: None },
+        };
+        for view in &mut now.authoritative {
+            view.dkim = vec![("new".to_owned(), seen(zone))];
+        }
+        for view in &mut now.resolvers {
+            view.dkim = vec![("new".to_owned(), seen(resolver))];
+        }
+        now
+    };
+    let ask = |now: &Standing, facts: &Facts| plan(now, &wanted, facts, LIMITS, &[], at(0));
+    for (zone, resolver, expected) in [
+        (None, None, Some(StepState::May)),
+        (Some("BBBB"), Some("BBBB"), Some(StepState::May)),
+        (Some(""), Some(""), Some(StepState::May)),
+        (Some("AAAA"), Some("AAAA"), Some(StepState::Done)),
+        (Some("AAAA"), None, None),
+    ] {
+        let steps = ask(&with(&old(), zone, resolver), &ready());
+        let keys = state(&steps, Action::PublishDkim);
+        match &expected {
+            Some(expected) => assert_eq!(keys, expected, "{zone:?}"),
+            None => assert!(matches!(keys, StepState::Waits { what, .. } if what.len() == 2), "{keys:?}"),
+        }
+        let may = state(&steps, Action::ChangeMx) == &StepState::May;
+        assert_eq!(may, expected == Some(StepState::Done), "{zone:?}");
+        assert!(matches!(state(&steps, Action::ChangeAutodiscover), StepState::Waits { .. }));
+    }
+    // Autodiscover, once the MX records are changed: in the zone, then at the resolvers.
+    let mut now = with(&new(), Some("AAAA"), Some("AAAA"));
+    let facts = Facts { unswitched: vec!["ann@example.test".to_owned()], ..ready() };
+    assert_eq!(refusals(&ask(&now, &facts), Action::ChangeAutodiscover), [GapKind::Unswitched]);
+    assert_eq!(state(&ask(&now, &ready()), Action::ChangeAutodiscover), &StepState::May);
+    let value = Autodiscover { alias: Some(name("autodiscover.example.org")), ..Autodiscover::default() };
+    let there = Seen::Known { value, ttl_seconds: 60 };
+    for view in &mut now.authoritative {
+        view.autodiscover = there.clone();
+    }
+    assert!(matches!(state(&ask(&now, &ready()), Action::ChangeAutodiscover), StepState::Waits { .. }));
+    for view in &mut now.resolvers {
+        view.autodiscover = there.clone();
+    }
+    assert_eq!(state(&ask(&now, &ready()), Action::ChangeAutodiscover), &StepState::Done);
+}
+
+#[test]
+fn a_resolver_that_still_has_the_old_spf_record_is_waited_for() {
+    let mut now = all(&old(), 300);
+    now.resolvers[1].spf = spf("v=spf1 mx -all");
+    let steps = plan(&now, &wanted(), &ready(), LIMITS, &[], at(0));
+    let StepState::Waits { what, .. } = state(&steps, Action::AddSpf) else { panic!("{steps:?}") };
+    assert!(what[0].contains("198.51.100.53"), "{what:?}");
+    assert!(matches!(state(&steps, Action::ChangeMx), StepState::Waits { .. }));
 }
 
 fn any_said() -> impl Strategy<Value = Option<(MailRoute, u32)>> {
