@@ -21,6 +21,8 @@ pub(super) struct Question {
 pub(super) struct Message {
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
+    /// Does the server look names up for others (RA)?
+    pub(super) recursion: bool,
     pub(super) code: u8,
     pub(super) answers: Vec<Record>,
     pub(super) authority: Vec<Record>,
