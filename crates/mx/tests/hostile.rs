@@ -183,6 +183,24 @@ async fn a_server_that_can_not_find_out_says_nothing_about_the_name() {
 }
 
 #[tokio::test]
+async fn a_server_that_neither_has_the_zone_nor_looks_names_up_proves_nothing() {
+    // No error and nothing in the answer, no such name, and an address: each without a word that it looked.
+    for kind in 0..3 {
+        let server = liar(move |_, question| {
+            let mut answer = match kind {
+                0 => with_code(question, 0),
+                1 => with_code(question, 3),
+                _ => right(question),
+            };
+            answer[3] &= 0x7f;
+            vec![answer]
+        });
+        let failure = ask(server, PATIENCE).await.unwrap_err();
+        assert!(matches!(failure, Failure::Referral { .. }), "{kind}: {failure}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_edns_is_asked_without_it() {
     // Some leave the question out of the answer when they can't read it.
     for bare in [false, true] {

@@ -87,7 +87,10 @@ impl Resolver {
             let found: Vec<&Record> = message.answers.iter().filter(|record| walk.is_for(record, kind)).collect();
             let absent = message.authority.iter().find_map(negative_ttl).map(|ttl| ttl.min(walk.ttl_seconds));
             let outcome = match message.code {
-                NOERROR | NXDOMAIN if !self.recursive && !message.authoritative && walk.aliases.is_empty() => {
+                // Neither its own zone's nor looked up: what such a server says, or does not have, proves nothing.
+                NOERROR | NXDOMAIN
+                    if walk.aliases.is_empty() && !message.authoritative && !(self.recursive && message.recursion) =>
+                {
                     return Err(self.referral(name, kind));
                 }
                 NOERROR if !found.is_empty() => {

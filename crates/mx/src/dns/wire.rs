@@ -21,6 +21,8 @@ pub(super) struct Question {
 pub(super) struct Message {
     pub(super) authoritative: bool,
     pub(super) truncated: bool,
+    /// Does the server look names up for others (RA)?
+    pub(super) recursion: bool,
     pub(super) code: u8,
     pub(super) answers: Vec<Record>,
     pub(super) authority: Vec<Record>,
@@ -75,8 +77,13 @@ pub(super) fn decode(bytes: &[u8], question: &Question, id: u16) -> Result<Messa
     let (questions, answers, authority) = (reader.word()?, reader.word()?, reader.word()?);
     reader.word()?;
     let code = (flags & 0x000f) as u8;
-    let mut message =
-        Message { authoritative: flags & 0x0400 != 0, truncated: flags & 0x0200 != 0, code, ..Message::default() };
+    let mut message = Message {
+        authoritative: flags & 0x0400 != 0,
+        truncated: flags & 0x0200 != 0,
+        recursion: flags & 0x0080 != 0,
+        code,
+        ..Message::default()
+    };
     // A server that could not read the question may leave it out.
     if questions == 0 && code == 1 {
         return Ok(message);
