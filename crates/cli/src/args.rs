@@ -125,6 +125,9 @@ pub(crate) enum Command {
     /// What sends people's mail on: ours, and others'
     #[command(subcommand)]
     Forwarder(crate::switching::ForwarderOf),
+    /// Legacy domains: what the DNS says, and what has to change at the end
+    #[command(subcommand)]
+    Mx(crate::switching::MxOf),
     /// Where mail goes on both sides
     #[command(subcommand)]
     Routing(crate::switching::RoutingOf),

@@ -362,6 +362,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Switch(which) => Box::pin(switching::switch(which, folder, json)).await,
         Command::Signoff(which) => Box::pin(switching::signoff(which, folder, json)).await,
         Command::Forwarder(which) => Box::pin(switching::forwarder(which, folder, json)).await,
+        Command::Mx(which) => Box::pin(switching::mx(which, folder, json)).await,
         Command::Routing(which) => Box::pin(switching::routing(which, folder, json)).await,
         Command::Sharing(which) => Box::pin(sharing::run(which, folder, json)).await,
         Command::Held(held) => {

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use movement::state::counted;
 use report::harmless;
 use service::{
-    Error, Exit, ForwardersReport, GuardianWord, MarksReport, Project, RoutingReport, RuleSignoffs, Said, SwitchReport,
-    SwitchRules,
+    Error, Exit, ForwardersReport, GuardianWord, MarksReport, MxReport, MxWord, Project, RoutingReport, RuleSignoffs,
+    Said, SwitchReport, SwitchRules,
 };
 
 use crate::args::{Chosen, SaidBy};
@@ -421,4 +421,96 @@ fn marks(report: &MarksReport) -> String {
         return "No client is to be led to the target.".to_owned();
     }
     table(&["source", "target", "address", "phase", "client"], &rows)
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MxOf {
+    /// What the DNS says of legacy domains: at each resolver, and at the zone's own servers. Each look is kept
+    Check {
+        /// Only this domain
+        domain: Option<String>,
+    },
+    /// The same, and what has to change in which order, what may be done now, and what keeps it from being done
+    Plan {
+        /// Only this domain
+        domain: Option<String>,
+    },
+    /// Record what somebody decided about a legacy domain
+    Record(MxRecorded),
+}
+
+/// What was decided about a legacy domain.
+#[derive(Debug, Args)]
+pub(crate) struct MxRecorded {
+    /// The domain
+    domain: String,
+    /// The request for the change of its MX records was approved on this date, as 2026-12-05
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["months", "not_used"])]
+    approved: Option<String>,
+    /// Its addresses receive for so many months after the last switch, in all
+    #[arg(long, value_name = "MONTHS", conflicts_with = "not_used")]
+    months: Option<u8>,
+    /// Its addresses are not used from this date on
+    #[arg(long, value_name = "DATE")]
+    not_used: Option<String>,
+    /// Who decided it
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Its number, or where it stands
+    #[arg(long, value_name = "TEXT")]
+    reference: String,
+}
+
+pub(crate) async fn mx(which: MxOf, folder: &Path, json: bool) -> Result<Exit, Error> {
+    let (domain, plan) = match which {
+        MxOf::Check { domain } => (domain, false),
+        MxOf::Plan { domain } => (domain, true),
+        MxOf::Record(said) => {
+            let word = match (said.approved, said.months, said.not_used) {
+                (Some(date), ..) => MxWord::Rfc(date),
+                (_, Some(months), _) => MxWord::Longer(months),
+                (.., Some(date)) => MxWord::NotUsed(date),
+                _ => {
+                    return Err(Error::usage("nothing was decided").advise("give --approved, --months or --not-used"));
+                }
+            };
+            let record = async |project: &Project| {
+                project.record_mx(&said.domain, &word, &said.by, &said.reference).await?;
+                project.rule_signoffs().await
+            };
+            give(json, "signoffs", &using(open(folder).await, record).await?, signoffs);
+            return Ok(Exit::Done);
+        }
+    };
+    let work = async |project: &Project| Box::pin(project.mx(domain.as_deref(), plan)).await;
+    let report = using(open(folder).await, work).await?;
+    give(json, "mx", &report, domains);
+    Ok(report.exit())
+}
+
+fn domains(report: &MxReport) -> String {
+    let mut text = String::new();
+    for domain in &report.domains {
+        let _ = writeln!(text, "{}: {}", harmless(&domain.domain), domain.receives);
+        for says in &domain.says {
+            let differs = if says.agrees { "" } else { "  (not all say the same)" };
+            let _ = writeln!(text, "  {}{differs}", says.subject);
+            for line in &says.lines {
+                let _ = writeln!(text, "      {}", harmless(line));
+            }
+        }
+        for (number, step) in domain.steps.iter().enumerate() {
+            let _ = writeln!(text, "  {}. {}: {}", number + 1, step.what, step.state);
+            let _ = writeln!(text, "      from {} to {}", harmless(&step.from), harmless(&step.to));
+            let _ = writeln!(text, "      {} ({})", step.why, step.source);
+            for because in &step.because {
+                let _ = writeln!(text, "      – {}", harmless(because));
+            }
+        }
+        for alarm in &domain.alarms {
+            let _ = writeln!(text, "  LOOK AT THIS NOW: {}", harmless(alarm));
+        }
+        text.push('\n');
+    }
+    text
 }

@@ -20,6 +20,7 @@ mod files;
 mod import;
 mod issues;
 mod keeping;
+mod mx;
 mod people;
 mod portal;
 mod reports;
@@ -33,6 +34,7 @@ pub(crate) use files::{EmlEntry, MaildirEntry, MboxEntry};
 pub(crate) use import::{ImportEntry, MailedEntry, PostEntry, SmtpEntry, Trust};
 pub(crate) use issues::IssuesEntry;
 pub(crate) use keeping::{MalwareEntry, ManifestEntry, QuarantineEntry};
+pub(crate) use mx::MxSettings;
 pub(crate) use people::{MailboxName, PeopleEntry, RequireEntry};
 pub(crate) use portal::{PortalEntry, ResultsEntry};
 pub use reports::ReportKind;
@@ -138,6 +140,9 @@ pub struct ProjectFile {
     /// How people are switched.
     #[serde(default)]
     pub switch: Box<SwitchEntry>,
+    /// Legacy domains whose MX records move at the end.
+    #[serde(default)]
+    pub mx: Option<Box<MxSettings>>,
 }
 
 fn plain() -> String {
@@ -467,6 +472,7 @@ impl Config {
         config.check_reports()?;
         config.check_alerts()?;
         config.check_switching()?;
+        config.check_mx()?;
         for (name, directory) in &config.directories {
             directory.check(name, &config.endpoints)?;
         }

@@ -44,6 +44,7 @@ pub use usecase::manifest::{
     AgainstDifference, AgainstReport, DifferenceIs, ItemChoice, MailboxAgainst, ManifestExport, ManifestKey,
     ManifestReport, ManifestRule, MessageIs, ProvedItem, RevealReport, check_manifest, reveal_item,
 };
+pub use usecase::mx::{MxDomain, MxReport, MxSays, MxStep, MxWord};
 pub use usecase::pause::{PauseReport, PauseScope, Paused, Process, ProcessesReport};
 pub use usecase::people::{
     AcceptReport, ActivationLine, ActivationReport, AddressBookReport, AnswerLine, AnswersReport, ApplyReport,

@@ -64,16 +64,19 @@ fn the_readmes_file_is_taken_and_names_every_key() {
     // And so has what is sent.
     let text = text + &page + &std::fs::read_to_string(in_repository("docs/operations.md")).unwrap();
     let text = text + &std::fs::read_to_string(in_repository("docs/service.md")).unwrap();
-    // And the switch, whose file is a part of one.
-    let page = std::fs::read_to_string(in_repository("docs/switch.md")).unwrap();
-    let file = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    let whole = format!(
-        "version = 1\norganisation = {{ name = \"A\", code = \"RX1\" }}\nsource = {{ mail = \"local\" }}\n\
+    // And the switch and its end, whose files are parts of one.
+    let mut text = text;
+    for page in ["docs/switch.md", "docs/mx.md"] {
+        let page = std::fs::read_to_string(in_repository(page)).unwrap();
+        let file = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let whole = format!(
+            "version = 1\norganisation = {{ name = \"A\", code = \"RX1\" }}\nsource = {{ mail = \"local\" }}\n\
          target = {{ mail = \"national\" }}\nendpoints.local = {{ kind = \"imap\", host = \"a\" }}\n\
          endpoints.national = {{ kind = \"imap\", host = \"b\" }}\n{file}"
-    );
-    Config::parse(&whole, Path::new("/nonexistent")).unwrap();
-    let text = text + &page;
+        );
+        Config::parse(&whole, Path::new("/nonexistent")).unwrap();
+        text += &page;
+    }
     let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let missing: Vec<&String> = named.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(missing.is_empty(), "neither the README's file nor a page names {missing:?}");

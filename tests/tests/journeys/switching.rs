@@ -1,5 +1,6 @@
 //! People are turned over and taken back, and their mail follows them (R-005, R-077, R-081, R-176 to R-185).
 
+use conformance::servers::Knot;
 use journeys::{
     project::Project,
     service::{Process, until, until_or},
@@ -9,12 +10,13 @@ use rehearsal::Chance;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    process::Stdio,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const PEOPLE: [&str; 2] = ["ann", "ben"];
@@ -189,4 +191,98 @@ fn nobody_misses_a_message_while_all_are_switched() {
     let stopped = service.stop();
     assert_eq!(stopped.code, 0, "{stopped:?}");
     done(&project, &["routing", "check"]);
+}
+
+/// `switch now` and `switch undo` killed at any moment, and run again: each message comes once, and nobody stays in between.
+#[test]
+fn a_switch_that_is_killed_goes_on_where_it_was() {
+    let Some((sites, project)) = world() else { return };
+    let to_ann = [at_source("ann"), at_target("ann")];
+    done(&project, &["forwarder", "add"]);
+    sign(&project);
+    done(&project, &["sync"]);
+    let mut sent = Vec::new();
+    let mut chance = Chance::new(11);
+    for round in 0..2 {
+        for way in [
+            &["switch", "now", "--mailbox", &to_ann[0]][..],
+            &["switch", "undo", "--mailbox", &to_ann[0], "--reason", "why"],
+        ] {
+            let is_back = way[1] == "undo";
+            let mut kills = 0;
+            loop {
+                sent.extend(to_ann.iter().map(|address| sites.send(address)));
+                let mut child = project.command(way).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+                let patience = Duration::from_millis(30 + chance.below(900) + 400 * kills);
+                let begun = Instant::now();
+                let ended = loop {
+                    if let Some(status) = child.try_wait().unwrap() {
+                        break Some(status);
+                    }
+                    if begun.elapsed() > patience {
+                        child.kill().unwrap();
+                        child.wait().unwrap();
+                        break None;
+                    }
+                    thread::sleep(Duration::from_millis(5));
+                };
+                kills += 1;
+                let phase = phase(&done(&project, &["switch", "list"]), "ann");
+                let is_there = if is_back { phase == "copying" || phase == "in-step" } else { phase == "switched" };
+                if is_there {
+                    break;
+                }
+                assert!(kills < 40, "{round}, {way:?}: {ended:?}, {phase}: {}", project.run(&["switch", "show"]).out);
+                if is_back && ended.is_some() {
+                    // Nothing is left to be taken back.
+                    break;
+                }
+                // Not in step yet after the way back.
+                done(&project, &["sync"]);
+            }
+            done(&project, &["sync"]);
+        }
+    }
+    done(&project, &["switch", "now", "--mailbox", &to_ann[0]]);
+    sites.settle();
+    done(&project, &["sync"]);
+    for mark in &sent {
+        let copies = sites.copies("ann", mark);
+        assert_eq!(copies[1], 1, "{mark}: {copies:?}");
+        assert!(copies[0] <= 1, "{mark}: {copies:?}");
+    }
+    assert_eq!(sites.astray(), []);
+    done(&project, &["routing", "check"]);
+}
+
+/// What the DNS says of a legacy domain is read, and nothing may change before what it needs is there (R-236, R-241).
+#[test]
+fn mx_records_stay_until_everybody_is_switched_and_the_change_is_approved() {
+    const ZONE: &str = "@ 3600 IN SOA ns.hill.test. admin.hill.test. 1 3600 600 86400 300\n@ 3600 IN NS ns.hill.test.\n\
+        ns 3600 IN A 127.0.0.1\n@ 3600 IN MX 10 mail.hill.test.\nmail 3600 IN A 127.0.0.1\n\
+        @ 3600 IN TXT \"v=spf1 mx -all\"\n";
+    let Some(dns) = Knot::start(&[("hill.test", ZONE)]) else { return };
+    let Some((sites, project)) = world() else { return };
+    let text = std::fs::read_to_string(project.path().join("whimbrel.toml")).unwrap();
+    let mx = format!(
+        "\n[mx]\nresolvers = [\"{}\"]\n[mx.domains.\"hill.test\"]\nmx = [\"10 mx.nation.test\"]\nlocal_hosts = [\"mail.hill.test\"]\n",
+        dns.address()
+    );
+    std::fs::write(project.path().join("whimbrel.toml"), text + &mx).unwrap();
+    let checked = done(&project, &["mx", "check"]);
+    assert!(checked["domains"][0]["says"][0]["lines"].to_string().contains("mail.hill.test"), "{checked:#}");
+    let plan = || project.json(&["mx", "plan", "hill.test"]);
+    let gaps = |report: &Value| report["domains"][0]["gaps"].to_string();
+    let (code, planned) = plan();
+    assert_eq!(code, 3, "{planned:#}");
+    let found = gaps(&planned);
+    assert!(found.contains("no approved request") && found.contains("not switched"), "{found}");
+    done(
+        &project,
+        &["mx", "record", "hill.test", "--approved", "2026-12-05", "--by", "Sue Roe", "--reference", "RFC-4711"],
+    );
+    assert!(!gaps(&plan().1).contains("no approved request"));
+    let wrong = project.run(&["mx", "record", "hill.test", "--months", "24", "--by", "Sue", "--reference", "letter"]);
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    drop(sites);
 }

@@ -11,6 +11,7 @@ pub(crate) mod init;
 pub(crate) mod issue;
 pub(crate) mod losses;
 pub(crate) mod manifest;
+pub(crate) mod mx;
 pub(crate) mod pause;
 pub(crate) mod people;
 pub(crate) mod preflight;

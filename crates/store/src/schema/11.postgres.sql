@@ -168,3 +168,14 @@ CREATE TABLE client_mark (
     cleared_by TEXT,
     PRIMARY KEY (organisation, project, mailbox)
 );
+
+-- What looks into the DNS saw of a legacy domain: what may still be in somebody's cache follows from it.
+CREATE TABLE mx_look (
+    organisation BIGINT NOT NULL,
+    project BIGINT NOT NULL,
+    domain TEXT NOT NULL,
+    look BIGINT NOT NULL,               -- numbered from 1
+    at BIGINT NOT NULL,
+    what TEXT NOT NULL,                  -- as JSON
+    PRIMARY KEY (organisation, project, domain, look)
+);

@@ -168,3 +168,14 @@ CREATE TABLE client_mark (
     cleared_by TEXT,
     PRIMARY KEY (organisation, project, mailbox)
 ) WITHOUT ROWID;
+
+-- What looks into the DNS saw of a legacy domain: what may still be in somebody's cache follows from it.
+CREATE TABLE mx_look (
+    organisation INTEGER NOT NULL,
+    project INTEGER NOT NULL,
+    domain TEXT NOT NULL,
+    look INTEGER NOT NULL,               -- numbered from 1
+    at INTEGER NOT NULL,
+    what TEXT NOT NULL,                  -- as JSON
+    PRIMARY KEY (organisation, project, domain, look)
+) WITHOUT ROWID;

@@ -111,6 +111,32 @@ impl Store {
     }
 }
 
+/// Looks into the DNS that are kept of a domain: what is older has long run out.
+const MX_LOOKS: i64 = 1000;
+
+impl Store {
+    /// Keeps what a look into the DNS saw of a legacy domain.
+    pub async fn add_mx_look(&self, key: ProjectKey, domain: &str, what: &str) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Relaxed).await?;
+        tx.alone(Alone::People).await?;
+        let max = "SELECT max(look) FROM mx_look WHERE organisation = $1 AND project = $2 AND domain = $3";
+        let number = crate::project::next(&mut tx, max, values![key.organisation, key.project, domain]).await?;
+        let insert =
+            "INSERT INTO mx_look (organisation, project, domain, look, at, what) VALUES ($1, $2, $3, $4, {now}, $5)";
+        tx.execute(insert, values![key.organisation, key.project, domain, number, what]).await?;
+        let delete = "DELETE FROM mx_look WHERE organisation = $1 AND project = $2 AND domain = $3 AND look <= $4";
+        tx.execute(delete, values![key.organisation, key.project, domain, number - MX_LOOKS]).await?;
+        tx.commit().await
+    }
+
+    /// What looks into the DNS saw of a legacy domain, the first first.
+    pub async fn mx_looks(&self, key: ProjectKey, domain: &str) -> Result<Vec<String>, Error> {
+        let select = "SELECT what FROM mx_look WHERE organisation = $1 AND project = $2 AND domain = $3 ORDER BY look";
+        let rows = self.database.query(select, values![key.organisation, key.project, domain]).await?;
+        Ok(rows.iter().map(|row| row.text(0)).collect())
+    }
+}
+
 fn rule_word(row: &Row) -> Result<RuleWord, Error> {
     Ok(RuleWord {
         word: row.int(0),

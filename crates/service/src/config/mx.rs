@@ -1,0 +1,137 @@
+//! `[mx]`: legacy domains whose MX records move to the target at the end.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Config, FILE};
+use crate::Error;
+
+/// Legacy domains whose MX records move to the target at the end.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MxSettings {
+    /// Resolvers that are asked, by address, as `192.0.2.53` or with a port; those of this machine when left out.
+    #[serde(default)]
+    pub resolvers: Vec<String>,
+    /// The time to live in seconds that MX records have while they change.
+    #[serde(default = "ttl_low_seconds")]
+    pub ttl_low_seconds: u32,
+    /// For how many days the local server must have taken no mail for the domain before redirects go.
+    #[serde(default = "quiet_days")]
+    pub quiet_days: u16,
+    /// Legacy addresses receive for so many months after the last switch.
+    #[serde(default = "receiving_months")]
+    pub receiving_months: u8,
+    /// And for no more than so many, on a recorded request.
+    #[serde(default = "receiving_months_max")]
+    pub receiving_months_max: u8,
+    /// The domains.
+    pub domains: BTreeMap<String, MxDomainEntry>,
+}
+
+fn ttl_low_seconds() -> u32 {
+    300
+}
+
+fn quiet_days() -> u16 {
+    14
+}
+
+fn receiving_months() -> u8 {
+    6
+}
+
+fn receiving_months_max() -> u8 {
+    9
+}
+
+/// What a legacy domain is to have.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MxDomainEntry {
+    /// The target's MX records, each as `10 mx.national.example`.
+    #[serde(default)]
+    pub mx: Vec<String>,
+    /// What the SPF record has to allow, as it stands there: `include:spf.national.example`.
+    #[serde(default)]
+    pub spf: Vec<String>,
+    /// The DKIM selectors that the target signs with.
+    #[serde(default)]
+    pub dkim: Vec<String>,
+    /// The host that `autodiscover.DOMAIN` is to be an alias of; left out: it stays as it is.
+    pub autodiscover: Option<String>,
+    /// The hosts that take the domain's mail for the source.
+    #[serde(default)]
+    pub local_hosts: Vec<String>,
+}
+
+impl MxSettings {
+    /// What each domain is to have.
+    pub(crate) fn wanted(&self) -> Result<Vec<mx::Wanted>, Error> {
+        self.domains.iter().map(|(name, entry)| wanted(name, entry)).collect()
+    }
+
+    /// Where the DNS is asked.
+    pub(crate) fn look(&self) -> Result<mx::Look, Error> {
+        let wrong = |error: mx::dns::NotAServer| {
+            Error::usage(format!("{FILE}: mx.resolvers: {error}")).advise("write an address")
+        };
+        if self.resolvers.is_empty() {
+            let servers = mx::dns::system_servers().map_err(|error| {
+                Error::usage(format!("this machine's resolvers are not known: {error}"))
+                    .advise("name some in mx.resolvers")
+            })?;
+            return Ok(mx::Look::with(servers));
+        }
+        let servers: Result<Vec<_>, _> = self.resolvers.iter().map(|text| mx::dns::server(text)).collect();
+        Ok(mx::Look::with(servers.map_err(wrong)?))
+    }
+}
+
+fn wanted(domain: &str, entry: &MxDomainEntry) -> Result<mx::Wanted, Error> {
+    let whose = format!("{FILE}: [mx.domains.{domain:?}]");
+    let name = |text: &str| -> Result<mx::Name, Error> {
+        text.parse().map_err(|error: mx::NotAName| {
+            Error::usage(format!("{whose}: {text:?} is no name of a host: {error}"))
+                .advise("write it as in mx.national.example")
+        })
+    };
+    let record = |text: &String| -> Result<mx::standing::Mx, Error> {
+        let (preference, host) = text.trim().split_once(' ').unwrap_or(("10", text.trim()));
+        let preference = preference.parse().map_err(|_| {
+            Error::usage(format!("{whose}: mx: {text:?} has no preference"))
+                .advise("write it as in 10 mx.national.example")
+        })?;
+        Ok(mx::standing::Mx { preference, exchange: name(host.trim())? })
+    };
+    Ok(mx::Wanted {
+        domain: name(domain)?,
+        mx: entry.mx.iter().map(record).collect::<Result<_, _>>()?,
+        spf: entry.spf.clone(),
+        dkim: entry
+            .dkim
+            .iter()
+            .map(|selector| mx::standing::WantedKey { selector: selector.clone(), key: None })
+            .collect(),
+        autodiscover: entry
+            .autodiscover
+            .as_deref()
+            .map(|host| name(host).map(mx::standing::WantedAutodiscover::Alias))
+            .transpose()?,
+        local_hosts: entry.local_hosts.iter().map(|host| name(host)).collect::<Result<_, _>>()?,
+    })
+}
+
+impl Config {
+    /// Looks that the domains make sense.
+    pub(super) fn check_mx(&self) -> Result<(), Error> {
+        let Some(settings) = &self.file.mx else { return Ok(()) };
+        settings.wanted()?;
+        if !settings.resolvers.is_empty() {
+            settings.look()?;
+        }
+        Ok(())
+    }
+}

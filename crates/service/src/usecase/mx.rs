@@ -1,0 +1,379 @@
+//! `mx`: what the DNS says of legacy domains, what has to change in which order, and until when their addresses receive.
+//! Nothing here changes the DNS.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use model::{Phase, Side};
+use mx::clocks::{Clock, ClockState, NotUsed, ReceivingRule, Request, receiving};
+use mx::history::Observation;
+use mx::plan::{Facts, Limits, LocalMail, RecordedRfc, StepState};
+use mx::standing::{Agreement, Standing, Subject, Wanted};
+use serde::Serialize;
+use serde_json::json;
+use store::{NewRuleWord, RuleScope, RuleWord};
+
+use crate::config::{FILE, MxSettings};
+use crate::{Error, Exit, Project, when};
+
+/// What is looked at of a domain, and what it is called.
+const SUBJECTS: [(Subject, &str); 5] = [
+    (Subject::Mail, "mail"),
+    (Subject::Spf, "spf"),
+    (Subject::Dkim, "dkim"),
+    (Subject::Dmarc, "dmarc"),
+    (Subject::Autodiscover, "autodiscover"),
+];
+
+/// What is known of legacy domains.
+#[derive(Clone, Debug, Serialize)]
+pub struct MxReport {
+    /// Each of them.
+    pub domains: Vec<MxDomain>,
+}
+
+/// What is known of a legacy domain.
+#[derive(Clone, Debug, Serialize)]
+pub struct MxDomain {
+    /// The domain.
+    pub domain: String,
+    /// What the DNS says, by subject: one line where all agree.
+    pub says: Vec<MxSays>,
+    /// The steps, in order; empty where only looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<MxStep>,
+    /// What keeps the MX records where they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<String>,
+    /// What is wrong already.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
+    /// Until when its addresses receive, for people.
+    pub receives: String,
+    /// When people are to be reminded of that: dates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reminders: Vec<String>,
+}
+
+/// What the DNS says of one thing.
+#[derive(Clone, Debug, Serialize)]
+pub struct MxSays {
+    /// Of what: `mail`, `spf`, `dkim`, `dmarc`, `autodiscover`.
+    pub subject: &'static str,
+    /// Do all that were asked say the same?
+    pub agrees: bool,
+    /// What they say; each for itself where they differ or could not be asked.
+    pub lines: Vec<String>,
+}
+
+/// A step of the change.
+#[derive(Clone, Debug, Serialize)]
+pub struct MxStep {
+    /// What is done.
+    pub what: String,
+    /// What is there.
+    pub from: String,
+    /// What is to be there.
+    pub to: String,
+    /// Why, at this place.
+    pub why: &'static str,
+    /// Where that stands.
+    pub source: &'static str,
+    /// `done`, `not-needed`, `may`, `waits` or `refused`.
+    pub state: &'static str,
+    /// What it waits for, or what refuses it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+}
+
+impl MxReport {
+    /// The exit code: refused, where a step is.
+    pub fn exit(&self) -> Exit {
+        let is_refused = |domain: &MxDomain| domain.steps.iter().any(|step| step.state == "refused");
+        if self.domains.iter().any(is_refused) {
+            Exit::Refused
+        } else if self.domains.iter().any(|domain| !domain.alarms.is_empty()) {
+            Exit::WithFailures
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+/// What somebody decided about a legacy domain.
+#[derive(Clone, Debug)]
+pub enum MxWord {
+    /// The request for the change of its MX records was approved on this date.
+    Rfc(String),
+    /// Its addresses receive for so many months in all.
+    Longer(u8),
+    /// Its addresses are not used from this date on.
+    NotUsed(String),
+}
+
+impl MxWord {
+    fn rule(&self, domain: &str) -> String {
+        let what = match self {
+            Self::Rfc(_) => "mx-rfc",
+            Self::Longer(_) => "mx-request",
+            Self::NotUsed(_) => "mx-not-used",
+        };
+        format!("{what}/{domain}")
+    }
+}
+
+/// The words that count about a domain.
+struct Recorded {
+    rfc: Option<RecordedRfc>,
+    request: Option<Request>,
+    not_used: Option<NotUsed>,
+}
+
+impl Recorded {
+    fn of(words: &[RuleWord], domain: &str) -> Self {
+        let last = |what: &str| {
+            let rule = format!("{what}/{domain}");
+            words.iter().rev().find(|word| word.is.rule == rule && word.withdrawn.is_none())
+        };
+        // The evidence ends in what was decided.
+        let parts = |word: &RuleWord| {
+            let (reference, value) = word.is.evidence.rsplit_once(", ").unwrap_or_default();
+            (reference.to_owned(), value.rsplit(' ').next().unwrap_or_default().to_owned())
+        };
+        let date = |word: &RuleWord| parts(word).1.parse::<Date>().ok();
+        Self {
+            rfc: last("mx-rfc").and_then(|word| {
+                let (reference, by) = (parts(word).0, word.is.said_by.clone());
+                Some(RecordedRfc { reference, by, approved: date(word)? })
+            }),
+            request: last("mx-request").and_then(|word| {
+                let (reference, months) = parts(word);
+                Some(Request { months: months.parse().ok()?, reference })
+            }),
+            not_used: last("mx-not-used")
+                .and_then(|word| Some(NotUsed { on: date(word)?, by: word.is.said_by.clone() })),
+        }
+    }
+}
+
+impl Project {
+    fn mx_settings(&self) -> Result<&MxSettings, Error> {
+        self.config.file.mx.as_deref().ok_or_else(|| {
+            Error::usage(format!("{FILE} has no [mx]: no legacy domain is named")).advise("docs/mx.md shows how")
+        })
+    }
+
+    /// What the DNS says of legacy domains, of all or of this one; with `plan`, what has to change in which order, and what may be done now.
+    pub async fn mx(&self, domain: Option<&str>, plan: bool) -> Result<MxReport, Error> {
+        let settings = self.mx_settings()?;
+        let mut wanted = settings.wanted()?;
+        if let Some(domain) = domain {
+            wanted.retain(|wanted| wanted.domain.to_string().eq_ignore_ascii_case(domain));
+            if wanted.is_empty() {
+                let names: Vec<&str> = settings.domains.keys().map(String::as_str).collect();
+                return Err(Error::usage(format!("{FILE} has no [mx.domains.{domain:?}]"))
+                    .advise(format!("domains are {}", names.join(", "))));
+            }
+        }
+        let (look, words) = (settings.look()?, self.store.rule_words(self.key).await?);
+        let now = Timestamp::now();
+        let mut domains = Vec::new();
+        for wanted in wanted {
+            let name = wanted.domain.to_string();
+            let standing = mx::look(&look, &wanted).await;
+            let earlier = self.store.mx_looks(self.key, &name).await?;
+            let earlier: Vec<Observation> = earlier.iter().filter_map(|what| serde_json::from_str(what).ok()).collect();
+            if self.actor.role.may_migrate() {
+                let seen = serde_json::to_string(&Observation::of(&standing, now)).unwrap_or_default();
+                self.store.add_mx_look(self.key, &name, &seen).await?;
+            }
+            domains.push(self.mx_domain(settings, &wanted, &standing, (&earlier, now), &words, plan).await?);
+        }
+        Ok(MxReport { domains })
+    }
+
+    async fn mx_domain(
+        &self,
+        settings: &MxSettings,
+        wanted: &Wanted,
+        standing: &Standing,
+        (earlier, now): (&[Observation], Timestamp),
+        words: &[RuleWord],
+        plan: bool,
+    ) -> Result<MxDomain, Error> {
+        let name = wanted.domain.to_string();
+        let recorded = Recorded::of(words, &name);
+        let mut facts = self.mx_facts(&name).await?;
+        facts.mx_rfc.clone_from(&recorded.rfc);
+        let rule = ReceivingRule { months: settings.receiving_months, months_max: settings.receiving_months_max };
+        // The clock begins with the last of them.
+        let last = facts.last_switch.filter(|_| facts.unswitched.is_empty());
+        let clock = receiving(last, rule, recorded.request.as_ref(), recorded.not_used.as_ref());
+        let clock = clock.map_err(|error| Error::refused("R-237", error.to_string()))?;
+        let mut report = MxDomain {
+            domain: name,
+            says: SUBJECTS.iter().map(|(subject, name)| says(standing, *subject, name)).collect(),
+            steps: Vec::new(),
+            gaps: Vec::new(),
+            alarms: Vec::new(),
+            receives: receives(&clock),
+            reminders: clock.reminders().iter().map(|(day, _)| day.to_string()).collect(),
+        };
+        if plan {
+            let limits = Limits { ttl_low_seconds: settings.ttl_low_seconds, quiet_days: settings.quiet_days };
+            let plan = mx::plan(standing, wanted, &facts, limits, earlier, now);
+            report.gaps = plan.gaps.iter().map(ToString::to_string).collect();
+            report.alarms = plan.alarms;
+            report.steps = plan.steps.into_iter().map(|step| self.mx_step(step)).collect();
+        }
+        Ok(report)
+    }
+
+    fn mx_step(&self, step: mx::plan::Step) -> MxStep {
+        let zone = self.config.time_zone();
+        let (state, because) = match step.state {
+            StepState::Done => ("done", Vec::new()),
+            StepState::NotNeeded(why) => ("not-needed", vec![why]),
+            StepState::May => ("may", Vec::new()),
+            StepState::Waits { mut what, until } => {
+                what.extend(until.map(|until| format!("until {}", when::shown(until.as_millisecond(), &zone))));
+                ("waits", what)
+            }
+            StepState::Refused(gaps) => ("refused", gaps.iter().map(ToString::to_string).collect()),
+        };
+        let (from, to, why, source) = (step.from, step.to, step.why, step.source);
+        MxStep { what: step.action.to_string(), from, to, why, source, state, because }
+    }
+
+    /// What is on record of everybody who has an address in this domain.
+    async fn mx_facts(&self, domain: &str) -> Result<Facts, Error> {
+        let mut facts = Facts { local_mail: LocalMail::default(), ..Facts::default() };
+        let Some(routing) = &self.config.file.routing else {
+            facts
+                .unswitched
+                .push("not known: the project has no [routing], which says what addresses there are".to_owned());
+            return Ok(facts);
+        };
+        let on_target = self.addresses_on_target().await?;
+        let forwarders = self.store.forwarders(self.key).await?;
+        let found = self.store.found_forwarders(self.key).await?;
+        let zone = self.config.time_zone();
+        for row in self.store.mailboxes(self.key).await?.into_iter().filter(|row| row.listed) {
+            let (source, target) = (&row.roster.source_name, &row.roster.target_name);
+            let ending = format!("@{}", domain.to_lowercase());
+            let addresses = routing.source.addresses(Side::Source, source, target);
+            let own: Vec<String> = addresses
+                .iter()
+                .map(|address| address.to_lowercase())
+                .filter(|address| address.ends_with(&ending))
+                .collect();
+            if own.is_empty() || self.is_archived(&row) {
+                continue;
+            }
+            if row.state.phase < Phase::Switched {
+                facts.unswitched.push(source.clone());
+            } else if let Some(on_target) = &on_target {
+                facts.aliases_missing.extend(own.into_iter().filter(|address| !on_target.contains(address)));
+            }
+            let has_forwarder = forwarders.iter().any(|one| one.is.mailbox == row.mailbox && one.off_at.is_none());
+            facts.f1_left.extend(has_forwarder.then(|| source.clone()));
+            let has_other = found.iter().any(|one| one.mailbox == row.mailbox && one.side == Side::Source);
+            facts.f2_left.extend(has_other.then(|| source.clone()));
+            facts.f3_left.extend((row.state.phase >= Phase::Switched).then(|| source.clone()));
+            let switch = self.store.switch_of(self.key, row.mailbox).await?.and_then(|switch| switch.ended);
+            if let Some((at, true)) = switch {
+                let day = Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(zone.clone()).date());
+                facts.last_switch = facts.last_switch.max(day);
+            }
+        }
+        if on_target.is_none() {
+            let what =
+                "not known: the project reads no directory of the target, so nobody can tell which addresses are there";
+            facts.aliases_missing.push(what.to_owned());
+        }
+        Ok(facts)
+    }
+
+    /// Every address that the target's directory has, as it was last read; none where the project reads none.
+    async fn addresses_on_target(&self) -> Result<Option<HashSet<String>>, Error> {
+        let Some(platform) = self.config.file.people.as_ref().and_then(|people| people.platform.clone()) else {
+            return Ok(None);
+        };
+        let directories = self.store.directories(self.key).await?;
+        let Some(directory) = directories.iter().find(|row| row.name == platform) else { return Ok(None) };
+        let mut all = HashSet::new();
+        for row in self.store.directory_entries(self.key, directory.directory, false).await? {
+            let Ok(entry) = serde_json::from_str::<model::Entry>(&row.entry) else { continue };
+            all.extend(entry.mail.iter().map(|mail| mail.to_lowercase()));
+            all.extend(entry.addresses.iter().map(|address| address.text.to_lowercase()));
+        }
+        Ok(Some(all))
+    }
+
+    /// Records what somebody decided about a legacy domain.
+    pub async fn record_mx(&self, domain: &str, word: &MxWord, by: &str, reference: &str) -> Result<RuleWord, Error> {
+        self.may_migrate()?;
+        let settings = self.mx_settings()?;
+        let known = settings.domains.keys().find(|known| known.eq_ignore_ascii_case(domain));
+        let known = known.ok_or_else(|| {
+            Error::usage(format!("{FILE} has no [mx.domains.{domain:?}]")).advise("name one of its domains")
+        })?;
+        if by.trim().is_empty() || reference.trim().is_empty() {
+            return Err(
+                Error::usage("a decision needs a name and where it stands").advise("give --by NAME --reference TEXT")
+            );
+        }
+        let value = match word {
+            MxWord::Rfc(date) | MxWord::NotUsed(date) => {
+                let date: Date = date
+                    .trim()
+                    .parse()
+                    .map_err(|_| Error::usage(format!("{date:?} is no date")).advise("write it as 2026-12-05"))?;
+                format!("on {date}")
+            }
+            MxWord::Longer(months) if *months > settings.receiving_months_max => {
+                let max = settings.receiving_months_max;
+                return Err(Error::refused(
+                    "R-237",
+                    format!("{months} months are more than the {max} that may be asked for"),
+                )
+                .advise("see mx.receiving_months_max"));
+            }
+            MxWord::Longer(months) => format!("months {months}"),
+        };
+        let new = NewRuleWord {
+            rule: word.rule(known),
+            scope: RuleScope::Everybody,
+            said_by: by.trim().to_owned(),
+            evidence: format!("{}, {value}", reference.trim()),
+            digest: None,
+            recorded_by: self.actor.name.clone(),
+        };
+        let detail = json!({ "rule": new.rule, "by": new.said_by, "evidence": new.evidence });
+        self.store.audit(self.key, &self.actor, "mx.recorded", &detail).await?;
+        let number = self.store.add_rule_word(self.key, &new).await?;
+        Ok(RuleWord { word: number, is: new, recorded_at: self.store.now().await?, withdrawn: None })
+    }
+}
+
+fn says(standing: &Standing, subject: Subject, name: &'static str) -> MxSays {
+    let (agrees, lines) = match standing.agreement(subject) {
+        Agreement::Same(text) => (true, vec![text]),
+        Agreement::Differ(said) => (false, said.iter().map(|(by, text)| format!("{by}: {text}")).collect()),
+        Agreement::Unknown(why) => (false, why.iter().map(|(by, why)| format!("{by}: not known: {why}")).collect()),
+    };
+    MxSays { subject: name, agrees, lines }
+}
+
+fn receives(clock: &Clock) -> String {
+    match &clock.state {
+        ClockState::NotStarted => "its time begins with the last switch".to_owned(),
+        ClockState::Running { since, until } => {
+            format!("its addresses receive until {until}, since the last switch on {since}")
+        }
+        ClockState::NotUsed(decision) => {
+            format!("its addresses are not used from {} on, by {}", decision.on, decision.by)
+        }
+    }
+}
