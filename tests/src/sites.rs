@@ -148,21 +148,23 @@ impl Sites {
 
     /// How often a message with this mark is in somebody's mailbox on each side, in whatever folders.
     pub fn copies(&self, name: &str, mark: &str) -> [usize; 2] {
+        self.marks(name).map(|marks| marks.get(mark).copied().unwrap_or_default())
+    }
+
+    /// How often each message is in somebody's mailbox on each side, by its mark.
+    pub fn marks(&self, name: &str) -> [BTreeMap<String, usize>; 2] {
         [(&self.local, at_source(name)), (&self.national, at_target(name))].map(|(server, who)| {
             let mut talk = Talk::login(server.port(), &who, PASSWORD);
-            let folders = folders(&mut talk);
-            folders
-                .iter()
-                .map(|folder| {
-                    talk.ok(&format!("EXAMINE \"{folder}\""));
-                    let found = talk.ok(&format!("UID SEARCH SUBJECT \"{mark}\""));
-                    found
-                        .of("SEARCH")
-                        .flat_map(str::split_whitespace)
-                        .filter(|word| word.parse::<u32>().is_ok())
-                        .count()
-                })
-                .sum()
+            let mut marks = BTreeMap::new();
+            for folder in folders(&mut talk) {
+                talk.ok(&format!("EXAMINE \"{folder}\""));
+                let subjects = talk.ok("UID FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)])").text();
+                for rest in subjects.split("mark-").skip(1) {
+                    let digits = rest.split('-').next().unwrap_or_default();
+                    *marks.entry(format!("mark-{digits}-")).or_default() += 1;
+                }
+            }
+            marks
         })
     }
 }

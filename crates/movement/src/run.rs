@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connector::{Account, Clock, Connector, Declaration, Holds, HoldsLimits, Retry, Watcher, losses_between};
-use model::{Cause, Phase, Scope, Side};
+use model::{Cause, Condition, Phase, Side};
 use profile::Policy;
 use store::{Again, Claim, Claimed, Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
 use tokio::sync::watch;
@@ -311,22 +311,15 @@ impl Engine {
                 Err(error) => Err(error.into()),
             };
         }
-        let mut is_urgent = row.state.phase == Phase::Switching;
-        match &self.turnover {
-            Some(turnover) if !self.dry_run && !is_urgent => {
-                let mut held = Held { engine: self, store: &store, turn: &turn, stop, row: row.clone(), report: None };
-                match turnover.prepare(&mut held).await {
-                    Ok(urgent) => is_urgent = urgent,
-                    // It is tried again before the next passes; mail is copied all the same.
-                    Err(failure) => tracing::warn!(mailbox, %failure, "what its switch needs beforehand is not done"),
-                }
+        // Where nobody is there to go on with a switch, what is new at the source is followed all the same.
+        let mut is_urgent = row.state.phase == Phase::Switching && self.turnover.is_some();
+        if let Some(turnover) = self.turnover.as_ref().filter(|_| !self.dry_run && !is_urgent) {
+            let mut held = Held { engine: self, store: &store, turn: &turn, stop, row: row.clone(), report: None };
+            match turnover.prepare(&mut held).await {
+                Ok(urgent) => is_urgent = urgent,
+                // It is tried again before the next passes; mail is copied all the same.
+                Err(failure) => tracing::warn!(mailbox, %failure, "what its switch needs beforehand is not done"),
             }
-            None if is_urgent && !self.dry_run => {
-                let what = "its switch is under way, and the project has no [routers]: give it back those that it was begun with";
-                let error = connector::Error::new(Cause::Unsupported, Scope::Mailbox, what);
-                outcome.failure = Some(Failure { side: None, error });
-            }
-            _ => {}
         }
         let mut passes = 0;
         // What is being switched, or taken back, has passes of its own.
@@ -399,8 +392,10 @@ impl Engine {
                 state = after(&state, &of_failure(failure));
             }
         }
-        if let Some(failure) = outcome.failure.as_ref().filter(|_| is_urgent && self.turnover.is_none()) {
-            state = after(&state, &of_failure(failure));
+        if state.phase == Phase::Switching && self.turnover.is_none() && outcome.failure.is_none() {
+            let what =
+                "its switch is under way, and the project has no [routers]: give it back those that it was begun with";
+            state.condition = Condition::Waiting(what.to_owned());
         }
         outcome.state = state.clone();
         match self.store.release(lease, &state, self.again(&outcome, again).await?).await {

@@ -358,12 +358,14 @@ impl Project {
 }
 
 fn says(standing: &Standing, subject: Subject, name: &'static str) -> MxSays {
-    let (agrees, lines) = match standing.agreement(subject) {
-        Agreement::Same(text) => (true, vec![text]),
-        Agreement::Differ(said) => (false, said.iter().map(|(by, text)| format!("{by}: {text}")).collect()),
-        Agreement::Unknown(why) => (false, why.iter().map(|(by, why)| format!("{by}: not known: {why}")).collect()),
+    if let Agreement::Same(text) = standing.agreement(subject) {
+        return MxSays { subject: name, agrees: true, lines: vec![text] };
+    }
+    let line = |view: &mx::standing::View| match view.says(subject) {
+        Ok(text) => format!("{}: {text}", view.by),
+        Err(why) => format!("{}: not known: {why}", view.by),
     };
-    MxSays { subject: name, agrees, lines }
+    MxSays { subject: name, agrees: false, lines: standing.views().map(line).collect() }
 }
 
 fn receives(clock: &Clock) -> String {

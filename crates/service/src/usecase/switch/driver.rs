@@ -177,6 +177,7 @@ impl Switcher {
         let mut tx = held.write().await?;
         tx.go_to_task(switch.switch, Way::Back.tasks()[0].name(), "turned-back", &format!("taken back by {by}"))
             .await?;
+        tx.take_back(switch.switch, by).await?;
         tx.set_state(&state).await?;
         tx.commit().await?;
         held.set(state);

@@ -295,6 +295,12 @@ async fn mail_comes_once_before_during_and_after_a_switch_and_its_undo() {
     sent.extend(project.until_it_ends("back").await);
     assert!(project.phase().await < Phase::Switching);
     project.judge(&sent, "back").await;
+    let switch = project.engine.store.switch_of(project.engine.key, project.mailbox).await.unwrap().unwrap();
+    assert_eq!(
+        switch.taken_back_by.as_deref(),
+        Some("Sue"),
+        "by a word, not by itself: it does not go over again after a while"
+    );
     // Nobody goes over again by themselves.
     project.turn().await;
     assert!(project.phase().await < Phase::Switching);
