@@ -344,7 +344,6 @@ fn forwarders(report: &ForwardersReport) -> String {
     if report.others.is_empty() {
         text.push_str("Nothing else was found to send mail on.\n");
     } else {
-        let word = |value: &dyn erased::Word| value.word();
         let rows: Vec<Vec<String>> = report
             .others
             .iter()
@@ -370,17 +369,9 @@ fn forwarders(report: &ForwardersReport) -> String {
     text
 }
 
-/// Words of values whose names are those of their JSON.
-mod erased {
-    pub(super) trait Word {
-        fn word(&self) -> String;
-    }
-
-    impl<S: serde::Serialize> Word for S {
-        fn word(&self) -> String {
-            serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-        }
-    }
+/// The name of a value, as its JSON has it.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::json!(value).as_str().unwrap_or_default().to_owned()
 }
 
 fn routes(report: &RoutingReport) -> String {

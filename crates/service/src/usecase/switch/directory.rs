@@ -200,7 +200,12 @@ pub(crate) fn directory(
                 }
             }
             let sender = sender(ends.senders.get(&endpoint).copied().unwrap_or_default());
-            let theirs = theirs(found.get(&(row.mailbox, side)), sender);
+            let others = found.get(&(row.mailbox, side));
+            for place in beyond_the_model(others) {
+                let what = format!("where {}'s mail goes by {place} at the {side}", row.roster.source_name);
+                wrong.push(Wrong { mailboxes: vec![row.mailbox], what });
+            }
+            let theirs = theirs(others, sender);
             let rule = |is_on: bool| match other.as_ref().filter(|_| is_on) {
                 Some(other) => MailboxRule::Forward { to: vec![other.clone()], sender, keeps_copy: false, kind },
                 None => theirs.clone(),
@@ -210,6 +215,15 @@ pub(crate) fn directory(
         }
     }
     (directory, wrong)
+}
+
+/// Where forwarders stand whose destination the model can't hold: a program, an address that is computed.
+fn beyond_the_model(found: Option<&Vec<Forwarder>>) -> Vec<&str> {
+    let is_beyond = |forwarder: &&Forwarder| {
+        let is_address = matches!(&forwarder.to, Destination::Address(to) if MailAddress::parse(to).is_ok());
+        forwarder.force != Force::Dormant && !is_address
+    };
+    found.into_iter().flatten().filter(is_beyond).map(|forwarder| forwarder.place.as_str()).collect()
 }
 
 /// What a mailbox does with mail where ours is not on: what was found of others'.

@@ -10,13 +10,14 @@ use jiff::tz::TimeZone;
 use model::{Cause, Condition, Phase, Scope, Side};
 use movement::state::Happened;
 use movement::{Failure, Held, Turnover};
-use store::{ProjectKey, Store, SwitchOrder, SwitchRow};
+use store::{ProjectKey, Store, SwitchRow};
 use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
 
 use super::directory::{Ends, Recorded, directory};
 use super::subject::Subject;
 use super::task::Attempt;
 use crate::config::{RoutingEntry, SwitchEntry};
+use crate::when;
 
 /// A day, in milliseconds.
 const DAY_MS: i64 = 86_400_000;
@@ -33,6 +34,17 @@ pub(crate) struct Switcher {
     pub(crate) target: i64,
     /// Nobody is on the roster whose account somebody has not signed for, or named by hand.
     pub(crate) is_match_signed: bool,
+}
+
+/// When a mailbox that is in step switches.
+struct Planned {
+    due: Due,
+    /// `auto`, `at` or `by-hand`.
+    why: &'static str,
+    /// Whose word it is: a person's, or a collection's.
+    by: String,
+    /// What it waits for, where its collection does not say so.
+    waits: Option<String>,
 }
 
 /// Something that the database or a router refused, as an engine's failure.
@@ -106,47 +118,59 @@ impl Switcher {
     }
 
     /// When and by whose word a mailbox that is in step switches.
-    pub(crate) async fn due(&self, of: Subject<'_>) -> Result<(Due, &'static str, String), Failure> {
+    async fn planned(&self, of: Subject<'_>) -> Result<Planned, Failure> {
         let (store, key, mailbox) = (of.store, of.key, of.row.mailbox);
-        let order = store.switch_order(key, mailbox).await?.filter(|order| !order.is_back);
         if of.row.roster.target_endpoint != self.target {
-            return Ok((Due::ByHand, "by-hand", String::new()));
+            return Ok(Planned { due: Due::ByHand, why: "by-hand", by: String::new(), waits: None });
         }
-        let now = store.now().await?;
+        let (now, order) = (store.now().await?, store.switch_order(key, mailbox).await?.filter(|order| !order.is_back));
         let last = store.switch_of(key, mailbox).await?;
         // Who was taken back goes over again by a person's word only.
-        let was_taken_back = last.as_ref().is_some_and(|last| last.taken_back_by.is_some());
-        // What was reversed by itself is tried again by itself, after a growing while.
-        if let Some((at, false)) = last.filter(|last| last.taken_back_by.is_none()).and_then(|last| last.ended) {
-            let times = store.reversed_switches(key, mailbox).await?;
-            let wait = self.entry.reverse_wait_ms(times);
-            if now < at.saturating_add(wait) {
-                return Ok((Due::NotBefore(at.saturating_add(wait)), "auto", String::new()));
-            }
-        }
-        let (plan, collection) = match store.switch_plan(key, mailbox).await?.filter(|_| !was_taken_back) {
+        let taken_back_by = last.as_ref().and_then(|last| last.taken_back_by.clone());
+        let plan = store.switch_plan(key, mailbox).await?.filter(|_| taken_back_by.is_none());
+        let (plan, collection) = match plan {
             Some((store::SwitchHow::Auto, _, collection)) => (Plan::Auto, collection),
             Some((store::SwitchHow::At, Some(at), collection)) => (Plan::At(at), collection),
             _ => (Plan::ByHand, String::new()),
         };
-        let is_due = due(order.as_ref().map(|order| order.at), plan, now);
-        Ok(match (order, plan) {
-            (Some(SwitchOrder { said_by, .. }), _) => (is_due, "by-hand", said_by),
-            (None, Plan::At(_)) => (is_due, "at", collection),
-            (None, _) => (is_due, "auto", collection),
-        })
+        let mut is_due = due(order.as_ref().map(|order| order.at), plan, now);
+        let mut waits = match (is_due, &taken_back_by) {
+            (Due::ByHand, Some(by)) => Some(format!("a person's word to switch again: it was taken back by {by}")),
+            _ => None,
+        };
+        // What was reversed by itself is tried again by itself, after a growing while; at once by a word that was said since.
+        if let (Some((at, false)), None) = (last.and_then(|last| last.ended), &taken_back_by)
+            && order.as_ref().is_none_or(|order| order.said_at < at)
+            && is_due == Due::Now
+        {
+            let again = at.saturating_add(self.entry.reverse_wait_ms(store.reversed_switches(key, mailbox).await?));
+            if now < again {
+                let shown = when::shown(again, &self.zone);
+                waits = Some(format!("its switch, which was reversed and is tried again from {shown} on"));
+                is_due = Due::NotBefore(again);
+            }
+        }
+        let (why, by) = match (order, plan) {
+            (Some(order), _) => ("by-hand", order.said_by),
+            (None, Plan::At(_)) => ("at", collection),
+            (None, _) => ("auto", collection),
+        };
+        Ok(Planned { due: is_due, why, by, waits })
     }
 
     async fn begin_if_due(&self, held: &mut Held<'_>) -> Result<Option<Duration>, Failure> {
-        let (is_due, why, by) = self.due(Subject::of(held)).await?;
-        if is_due != Due::Now {
+        let Planned { due, why, by, waits } = self.planned(Subject::of(held)).await?;
+        if due != Due::Now {
+            if let Some(waits) = waits {
+                held.set(in_condition(held, Condition::Waiting(waits)));
+            }
             return Ok(None);
         }
         let verdicts = match self.verdicts(Subject::of(held)).await {
             Ok(verdicts) => verdicts,
             // A router that can't be asked is no reason why the mailbox would not be in step.
             Err(failure) => {
-                held.set(model_state(held, Condition::Waiting(format!("its switch: {failure}"))));
+                held.set(in_condition(held, Condition::Waiting(format!("its switch: {failure}"))));
                 return Ok(None);
             }
         };
@@ -154,7 +178,7 @@ impl Switcher {
         if let Some(first) = unmet.first() {
             let more = if unmet.len() > 1 { format!(" (and {} more)", unmet.len() - 1) } else { String::new() };
             let what = format!("its switch: {}{more}: {}", first.rule.name(), first.evidence);
-            held.set(model_state(held, Condition::Waiting(what)));
+            held.set(in_condition(held, Condition::Waiting(what)));
             return Ok(None);
         }
         let evidence: Vec<String> =
@@ -207,7 +231,7 @@ impl Switcher {
                 Next::Again(wait) => {
                     let has_failed = matches!(attempt.ended, Ended::Failed { .. });
                     let waits = format!("its switch, at {}: {}", task.name(), attempt.evidence);
-                    let state = model_state(held, Condition::Waiting(waits));
+                    let state = in_condition(held, Condition::Waiting(waits));
                     let mut tx = held.write().await?;
                     tx.task_waits(row.switch, &attempt.evidence, has_failed, attempt.quiet_since).await?;
                     tx.set_state(&state).await?;
@@ -266,7 +290,7 @@ impl Switcher {
 }
 
 /// The mailbox, standing where it does, in this condition.
-fn model_state(held: &Held<'_>, condition: Condition) -> store::MailboxState {
+fn in_condition(held: &Held<'_>, condition: Condition) -> store::MailboxState {
     store::MailboxState { condition, ..held.row().state.clone() }
 }
 

@@ -7,11 +7,12 @@ use connector::router::{Force, Forwarder, ForwarderOwner, LocalCopy};
 use model::{Phase, Side};
 use serde::Serialize;
 use serde_json::json;
-use store::{FoundRouting, MailboxRow, NewForwarder, SwitchHow};
+use store::{MailboxRow, NewForwarder, SwitchHow};
 use tokio::task::JoinSet;
 
 use super::directory::directory;
 use super::driver::{Switcher, recorded};
+use super::rules::keep_found;
 use super::subject::Subject;
 use crate::secret::Environment;
 use crate::{Error, Exit, Project, Selection, when};
@@ -355,16 +356,10 @@ impl Project {
                 });
             }
             let Some(asked) = asking.join_next().await else { return Ok(failed) };
-            let Ok((row, side, routing)) = asked else { continue };
+            let (row, side, routing) =
+                asked.map_err(|error| movement::Failure::internal(&format!("asking a router broke off: {error}")))?;
             match routing {
-                Ok(routing) => {
-                    let redirected_to = routing.redirected_to().map(str::to_owned);
-                    let (mailbox, unread) = (row.mailbox, routing.unread.clone());
-                    let found = FoundRouting { mailbox, side, redirected_to, unread, seen_at: 0 };
-                    let texts: Vec<String> =
-                        routing.others.iter().filter_map(|other| serde_json::to_string(other).ok()).collect();
-                    self.store.set_found_routing(self.key, &found, &texts).await?;
-                }
+                Ok(routing) => keep_found(&self.store, self.key, (row.mailbox, side), &routing).await?,
                 Err(what) => failed.push(UnreadForwarders { mailbox: row.roster.source_name, side, what }),
             }
         }

@@ -1,9 +1,10 @@
 //! Looks at the rules of a mailbox that is about to be switched.
 
+use connector::Routing;
 use connector::router::{Force, Forwarder};
 use model::Side;
 use movement::Failure;
-use store::{FoundRouting, IssueState, RuleScope, RuleWord};
+use store::{FoundRouting, IssueState, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
 
 use super::driver::{Switcher, failed};
@@ -58,7 +59,7 @@ impl Switcher {
                     unmet(format!("open are {}: whimbrel issue show tells more", open.join(", ")))
                 }
             }
-            Rule::TargetOpens => met("the pass before opened it".to_owned()),
+            Rule::TargetOpens => met("the last complete pass opened it".to_owned()),
             Rule::QuotaRoom => met("all that is there has found room".to_owned()),
             Rule::ForwardersAbsent => self.forwarders_absent(of, word).await?,
             Rule::RoutingClean => {
@@ -113,22 +114,26 @@ impl Switcher {
             let Some(router) = self.router(of, side) else { continue };
             let who = self.recipient(of, side)?;
             let routing = router.read(&who).await.map_err(|error| failed(side, error))?;
-            let found = FoundRouting {
-                mailbox: of.row.mailbox,
-                side,
-                redirected_to: routing.redirected_to().map(str::to_owned),
-                unread: routing.unread.clone(),
-                seen_at: 0,
-            };
-            let texts: Vec<String> =
-                routing.others.iter().filter_map(|other| serde_json::to_string(other).ok()).collect();
-            of.store.set_found_routing(of.key, &found, &texts).await?;
+            keep_found(of.store, of.key, (of.row.mailbox, side), &routing).await?;
             let is_left = |other: &&Forwarder| other.force != Force::Dormant;
             left.extend(routing.others.iter().filter(is_left).map(|other| format!("{side}, {}", other.place)));
             unread.extend(routing.unread);
         }
         Ok((left, unread))
     }
+}
+
+/// Keeps what was found of where a mailbox's mail goes on a side.
+pub(crate) async fn keep_found(
+    store: &Store,
+    key: ProjectKey,
+    (mailbox, side): (i64, Side),
+    routing: &Routing,
+) -> Result<(), store::Error> {
+    let redirected_to = routing.redirected_to().map(str::to_owned);
+    let found = FoundRouting { mailbox, side, redirected_to, unread: routing.unread.clone(), seen_at: 0 };
+    let texts = routing.others.iter().map(|other| serde_json::json!(other).to_string());
+    store.set_found_routing(key, &found, &texts.collect::<Vec<_>>()).await
 }
 
 /// The word about a rule that counts for a mailbox: the one that is most its own, the last one of these.

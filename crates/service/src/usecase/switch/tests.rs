@@ -216,6 +216,16 @@ impl Project {
         assert!(self.engine.store.add_forwarder(self.engine.key, &forwarder).await.unwrap());
     }
 
+    /// What fails for good is reversed at once, and tried again after so many seconds.
+    fn with_reverse_after(&mut self, seconds: u64) {
+        let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: self.sites.clone() });
+        let endpoints: Vec<i64> = self.engine.endpoints.keys().copied().collect();
+        let routers = endpoints.iter().map(|endpoint| (*endpoint, router.clone())).collect();
+        let mut switcher = switcher(routers, endpoints[1], &[]);
+        switcher.entry.reverse_after_seconds = seconds;
+        self.engine.turnover = Some(Arc::new(switcher));
+    }
+
     /// The same, with these routers left: of the source, of the target.
     fn left_with(&mut self, left: [bool; 2]) {
         let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: self.sites.clone() });
@@ -301,8 +311,9 @@ async fn mail_comes_once_before_during_and_after_a_switch_and_its_undo() {
         Some("Sue"),
         "by a word, not by itself: it does not go over again after a while"
     );
-    // Nobody goes over again by themselves.
-    project.turn().await;
+    // Nobody goes over again by themselves, and what it takes is told.
+    let outcome = project.turn().await;
+    assert!(outcome.state.condition.reason().is_some_and(|reason| reason.contains("taken back by Sue")), "{outcome:?}");
     assert!(project.phase().await < Phase::Switching);
     project.order(false, 0).await;
     sent.extend(project.until_it_ends("over again").await);
@@ -347,6 +358,29 @@ async fn wherever_a_router_fails_every_message_comes_once() {
         }
     }
     assert!(ended.contains(&Phase::Switched) && ended.iter().any(|phase| *phase < Phase::Switching), "{ended:?}");
+}
+
+/// What was reversed by itself waits and says until when; a word that is said since counts at once.
+#[tokio::test]
+async fn a_word_counts_before_the_wait_of_what_was_reversed() {
+    let mut project = Project::new(&[]).await;
+    project.with_reverse_after(3600);
+    project.order(false, 0).await;
+    {
+        // The read of the redirect's own task, for good: freeze, then forwarder off, then this.
+        let mut mail = project.sites.mail();
+        let from = mail.calls + 4;
+        mail.failing = Some((from, from + 2, How::Never));
+    }
+    project.until_it_ends("reversed").await;
+    project.sites.mail().failing = None;
+    assert!(project.phase().await < Phase::Switching);
+    project.turn().await;
+    let outcome = project.turn().await;
+    assert!(outcome.state.condition.reason().is_some_and(|reason| reason.contains("tried again from")), "{outcome:?}");
+    project.order(false, 0).await;
+    project.turn().await;
+    assert!(project.phase().await >= Phase::Switching, "it goes at once");
 }
 
 #[tokio::test]
