@@ -44,7 +44,7 @@ fn killed_again_and_again_from_mbox_to_eml() {
             child.kill().unwrap();
             child.wait().unwrap();
             kills += 1;
-            wait += 25;
+            wait += 10;
         }
         let copied = target.state("alice");
         assert_eq!(project.run(&["sync"]).code, 0);

@@ -200,10 +200,10 @@ fn line_812_of_a_thousand_is_named_and_nobody_is_created() {
 #[test]
 fn killed_again_and_again_everybody_is_made_once() {
     let Some(office) = Office::open() else { return };
-    const PEOPLE: usize = 40;
+    const PEOPLE: usize = 120;
     office.send(office.postfix.submission_port(), HR, KEY, "<1@x>", &rows(PEOPLE), &[]);
     let mut kills = 0;
-    for patience in (0..80).map(|number| Duration::from_millis(60 + number * 25)) {
+    for patience in (0..80).map(|number| Duration::from_millis(20 + number * 20)) {
         let mut command = office.project.command(&["people", "import", "--mailed"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         thread::sleep(patience);

@@ -200,7 +200,7 @@ fn sharing_that_is_killed_at_any_moment_is_finished_with_nothing_twice_and_nothi
         let mut command = project.command(&["sharing", "inject"]);
         let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Now somewhere on its way, now after so many more rights.
-        let (until, more) = (Duration::from_millis(20 + chance.below(300)), 1 + chance.below(12) as usize);
+        let (until, more) = (Duration::from_millis(20 + chance.below(120)), 1 + chance.below(12) as usize);
         let started = Instant::now();
         let ended = loop {
             if running.try_wait().unwrap().is_some() {
