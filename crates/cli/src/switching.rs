@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use movement::state::counted;
 use report::harmless;
 use service::{
-    Error, Exit, ForwardersReport, GuardianWord, MarksReport, MxReport, MxWord, Project, RoutingReport, RuleSignoffs,
-    Said, SwitchReport, SwitchRules,
+    Error, Exit, ForwardersReport, GuardianWord, LegacyReport, LegacySender, MarksReport, MxReport, MxWord, Project,
+    RoutingReport, RuleSignoffs, Said, SwitchReport, SwitchRules,
 };
 
 use crate::args::{Chosen, SaidBy};
@@ -426,6 +426,14 @@ pub(crate) enum MxOf {
         /// Only this domain
         domain: Option<String>,
     },
+    /// Who still writes to legacy addresses, as the logs of the local servers tell (mx.logs)
+    Arrivals {
+        /// Only this domain
+        domain: Option<String>,
+        /// In so many days
+        #[arg(long, default_value_t = 30)]
+        days: u16,
+    },
     /// Record what somebody decided about a legacy domain
     Record(MxRecorded),
 }
@@ -454,6 +462,13 @@ pub(crate) struct MxRecorded {
 
 pub(crate) async fn mx(which: MxOf, folder: &Path, json: bool) -> Result<Exit, Error> {
     let (domain, plan) = match which {
+        MxOf::Arrivals { domain, days } => {
+            let work = async |project: &Project| project.legacy_arrivals(domain.as_deref(), days).await;
+            let report = using(open(folder).await, work).await?;
+            give(json, "legacy-arrivals", &report, arrivals);
+            let has_problem = report.logs.iter().any(|log| log.problem.is_some());
+            return Ok(if has_problem { Exit::WithFailures } else { Exit::Done });
+        }
         MxOf::Check { domain } => (domain, false),
         MxOf::Plan { domain } => (domain, true),
         MxOf::Record(said) => {
@@ -479,6 +494,34 @@ pub(crate) async fn mx(which: MxOf, folder: &Path, json: bool) -> Result<Exit, E
     Ok(report.exit())
 }
 
+fn arrivals(report: &LegacyReport) -> String {
+    let mut text = String::new();
+    for log in &report.logs {
+        let since = log
+            .watched_since
+            .as_deref()
+            .map_or("without a line yet".to_owned(), |at| format!("without a gap since {at}"));
+        let _ = match (&log.problem, &log.read_at) {
+            (Some(problem), _) => writeln!(text, "{}: NOT READ: {}", harmless(&log.log), harmless(problem)),
+            (None, Some(at)) => writeln!(text, "{}: read on {at}, {since}", harmless(&log.log)),
+            (None, None) => writeln!(text, "{}: never read", harmless(&log.log)),
+        };
+    }
+    if report.arrivals.is_empty() {
+        let _ = writeln!(text, "Nobody has written to a legacy address since {}.", report.since);
+        return text;
+    }
+    let row = |one: &LegacySender| {
+        let from = if one.sender.is_empty() { "(a bounce)" } else { &one.sender };
+        let mailbox = one.mailbox.as_deref().unwrap_or_default();
+        [&one.messages.to_string(), &one.last, &one.address, from, mailbox].map(harmless).to_vec()
+    };
+    let rows: Vec<Vec<String>> = report.arrivals.iter().map(row).collect();
+    text.push_str(&table(&["messages", "last", "legacy address", "from", "mailbox"], &rows));
+    text.push('\n');
+    text
+}
+
 fn domains(report: &MxReport) -> String {
     let mut text = String::new();
     for domain in &report.domains {
@@ -497,6 +540,9 @@ fn domains(report: &MxReport) -> String {
             for because in &step.because {
                 let _ = writeln!(text, "      – {}", harmless(because));
             }
+        }
+        for why in &domain.unwatched {
+            let _ = writeln!(text, "  what the local server still takes is not known: {}", harmless(why));
         }
         for alarm in &domain.alarms {
             let _ = writeln!(text, "  LOOK AT THIS NOW: {}", harmless(alarm));

@@ -148,6 +148,8 @@ causes! {
     TargetRenumbered "target-renumbered" "Nothing to do: the next pass finds out which item is which. If it happens again and again, find out who makes the folder anew.";
     /// Many items went from the target at once.
     MassDisappearance "mass-disappearance" "Find out who removed them, and bring them back if it was a mistake. If it is as it should be, say so with `whimbrel held approve`.";
+    /// Something that is not ours sends the person's mail on, from before the move.
+    Forwarded "forwarded" "Have whoever is named by `whimbrel forwarder list` remove it; the next run looks again.";
     /// The answer to a command with an effect was lost: whether it took effect is looked up.
     InDoubt "in-doubt" "Nothing to do: the next run looks for what happened before it repeats anything.";
     /// This worker's lease on the mailbox ran out; another may have it.
@@ -178,6 +180,7 @@ impl Cause {
             | Self::BrokenHeader
             | Self::Infected
             | Self::Unreadable
+            | Self::Forwarded
             | Self::FolderCollision => Owner::Source,
             Self::OverQuota
             | Self::TooLarge

@@ -62,5 +62,5 @@ pub use report::{Report, Tuning, WouldDo};
 pub use run::{Engine, MailboxOutcome, Person, RunEnd, Taken, Turn};
 pub use sides::Endpoint;
 pub use travel::{Quarantine, Scanner};
-pub use turnover::{Held, Turnover};
+pub use turnover::{Held, Ready, Turnover};
 pub use verify::{Difference, Kind as DifferenceKind, Verification};

@@ -21,7 +21,7 @@ use crate::report::{Report, Tuning};
 use crate::sides::Endpoint;
 use crate::state::{Happened, after};
 use crate::travel::{Quarantine, Scanner, Travel};
-use crate::turnover::{Held, Turnover};
+use crate::turnover::{Held, Ready, Turnover};
 
 /// Passes over one mailbox in one run: a mailbox that changes faster than it can be read is left for the next run.
 const PASSES_MAX: usize = 10;
@@ -316,15 +316,18 @@ impl Engine {
         if let Some(turnover) = self.turnover.as_ref().filter(|_| !self.dry_run && !is_urgent) {
             let mut held = Held { engine: self, store: &store, turn: &turn, stop, row: row.clone(), report: None };
             match turnover.prepare(&mut held).await {
-                Ok(urgent) => is_urgent = urgent,
+                Ok(Ready::Passes) => {}
+                Ok(Ready::Urgent) => is_urgent = true,
+                Ok(Ready::Not(failure)) => outcome.failure = Some(failure),
                 // It is tried again before the next passes; mail is copied all the same.
                 Err(failure) => tracing::warn!(mailbox, %failure, "what its switch needs beforehand is not done"),
             }
         }
         let mut passes = 0;
+        let is_refused = outcome.failure.is_some();
         // What is being switched, or taken back, has passes of its own.
         loop {
-            if is_urgent {
+            if is_urgent || is_refused {
                 break;
             }
             let first = passes == 0;
@@ -365,14 +368,27 @@ impl Engine {
             self.store.release(lease, &row.state, Again::default()).await?;
             return Ok(outcome);
         }
-        let is_refused = |failure: &Failure| failure.error.cause == Cause::OverQuota;
-        if outcome.failure.as_ref().is_some_and(is_refused) && self.is_untouched(mailbox).await? {
+        let found_no_room = |failure: &Failure| failure.error.cause == Cause::OverQuota;
+        if is_refused || outcome.failure.as_ref().is_some_and(found_no_room) && self.is_untouched(mailbox).await? {
             // It did not start, and may still be given another target.
             state.phase = stood;
         }
         if !is_urgent {
             let happened = self.happened(&row, &outcome).await?;
             state = after(&state, &happened);
+            if let Some(turnover) = &self.turnover
+                && let Condition::Waiting(reason) = &state.condition
+                && state.phase < Phase::InStep
+                && !*stop.borrow()
+            {
+                let (row, report) = (MailboxRow { state: state.clone(), ..row.clone() }, None);
+                let held = Held { engine: self, store: &store, turn: &turn, stop, row, report };
+                match turnover.gives_up(&held).await {
+                    Ok(None) => {}
+                    Ok(Some(why)) => state.condition = Condition::Parked(format!("{why}: {reason}")),
+                    Err(failure) => tracing::warn!(mailbox, %failure, "nobody knows whether it is late"),
+                }
+            }
         }
         if let Some(turnover) = &self.turnover
             && outcome.failure.is_none()

@@ -15,13 +15,26 @@ use crate::report::Report;
 use crate::run::{Person, Turn, add};
 use crate::state::{Happened, after, counted};
 
+/// What a mailbox is ready for, before its passes.
+#[derive(Debug)]
+pub enum Ready {
+    /// They may begin.
+    Passes,
+    /// There is something to do for it now that no pass may hold up.
+    Urgent,
+    /// None may begin: why not.
+    Not(Failure),
+}
+
 /// What switches mailboxes. The engine asks it, under the mailbox's lease, each time that a mailbox is in step, being switched, or
 /// switched and followed.
 #[async_trait]
 pub trait Turnover: Send + Sync {
-    /// Does what there is to do before passes of a mailbox that is not being switched. True: there is something to do for it now that
-    /// no pass may hold up.
-    async fn prepare(&self, held: &mut Held<'_>) -> Result<bool, Failure>;
+    /// Does what there is to do before passes of a mailbox that is not being switched, and says what it is ready for.
+    async fn prepare(&self, held: &mut Held<'_>) -> Result<Ready, Failure>;
+
+    /// Asked about a mailbox that is not in step after its passes: why it counts as one that never catches up, if it does.
+    async fn gives_up(&self, held: &Held<'_>) -> Result<Option<String>, Failure>;
 
     /// Does what there is to do now, as far as it can be done now. When the mailbox is to be looked at again because of it; none:
     /// when it would be anyway.

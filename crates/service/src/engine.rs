@@ -18,6 +18,7 @@ use crate::routers;
 use crate::secret::Environment;
 use crate::serve::EndpointPace;
 use crate::usecase::switch::driver::Switcher;
+use crate::usecase::switch::lists::Lists;
 
 /// What a successor waits beyond a lease's end, as a share of the lease.
 const MARGIN_SHARE: u64 = 4;
@@ -124,7 +125,16 @@ impl<'m> Making<'m> {
         let target = self.endpoints.iter().find(|(_, (endpoint, _))| endpoint == self.config.target());
         let target = target.map_or(0, |(number, _)| *number);
         let is_match_signed = self.config.file.people.is_none() || self.config.file.require.signed_match;
-        Ok(Some(Switcher { routers, routing, entry, zone: self.config.time_zone(), target, is_match_signed }))
+        Ok(Some(Switcher {
+            routers,
+            routing,
+            entry,
+            zone: self.config.time_zone(),
+            target,
+            is_match_signed,
+            platform: self.config.file.people.as_ref().and_then(|people| people.platform.clone()),
+            lists: Lists::default(),
+        }))
     }
 
     /// Well within the margin: a successor must not meet bytes that are still on their way.

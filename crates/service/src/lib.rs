@@ -39,6 +39,7 @@ pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{
     ClosedReport, Closing, IssueChanged, IssueChoice, IssueLine, IssueList, IssueNoteLine, IssueShow, Reported,
 };
+pub use usecase::legacy::{LegacyLog, LegacyReport, LegacySender};
 pub use usecase::losses::{LossLine, LossReport, losses};
 pub use usecase::manifest::{
     AgainstDifference, AgainstReport, DifferenceIs, ItemChoice, MailboxAgainst, ManifestExport, ManifestKey,

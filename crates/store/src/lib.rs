@@ -17,6 +17,7 @@ mod forecast;
 mod issue;
 mod lease;
 mod ledger;
+mod legacy;
 mod people;
 mod project;
 mod rate;
@@ -45,6 +46,7 @@ pub use ledger::{
     HeldItem, HeldRemoval, How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException,
     NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,
 };
+pub use legacy::{LegacyArrival, LogRead};
 pub use people::{
     AccountRow, ChangeRow, ChangeState, ConfirmationRow, ConfirmationState, DirectoryRole, DirectoryRow, EntryRow,
     FaultRow, MadeAccount, NewChange, NewConfirmation, NewEntry, NewSubmission, NewUpload, PeopleLease, PeopleTx,
@@ -115,6 +117,12 @@ impl Store {
         let store = Self { database: Arc::new(sql::Database::open(url).await?), watch: Arc::new(Unwatched) };
         schema::bring_to(&store, step).await?;
         Ok(store)
+    }
+
+    /// Sets the clock of a database in a file so much ahead of the machine's: what its clock would show then.
+    #[cfg(any(test, feature = "suite"))]
+    pub fn set_clock_ahead(&self, ms: i64) {
+        self.database.set_clock_ahead(ms);
     }
 
     /// The same database, with this watch told of every commit.

@@ -3,7 +3,7 @@
 //! What differs is written in the statement as a word in braces and filled in here: `{now}` (milliseconds since 1970 on
 //! the *database's* clock), `{share}` (lock the row until the commit), `{skip}` (pass over locked rows).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -137,8 +137,18 @@ pub(crate) enum Durability {
 }
 
 pub(crate) enum Database {
-    Sqlite { relaxed: SqlitePool, full: SqlitePool, read: SqlitePool },
-    Postgres { relaxed: PgPool, full: PgPool, identity: Arc<Identity> },
+    /// `ahead_ms`: how much its clock is ahead of the machine's; 0 but in tests.
+    Sqlite {
+        relaxed: SqlitePool,
+        full: SqlitePool,
+        read: SqlitePool,
+        ahead_ms: AtomicI64,
+    },
+    Postgres {
+        relaxed: PgPool,
+        full: PgPool,
+        identity: Arc<Identity>,
+    },
 }
 
 /// Which server a database is on, and since which promotion: asked on every new connection, since a pool makes them silently.
@@ -193,7 +203,7 @@ impl Database {
             let relaxed = open(SqliteSynchronous::Normal, 1).await.map_err(failed)?;
             let full = open(SqliteSynchronous::Full, 1).await.map_err(failed)?;
             let read = open(SqliteSynchronous::Normal, SQLITE_READERS_MAX).await.map_err(failed)?;
-            return Ok(Self::Sqlite { relaxed, full, read });
+            return Ok(Self::Sqlite { relaxed, full, read, ahead_ms: AtomicI64::new(0) });
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options: PgConnectOptions = url.parse().map_err(|e: sqlx::Error| Error::unavailable(url, &e))?;
@@ -232,6 +242,14 @@ impl Database {
         matches!(self, Self::Postgres { .. })
     }
 
+    /// Sets the clock so much ahead of the machine's, for tests. PostgreSQL's is its server's.
+    #[cfg(any(test, feature = "suite"))]
+    pub(crate) fn set_clock_ahead(&self, ms: i64) {
+        if let Self::Sqlite { ahead_ms, .. } = self {
+            ahead_ms.store(ms, Ordering::SeqCst);
+        }
+    }
+
     /// The identity of the database, if it is another one than when this last gave it.
     pub(crate) fn new_identity(&self) -> Option<String> {
         let Self::Postgres { identity, .. } = self else { return None };
@@ -247,12 +265,17 @@ impl Database {
     }
 
     fn in_dialect(&self, statement: &'static str) -> String {
-        let (now, share, skip) = if self.is_postgres() {
-            ("CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", "FOR SHARE", "FOR UPDATE SKIP LOCKED")
-        } else {
-            ("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "", "")
+        let (now, share, skip) = match self {
+            Self::Postgres { .. } => (
+                "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)".to_owned(),
+                "FOR SHARE",
+                "FOR UPDATE SKIP LOCKED",
+            ),
+            Self::Sqlite { ahead_ms, .. } => {
+                (format!("CAST(unixepoch('subsec') * 1000 + {} AS INTEGER)", ahead_ms.load(Ordering::SeqCst)), "", "")
+            }
         };
-        statement.replace("{now}", now).replace("{share}", share).replace("{skip}", skip)
+        statement.replace("{now}", &now).replace("{share}", share).replace("{skip}", skip)
     }
 
     /// Begins a transaction that will write.
@@ -321,7 +344,7 @@ impl Database {
     /// Ends every connection.
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { relaxed, full, read } => {
+            Self::Sqlite { relaxed, full, read, .. } => {
                 read.close().await;
                 relaxed.close().await;
                 full.close().await;

@@ -1,10 +1,11 @@
 //! People are turned over and taken back, and their mail follows them.
 
-use conformance::servers::Knot;
+use conformance::{servers::Knot, sieve_talk::SieveTalk};
 use journeys::{
     project::Project,
     service::{Process, until, until_or},
     sites::{Sites, at_source, at_target},
+    store::PASSWORD,
 };
 use rehearsal::Chance;
 use serde_json::Value;
@@ -96,6 +97,29 @@ fn mail_follows_whoever_is_switched_and_whoever_is_taken_back() {
         assert_eq!(sites.copies("ann", mark), [1, 1], "{mark}");
     }
     assert_eq!(sites.astray(), []);
+}
+
+/// Of somebody whose mail the source sends on already nothing is copied: it would lie on the target twice.
+#[test]
+fn nothing_is_copied_of_somebody_whose_mail_is_sent_on_already() {
+    let Some((sites, project)) = world() else { return };
+    let before = sites.send(&at_source("ann"));
+    let rule = "require [\"copy\"];\nredirect :copy \"ann@nation.test\";\n";
+    let mut scripts = SieveTalk::log_in(sites.local.sieve_port(), &at_source("ann"), PASSWORD);
+    scripts.put("own", rule.as_bytes());
+    scripts.activate("own");
+    let ran = project.run(&["sync"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let found = done(&project, &["forwarder", "list"]);
+    assert_eq!((&found["others"][0]["to"], &found["others"][0]["owner"]), (&at_target("ann").into(), &"person".into()));
+    let standing: BTreeMap<_, _> = project.standing().into_iter().map(|(name, phase, ..)| (name, phase)).collect();
+    assert_eq!((&*standing[&at_source("ann")], &*standing[&at_source("ben")]), ("planned", "in-step"), "others go on");
+    let shown = project.run(&["status"]);
+    assert!(shown.out.contains("sent on by script"), "{shown:?}");
+    assert_eq!(sites.copies("ann", &before), [1, 0]);
+    scripts.put("own", b"keep;\n");
+    done(&project, &["sync"]);
+    assert_eq!(sites.copies("ann", &before), [1, 1]);
 }
 
 const CROWD: [&str; 10] = ["ann", "ben", "cyd", "dee", "eva", "fay", "gus", "hal", "ivy", "jon"];

@@ -1,6 +1,7 @@
 //! `[mx]`: legacy domains whose MX records move to the target at the end.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +28,12 @@ pub struct MxSettings {
     /// And for no more than so many, on a recorded request.
     #[serde(default = "receiving_months_max")]
     pub receiving_months_max: u8,
+    /// Logs of the local servers' Postfix, which tell what mail they still take, on the machine that runs the service.
+    #[serde(default)]
+    pub logs: Vec<PathBuf>,
+    /// For how many days it is kept who wrote to which address.
+    #[serde(default = "arrivals_kept_days")]
+    pub arrivals_kept_days: u16,
     /// The domains.
     pub domains: BTreeMap<String, MxDomainEntry>,
 }
@@ -37,6 +44,10 @@ fn ttl_low_seconds() -> u32 {
 
 fn quiet_days() -> u16 {
     14
+}
+
+fn arrivals_kept_days() -> u16 {
+    365
 }
 
 fn receiving_months() -> u8 {

@@ -23,6 +23,8 @@ pub struct SwitchEntry {
     pub retry_seconds: u64,
     /// A switched mailbox is followed for this many days, for what still comes to the source.
     pub settle_days: u64,
+    /// A mailbox that is not in step so many hours after its date is parked.
+    pub give_up_after_hours: u64,
     /// The rules that have to be met, besides those that always have to; `whimbrel switch rules` lists them.
     pub require: Vec<String>,
 }
@@ -34,6 +36,7 @@ impl Default for SwitchEntry {
             reverse_after_seconds: 900,
             retry_seconds: 5,
             settle_days: 14,
+            give_up_after_hours: 72,
             require: [Rule::AccountActivated, Rule::SharingInPlace, Rule::AddressBooks, Rule::Go]
                 .map(|rule| rule.name().to_owned())
                 .to_vec(),

@@ -19,8 +19,12 @@ const TAKES_MAX: Duration = Duration::from_secs(90);
 const FAILED_AGAIN: Duration = Duration::from_secs(30);
 
 /// The chores, each with how often it is done.
-const CHORES: [(&str, Duration); 3] =
-    [("issues", Duration::from_secs(10)), ("reports", Duration::from_secs(20)), ("alerts", Duration::from_secs(10))];
+const CHORES: [(&str, Duration); 4] = [
+    ("issues", Duration::from_secs(10)),
+    ("reports", Duration::from_secs(20)),
+    ("alerts", Duration::from_secs(10)),
+    ("logs", Duration::from_secs(600)),
+];
 
 /// Does what is due.
 pub(crate) async fn tend(project: &Project, holder: &str, environment: Environment<'_>) -> Result<(), store::Error> {
@@ -33,6 +37,7 @@ pub(crate) async fn tend(project: &Project, holder: &str, environment: Environme
             match name {
                 "issues" => tend_issues(project, Timestamp::now()).await.map(drop),
                 "reports" => reports(project, environment).await,
+                "logs" => logs(project).await,
                 _ => alerts(project, environment).await,
             }
         };
@@ -46,6 +51,14 @@ pub(crate) async fn tend(project: &Project, holder: &str, environment: Environme
         store.end_chore(key, name, holder, again.as_millis() as i64, said.as_deref()).await?;
     }
     Ok(())
+}
+
+/// What local servers still take is read before their logs are rotated away.
+async fn logs(project: &Project) -> Result<(), Error> {
+    match project.read_logs().await?.into_iter().next() {
+        Some((_, problem)) => Err(Error::usage(problem)),
+        None => Ok(()),
+    }
 }
 
 async fn reports(project: &Project, environment: Environment<'_>) -> Result<(), Error> {

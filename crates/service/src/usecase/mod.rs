@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod each;
 pub(crate) mod init;
 pub(crate) mod issue;
+pub(crate) mod legacy;
 pub(crate) mod losses;
 pub(crate) mod manifest;
 pub(crate) mod mx;

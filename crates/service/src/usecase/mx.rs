@@ -1,14 +1,14 @@
 //! `mx`: what the DNS says of legacy domains, what has to change in which order, and until when their addresses receive.
 //! Nothing here changes the DNS.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::{Phase, Side};
 use mx::clocks::{Clock, ClockState, NotUsed, ReceivingRule, Request, receiving};
 use mx::history::Observation;
-use mx::plan::{Facts, Limits, LocalMail, RecordedRfc, StepState};
+use mx::plan::{Facts, Limits, RecordedRfc, StepState};
 use mx::standing::{Agreement, Standing, Subject, Wanted};
 use serde::Serialize;
 use serde_json::json;
@@ -51,6 +51,9 @@ pub struct MxDomain {
     pub alarms: Vec<String>,
     /// Until when its addresses receive, for people.
     pub receives: String,
+    /// Why nobody can tell what the local server still takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unwatched: Vec<String>,
     /// When people are to be reminded of that: dates.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reminders: Vec<String>,
@@ -178,6 +181,9 @@ impl Project {
         }
         let (look, words) = (settings.look()?, self.store.rule_words(self.key).await?);
         let now = Timestamp::now();
+        if self.actor.role.may_migrate() {
+            self.read_logs().await?;
+        }
         let mut domains = Vec::new();
         for wanted in wanted {
             let name = wanted.domain.to_string();
@@ -205,12 +211,10 @@ impl Project {
         let name = wanted.domain.to_string();
         let recorded = Recorded::of(words, &name);
         let mut facts = self.mx_facts(&name).await?;
+        let (local_mail, unwatched) = self.local_mail(settings, &name).await?;
+        facts.local_mail = local_mail;
         facts.mx_rfc.clone_from(&recorded.rfc);
-        let rule = ReceivingRule { months: settings.receiving_months, months_max: settings.receiving_months_max };
-        // The clock begins with the last of them.
-        let last = facts.last_switch.filter(|_| facts.unswitched.is_empty());
-        let clock = receiving(last, rule, recorded.request.as_ref(), recorded.not_used.as_ref());
-        let clock = clock.map_err(|error| Error::refused("R-237", error.to_string()))?;
+        let clock = clock(settings, &facts, &recorded)?;
         let mut report = MxDomain {
             domain: name,
             says: SUBJECTS.iter().map(|(subject, name)| says(standing, *subject, name)).collect(),
@@ -218,6 +222,7 @@ impl Project {
             gaps: Vec::new(),
             alarms: Vec::new(),
             receives: receives(&clock),
+            unwatched,
             reminders: clock.reminders().iter().map(|(day, _)| day.to_string()).collect(),
         };
         if plan {
@@ -246,9 +251,21 @@ impl Project {
         MxStep { what: step.action.to_string(), from, to, why, source, state, because }
     }
 
+    /// Until when the addresses of each legacy domain receive.
+    pub(crate) async fn receiving_clocks(&self) -> Result<Vec<(String, Clock)>, Error> {
+        let Some(settings) = self.config.file.mx.as_deref() else { return Ok(Vec::new()) };
+        let words = self.store.rule_words(self.key).await?;
+        let mut clocks = Vec::new();
+        for domain in settings.domains.keys() {
+            let facts = self.mx_facts(domain).await?;
+            clocks.push((domain.clone(), clock(settings, &facts, &Recorded::of(&words, domain))?));
+        }
+        Ok(clocks)
+    }
+
     /// What is on record of everybody who has an address in this domain.
     async fn mx_facts(&self, domain: &str) -> Result<Facts, Error> {
-        let mut facts = Facts { local_mail: LocalMail::default(), ..Facts::default() };
+        let mut facts = Facts::default();
         let Some(routing) = &self.config.file.routing else {
             facts
                 .unswitched
@@ -258,6 +275,8 @@ impl Project {
         let on_target = self.addresses_on_target().await?;
         let forwarders = self.store.forwarders(self.key).await?;
         let found = self.store.found_forwarders(self.key).await?;
+        let switches = self.store.switches(self.key).await?;
+        let switches: HashMap<i64, _> = switches.iter().map(|switch| (switch.mailbox, switch)).collect();
         let zone = self.config.time_zone();
         for row in self.store.mailboxes(self.key).await?.into_iter().filter(|row| row.listed) {
             let (source, target) = (&row.roster.source_name, &row.roster.target_name);
@@ -281,8 +300,7 @@ impl Project {
             let has_other = found.iter().any(|one| one.mailbox == row.mailbox && one.side == Side::Source);
             facts.f2_left.extend(has_other.then(|| source.clone()));
             facts.f3_left.extend((row.state.phase >= Phase::Switched).then(|| source.clone()));
-            let switch = self.store.switch_of(self.key, row.mailbox).await?.and_then(|switch| switch.ended);
-            if let Some((at, true)) = switch {
+            if let Some((at, true)) = switches.get(&row.mailbox).and_then(|switch| switch.ended) {
                 let day = Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(zone.clone()).date());
                 facts.last_switch = facts.last_switch.max(day);
             }
@@ -355,6 +373,14 @@ impl Project {
         let number = self.store.add_rule_word(self.key, &new).await?;
         Ok(RuleWord { word: number, is: new, recorded_at: self.store.now().await?, withdrawn: None })
     }
+}
+
+/// Until when the addresses of a domain receive: its time begins with the last switch of all.
+fn clock(settings: &MxSettings, facts: &Facts, recorded: &Recorded) -> Result<Clock, Error> {
+    let rule = ReceivingRule { months: settings.receiving_months, months_max: settings.receiving_months_max };
+    let last = facts.last_switch.filter(|_| facts.unswitched.is_empty());
+    let clock = receiving(last, rule, recorded.request.as_ref(), recorded.not_used.as_ref());
+    clock.map_err(|error| Error::refused("R-237", error.to_string()))
 }
 
 fn says(standing: &Standing, subject: Subject, name: &'static str) -> MxSays {

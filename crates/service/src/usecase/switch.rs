@@ -2,6 +2,7 @@
 
 mod directory;
 pub(crate) mod driver;
+pub(crate) mod lists;
 mod marks;
 mod orders;
 mod routes;

@@ -32,6 +32,8 @@ pub(crate) enum AlertKind {
     SwitchLasts,
     /// A switch was reversed by itself.
     SwitchReversed,
+    /// Legacy addresses receive for a few days more only.
+    LegacyEnds,
     /// A report can't be sent.
     ReportUnsent,
     /// Many items failed within an hour.
@@ -49,6 +51,7 @@ impl AlertKind {
             Self::MailboxesParked => "mailboxes-parked",
             Self::SwitchLasts => "switch-lasts",
             Self::SwitchReversed => "switch-reversed",
+            Self::LegacyEnds => "legacy-addresses-end",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",
         }

@@ -1,6 +1,7 @@
 //! Where mail goes on both sides, made of what is on record: who stands where, which redirects are on or about to be, what was found.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy, SenderMode};
 use model::{Phase, Side};
@@ -11,6 +12,7 @@ use routing::{
 use store::{ForwarderRow, FoundForwarder, MailboxRow, SwitchRow};
 use switch::Task;
 
+use super::lists::{self, KnownList};
 use crate::config::{MxEntry, RoutingEntry, SiteEntry};
 
 /// What is on record of where mail goes.
@@ -22,6 +24,8 @@ pub(crate) struct Recorded {
     pub(crate) forwarders: HashMap<i64, ForwarderRow>,
     /// What was found that is not ours.
     pub(crate) found: Vec<FoundForwarder>,
+    /// The distribution lists of both sides.
+    pub(crate) lists: Arc<Vec<KnownList>>,
 }
 
 /// What of a project the model needs besides.
@@ -214,6 +218,7 @@ pub(crate) fn directory(
             directory.site_mut(side).mailboxes.insert(person.clone(), pending);
         }
     }
+    lists::add(&mut directory, &recorded.lists);
     (directory, wrong)
 }
 

@@ -9,11 +9,12 @@ use connector::{Recipient, Router};
 use jiff::tz::TimeZone;
 use model::{Cause, Condition, Phase, Scope, Side};
 use movement::state::Happened;
-use movement::{Failure, Held, Turnover};
+use movement::{Failure, Held, Ready, Turnover};
 use store::{ProjectKey, Store, SwitchRow};
 use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
 
 use super::directory::{Ends, Recorded, directory};
+use super::lists::Lists;
 use super::subject::Subject;
 use super::task::Attempt;
 use crate::config::{RoutingEntry, SwitchEntry};
@@ -21,6 +22,8 @@ use crate::when;
 
 /// A day, in milliseconds.
 const DAY_MS: i64 = 86_400_000;
+/// An hour.
+const HOUR_MS: i64 = 3_600_000;
 
 /// Switches mailboxes of a project.
 pub(crate) struct Switcher {
@@ -34,6 +37,9 @@ pub(crate) struct Switcher {
     pub(crate) target: i64,
     /// Nobody is on the roster whose account somebody has not signed for, or named by hand.
     pub(crate) is_match_signed: bool,
+    /// The directory of the target, by its name.
+    pub(crate) platform: Option<String>,
+    pub(crate) lists: Lists,
 }
 
 /// When a mailbox that is in step switches.
@@ -92,7 +98,7 @@ impl Switcher {
             return Ok(vec!["the project has no [routing]: nothing could tell whether mail would go round".to_owned()]);
         };
         let mailbox = of.row.mailbox;
-        let mut recorded = recorded(of.store, of.key).await?;
+        let mut recorded = self.recorded(of.store, of.key).await?;
         for row in recorded.mailboxes.iter_mut().filter(|row| row.mailbox == mailbox) {
             row.state = of.row.state.clone();
         }
@@ -115,6 +121,18 @@ impl Switcher {
         let is_new = |finding: &&routing::Finding| (counts_own && is_ours(finding)) || !known.contains(&key(finding));
         let wrong = wrong.into_iter().filter(|wrong| wrong.mailboxes.contains(&mailbox)).map(|wrong| wrong.what);
         Ok(wrong.chain(after.findings.iter().filter(is_new).map(ToString::to_string)).collect())
+    }
+
+    /// What is on record of where a project's mail goes.
+    pub(crate) async fn recorded(&self, store: &Store, key: ProjectKey) -> Result<Recorded, store::Error> {
+        let lists = self.lists.read(store, key, self.platform.as_deref()).await?;
+        // What may be pending is read last: what is begun after this is looked at by whoever begins it.
+        let mailboxes = store.mailboxes(key).await?;
+        let forwarders: HashMap<i64, _> =
+            store.forwarders(key).await?.into_iter().map(|row| (row.is.mailbox, row)).collect();
+        let found = store.found_forwarders(key).await?;
+        let switches = store.switches(key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
+        Ok(Recorded { mailboxes, switches, forwarders, found, lists })
     }
 
     /// When and by whose word a mailbox that is in step switches.
@@ -156,6 +174,18 @@ impl Switcher {
             (None, _) => ("auto", collection),
         };
         Ok(Planned { due: is_due, why, by, waits })
+    }
+
+    /// Since when a mailbox is due by a date, its own or its collection's.
+    async fn due_since(&self, of: Subject<'_>) -> Result<Option<i64>, Failure> {
+        let order = of.store.switch_order(of.key, of.row.mailbox).await?.filter(|order| !order.is_back);
+        if let Some(order) = order {
+            return Ok(Some(order.at.max(order.said_at)));
+        }
+        Ok(match of.store.switch_plan(of.key, of.row.mailbox).await? {
+            Some((store::SwitchHow::At, at, _)) => at,
+            _ => None,
+        })
     }
 
     async fn begin_if_due(&self, held: &mut Held<'_>) -> Result<Option<Duration>, Failure> {
@@ -294,27 +324,29 @@ fn in_condition(held: &Held<'_>, condition: Condition) -> store::MailboxState {
     store::MailboxState { condition, ..held.row().state.clone() }
 }
 
-/// What is on record of where a project's mail goes.
-pub(crate) async fn recorded(store: &Store, key: ProjectKey) -> Result<Recorded, store::Error> {
-    // What may be pending is read last: what is begun after this is looked at by whoever begins it.
-    let mailboxes = store.mailboxes(key).await?;
-    let forwarders: HashMap<i64, _> =
-        store.forwarders(key).await?.into_iter().map(|row| (row.is.mailbox, row)).collect();
-    let found = store.found_forwarders(key).await?;
-    let switches = store.switches(key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
-    Ok(Recorded { mailboxes, switches, forwarders, found })
-}
-
 #[async_trait]
 impl Turnover for Switcher {
-    async fn prepare(&self, held: &mut Held<'_>) -> Result<bool, Failure> {
+    async fn prepare(&self, held: &mut Held<'_>) -> Result<Ready, Failure> {
         if held.row().state.phase < Phase::Switching {
+            if held.row().state.phase == Phase::Planned
+                && let Err(failure) = Box::pin(self.refuse_forwarded(Subject::of(held))).await
+            {
+                return Ok(Ready::Not(failure));
+            }
             Box::pin(self.forward(held)).await?;
-            return Ok(false);
+            return Ok(Ready::Passes);
         }
         // Who is to be taken back waits for no pass: the target may be what is broken.
         let order = held.store().switch_order(held.key(), held.row().mailbox).await?;
-        Ok(order.is_some_and(|order| order.is_back))
+        Ok(if order.is_some_and(|order| order.is_back) { Ready::Urgent } else { Ready::Passes })
+    }
+
+    async fn gives_up(&self, held: &Held<'_>) -> Result<Option<String>, Failure> {
+        let Some(since) = self.due_since(Subject::of(held)).await? else { return Ok(None) };
+        let hours = i64::try_from(self.entry.give_up_after_hours).unwrap_or(i64::MAX / HOUR_MS);
+        let is_over = held.store().now().await? >= since.saturating_add(hours.saturating_mul(HOUR_MS));
+        Ok(is_over
+            .then(|| format!("it was due to switch on {}, and is not in step yet", when::shown(since, &self.zone))))
     }
 
     async fn tend(&self, held: &mut Held<'_>) -> Result<Option<Duration>, Failure> {

@@ -11,7 +11,7 @@ use store::{MailboxRow, NewForwarder, SwitchHow};
 use tokio::task::JoinSet;
 
 use super::directory::directory;
-use super::driver::{Switcher, recorded};
+use super::driver::Switcher;
 use super::rules::keep_found;
 use super::subject::Subject;
 use crate::secret::Environment;
@@ -278,7 +278,7 @@ impl Project {
             let failed = self.ask_routers(&Selection::default(), environment).await?;
             unread.extend(failed.into_iter().map(|one| format!("{} ({}): {}", one.mailbox, one.side, one.what)));
         }
-        let recorded = recorded(&self.store, self.key).await?;
+        let recorded = switcher.recorded(&self.store, self.key).await?;
         let (directory, wrong) = directory(entry, &recorded, &switcher.ends(), None);
         unread.extend(wrong.into_iter().map(|wrong| wrong.what));
         unread.extend(self.unlike(&switcher, &recorded).await?);

@@ -2,7 +2,7 @@
 
 use connector::Routing;
 use connector::router::{Force, Forwarder};
-use model::Side;
+use model::{Cause, Scope, Side};
 use movement::Failure;
 use store::{FoundRouting, IssueState, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
@@ -105,6 +105,21 @@ impl Switcher {
             (Some(_), _, _) => (false, format!("its mail is sent on by {}: have it removed", left.join("; "))),
         };
         Ok(Verdict { rule, is_met, evidence })
+    }
+
+    /// Nothing is copied of somebody whose mail the source sends on already, since what is sent on would lie on the target twice.
+    pub(crate) async fn refuse_forwarded(&self, of: Subject<'_>) -> Result<(), Failure> {
+        let Some(router) = self.router(of, Side::Source) else { return Ok(()) };
+        let who = self.recipient(of, Side::Source)?;
+        let routing = router.read(&who).await.map_err(|error| failed(Side::Source, error))?;
+        keep_found(of.store, of.key, (of.row.mailbox, Side::Source), &routing).await?;
+        let left: Vec<&str> =
+            routing.others.iter().filter(|other| other.force != Force::Dormant).map(|other| &*other.place).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let what = format!("nothing is copied while its mail is sent on by {}", left.join("; "));
+        Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)))
     }
 
     /// What of both sides sends the mailbox's mail on and is not ours, and what can't be looked into. What was found is kept.

@@ -17,7 +17,10 @@ use jiff::tz::TimeZone;
 use model::{Cause, Phase, Scope};
 use switch::Rule;
 
+mod schedules;
+
 use super::driver::Switcher;
+use super::lists::Lists;
 use crate::config::SwitchEntry;
 
 const ANN: [&str; 2] = ["ann@hill.test", "ann@nation.test"];
@@ -170,6 +173,8 @@ fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, require: &[Rul
         zone: TimeZone::UTC,
         target,
         is_match_signed: true,
+        platform: None,
+        lists: Lists::default(),
     }
 }
 

@@ -1,0 +1,225 @@
+//! The distribution lists of both sides, as their directories were last read: what is sent to a list is to reach each of its members once,
+//! wherever they are.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use model::{Entry, EntryKind, Side};
+use people::{Accounts, Object, ObjectId};
+use routing::{Directory, Domain, MailAddress, Owner, Pending, PersonId, Route};
+use store::{DirectoryRow, ProjectKey, Store};
+
+/// A list of a side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownList {
+    side: Side,
+    /// Its addresses.
+    addresses: Vec<String>,
+    /// At which its members take mail: people, other lists, and whoever is outside.
+    members: Vec<String>,
+}
+
+/// The lists of a project, read anew when a directory was.
+#[derive(Default)]
+pub(crate) struct Lists {
+    last: Mutex<(Vec<DirectoryRow>, Arc<Vec<KnownList>>)>,
+}
+
+impl Lists {
+    /// All of them, as they were last read. `platform`: the directory of the target.
+    pub(crate) async fn read(
+        &self,
+        store: &Store,
+        key: ProjectKey,
+        platform: Option<&str>,
+    ) -> Result<Arc<Vec<KnownList>>, store::Error> {
+        let directories = store.directories(key).await?;
+        {
+            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.0 == directories {
+                return Ok(last.1.clone());
+            }
+        }
+        let mut all = Vec::new();
+        for row in &directories {
+            let side = if platform == Some(row.name.as_str()) { Side::Target } else { Side::Source };
+            let entries = store.directory_entries(key, row.directory, false).await?;
+            let read = entries.iter().filter_map(|entry| serde_json::from_str::<Entry>(&entry.entry).ok());
+            let objects: Vec<Object> =
+                read.map(|entry| Object { id: ObjectId::new(&*row.name, &*entry.key), entry }).collect();
+            all.extend(lists(&objects, side));
+        }
+        let all = Arc::new(all);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = (directories, all.clone());
+        Ok(all)
+    }
+}
+
+/// The lists of a directory.
+fn lists(objects: &[Object], side: Side) -> Vec<KnownList> {
+    let lists = objects.iter().filter(|object| object.entry.kind == EntryKind::List);
+    let (accounts, mut known) = (Accounts::of(objects), Vec::new());
+    let by_key: HashMap<&str, &Entry> = objects.iter().map(|object| (object.id.key.as_str(), &object.entry)).collect();
+    for list in lists {
+        let addresses = list.entry.mail_keys();
+        let members = list.entry.members.iter().filter_map(|member| match accounts.key(member) {
+            Some(key) => by_key.get(key).and_then(|entry| takes_mail_at(entry)),
+            None => match member {
+                model::Reference::Mail(mail) => Some(mail.clone()),
+                _ => None,
+            },
+        });
+        let members: Vec<String> = members.collect();
+        if !addresses.is_empty() {
+            known.push(KnownList { side, addresses, members });
+        }
+    }
+    known
+}
+
+/// Where whoever an entry stands for takes mail.
+fn takes_mail_at(entry: &Entry) -> Option<String> {
+    let routed = entry.routed_to.as_deref().filter(|_| entry.kind == EntryKind::Contact);
+    let routed = routed.map(|to| to.split_once(':').map_or(to, |(_, address)| address).to_owned());
+    routed.or_else(|| entry.mail.clone()).or_else(|| entry.mail_keys().into_iter().next())
+}
+
+/// Puts lists into the model, beside the people that are there already. Of members of a site who are not on the roster nothing is known:
+/// their mail stays with them.
+pub(crate) fn add(directory: &mut Directory, lists: &[KnownList]) {
+    let mut routes: HashMap<Side, Vec<(MailAddress, Vec<MailAddress>)>> = HashMap::new();
+    for list in lists {
+        let site = directory.site(list.side);
+        let parsed = |texts: &[String]| -> Vec<MailAddress> {
+            texts.iter().filter_map(|text| MailAddress::parse(text).ok()).collect()
+        };
+        let is_free = |address: &MailAddress| {
+            site.domains.contains_key(&Domain::new(address.domain())) && !site.entries.contains_key(address)
+        };
+        let members = parsed(&list.members);
+        let own = parsed(&list.addresses).into_iter().filter(is_free);
+        routes.entry(list.side).or_default().extend(own.map(|address| (address, members.clone())));
+    }
+    for (side, lists) in routes {
+        let named: BTreeSet<MailAddress> = lists.iter().map(|(address, _)| address.clone()).collect();
+        for (address, members) in lists {
+            let site = directory.site(side);
+            let is_known = |member: &MailAddress| {
+                named.contains(member)
+                    || site.entries.contains_key(member)
+                    || !site.domains.contains_key(&Domain::new(member.domain()))
+            };
+            let members: Vec<MailAddress> = members.into_iter().filter(is_known).collect();
+            directory.site_mut(side).entries.insert(address, Pending::settled(Route::List(members)));
+        }
+        for address in &named {
+            let reached = reached(directory, side, address);
+            if !reached.is_empty() {
+                directory.expected.entry(address.clone()).or_insert(Owner::List(reached));
+            }
+        }
+    }
+}
+
+/// Who is to be reached by a list: its people of the roster, those of lists in it among them.
+fn reached(directory: &Directory, side: Side, list: &MailAddress) -> BTreeSet<PersonId> {
+    let (mut people, mut seen, mut waiting) = (BTreeSet::new(), BTreeSet::new(), vec![list.clone()]);
+    while let Some(address) = waiting.pop() {
+        if !seen.insert(address.clone()) {
+            continue;
+        }
+        if let Some(Owner::Person(person)) = directory.expected.get(&address) {
+            people.insert(person.clone());
+        } else if let Some(Route::List(members)) = directory.site(side).entries.get(&address).map(|route| &route.now) {
+            waiting.extend(members.iter().cloned());
+        }
+    }
+    people
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Reference;
+    use routing::{DomainRule, Followed, ForwarderKind, MailboxRule, Mx, Policy, Sender, Site};
+
+    use super::*;
+
+    fn entry(key: &str, kind: EntryKind, mail: &str) -> Entry {
+        Entry { mail: Some(mail.to_owned()), ..Entry::new(key, kind) }
+    }
+
+    fn objects(entries: Vec<Entry>) -> Vec<Object> {
+        entries.into_iter().map(|entry| Object { id: ObjectId::new("ad", &*entry.key), entry }).collect()
+    }
+
+    /// Ann is switched, ben is not.
+    fn directory() -> Directory {
+        let site = |domain: &str| Site {
+            trusts_other: true,
+            domains: [(Domain::new(domain), Pending::settled(DomainRule::Authoritative))].into(),
+            ..Site::default()
+        };
+        let mut directory =
+            Directory { source: site("hill.test"), target: site("nation.test"), ..Directory::default() };
+        directory.policy = Policy { source_to_target: true, target_to_source: true, ..Policy::default() };
+        for (side, domain) in [(Side::Source, "hill.test"), (Side::Target, "nation.test")] {
+            directory.mx.insert(Domain::new(domain), Pending::settled(Mx::Site(side)));
+            for name in ["ann", "ben"] {
+                let (person, address) = (PersonId::new(name), address(&format!("{name}@{domain}")));
+                let route = Pending::settled(Route::Mailbox(person.clone()));
+                directory.site_mut(side).entries.insert(address.clone(), route);
+                directory.expected.insert(address, Owner::Person(person));
+            }
+        }
+        let forward = |to: &str, kind| {
+            let (to, sender) = (vec![address(to)], Sender::TrustedRelay);
+            Pending::settled(MailboxRule::Forward { to, sender, keeps_copy: false, kind })
+        };
+        let (ann, ben) = (PersonId::new("ann"), PersonId::new("ben"));
+        directory.source.mailboxes.insert(ann.clone(), forward("ann@nation.test", ForwarderKind::Redirect));
+        directory.target.mailboxes.insert(ben.clone(), forward("ben@hill.test", ForwarderKind::Coexistence));
+        directory.people = [(ann, Followed::Target), (ben, Followed::Source)].into();
+        directory
+    }
+
+    fn address(text: &str) -> MailAddress {
+        MailAddress::parse(text).unwrap()
+    }
+
+    #[test]
+    fn members_on_both_sides_are_reached_once() {
+        let mut ward = entry("3", EntryKind::List, "ward@hill.test");
+        ward.members = vec![Reference::Key("1".into()), Reference::Key("2".into()), Reference::Key("5".into())];
+        let mut all = entry("4", EntryKind::List, "all@hill.test");
+        all.members = vec![Reference::Key("3".into()), Reference::Mail("guest@else.test".into())];
+        let people = [("1", "ann@hill.test"), ("2", "ben@hill.test"), ("5", "gone@hill.test")];
+        let mut entries: Vec<Entry> = people.map(|(key, mail)| entry(key, EntryKind::Person, mail)).into();
+        entries.extend([ward, all]);
+        let mut directory = directory();
+        add(&mut directory, &lists(&objects(entries), Side::Source));
+        let both: BTreeSet<PersonId> = ["ann", "ben"].map(PersonId::new).into();
+        for list in ["ward@hill.test", "all@hill.test"] {
+            assert_eq!(directory.expected.get(&address(list)), Some(&Owner::List(both.clone())), "{list}");
+        }
+        let of_lists = |directory: &Directory| -> Vec<String> {
+            let findings = routing::check(directory).findings;
+            findings.iter().filter(|one| one.address.as_str().starts_with("ward")).map(ToString::to_string).collect()
+        };
+        assert_eq!(of_lists(&directory), Vec::<String>::new());
+        // Whoever's redirect is off is not reached where they look.
+        directory.source.mailboxes.clear();
+        assert!(!of_lists(&directory).is_empty());
+    }
+
+    #[test]
+    fn somebody_who_is_in_a_list_twice_is_told() {
+        let mut ward = entry("3", EntryKind::List, "ward@hill.test");
+        ward.members = vec![Reference::Key("1".into()), Reference::Mail("ann@nation.test".into())];
+        let mut directory = directory();
+        let entries = vec![entry("1", EntryKind::Person, "ann@hill.test"), ward];
+        add(&mut directory, &lists(&objects(entries), Side::Source));
+        let findings = routing::check(&directory).findings;
+        let told: Vec<_> = findings.iter().filter(|one| one.address.as_str() == "ward@hill.test").collect();
+        assert!(!told.is_empty(), "{findings:?}");
+    }
+}
