@@ -116,6 +116,8 @@ impl Estate {
         );
         let local = Self::site(LOCAL, "mail", &network, At::Local)
             .file("ad-ca.pem", &fs::read_to_string(ad.ca_file()).expect("it is there"))
+            .file("late", "/^X-Late:/ HOLD\n")
+            .settings("header_checks = regexp:{etc}/late")
             .file("without-smtp", "/^smtp:(.*)$/ $1\n");
         let local = directories::read_ad(local, &ad)
             .settings(&format!("virtual_transport = lmtp:inet:127.0.0.1:{}", dovecot.lmtp_port()))

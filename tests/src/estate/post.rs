@@ -155,6 +155,16 @@ impl<'e> Writer<'e> {
 
     /// Writes one message.
     pub fn write(&self, origin: Origin, to: &str, chance: &mut Chance) {
+        self.write_with(origin, to, chance, "");
+    }
+
+    /// Writes from the source to somebody's old address; the source's server has looked up where that goes, and keeps it until
+    /// [`Estate::let_go`].
+    pub fn write_late(&self, number: usize, chance: &mut Chance) {
+        self.write_with(Origin::Local, &old(number), chance, "X-Late: yes\r\n");
+    }
+
+    fn write_with(&self, origin: Origin, to: &str, chance: &mut Chance, field: &str) {
         let number = self.next.fetch_add(1, Ordering::SeqCst);
         let mark = format!("mark-{:016x}-", chance.draw());
         let (from, port) = match origin {
@@ -165,7 +175,7 @@ impl<'e> Writer<'e> {
             Origin::National => (NATIVE.to_owned(), self.estate.national.port()),
         };
         let (turns, after_move) = (self.turns(), self.is_moved.load(Ordering::SeqCst));
-        send(port, &from, to, &letter(&from, to, &mark));
+        send(port, &from, to, &letter(&from, to, &mark, field));
         let sent =
             Sent { mark, to: to.to_owned(), from: format!("{from}, {origin:?}"), whom: whom(to), turns, after_move };
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
@@ -190,10 +200,9 @@ impl<'e> Writer<'e> {
     }
 }
 
-fn letter(from: &str, to: &str, mark: &str) -> String {
-    // From 5322 section 3.6: both of them are needed.
+fn letter(from: &str, to: &str, mark: &str, field: &str) -> String {
     format!(
-        "From: <{from}>\r\nTo: <{to}>\r\nSubject: {mark}\r\nMessage-ID: <{mark}@{}>\r\n\
+        "{field}From: <{from}>\r\nTo: <{to}>\r\nSubject: {mark}\r\nMessage-ID: <{mark}@{}>\r\n\
          Date: Mon, 02 Nov 2026 09:00:00 +0000\r\n\r\n{mark}\r\n",
         from.rsplit('@').next().unwrap_or_default()
     )
@@ -204,7 +213,12 @@ impl Estate {
     /// refused it.
     pub fn past_the_route(&self, envelope: &str, from: &str, to: &str) -> Result<(), String> {
         let server = address(&self.network, At::National);
-        try_send((&server, 25), envelope, to, &letter(from, to, "past-the-route"))
+        try_send((&server, 25), envelope, to, &letter(from, to, "past-the-route", ""))
+    }
+
+    /// The source's server delivers what it has kept.
+    pub fn let_go(&self) {
+        self.local.let_go();
     }
 
     /// What left either site for elsewhere.

@@ -103,6 +103,11 @@ impl PostfixSite {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Lets go what it has on hold.
+    pub fn let_go(&self) {
+        run(Command::new("postsuper").arg("-c").arg(self.config_directory()).args(["-H", "ALL"]));
+    }
+
     /// Waits until all mail has been delivered or sent on.
     ///
     /// # Panics
