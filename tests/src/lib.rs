@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "this is test code: what goes wrong here fails the test")]
 
+pub mod estate;
 pub mod histories;
 pub mod judge;
 pub mod mail;

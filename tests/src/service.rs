@@ -114,11 +114,19 @@ pub fn until(what: &str, is_so: impl FnMut() -> bool) {
 ///
 /// # Panics
 /// When it does not come to be so.
-pub fn until_or(what: &str, mut is_so: impl FnMut() -> bool, more: impl Fn() -> String) {
+pub fn until_or(what: &str, is_so: impl FnMut() -> bool, more: impl Fn() -> String) {
+    until_every(Duration::from_millis(100), what, is_so, more);
+}
+
+/// The same, and looks so often: for what is costly to look at.
+///
+/// # Panics
+/// When it does not come to be so.
+pub fn until_every(pause: Duration, what: &str, mut is_so: impl FnMut() -> bool, more: impl Fn() -> String) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "it did not come to be that {what}\n{}", more());
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(pause);
     }
 }
 

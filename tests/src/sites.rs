@@ -170,7 +170,7 @@ impl Sites {
 }
 
 /// The folders of whoever has logged in.
-fn folders(talk: &mut Talk) -> Vec<String> {
+pub(crate) fn folders(talk: &mut Talk) -> Vec<String> {
     let listed = talk.ok("LIST \"\" \"*\"");
     let names =
         listed.of("LIST").filter_map(|line| line.rsplit(' ').next()).map(|name| name.trim_matches('"').to_owned());

@@ -36,7 +36,15 @@ impl SmtpSink {
     /// # Panics
     /// When loopback has no port left.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a port");
+        Self::start_at("127.0.0.1", 0)
+    }
+
+    /// Starts one at this address and port.
+    ///
+    /// # Panics
+    /// When another has it.
+    pub fn start_at(address: &str, port: u16) -> Self {
+        let listener = TcpListener::bind((address, port)).expect("the port is free");
         let port = listener.local_addr().expect("it has one").port();
         let sink = Self { port, posted: Arc::default() };
         let posted = sink.posted.clone();
@@ -127,25 +135,38 @@ pub fn send(port: u16, from: &str, to: &str, message: &str) {
 }
 
 fn speak(hello: &str, port: u16, from: &str, to: &str, message: &str) {
-    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    if let Err(said) = offer(("127.0.0.1", port), hello, from, to, message) {
+        panic!("{hello}, to {to}: {said}");
+    }
+}
+
+/// Offers a message over SMTP to a server at this address. What the server said, if it does not take it.
+pub fn try_send(server: (&str, u16), from: &str, to: &str, message: &str) -> Result<(), String> {
+    offer(server, "EHLO", from, to, message)
+}
+
+fn offer(server: (&str, u16), hello: &str, from: &str, to: &str, message: &str) -> Result<(), String> {
+    let stream = TcpStream::connect(server).map_err(|error| error.to_string())?;
     stream.set_read_timeout(Some(SILENCE_MAX)).expect("a socket has options");
     let mut lines = BufReader::new(stream);
-    let mut step = |words: String, expected: char| {
-        lines.get_mut().write_all(words.as_bytes()).expect("the server reads");
+    let mut step = |words: String, expected: char| -> Result<(), String> {
+        lines.get_mut().write_all(words.as_bytes()).map_err(|error| error.to_string())?;
         loop {
             let mut line = String::new();
-            lines.read_line(&mut line).expect("the server answers");
-            assert!(line.starts_with(expected), "{hello}, to {to}: {words:?} was answered {line:?}");
+            lines.read_line(&mut line).map_err(|error| error.to_string())?;
+            if !line.starts_with(expected) {
+                return Err(line);
+            }
             if line.as_bytes().get(3) != Some(&b'-') {
-                return;
+                return Ok(());
             }
         }
     };
-    step(String::new(), '2');
-    step(format!("{hello} tests\r\n"), '2');
-    step(format!("MAIL FROM:<{from}>\r\n"), '2');
-    step(format!("RCPT TO:<{to}>\r\n"), '2');
-    step("DATA\r\n".to_owned(), '3');
-    step(format!("{}\r\n.\r\n", message.replace("\r\n.", "\r\n..")), '2');
-    step("QUIT\r\n".to_owned(), '2');
+    step(String::new(), '2')?;
+    step(format!("{hello} client.test\r\n"), '2')?;
+    step(format!("MAIL FROM:<{from}>\r\n"), '2')?;
+    step(format!("RCPT TO:<{to}>\r\n"), '2')?;
+    step("DATA\r\n".to_owned(), '3')?;
+    step(format!("{}\r\n.\r\n", message.replace("\r\n.", "\r\n..")), '2')?;
+    step("QUIT\r\n".to_owned(), '2')
 }

@@ -32,6 +32,7 @@ mod lost_answers;
 mod mailed;
 mod manifest;
 mod merged;
+mod no_blackout;
 mod people;
 mod people_directories;
 mod policy;

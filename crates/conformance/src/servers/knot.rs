@@ -4,18 +4,22 @@ use std::{
     net::UdpSocket,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use rustix::process::Signal;
 
 use super::{
     free_port,
     instance::{Ending, Instance},
-    program,
+    is_root, left_out, program,
 };
 
 const PACKAGE: &str = "knot";
 /// Ports are lost to others now and then.
 const PORTS_TRIED: usize = 5;
+/// How long it may take to read a zone again, on a busy machine.
+const RELOAD_MAX: Duration = Duration::from_mins(1);
 
 /// An authoritative DNS server.
 pub struct Knot {
@@ -52,6 +56,20 @@ impl Knot {
         panic!("knotd found no port in {PORTS_TRIED} tries");
     }
 
+    /// Starts one at this address of loopback, on the port of names, which needs root. None when the package is missing, or the tests don't
+    /// run as root.
+    ///
+    /// # Panics
+    /// When somebody else has the port.
+    pub fn start_at(address: &str, zones: &[(&str, &str)]) -> Option<Self> {
+        let program = program(&["/usr/sbin/knotd"], PACKAGE)?;
+        if !is_root() {
+            left_out("a name server at port 53 runs only where the tests run as root");
+            return None;
+        }
+        Some(Self::try_start(&program, address, 53, zones).expect("the port is free"))
+    }
+
     /// Its address.
     pub fn address(&self) -> std::net::SocketAddr {
         format!("{}:{}", self.address, self.port).parse().expect("it is one")
@@ -66,6 +84,24 @@ impl Knot {
         instance.stop();
         instance.write(&format!("{zone}.zone"), text);
         assert!(self.run(&mut instance), "knotd does not start\n{}", instance.said());
+    }
+
+    /// Gives a zone another text while it goes on answering.
+    ///
+    /// # Panics
+    /// When it does not answer by it: the number in its SOA record has to be another.
+    pub fn reload(&self, zone: &str, text: &str) {
+        let before = self.answer(zone, 6, 1);
+        {
+            let instance = self.instance();
+            instance.write(&format!("{zone}.zone"), text);
+            instance.signal(Signal::HUP);
+        }
+        let began = Instant::now();
+        while self.answer(zone, 6, 1).is_none_or(|now| Some(now) == before) {
+            assert!(began.elapsed() < RELOAD_MAX, "knotd does not read {zone} again\n{}", self.instance().said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Ends it.

@@ -19,9 +19,11 @@ mod instance;
 mod knot;
 mod ldif;
 mod mariadb;
+mod milters;
 mod postfix;
 mod postfix_site;
 mod postgres;
+mod resolver;
 mod samba_ad;
 mod scim;
 mod slapd;
@@ -29,7 +31,7 @@ mod slapd;
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -41,6 +43,7 @@ pub use dovecot::{Acl, Authzid, Dovecot, DovecotBuilder, Format, Locked};
 pub use knot::Knot;
 pub use ldif::{Ldif, Record};
 pub use mariadb::{MariaDb, MariaDbBuilder};
+pub use milters::{DkimKey, OpenDkim, OpenDmarc};
 pub use postfix::Postfix;
 pub use postfix_site::{PostfixSite, PostfixSiteBuilder};
 pub use postgres::Postgres;
@@ -110,6 +113,26 @@ pub fn free_port() -> u16 {
         let port = low + u16::from_be_bytes(bytes) % (outgoing - low);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
+        }
+    }
+}
+
+/// Three parts of addresses of loopback, as in `127.77.8`, at which nobody answers for mail or names: for servers whose ports can't be
+/// chosen. Those ports need root.
+pub fn free_network() -> String {
+    loop {
+        let mut bytes = [0; 2];
+        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
+            .expect("the system has randomness");
+        // Below 64, where the domain controllers are not.
+        let network = format!("127.{}.{}", 1 + bytes[0] % 63, bytes[1]);
+        let is_free = |last: u8| {
+            let at = |port| (format!("{network}.{last}"), port);
+            let is_ours = |port| TcpListener::bind(at(port)).is_ok();
+            is_ours(25) && is_ours(53) && UdpSocket::bind(at(53)).is_ok()
+        };
+        if network != "127.0.0" && (1..16).all(is_free) {
+            return network;
         }
     }
 }

@@ -171,6 +171,6 @@ pub(super) const INNER_SERVICES: &str = "cleanup   unix  n - n - 0 cleanup\n\
      rewrite   unix  - - n - - trivial-rewrite\nbounce    unix  - - n - 0 bounce\ndefer     unix  - - n - 0 bounce\n\
      trace     unix  - - n - 0 bounce\nverify    unix  - - n - 1 verify\nflush     unix  n - n 1000? 0 flush\n\
      proxymap  unix  - - n - - proxymap\nproxywrite unix - - n - 1 proxymap\nsmtp      unix  - - n - - smtp\n\
-     relay     unix  - - n - - smtp\nshowq     unix  n - n - - showq\nerror     unix  - - n - - error\n\
+     relay     unix  - - n - - smtp\nlmtp      unix  - - n - - lmtp\nshowq     unix  n - n - - showq\nerror     unix  - - n - - error\n\
      retry     unix  - - n - - error\ndiscard   unix  - - n - - discard\nvirtual   unix  - n n - - virtual\n\
      anvil     unix  - - n - 1 anvil\nscache    unix  - - n - 1 scache\npostlog   unix-dgram n - n - 1 postlogd\n";

@@ -13,7 +13,9 @@ use super::{
     instance::{Ending, Instance, greets},
     is_root, left_out,
     postfix::{INNER_SERVICES, PACKAGE, PROGRAMS, make_queue},
-    program, run,
+    program,
+    resolver::resolving_by,
+    run,
 };
 
 /// How long mail may take through the queue, on a busy machine.
@@ -30,6 +32,8 @@ pub struct PostfixSiteBuilder {
     services: String,
     relay_port: u16,
     packages: Vec<&'static str>,
+    programs: Vec<(&'static str, &'static str)>,
+    resolver: Option<String>,
 }
 
 /// A Postfix that is a site's mail server.
@@ -49,6 +53,8 @@ impl PostfixSite {
             services: String::new(),
             relay_port,
             packages: Vec::new(),
+            programs: Vec::new(),
+            resolver: None,
         }
     }
 
@@ -97,6 +103,11 @@ impl PostfixSite {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Lets go what it has on hold.
+    pub fn let_go(&self) {
+        run(Command::new("postsuper").arg("-c").arg(self.config_directory()).args(["-H", "ALL"]));
+    }
+
     /// Waits until all mail has been delivered or sent on.
     ///
     /// # Panics
@@ -127,6 +138,13 @@ impl PostfixSite {
         }
         kept.sort();
         kept
+    }
+
+    /// The lines of its log that hold this.
+    pub fn logged(&self, words: &str) -> Vec<String> {
+        let log = fs::read(self.instance.path("log")).unwrap_or_default();
+        let lines = String::from_utf8_lossy(&log).lines().map(str::to_owned).collect::<Vec<_>>();
+        lines.into_iter().filter(|line| line.contains(words)).collect()
     }
 
     /// The end of its log.
@@ -173,17 +191,38 @@ impl PostfixSiteBuilder {
         self
     }
 
+    /// A program that it starts, and the package of Debian that brings it.
+    #[must_use]
+    pub fn needs_program(mut self, path: &'static str, package: &'static str) -> Self {
+        self.programs.push((path, package));
+        self
+    }
+
+    /// It sends mail where this name server says, by MX records, and whatever it starts asks that server, too.
+    #[must_use]
+    pub fn resolver(mut self, address: &str) -> Self {
+        self.resolver = Some(address.to_owned());
+        self.settings("relayhost =\nsmtp_host_lookup = dns\nsmtp_dns_support_level = enabled")
+    }
+
     /// Starts it. None when a package is missing, or the tests don't run as root.
     pub fn start(self) -> Option<PostfixSite> {
         let master = program(&["/usr/lib/postfix/sbin/master"], PACKAGE)?;
         for package in &self.packages {
             program(&[&format!("/usr/lib/postfix/{package}.so")], package)?;
         }
+        for (path, package) in &self.programs {
+            program(&[path], package)?;
+        }
         if !is_root() {
             left_out("postfix runs only where the tests run as root");
             return None;
         }
         let mut instance = Instance::new(Ending::Leader("TERM"));
+        let resolving = match &self.resolver {
+            Some(address) => resolving_by(&instance, address)?,
+            None => Vec::new(),
+        };
         for folder in ["etc", "queue", "data", "mail"] {
             instance.make_folder(folder);
         }
@@ -227,7 +266,8 @@ impl PostfixSiteBuilder {
                 placed(&self.services)
             );
             instance.write("etc/master.cf", &services);
-            let command = [&*master.display().to_string(), "-c", &etc, "-d"];
+            let own = [&*master.display().to_string(), "-c", &etc, "-d"];
+            let command: Vec<&str> = resolving.iter().map(String::as_str).chain(own).collect();
             if instance.start(&command, || greets(port, &greeting)) {
                 return Some(PostfixSite { instance, port });
             }
