@@ -172,6 +172,7 @@ impl Project {
         let at = now.as_millisecond();
         let switches = self.store.switches(self.key).await?;
         found.extend(conditions::switching(&rows, &switches, i64::from(entry.switching_minutes), at));
+        found.extend(conditions::addresses_missing(&rows, &self.store.every_old_address(self.key).await?));
 
         let minutes = i64::from(entry.stalled_minutes);
         // What stands still because somebody said so, or out of its hours, has neither stalled nor gone away.
