@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -70,21 +71,26 @@ pub fn at_target(name: &str) -> String {
 impl Sites {
     /// Starts both, with these people on each side.
     pub fn start(people: &[&str]) -> Option<Self> {
+        Self::start_denying(people, None)
+    }
+
+    /// Starts both; the source denies whom this file names.
+    pub fn start_denying(people: &[&str], denied: Option<&Path>) -> Option<Self> {
         let sink = SmtpSink::start();
         // As docs/routing.md says: else one of two messages with one Message-ID stays.
         let extra = "plugin {\n  sieve_redirect_duplicate_period = 0\n}";
-        let site = |address: &dyn Fn(&str) -> String, format| {
+        let site = |address: &dyn Fn(&str) -> String, format, denied: Option<&Path>| {
             let names: Vec<String> = people.iter().map(|name| address(name)).collect();
-            Dovecot::builder()
+            let builder = Dovecot::builder()
                 .format(format)
                 .users(names.iter().map(|name| (name.as_str(), PASSWORD)))
                 .master(MIGRATOR, PASSWORD)
                 .sieve(sink.port())
-                .extra(extra)
-                .start()
+                .extra(extra);
+            denied.into_iter().fold(builder, |builder, file| builder.denies_by(file)).start()
         };
-        let local = site(&at_source, Format::Maildir)?;
-        let national = site(&at_target, Format::Sdbox)?;
+        let local = site(&at_source, Format::Maildir, denied)?;
+        let national = site(&at_target, Format::Sdbox, None)?;
         let ports = BTreeMap::from([(LOCAL, local.lmtp_port()), (NATIONAL, national.lmtp_port())]);
         Some(Self { local, national, carrier: Carrier::start(sink, ports), sent: AtomicUsize::new(0) })
     }
@@ -130,6 +136,16 @@ impl Sites {
         mark
     }
 
+    /// Puts a message into somebody's mailbox at the source by another way than delivery, which a redirect does not see. Its mark.
+    pub fn deliver_at_source(&self, name: &str) -> String {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("mark-{number:05}-");
+        let message = format!("Subject: {mark}\r\nMessage-ID: <{number}@outside.test>\r\n\r\n{mark}\r\n");
+        let mut talk = Talk::login(self.local.port(), &format!("{}*{MIGRATOR}", at_source(name)), PASSWORD);
+        assert!(talk.append("INBOX", "", message.as_bytes()).is_ok());
+        mark
+    }
+
     /// Waits until nothing is on its way.
     pub fn settle(&self) {
         loop {
@@ -154,7 +170,8 @@ impl Sites {
     /// How often each message is in somebody's mailbox on each side, by its mark.
     pub fn marks(&self, name: &str) -> [BTreeMap<String, usize>; 2] {
         [(&self.local, at_source(name)), (&self.national, at_target(name))].map(|(server, who)| {
-            let mut talk = Talk::login(server.port(), &who, PASSWORD);
+            // As whoever migrates: who was closed out of a mailbox can't look.
+            let mut talk = Talk::login(server.port(), &format!("{who}*{MIGRATOR}"), PASSWORD);
             let mut marks = BTreeMap::new();
             for folder in folders(&mut talk) {
                 talk.ok(&format!("EXAMINE \"{folder}\""));

@@ -93,4 +93,10 @@ impl DirectoryTarget for LdapDirectory {
         let found: Vec<_> = keys.iter().filter_map(|key| found.get(key)).cloned().collect();
         Ok(finder.read(&found, self.inner.clock.unix_seconds()))
     }
+
+    async fn holders(&self, addresses: &[String]) -> Result<Vec<Entry>, Error> {
+        let mut finder = Finder::reach(&self.inner.config, &self.inner.map).await?;
+        let found = finder.by_addresses(addresses).await?;
+        Ok(finder.read_all(&found, self.inner.clock.unix_seconds()))
+    }
 }

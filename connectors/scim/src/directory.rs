@@ -105,4 +105,9 @@ impl DirectoryTarget for ScimDirectory {
         }
         Ok(entries)
     }
+
+    async fn holders(&self, addresses: &[String]) -> Result<Vec<Entry>, Error> {
+        let (client, server) = self.server().await?;
+        op::find::holders((&self.inner.config, &self.inner.map), client, server, addresses).await
+    }
 }

@@ -280,7 +280,8 @@ fn switches(report: &SwitchReport) -> String {
         ]);
     }
     let mut text = table(&["source", "target", "phase", "at", "ended", "said", "waits for"], &rows);
-    for line in report.mailboxes.iter().filter(|line| !line.tasks.is_empty()) {
+    let has_more = |line: &&service::SwitchLine| !line.tasks.is_empty() || line.at_source.is_some();
+    for line in report.mailboxes.iter().filter(has_more) {
         let _ = write!(text, "\n\n{}", harmless(&line.source));
         for task in &line.tasks {
             let ended = match (&task.ended, task.seconds) {
@@ -291,6 +292,13 @@ fn switches(report: &SwitchReport) -> String {
             for evidence in task.evidence.lines() {
                 let _ = write!(text, "\n      {}", harmless(evidence));
             }
+        }
+        if let Some(at_source) = &line.at_source {
+            let _ = write!(text, "\n  the mailbox at the source: {}", harmless(at_source));
+        }
+        for one in &line.old_addresses {
+            let why = one.why.as_ref().map(|why| format!(": {}", harmless(why))).unwrap_or_default();
+            let _ = write!(text, "\n  {:<32} {}{why}", harmless(&one.address), one.state);
         }
     }
     text
@@ -488,7 +496,8 @@ pub(crate) async fn mx(which: MxOf, folder: &Path, json: bool) -> Result<Exit, E
             return Ok(Exit::Done);
         }
     };
-    let work = async |project: &Project| Box::pin(project.mx(domain.as_deref(), plan)).await;
+    let environment = |name: &str| std::env::var(name).ok();
+    let work = async |project: &Project| Box::pin(project.mx(domain.as_deref(), plan, &environment)).await;
     let report = using(open(folder).await, work).await?;
     give(json, "mx", &report, domains);
     Ok(report.exit())

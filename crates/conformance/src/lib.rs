@@ -21,6 +21,7 @@
 //! * [`history`]: random histories of a person on both sides, and their judge.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, reason = "test code")]
 
+pub mod access_suite;
 mod base64;
 pub mod certificates;
 pub mod directory_suite;

@@ -173,4 +173,9 @@ pub trait DirectoryTarget: Directory {
 
     /// The entries of these keys as they are now.
     async fn entries(&self, keys: &[String]) -> Result<Vec<Entry>, Error>;
+
+    /// Whoever has one of these mail addresses, as the one to send from or as another, as it is now; in the whole directory, as far as it may
+    /// be seen, and not only in the scope of readings. Addresses are compared as by [`model::mail_key`]. What has one and can't be read as
+    /// an entry is told by its key, or place, and its addresses alone: that an address is taken is never passed over.
+    async fn holders(&self, addresses: &[String]) -> Result<Vec<Entry>, Error>;
 }

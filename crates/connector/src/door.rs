@@ -34,6 +34,8 @@ pub enum Effect {
     Grant,
     /// Where a person's mail goes changes, or what is needed for that.
     Route,
+    /// Whether a person may log in changes.
+    Access,
     /// A file is written.
     FileWrite,
     /// A file comes to its final name.
@@ -59,6 +61,7 @@ impl Effect {
             Self::RemoveEntry => "remove-entry",
             Self::Grant => "grant",
             Self::Route => "route",
+            Self::Access => "access",
             Self::FileWrite => "file-write",
             Self::FileRename => "file-rename",
             Self::Commit => "commit",

@@ -1,5 +1,5 @@
 //! The contract between the engine and the platforms that mail comes from and goes to, the directories that say who
-//! there is, and the [`router`]s that say where their mail goes.
+//! there is, the [`router`]s that say where their mail goes, and the [`access`] that says who may log in.
 //!
 //! A [`Connector`] is one endpoint: a server, or a folder of files. It opens a [`Source`] (which can only read) or a
 //! [`Target`] on one person's mailbox. What every platform can do is in these traits; what only some can is *declared*
@@ -17,6 +17,7 @@
 //!   [`Holds`] given: in memory up to a size, above it in an unlinked temporary file.
 //! * Anything the platform says that is not understood is ignored or reported as an [`Error`], never a panic.
 
+pub mod access;
 mod body;
 mod clock;
 mod declaration;
@@ -33,6 +34,7 @@ mod source;
 mod target;
 mod watcher;
 
+pub use access::{Access, AccessChanged, LoginState};
 pub use body::{Body, BodyReader, Holding, Holds, HoldsLimits};
 pub use clock::{Clock, SystemClock};
 pub use declaration::{Allowance, Declaration, Finding, Offers, Quota, StoreProof, Topic, losses_between};

@@ -134,6 +134,10 @@ pub struct ProjectFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, crate::routers::RouterEntry>")]
     pub routers: BTreeMap<String, toml::Table>,
+    /// What closes people's mailboxes at the source to them after the switch, by a name of your choice. Each has a `kind`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, crate::access::AccessEntry>")]
+    pub access: BTreeMap<String, toml::Table>,
     /// Where mail goes on both sides.
     #[serde(default)]
     pub routing: Option<Box<RoutingEntry>>,
@@ -406,6 +410,8 @@ pub struct Config {
     pub directories: BTreeMap<String, crate::directories::DirectoryEntry>,
     /// The routers by name.
     pub routers: BTreeMap<String, crate::routers::RouterEntry>,
+    /// What closes mailboxes, by name.
+    pub accesses: BTreeMap<String, crate::access::AccessEntry>,
     /// What the profile says of people.
     pub people_rules: toml::Table,
     /// The project's folder.
@@ -463,8 +469,13 @@ impl Config {
         for (name, table) in &file.routers {
             routers.insert(name.clone(), crate::routers::entry(text, name, table)?);
         }
+        let mut accesses = BTreeMap::new();
+        for (name, table) in &file.access {
+            accesses.insert(name.clone(), crate::access::entry(text, name, table)?);
+        }
         let (folder, files, text) = (folder.to_owned(), Files::default(), text.to_owned());
-        let config = Self { file, code, policy, endpoints, directories, routers, people_rules, folder, files, text };
+        let config =
+            Self { file, code, policy, endpoints, directories, routers, accesses, people_rules, folder, files, text };
         config.check_time_zone()?;
         config.check_names()?;
         config.check_archive()?;
@@ -609,7 +620,7 @@ impl Config {
         self.endpoints.iter().filter_map(folder).collect()
     }
 
-    /// The files of CAs that endpoints and routers name, with whose each is.
+    /// The files of CAs that endpoints, routers and the directory that a switch writes name, with whose each is.
     pub(crate) fn ca_files(&self) -> Vec<(String, &PathBuf)> {
         let mut files = Vec::new();
         for (name, entry) in &self.endpoints {
@@ -619,10 +630,25 @@ impl Config {
         for (name, entry) in &self.routers {
             files.extend(entry.ca_files().into_iter().map(|path| (format!("routers.{name}.ca_file"), path)));
         }
+        if let Some((name, entry)) = self.written_by_the_switch() {
+            files.extend(entry.ca_files().into_iter().map(|path| (format!("directories.{name}.ca_file"), path)));
+        }
         files
     }
 
-    /// The secrets that endpoints and routers name, with whose each is.
+    /// The name of the platform's directory.
+    pub(crate) fn platform(&self) -> Option<&str> {
+        self.file.people.as_ref().and_then(|people| people.platform.as_deref())
+    }
+
+    /// The directory to which a switch writes people's old addresses.
+    fn written_by_the_switch(&self) -> Option<(&str, &crate::directories::DirectoryEntry)> {
+        let is_written = !self.routers.is_empty() && !self.file.switch.addresses_by_hand;
+        let name = self.platform().filter(|_| is_written)?;
+        Some((name, self.directories.get(name)?))
+    }
+
+    /// The secrets that endpoints, routers and the directory that a switch writes name, with whose each is.
     pub(crate) fn secrets(&self) -> Vec<(String, &SecretEntry)> {
         let mut secrets = Vec::new();
         for (name, entry) in &self.endpoints {
@@ -632,6 +658,9 @@ impl Config {
         }
         for (name, entry) in &self.routers {
             secrets.extend(entry.secrets().into_iter().map(|secret| (format!("routers.{name}"), secret)));
+        }
+        if let Some((name, entry)) = self.written_by_the_switch() {
+            secrets.extend(entry.secrets().into_iter().map(|secret| (format!("directories.{name}"), secret)));
         }
         secrets
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -201,11 +202,29 @@ pub(crate) fn reveal(
 ) -> Result<connector::Secret, Error> {
     match entry {
         SecretEntry::Env(name) => secret::from_environment(name, whose, environment),
-        SecretEntry::File(path) => secret::from_file(&config.path(path), whose),
+        SecretEntry::File(path) => config.files.secret(&config.path(path), whose),
     }
 }
 
 impl DirectoryEntry {
+    /// Where the secrets are of a directory that the switch may write to.
+    pub(crate) fn secrets(&self) -> Vec<&SecretEntry> {
+        match &self.of {
+            Kind::Ldap(_, password) => password.iter().collect(),
+            Kind::Scim(_, token, password) => token.iter().chain(password).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The file of its CA.
+    pub(crate) fn ca_files(&self) -> Vec<&PathBuf> {
+        match &self.of {
+            Kind::Ldap(server, _) => server.ca_file.iter().collect(),
+            Kind::Scim(server, ..) => server.ca_file.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The platform that has only a portal, where it is one.
     pub(crate) fn portal(&self) -> Option<&PortalEntry> {
         match &self.of {
@@ -225,6 +244,16 @@ impl DirectoryEntry {
 
 /// The directory of this name.
 pub(crate) fn open(config: &Config, name: &str, environment: Environment<'_>) -> Result<Opened, Error> {
+    open_for(config, name, environment, None)
+}
+
+/// The directory of this name, for what is done under a lease: bytes that stay unacknowledged for longer than this are given up.
+pub(crate) fn open_for(
+    config: &Config,
+    name: &str,
+    environment: Environment<'_>,
+    unacknowledged_max: Option<Duration>,
+) -> Result<Opened, Error> {
     let whose = format!("{FILE}: [directories.{name}]");
     let entry = config.directories.get(name).ok_or_else(|| Error::usage(format!("{whose} is not there")))?;
     let secret = |entry: &SecretEntry| reveal(config, entry, &whose, environment);
@@ -233,6 +262,7 @@ pub(crate) fn open(config: &Config, name: &str, environment: Environment<'_>) ->
             let mut server = (**server).clone();
             server.password = password.as_ref().map(secret).transpose()?;
             server.ca_file = server.ca_file.as_ref().map(|path| config.path(path));
+            server.unacknowledged_max = unacknowledged_max.unwrap_or(server.unacknowledged_max);
             if let Some(mistake) = server.mistake() {
                 return Err(
                     Error::usage(format!("{whose}: {mistake}")).advise("correct it; docs/people.md shows a whole file")
@@ -247,6 +277,7 @@ pub(crate) fn open(config: &Config, name: &str, environment: Environment<'_>) ->
             server.token = token.as_ref().map(secret).transpose()?;
             server.password = password.as_ref().map(secret).transpose()?;
             server.ca_file = server.ca_file.as_ref().map(|path| config.path(path));
+            server.unacknowledged_max = unacknowledged_max.unwrap_or(server.unacknowledged_max);
             if let Some(mistake) = server.mistake() {
                 return Err(
                     Error::usage(format!("{whose}: {mistake}")).advise("correct it; docs/people.md shows a whole file")

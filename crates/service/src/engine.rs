@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::{Clock, HoldsLimits, Pace, SystemClock};
+use connector::{Access, Clock, HoldsLimits, Pace, SystemClock};
 use model::Following;
 use movement::{Endpoint, Engine, Holder, NoProbe, Person, Progress, Tuning, Turnover};
 use profile::Policy;
@@ -12,11 +12,15 @@ use store::{LeaseTerms, ProjectKey, Store};
 use tokio::sync::watch;
 
 use crate::Error;
-use crate::config::{Config, EndpointEntry, Limits};
+use crate::access;
+use crate::config::{Config, EndpointEntry, Limits, SwitchEntry};
+use crate::directories;
 use crate::registry::{self, Means};
 use crate::routers;
 use crate::secret::Environment;
 use crate::serve::EndpointPace;
+use crate::usecase::people::Opened;
+use crate::usecase::switch::addresses::Addressing;
 use crate::usecase::switch::driver::Switcher;
 use crate::usecase::switch::lists::Lists;
 
@@ -125,16 +129,46 @@ impl<'m> Making<'m> {
         let target = self.endpoints.iter().find(|(_, (endpoint, _))| endpoint == self.config.target());
         let target = target.map_or(0, |(number, _)| *number);
         let is_match_signed = self.config.file.people.is_none() || self.config.file.require.signed_match;
+        let (addressing, accesses) = (self.addressing(&entry)?, self.accesses()?);
+        let zone = self.config.time_zone();
+        let (platform, lists) = (self.config.platform().map(str::to_owned), Lists::default());
         Ok(Some(Switcher {
             routers,
             routing,
             entry,
-            zone: self.config.time_zone(),
+            zone,
             target,
             is_match_signed,
-            platform: self.config.file.people.as_ref().and_then(|people| people.platform.clone()),
-            lists: Lists::default(),
+            addressing,
+            accesses,
+            platform,
+            lists,
         }))
+    }
+
+    /// What closes the mailboxes of each endpoint that has such a thing.
+    fn accesses(&self) -> Result<BTreeMap<i64, Arc<dyn Access>>, Error> {
+        let mut accesses = BTreeMap::new();
+        for (name, entry) in &self.config.accesses {
+            let number = self.endpoints.iter().find(|(_, (endpoint, _))| *endpoint == entry.endpoint);
+            if let Some((number, _)) = number {
+                accesses.insert(*number, access::open(self.config, name, entry)?);
+            }
+        }
+        Ok(accesses)
+    }
+
+    /// Where people's old addresses are written: the platform's directory, if the project writes it.
+    fn addressing(&self, entry: &SwitchEntry) -> Result<Addressing, Error> {
+        let mut addressing = Addressing::new(self.config, self.endpoints);
+        let platform = self.config.platform().filter(|_| !entry.addresses_by_hand);
+        if let Some(name) = platform {
+            let opened = directories::open_for(self.config, name, self.environment, Some(self.unacknowledged_max()))?;
+            if let Opened::Written(platform) = opened {
+                addressing.platform = Some(platform);
+            }
+        }
+        Ok(addressing)
     }
 
     /// Well within the margin: a successor must not meet bytes that are still on their way.

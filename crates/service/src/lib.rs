@@ -1,6 +1,7 @@
 //! Every use case, once: who may, what happens, what is written down. The command line (and later the portal and the
 //! API) call here and nowhere else.
 
+mod access;
 mod config;
 mod directories;
 mod engine;
@@ -73,8 +74,9 @@ pub use usecase::rules::{
 };
 pub use usecase::status::{FolderStatus, Glance, MailboxGlance, MailboxStatus, StatusReport};
 pub use usecase::switch::{
-    ForwardersReport, GuardianWord, MarkLine, MarksReport, OtherForwarder, OurForwarder, RoutingFault, RoutingReport,
-    RuleSignoff, RuleSignoffs, RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine, UnreadForwarders,
+    ForwardersReport, GuardianWord, MarkLine, MarksReport, OldAddressLine, OtherForwarder, OurForwarder, RoutingFault,
+    RoutingReport, RuleSignoff, RuleSignoffs, RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine,
+    UnreadForwarders,
 };
 pub use usecase::sync::{MailboxResult, SyncReport};
 pub use usecase::verify::{MailboxVerdict, VerifyReport};

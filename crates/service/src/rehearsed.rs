@@ -90,6 +90,10 @@ impl DirectoryTarget for RehearsedDirectory {
     async fn entries(&self, keys: &[String]) -> Result<Vec<Entry>, Error> {
         self.load()?.entries(keys).await
     }
+
+    async fn holders(&self, addresses: &[String]) -> Result<Vec<Entry>, Error> {
+        self.load()?.holders(addresses).await
+    }
 }
 
 #[cfg(test)]

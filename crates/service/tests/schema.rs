@@ -71,7 +71,8 @@ fn the_readmes_file_is_taken_and_names_every_key() {
         let file = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let whole = format!(
             "version = 1\norganisation = {{ name = \"A\", code = \"RX1\" }}\nsource = {{ mail = \"local\" }}\n\
-         target = {{ mail = \"national\" }}\nendpoints.local = {{ kind = \"imap\", host = \"a\" }}\n\
+         target = {{ mail = \"national\" }}\nendpoints.local = {{ kind = \"imap\", host = \"a\", login = {{ user = \"m\", password = {{ file = \"p\" }}, \
+         impersonate = \"master:*\" }} }}\n\
          endpoints.national = {{ kind = \"imap\", host = \"b\" }}\n{file}"
         );
         Config::parse(&whole, Path::new("/nonexistent")).unwrap();

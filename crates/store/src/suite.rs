@@ -8,6 +8,7 @@ mod audit;
 mod collections;
 mod forecast;
 mod issues;
+mod left_behind;
 mod many;
 mod people;
 mod removals;
@@ -32,6 +33,7 @@ pub use self::audit::*;
 pub use self::collections::*;
 pub use self::forecast::*;
 pub use self::issues::*;
+pub use self::left_behind::*;
 pub use self::many::*;
 pub use self::people::*;
 pub use self::removals::*;
@@ -110,6 +112,7 @@ macro_rules! every_store_test {
             an_account_made_again_takes_the_place_of_the_one_that_is_gone,
             a_reading_that_may_not_be_read_on_keeps_no_cursor,
             one_file_for_the_portal_has_no_end_at_a_time,
+            old_addresses_and_closings_read_back,
             a_database_of_an_earlier_step_is_brought_forward_with_what_is_in_it,
         );
     };

@@ -6,9 +6,13 @@
 use crate::sql::{Durability, Row, values};
 use crate::{Error, LedgerTx, ProjectKey, Store, SwitchHow};
 
+mod address;
+mod closing;
 mod forwarder;
 mod word;
 
+pub use address::{OldAddressRow, OldAddressState};
+pub use closing::ClosingRow;
 pub use forwarder::{ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder};
 pub use word::{NewRuleWord, RuleScope, RuleWord};
 

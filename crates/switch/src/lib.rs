@@ -11,11 +11,13 @@
 //!
 //! What is done for each task is not here: routers, the engine and the database do it. Neither is how mail is copied.
 
+mod addresses;
 mod due;
 mod rule;
 mod standing;
 mod task;
 
+pub use addresses::{OldAddress, old_addresses, with_addresses, without_addresses};
 pub use due::{Due, Plan, due};
 pub use rule::{Rule, Verdict};
 pub use standing::{Ended, Limits, Next, Standing, next};

@@ -20,6 +20,8 @@ pub enum Rule {
     AddressBooks,
     /// Who may open or send for whom is in place on the target.
     SharingInPlace,
+    /// No other entry of the target's directory has one of the person's old addresses, or somebody said that they go without.
+    AddressesFree,
     /// Nothing at the source that is not ours sends the person's mail on.
     ForwardersAbsent,
     /// Calendars and public folders are in step, where the project's type shares them.
@@ -34,7 +36,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order in which they are looked at.
-    pub const EVERY: [Self; 12] = [
+    pub const EVERY: [Self; 13] = [
         Self::InStep,
         Self::MatchSignedOff,
         Self::AccountActivated,
@@ -45,6 +47,7 @@ impl Rule {
         Self::Go,
         Self::TargetOpens,
         Self::QuotaRoom,
+        Self::AddressesFree,
         Self::ForwardersAbsent,
         Self::RoutingClean,
     ];
@@ -59,6 +62,7 @@ impl Rule {
             Self::MatchSignedOff => "match-signed-off",
             Self::AddressBooks => "address-books",
             Self::SharingInPlace => "sharing-in-place",
+            Self::AddressesFree => "addresses-free",
             Self::ForwardersAbsent => "forwarders-absent",
             Self::CalendarCoexistence => "calendar-coexistence",
             Self::NoOpenIssue => "no-open-issue",
@@ -82,6 +86,7 @@ impl Rule {
             Self::MatchSignedOff => "R-054",
             Self::AddressBooks => "R-042",
             Self::SharingInPlace => "R-201",
+            Self::AddressesFree => "R-238",
             Self::ForwardersAbsent => "R-082",
             Self::CalendarCoexistence => "R-198",
             Self::NoOpenIssue => "R-185",

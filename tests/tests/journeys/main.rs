@@ -26,6 +26,7 @@ mod imap_server;
 mod imap_suite;
 mod judge;
 mod large;
+mod left_behind;
 mod legacy;
 mod login;
 mod lost_answers;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connector::Error;
 use ldap3::Scope as Within;
-use model::{Entry, Reference, mail_key};
+use model::{Address, Entry, EntryKind, Reference, mail_key};
 
 use super::pages;
 use super::root::Root;
@@ -103,6 +103,46 @@ impl<'d> Finder<'d> {
         self.complete(found).await
     }
 
+    /// The entries that have one of these mail addresses, each once.
+    pub(crate) async fn by_addresses(&mut self, addresses: &[String]) -> Result<Vec<RawEntry>, Error> {
+        let wanted: BTreeSet<String> = addresses.iter().map(|address| mail_key(address)).collect();
+        // As they were given as well: some schemas tell capitals from small letters.
+        let given: BTreeSet<String> =
+            addresses.iter().map(|text| text.trim().to_owned()).chain(wanted.clone()).collect();
+        let names = self.address_names();
+        let conditions: Vec<String> = given.iter().map(|mail| with_address(&names, mail)).collect();
+        let asked = self.asked();
+        let found = self.find(&conditions, &asked).await?;
+        let has_one = |raw: &RawEntry| {
+            let mut texts = names.iter().flat_map(|name| raw.texts(name));
+            texts.any(|text| wanted.contains(&mail_key(text)))
+        };
+        // A context may lie within another.
+        let by_name: BTreeMap<String, RawEntry> =
+            found.into_iter().filter(has_one).map(|raw| (raw.dn.clone(), raw)).collect();
+        self.complete(by_name.into_values().collect()).await
+    }
+
+    /// The attributes that hold mail addresses.
+    fn address_names(&self) -> Vec<String> {
+        let attributes = &self.map.attributes;
+        attributes.of_field(Field::Mail).iter().chain(attributes.of_field(Field::Addresses)).cloned().collect()
+    }
+
+    /// As entries; what can't be read as one by its key, or place, and its addresses alone.
+    pub(crate) fn read_all(&self, found: &[RawEntry], now: i64) -> Vec<Entry> {
+        let names = self.address_names();
+        let entry = |raw: &RawEntry| {
+            self.map.entry_at(raw, now).unwrap_or_else(|fault| {
+                let mut entry = Entry::new(fault.key.unwrap_or_else(|| raw.dn.clone()), EntryKind::System);
+                entry.place = Some(raw.dn.clone());
+                entry.addresses = names.iter().flat_map(|name| raw.texts(name)).map(Address::parse).collect();
+                entry
+            })
+        };
+        found.iter().map(entry).collect()
+    }
+
     /// As entries; what can't be read as one is left out, with a word of warning.
     pub(crate) fn read(&self, found: &[RawEntry], now: i64) -> Vec<Entry> {
         let mut entries = Vec::new();
@@ -130,14 +170,8 @@ impl<'d> Finder<'d> {
         }
         let mails = of.iter().filter_map(|of| if let Reference::Mail(mail) = of { Some(mail_key(mail)) } else { None });
         let mails: BTreeSet<String> = mails.collect();
-        let mut asked = self.map.attributes.of_field(Field::Mail).to_vec();
-        asked.extend(self.map.attributes.of_field(Field::Addresses).iter().cloned());
-        let condition = |mail: &String| {
-            let plain = asked.iter().map(|name| filter::equals(name, mail.as_bytes()));
-            let marked = asked.iter().map(|name| filter::equals(name, format!("smtp:{mail}").as_bytes()));
-            filter::any(plain.chain(marked))
-        };
-        let conditions: Vec<String> = mails.iter().map(condition).collect();
+        let asked = self.address_names();
+        let conditions: Vec<String> = mails.iter().map(|mail| with_address(&asked, mail)).collect();
         let mut holders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for raw in self.find(&conditions, &asked).await? {
             for text in asked.iter().flat_map(|name| raw.texts(name)) {
@@ -155,6 +189,13 @@ impl<'d> Finder<'d> {
         }
         Ok(places)
     }
+}
+
+/// The condition that one of these attributes has this address, with its prefix or without. The prefix in capitals marks the one to send from.
+fn with_address(names: &[String], mail: &str) -> String {
+    let each =
+        |name: &String| ["", "smtp:", "SMTP:"].map(|prefix| filter::equals(name, format!("{prefix}{mail}").as_bytes()));
+    filter::any(names.iter().flat_map(each))
 }
 
 /// Where entries are written.

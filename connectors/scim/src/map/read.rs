@@ -64,6 +64,16 @@ pub(crate) fn entry(map: &Map, of: Type, resource: &Value) -> Result<Entry, Stri
     Ok(entry)
 }
 
+/// The mail addresses of a resource that can't be read as an entry, as far as they can be told.
+pub(crate) fn mails(map: &Map, of: Type, resource: &Value) -> Vec<String> {
+    let emails = get(resource, "emails").and_then(Value::as_array).into_iter().flatten();
+    let mut mails: Vec<String> = emails.filter_map(|email| text(email, "value")).map(str::to_owned).collect();
+    let own = map.path(of, Field::Addresses).and_then(|path| strings(resource, path).ok()).unwrap_or_default();
+    let own = own.iter().map(|text| Address::parse(text)).filter(|address| address.kind == AddressKind::Smtp);
+    mails.extend(own.map(|address| address.text));
+    mails
+}
+
 /// Whether it has a mailbox is not said by any attribute: it has one if it can have one and has an address.
 pub(crate) fn has_mailbox(entry: &Entry) -> bool {
     entry.kind.holds_mail() && entry.mail.is_some()

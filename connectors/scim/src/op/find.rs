@@ -1,13 +1,13 @@
 //! Entries by their mark, and by their keys.
 
 use connector::{Error, Retry};
-use model::{Cause, Entry, Scope};
+use model::{Address, Cause, Entry, EntryKind, Scope, mail_key};
 use serde_json::Value;
 
 use super::discover::Server;
 use super::read::{List, Pass, page_entries};
 use crate::config::Config;
-use crate::map::fields::{Map, Type};
+use crate::map::fields::{Field, Map, Type};
 use crate::map::read;
 use crate::wire::answer::{self, text};
 use crate::wire::client::Client;
@@ -15,6 +15,8 @@ use crate::wire::url::{encoded, quoted};
 
 /// How often a list that changes while it is searched is searched in all.
 const PASSES_MAX: usize = 6;
+/// So many addresses are asked for in one request.
+const ADDRESSES_AT_ONCE: usize = 8;
 
 /// A resource as it is there.
 #[derive(Clone, Debug)]
@@ -58,46 +60,111 @@ pub(crate) async fn marked(
     server: &Server,
     origin: &str,
 ) -> Result<Vec<(Type, Value)>, Error> {
-    let filter = server.filters.then(|| format!("externalId eq {}", quoted(origin)));
-    match search((config, client), server, filter.as_deref(), origin).await {
-        // A server that takes no such filter is read whole; a mark must be found if it is there.
-        Err(error) if filter.is_some() && matches!(error.cause, Cause::Refused | Cause::Unsupported) => {
-            search((config, client), server, None, origin).await
-        }
-        found => found,
-    }
-}
-
-async fn search(
-    (config, client): (&Config, &Client),
-    server: &Server,
-    filter: Option<&str>,
-    origin: &str,
-) -> Result<Vec<(Type, Value)>, Error> {
+    let filter = format!("externalId eq {}", quoted(origin));
+    // A server may take the filter for another one, or for none.
+    let is_marked = |resource: &Value| text(resource, "externalId") == Some(origin);
     let mut found = Vec::new();
     for of in Type::EVERY {
-        let Some(endpoint) = server.endpoint(of) else { continue };
-        let list = List { client, endpoint, filter, page: page_entries(config, server) };
-        let mut wrong = None;
-        for _ in 0..PASSES_MAX {
-            let (mut pass, mut of_pass) = (Pass::default(), Vec::new());
-            while let Some(resources) = list.next(&mut pass).await? {
-                // A server may take the filter for another one, or for none.
-                let is_marked = |resource: &Value| text(resource, "externalId") == Some(origin);
-                of_pass.extend(resources.into_iter().filter(is_marked).map(|resource| (of, resource)));
+        let wanted = Wanted { what: "a mark", filter: filter.clone(), is_it: &|_, resource| is_marked(resource) };
+        found.extend(wanted.find((config, client), server, of).await?);
+    }
+    Ok(found)
+}
+
+/// The entries that have one of these mail addresses. What has one and can't be read as an entry is told by its id and its addresses.
+pub(crate) async fn holders(
+    (config, map): (&Config, &Map),
+    client: &Client,
+    server: &Server,
+    addresses: &[String],
+) -> Result<Vec<Entry>, Error> {
+    let keys: Vec<String> = addresses.iter().map(|address| mail_key(address)).collect();
+    let holder = |of: Type, resource: &Value| -> Option<Entry> {
+        let entry = read::entry(map, of, resource).unwrap_or_else(|_| {
+            let mut entry = Entry::new(text(resource, "id").unwrap_or("?"), EntryKind::System);
+            entry.addresses = read::mails(map, of, resource).into_iter().map(Address::smtp).collect();
+            entry
+        });
+        entry.mail_keys().iter().any(|key| keys.contains(key)).then_some(entry)
+    };
+    let mut found = Vec::new();
+    for of in Type::EVERY {
+        let own = map.holder(of, Field::Addresses).filter(|holder| server.can(of, holder).is_ok());
+        let own = own.and_then(|_| map.path(of, Field::Addresses)).map(ToString::to_string);
+        let mails = (of == Type::User).then(|| "emails.value".to_owned());
+        // Few addresses a request: servers limit how long one may be.
+        for portion in keys.chunks(ADDRESSES_AT_ONCE) {
+            let each = |key: &String| {
+                let plain = mails.iter().chain(&own).map(|path| format!("{path} eq {}", quoted(key)));
+                let marked = own.iter().map(|path| format!("{path} eq {}", quoted(&format!("smtp:{key}"))));
+                plain.chain(marked).collect::<Vec<_>>()
+            };
+            let conditions: Vec<String> = portion.iter().flat_map(each).collect();
+            if conditions.is_empty() {
+                continue;
             }
-            wrong = pass.wrong;
-            if wrong.is_none() {
-                found.append(&mut of_pass);
-                break;
+            let filter = conditions.join(" or ");
+            let wanted = Wanted { what: "an address", filter, is_it: &|of, resource| holder(of, resource).is_some() };
+            let resources = wanted.find((config, client), server, of).await?;
+            for entry in resources.iter().filter_map(|(of, resource)| holder(*of, resource)) {
+                if !found.iter().any(|known: &Entry| known.key == entry.key) {
+                    found.push(entry);
+                }
             }
-        }
-        if let Some(why) = wrong {
-            let what = format!("cannot look for a mark among {endpoint} on {}: {why}", client.address());
-            return Err(Error::new(Cause::Unavailable, Scope::Run, what).retry(Retry::Later(None)));
         }
     }
     Ok(found)
+}
+
+/// What is looked for among resources.
+struct Wanted<'w> {
+    what: &'static str,
+    filter: String,
+    is_it: &'w (dyn Fn(Type, &Value) -> bool + Sync),
+}
+
+impl Wanted<'_> {
+    async fn find(
+        &self,
+        connection: (&Config, &Client),
+        server: &Server,
+        of: Type,
+    ) -> Result<Vec<(Type, Value)>, Error> {
+        let filter = server.filters.then_some(self.filter.as_str());
+        match self.search(connection, server, of, filter).await {
+            // A server that takes no such filter is read whole: what is there must be found.
+            Err(error) if filter.is_some() && matches!(error.cause, Cause::Refused | Cause::Unsupported) => {
+                self.search(connection, server, of, None).await
+            }
+            found => found,
+        }
+    }
+
+    async fn search(
+        &self,
+        (config, client): (&Config, &Client),
+        server: &Server,
+        of: Type,
+        filter: Option<&str>,
+    ) -> Result<Vec<(Type, Value)>, Error> {
+        let Some(endpoint) = server.endpoint(of) else { return Ok(Vec::new()) };
+        let list = List { client, endpoint, filter, page: page_entries(config, server) };
+        let mut wrong = None;
+        for _ in 0..PASSES_MAX {
+            let (mut pass, mut found) = (Pass::default(), Vec::new());
+            while let Some(resources) = list.next(&mut pass).await? {
+                let wanted = resources.into_iter().filter(|resource| (self.is_it)(of, resource));
+                found.extend(wanted.map(|resource| (of, resource)));
+            }
+            wrong = pass.wrong;
+            if wrong.is_none() {
+                return Ok(found);
+            }
+        }
+        let why = wrong.unwrap_or_default();
+        let what = format!("cannot look for {} among {endpoint} on {}: {why}", self.what, client.address());
+        Err(Error::new(Cause::Unavailable, Scope::Run, what).retry(Retry::Later(None)))
+    }
 }
 
 /// The entries of these resources.

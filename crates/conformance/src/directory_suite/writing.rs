@@ -42,6 +42,7 @@ macro_rules! directory_target_suite {
             two_runs_at_once_make_nothing_twice,
             of_two_changes_at_once_one_is_made,
             a_portion_of_every_kind_keeps_its_order,
+            further_addresses_come_and_go_and_their_holders_are_found,
         );
     };
 }
@@ -634,4 +635,52 @@ pub async fn a_portion_of_every_kind_keeps_its_order(world: &dyn TargetWorld) {
     assert_eq!(one(&*target, &kept.key).await.job_title, None);
     let there = target.find_origin(new.origin.as_deref().unwrap()).await.unwrap();
     assert_written(world, &there[0], &new).await;
+}
+
+/// A further address comes to an entry and goes again, and whoever has one is found by it, however it is written.
+pub async fn further_addresses_come_and_go_and_their_holders_are_found(world: &dyn TargetWorld) {
+    let target = world.target();
+    let ann = made(&*target, create(&whole(1, EntryKind::Person))).await;
+    let ben = made(&*target, create(&whole(2, EntryKind::Person))).await;
+    let all = made(&*target, create(&whole(3, EntryKind::List))).await;
+    let keys = async |addresses: &[&str]| {
+        let addresses: Vec<String> = addresses.iter().map(|text| (*text).to_owned()).collect();
+        let found = target.holders(&addresses).await.unwrap();
+        let mut keys: Vec<String> = found.into_iter().map(|entry| entry.key).collect();
+        keys.sort();
+        keys
+    };
+    let sorted = |entries: &[&Entry]| {
+        let mut keys: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(&["ann.o'neil@legacy.test"]).await, Vec::<String>::new());
+    assert_eq!(keys(&[]).await, Vec::<String>::new());
+    let mut after = ann.clone();
+    after.addresses.push(Address::smtp("Ann.O'Neil@legacy.test"));
+    after.addresses.push(Address::smtp("ann@second.test"));
+    let with = made(&*target, update(&ann, &after)).await;
+    let own = ann.mail.as_deref().unwrap();
+    for address in ["ann.o'neil@LEGACY.test", "Ann.O'Neil@legacy.test", "ann@second.test", own, &own.to_uppercase()] {
+        assert_eq!(keys(&[address]).await, sorted(&[&ann]), "{address}");
+    }
+    assert_eq!(with.mail, ann.mail, "who it is written from stays");
+    let mails = [own, ben.mail.as_deref().unwrap(), all.mail.as_deref().unwrap(), "nobody@legacy.test"];
+    assert_eq!(keys(&mails).await, sorted(&[&ann, &ben, &all]));
+    // What is not as it was is left: somebody else has added one meanwhile.
+    let mut other = with.clone();
+    other.addresses.push(Address::smtp("ann@third.test"));
+    let now = made(&*target, update(&with, &other)).await;
+    let outcome = apply(&*target, &[update(&with, &ann)]).await.remove(0);
+    assert!(matches!(outcome, ChangeOutcome::Conflict(_)), "{outcome:?}");
+    assert_eq!(one(&*target, &ann.key).await.mail_keys(), now.mail_keys(), "all of it or nothing");
+    let mut without = now.clone();
+    without.addresses.retain(|address| {
+        !now.mail_keys().contains(&model::mail_key(&address.text))
+            || ann.mail_keys().contains(&model::mail_key(&address.text))
+    });
+    let back = made(&*target, update(&now, &without)).await;
+    assert_eq!(keys(&["ann.o'neil@legacy.test", "ann@second.test", "ann@third.test"]).await, Vec::<String>::new());
+    assert_eq!((back.mail_keys(), back.mail), (ann.mail_keys(), ann.mail));
 }

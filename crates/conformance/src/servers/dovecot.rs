@@ -92,6 +92,7 @@ pub struct DovecotBuilder {
     shares: bool,
     special_uses: Vec<(String, String)>,
     submission_port: Option<u16>,
+    denies_by: Option<PathBuf>,
     extra: String,
 }
 
@@ -223,6 +224,16 @@ impl DovecotBuilder {
     /// SMTP server on this port of loopback.
     pub fn sieve(mut self, submission_port: u16) -> Self {
         self.submission_port = Some(submission_port);
+        self
+    }
+
+    /// Denies whom this file names, but for master users: an empty file is made, in a folder that is there.
+    ///
+    /// # Panics
+    /// When it can't be made.
+    pub fn denies_by(mut self, file: &Path) -> Self {
+        std::fs::write(file, "").expect("its folder is there");
+        self.denies_by = Some(file.to_owned());
         self
     }
 
@@ -361,6 +372,14 @@ impl DovecotBuilder {
     fn add_login(&self, text: &mut String, instance: &Instance) {
         let at = |name: &str| instance.path(name).display().to_string();
         let _ = writeln!(text, "passdb {{\n  driver = passwd-file\n  deny = yes\n  args = {}\n}}", at("denied"));
+        if let Some(file) = &self.denies_by {
+            // As docs/switch.md says.
+            let file = file.display();
+            let _ = writeln!(
+                text,
+                "passdb {{\n  driver = passwd-file\n  deny = yes\n  skip = authenticated\n  args = {file}\n}}"
+            );
+        }
         // Without `continue` the master user's word is enough: the name asked for need not exist.
         let result = if self.authzid == Authzid::Ignored { "return-ok" } else { "continue" };
         let _ = writeln!(
@@ -520,6 +539,7 @@ impl Dovecot {
             shares: false,
             special_uses: Vec::new(),
             submission_port: None,
+            denies_by: None,
             extra: String::new(),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use model::{AccountState, Cause, Entry, Scope};
+use model::{AccountState, Cause, Entry, Scope, mail_key};
 
 use crate::directory::{
     Change, ChangeOutcome, Directory, DirectoryCursor, DirectoryDeclaration, DirectoryRead, DirectoryTarget,
@@ -261,5 +261,11 @@ impl DirectoryTarget for DirectoryInMemory {
     async fn entries(&self, keys: &[String]) -> Result<Vec<Entry>, Error> {
         let state = self.state();
         Ok(keys.iter().filter_map(|key| state.entries.get(key)).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    async fn holders(&self, addresses: &[String]) -> Result<Vec<Entry>, Error> {
+        let wanted: Vec<String> = addresses.iter().map(|address| mail_key(address)).collect();
+        let has_one = |entry: &Entry| entry.mail_keys().iter().any(|key| wanted.contains(key));
+        Ok(self.all().into_iter().filter(has_one).collect())
     }
 }

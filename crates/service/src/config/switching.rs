@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use switch::{Limits, Rule};
 
-use super::{Config, FILE, alike};
+use super::{Config, EndpointEntry, FILE, alike};
 use crate::Error;
 
 /// How people are switched.
@@ -27,6 +27,14 @@ pub struct SwitchEntry {
     pub give_up_after_hours: u64,
     /// The rules that have to be met, besides those that always have to; `whimbrel switch rules` lists them.
     pub require: Vec<String>,
+    /// Of which domains of the source the platform takes addresses for its accounts; those of `routing.source`, when left out. Addresses
+    /// of other domains are not written, and told as missing.
+    pub address_domains: Option<Vec<String>>,
+    /// The mailbox at the source is closed to its person so many days after the switch, or once their client was led to the target. Left
+    /// out: only then. Needs `[access]`.
+    pub close_after_days: Option<u64>,
+    /// Old addresses are added to people's accounts by hand: nothing is written to the platform's directory by the switch.
+    pub addresses_by_hand: bool,
 }
 
 impl Default for SwitchEntry {
@@ -40,6 +48,9 @@ impl Default for SwitchEntry {
             require: [Rule::AccountActivated, Rule::SharingInPlace, Rule::AddressBooks, Rule::Go]
                 .map(|rule| rule.name().to_owned())
                 .to_vec(),
+            address_domains: None,
+            close_after_days: None,
+            addresses_by_hand: false,
         }
     }
 }
@@ -60,7 +71,7 @@ impl SwitchEntry {
     /// The rules that are asked for.
     pub(crate) fn rules(&self) -> Vec<Rule> {
         let asked = |rule: &Rule| !rule.may_be_signed() || self.require.iter().any(|name| name == rule.name());
-        let always = [Rule::MatchSignedOff, Rule::NoOpenIssue];
+        let always = [Rule::MatchSignedOff, Rule::NoOpenIssue, Rule::AddressesFree];
         Rule::EVERY.into_iter().filter(|rule| always.contains(rule) || asked(rule)).collect()
     }
 }
@@ -121,6 +132,11 @@ pub struct SiteEntry {
 }
 
 impl SiteEntry {
+    /// Is it a domain for which it takes mail?
+    pub(crate) fn takes(&self, domain: &str) -> bool {
+        self.domains.iter().chain(&self.alias_domains).any(|own| own.eq_ignore_ascii_case(domain))
+    }
+
     /// A person's addresses on this side, the primary one first.
     pub(crate) fn addresses(&self, side: Side, source: &str, target: &str) -> Vec<String> {
         let own = if side == Side::Source { source } else { target };
@@ -166,6 +182,7 @@ impl Config {
                 return Err(Error::usage(what).advise("leave one of them"));
             }
         }
+        self.check_access()?;
         for name in &self.file.switch.require {
             match Rule::from_name(name) {
                 Some(rule) if rule.may_be_signed() => {}
@@ -194,12 +211,47 @@ impl Config {
                 return Err(Error::usage(what).advise("name the domains for which it takes mail"));
             }
             let named = site.domains.iter().chain(&site.alias_domains).chain(site.sends_for.iter().flatten());
-            for domain in named.chain(routing.mx.keys()).chain(&routing.secure_domains) {
+            let taken = self.file.switch.address_domains.iter().flatten();
+            for domain in named.chain(routing.mx.keys()).chain(&routing.secure_domains).chain(taken) {
                 if routing::MailAddress::parse(&format!("a@{domain}")).is_err() {
-                    return Err(Error::usage(format!("{FILE}: routing: {domain:?} is no domain"))
+                    return Err(Error::usage(format!("{FILE}: routing or switch: {domain:?} is no domain"))
                         .advise("write it as in hill.example"));
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Looks that what closes mailboxes makes sense: it may not close them to whoever migrates.
+    fn check_access(&self) -> Result<(), Error> {
+        let sources = self.sources();
+        let mut closed: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, access) in &self.accesses {
+            let endpoint = access.endpoint.as_str();
+            let place = format!("{FILE}: [access.{name}]: endpoint = {endpoint:?}");
+            if !sources.contains(&access.endpoint) {
+                let error = Error::usage(format!("{place} is no endpoint of the source"));
+                return Err(match alike(endpoint, sources.iter().map(String::as_str)) {
+                    Some(known) => error.advise(format!("did you mean {known:?}?")),
+                    None => error.advise("write the name of one: mailboxes at the source are closed"),
+                });
+            }
+            if let Some(EndpointEntry::Imap(imap)) = self.endpoints.get(endpoint)
+                && imap.login.is_none()
+            {
+                let what = format!("{place} is opened with people's own passwords: closed to them it is closed to us");
+                return Err(Error::usage(what).advise("give the endpoint a login for everyone"));
+            }
+            if let Some(other) = closed.insert(endpoint, name) {
+                let what = format!("{FILE}: access.{other} and access.{name} are both for the endpoint {endpoint:?}");
+                return Err(Error::usage(what).advise("leave one of them"));
+            }
+        }
+        if self.file.switch.close_after_days.is_some() && self.accesses.is_empty() {
+            let what = format!("{FILE}: switch.close_after_days needs [access]: nothing says how mailboxes are closed");
+            return Err(Error::usage(what).advise("docs/switch.md shows how; or leave it out"));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use connector::EntryEvent;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::{Phase, Side};
@@ -14,7 +15,9 @@ use serde::Serialize;
 use serde_json::json;
 use store::{NewRuleWord, RuleScope, RuleWord};
 
+use super::switch::addresses::Addressing;
 use crate::config::{FILE, MxSettings};
+use crate::secret::Environment;
 use crate::{Error, Exit, Project, when};
 
 /// What is looked at of a domain, and what it is called.
@@ -126,6 +129,32 @@ impl MxWord {
     }
 }
 
+/// By address: the keys of the entries that have it.
+type Holders = HashMap<String, Vec<String>>;
+
+/// Who has which address on the target.
+enum OnTarget {
+    /// It was not asked for.
+    NotRead,
+    /// Nobody can tell, for this.
+    Unknown(String),
+    /// These have them.
+    Read(Holders),
+}
+
+/// An old address, with why it does not count as there: the entry with the person's new address does not have it, or not alone.
+fn not_there(holders: &Holders, new: &str, old: &str) -> Option<String> {
+    let of = |address: &str| holders.get(&model::mail_key(address)).map_or(&[][..], Vec::as_slice);
+    match (of(new), of(old)) {
+        ([account], [holder]) if account == holder => None,
+        ([_], []) => Some(old.to_owned()),
+        ([_], [_]) => Some(format!("{old} (another entry has it)")),
+        ([_], _) => Some(format!("{old} (several entries have it)")),
+        ([], _) => Some(format!("{old} (nobody has {new})")),
+        _ => Some(format!("{old} (several entries have {new})")),
+    }
+}
+
 /// The words that count about a domain.
 struct Recorded {
     rfc: Option<RecordedRfc>,
@@ -168,7 +197,7 @@ impl Project {
     }
 
     /// What the DNS says of legacy domains, of all or of this one; with `plan`, what has to change in which order, and what may be done now.
-    pub async fn mx(&self, domain: Option<&str>, plan: bool) -> Result<MxReport, Error> {
+    pub async fn mx(&self, domain: Option<&str>, plan: bool, environment: Environment<'_>) -> Result<MxReport, Error> {
         let settings = self.mx_settings()?;
         let mut wanted = settings.wanted()?;
         if let Some(domain) = domain {
@@ -185,6 +214,7 @@ impl Project {
             self.read_logs().await?;
         }
         let mut domains = Vec::new();
+        let on_target = if plan { self.addresses_on_target(environment).await? } else { OnTarget::NotRead };
         for wanted in wanted {
             let name = wanted.domain.to_string();
             let standing = mx::look(&look, &wanted).await;
@@ -194,7 +224,10 @@ impl Project {
                 let seen = serde_json::to_string(&Observation::of(&standing, now)).unwrap_or_default();
                 self.store.add_mx_look(self.key, &name, &seen).await?;
             }
-            domains.push(self.mx_domain(settings, &wanted, &standing, (&earlier, now), &words, plan).await?);
+            domains.push(
+                self.mx_domain(settings, &wanted, &standing, (&earlier, now), &words, plan.then_some(&on_target))
+                    .await?,
+            );
         }
         Ok(MxReport { domains })
     }
@@ -206,11 +239,11 @@ impl Project {
         standing: &Standing,
         (earlier, now): (&[Observation], Timestamp),
         words: &[RuleWord],
-        plan: bool,
+        plan: Option<&OnTarget>,
     ) -> Result<MxDomain, Error> {
         let name = wanted.domain.to_string();
         let recorded = Recorded::of(words, &name);
-        let mut facts = self.mx_facts(&name).await?;
+        let mut facts = self.mx_facts(&name, plan.unwrap_or(&OnTarget::NotRead)).await?;
         let (local_mail, unwatched) = self.local_mail(settings, &name).await?;
         facts.local_mail = local_mail;
         facts.mx_rfc.clone_from(&recorded.rfc);
@@ -225,7 +258,7 @@ impl Project {
             unwatched,
             reminders: clock.reminders().iter().map(|(day, _)| day.to_string()).collect(),
         };
-        if plan {
+        if plan.is_some() {
             let limits = Limits { ttl_low_seconds: settings.ttl_low_seconds, quiet_days: settings.quiet_days };
             let plan = mx::plan(standing, wanted, &facts, limits, earlier, now);
             report.gaps = plan.gaps.iter().map(ToString::to_string).collect();
@@ -257,14 +290,14 @@ impl Project {
         let words = self.store.rule_words(self.key).await?;
         let mut clocks = Vec::new();
         for domain in settings.domains.keys() {
-            let facts = self.mx_facts(domain).await?;
+            let facts = self.mx_facts(domain, &OnTarget::NotRead).await?;
             clocks.push((domain.clone(), clock(settings, &facts, &Recorded::of(&words, domain))?));
         }
         Ok(clocks)
     }
 
     /// What is on record of everybody who has an address in this domain.
-    async fn mx_facts(&self, domain: &str) -> Result<Facts, Error> {
+    async fn mx_facts(&self, domain: &str, on_target: &OnTarget) -> Result<Facts, Error> {
         let mut facts = Facts::default();
         let Some(routing) = &self.config.file.routing else {
             facts
@@ -272,7 +305,8 @@ impl Project {
                 .push("not known: the project has no [routing], which says what addresses there are".to_owned());
             return Ok(facts);
         };
-        let on_target = self.addresses_on_target().await?;
+        let addressing = Addressing::new(&self.config, &self.endpoints);
+        let further = addressing.further(&self.store, self.key, None).await?;
         let forwarders = self.store.forwarders(self.key).await?;
         let found = self.store.found_forwarders(self.key).await?;
         let switches = self.store.switches(self.key).await?;
@@ -282,18 +316,18 @@ impl Project {
             let (source, target) = (&row.roster.source_name, &row.roster.target_name);
             let ending = format!("@{}", domain.to_lowercase());
             let addresses = routing.source.addresses(Side::Source, source, target);
-            let own: Vec<String> = addresses
-                .iter()
-                .map(|address| address.to_lowercase())
-                .filter(|address| address.ends_with(&ending))
-                .collect();
+            let more = further.get(&addressing.whose(&row.roster)).into_iter().flatten();
+            let mut own: Vec<String> = addresses.iter().chain(more).map(|address| model::mail_key(address)).collect();
+            let mut seen = HashSet::new();
+            own.retain(|address| address.ends_with(&ending) && seen.insert(address.clone()));
             if own.is_empty() || self.is_archived(&row) {
                 continue;
             }
             if row.state.phase < Phase::Switched {
                 facts.unswitched.push(source.clone());
-            } else if let Some(on_target) = &on_target {
-                facts.aliases_missing.extend(own.into_iter().filter(|address| !on_target.contains(address)));
+            } else if let OnTarget::Read(holders) = on_target {
+                let new = routing.target.addresses(Side::Target, source, target).swap_remove(0);
+                facts.aliases_missing.extend(own.iter().filter_map(|address| not_there(holders, &new, address)));
             }
             let has_forwarder = forwarders.iter().any(|one| one.is.mailbox == row.mailbox && one.off_at.is_none());
             facts.f1_left.extend(has_forwarder.then(|| source.clone()));
@@ -305,28 +339,33 @@ impl Project {
                 facts.last_switch = facts.last_switch.max(day);
             }
         }
-        if on_target.is_none() {
-            let what =
-                "not known: the project reads no directory of the target, so nobody can tell which addresses are there";
-            facts.aliases_missing.push(what.to_owned());
+        match on_target {
+            OnTarget::Unknown(why) => facts.aliases_missing.push(format!("not known: {why}")),
+            OnTarget::NotRead | OnTarget::Read(_) => {}
         }
         Ok(facts)
     }
 
-    /// Every address that the target's directory has, as it was last read; none where the project reads none.
-    async fn addresses_on_target(&self) -> Result<Option<HashSet<String>>, Error> {
-        let Some(platform) = self.config.file.people.as_ref().and_then(|people| people.platform.clone()) else {
-            return Ok(None);
+    /// Who has which address on the target, by its directory as it is now.
+    async fn addresses_on_target(&self, environment: Environment<'_>) -> Result<OnTarget, Error> {
+        let Some(platform) = self.config.platform() else {
+            let why = "the project reads no directory of the target, so nobody can tell which addresses are there";
+            return Ok(OnTarget::Unknown(why.to_owned()));
         };
-        let directories = self.store.directories(self.key).await?;
-        let Some(directory) = directories.iter().find(|row| row.name == platform) else { return Ok(None) };
-        let mut all = HashSet::new();
-        for row in self.store.directory_entries(self.key, directory.directory, false).await? {
-            let Ok(entry) = serde_json::from_str::<model::Entry>(&row.entry) else { continue };
-            all.extend(entry.mail.iter().map(|mail| mail.to_lowercase()));
-            all.extend(entry.addresses.iter().map(|address| address.text.to_lowercase()));
+        let opened = crate::directories::open(&self.config, platform, environment)?;
+        let mut events = Vec::new();
+        if let Err(error) = opened.directory().read(None, &mut events).await {
+            return Ok(OnTarget::Unknown(format!("the target's directory can't be read now: {error}")));
         }
-        Ok(Some(all))
+        let mut holders: Holders = HashMap::new();
+        for event in events {
+            if let EntryEvent::Seen(entry) = event {
+                for address in entry.mail_keys() {
+                    holders.entry(address).or_default().push(entry.key.clone());
+                }
+            }
+        }
+        Ok(OnTarget::Read(holders))
     }
 
     /// Records what somebody decided about a legacy domain.

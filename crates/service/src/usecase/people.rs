@@ -90,7 +90,7 @@ pub(crate) enum Opened {
 }
 
 impl Opened {
-    fn directory(&self) -> &dyn Directory {
+    pub(crate) fn directory(&self) -> &dyn Directory {
         match self {
             Self::Read(directory) => directory.as_ref(),
             Self::Written(target) => target.as_ref(),

@@ -1,5 +1,7 @@
 //! `switch`, `signoff`, `forwarder`, `routing`: turning people over, and what must be so before.
 
+pub(crate) mod addresses;
+mod closing;
 mod directory;
 pub(crate) mod driver;
 pub(crate) mod lists;
@@ -14,7 +16,7 @@ mod task;
 mod tests;
 
 pub use marks::{MarkLine, MarksReport};
-pub use orders::{RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine};
+pub use orders::{OldAddressLine, RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine};
 pub use routes::{
     ForwardersReport, GuardianWord, OtherForwarder, OurForwarder, RoutingFault, RoutingReport, UnreadForwarders,
 };

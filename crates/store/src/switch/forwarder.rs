@@ -96,6 +96,11 @@ fn forwarder_row(row: &Row) -> ForwarderRow {
     ForwarderRow { is, on_at: row.int_or_null(6), off_at: row.int_or_null(7) }
 }
 
+fn mark_row(row: &Row) -> MarkRow {
+    let cleared = row.int_or_null(2).map(|at| (at, row.text(3)));
+    MarkRow { mailbox: row.int(0), marked_at: row.int(1), cleared }
+}
+
 impl Store {
     /// Says that a forwarder is to be put on. One that is on record for the mailbox is replaced, unless it is on. False: it is on, or the
     /// switch of the mailbox has begun.
@@ -202,12 +207,15 @@ impl Store {
         let select = "SELECT mailbox, marked_at, cleared_at, cleared_by FROM client_mark \
             WHERE organisation = $1 AND project = $2 ORDER BY mailbox";
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
-        let mark = |row: &Row| MarkRow {
-            mailbox: row.int(0),
-            marked_at: row.int(1),
-            cleared: row.int_or_null(2).map(|at| (at, row.text(3))),
-        };
-        Ok(rows.iter().map(mark).collect())
+        Ok(rows.iter().map(mark_row).collect())
+    }
+
+    /// The mark for the client of a mailbox's person.
+    pub async fn client_mark(&self, key: ProjectKey, mailbox: i64) -> Result<Option<MarkRow>, Error> {
+        let select = "SELECT mailbox, marked_at, cleared_at, cleared_by FROM client_mark \
+            WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        Ok(rows.first().map(mark_row))
     }
 
     /// Clears the mark of a mailbox: its client has been led to the target. False: there is none, or it is cleared.

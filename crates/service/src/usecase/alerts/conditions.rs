@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Cause, Condition, Side};
-use store::{MailboxRow, NewAlert, ProgressRow, ReportRow, SwitchRow};
+use model::{Cause, Condition, Phase, Side};
+use store::{MailboxRow, NewAlert, OldAddressRow, OldAddressState, ProgressRow, ReportRow, SwitchRow};
 
 use crate::usecase::telling::TRIES_BEFORE_ALERT;
 
@@ -34,6 +34,8 @@ pub(crate) enum AlertKind {
     SwitchReversed,
     /// Legacy addresses receive for a few days more only.
     LegacyEnds,
+    /// Somebody who is switched lacks an old address on the target.
+    AddressesMissing,
     /// A report can't be sent.
     ReportUnsent,
     /// Many items failed within an hour.
@@ -52,6 +54,7 @@ impl AlertKind {
             Self::SwitchLasts => "switch-lasts",
             Self::SwitchReversed => "switch-reversed",
             Self::LegacyEnds => "legacy-addresses-end",
+            Self::AddressesMissing => "addresses-missing",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",
         }
@@ -139,6 +142,25 @@ pub(super) fn switching(rows: &[MailboxRow], switches: &[SwitchRow], minutes: i6
         }
     }
     found
+}
+
+/// People who are switched and lack old addresses on the target, which is where their mail is to come once the MX records have moved.
+pub(super) fn addresses_missing(rows: &[MailboxRow], addresses: &[OldAddressRow]) -> Vec<NewAlert> {
+    let mut by_mailbox = BTreeMap::<i64, Vec<String>>::new();
+    for one in addresses.iter().filter(|one| one.state == OldAddressState::Missing) {
+        let why = one.why.as_deref().unwrap_or("not known");
+        by_mailbox.entry(one.mailbox).or_default().push(format!("{} ({why})", one.address));
+    }
+    let alert = |(mailbox, missing): (i64, Vec<String>)| {
+        let row = rows.iter().find(|row| row.mailbox == mailbox && row.state.phase >= Phase::Switched)?;
+        let name = row.roster.source_name.as_str();
+        let what = format!(
+            "{name} is switched, and the account at the target lacks {}. Mail comes by the redirect meanwhile; it is tried again",
+            missing.join(", ")
+        );
+        Some(AlertKind::AddressesMissing.about(name, what))
+    };
+    by_mailbox.into_iter().filter_map(alert).collect()
 }
 
 fn count(number: u64, noun: &str) -> String {

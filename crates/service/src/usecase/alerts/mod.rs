@@ -172,6 +172,7 @@ impl Project {
         let at = now.as_millisecond();
         let switches = self.store.switches(self.key).await?;
         found.extend(conditions::switching(&rows, &switches, i64::from(entry.switching_minutes), at));
+        found.extend(conditions::addresses_missing(&rows, &self.store.every_old_address(self.key).await?));
 
         for (domain, clock) in self.receiving_clocks().await? {
             let today = now.to_zoned(self.config.time_zone()).date();

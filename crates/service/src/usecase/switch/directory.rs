@@ -9,7 +9,7 @@ use routing::{
     Directory, Domain, DomainRule, Followed, ForwarderKind, MailAddress, MailboxRule, Mx, Owner, Pending, PersonId,
     Policy, Route, Sender, Site,
 };
-use store::{ForwarderRow, FoundForwarder, MailboxRow, SwitchRow};
+use store::{ForwarderRow, FoundForwarder, MailboxRow, OldAddressRow, OldAddressState, SwitchRow};
 use switch::Task;
 
 use super::lists::{self, KnownList};
@@ -26,6 +26,8 @@ pub(crate) struct Recorded {
     pub(crate) found: Vec<FoundForwarder>,
     /// The distribution lists of both sides.
     pub(crate) lists: Arc<Vec<KnownList>>,
+    /// Old addresses on people's accounts.
+    pub(crate) old_addresses: Vec<OldAddressRow>,
 }
 
 /// What of a project the model needs besides.
@@ -218,8 +220,39 @@ pub(crate) fn directory(
             directory.site_mut(side).mailboxes.insert(person.clone(), pending);
         }
     }
+    let listed: BTreeSet<&PersonId> = directory.people.keys().collect();
+    let on_accounts: Vec<(PersonId, &OldAddressRow)> = recorded
+        .old_addresses
+        .iter()
+        .map(|row| (PersonId::new(&row.mailbox.to_string()), row))
+        .filter(|(person, _)| listed.contains(person))
+        .collect();
+    for (person, row) in on_accounts {
+        let (Ok(address), Some(route)) = (MailAddress::parse(&row.address), on_account(&person, row.state)) else {
+            continue;
+        };
+        // What the source's directory gives them besides is expected, too, where the source takes mail for its domain.
+        let is_of_source = directory.source.domains.contains_key(&Domain::new(address.domain()));
+        if is_of_source && !directory.source.entries.contains_key(&address) {
+            let at_source = Pending::settled(Route::Mailbox(person.clone()));
+            directory.source.entries.insert(address.clone(), at_source);
+            directory.expected.insert(address.clone(), Owner::Person(person.clone()));
+        }
+        directory.target.entries.insert(address, route);
+    }
     lists::add(&mut directory, &recorded.lists);
     (directory, wrong)
+}
+
+/// What the target does with an old address of somebody: mail of its own people to it comes to the account that has it.
+fn on_account(person: &PersonId, state: OldAddressState) -> Option<Pending<Route>> {
+    let own = || Route::Mailbox(person.clone());
+    match state {
+        OldAddressState::Coming => Some(Pending::changing(Route::Absent, own())),
+        OldAddressState::Going => Some(Pending::changing(own(), Route::Absent)),
+        OldAddressState::Ours | OldAddressState::Theirs => Some(Pending::settled(own())),
+        OldAddressState::Missing => None,
+    }
 }
 
 /// Where forwarders stand whose destination the model can't hold: a program, an address that is computed.

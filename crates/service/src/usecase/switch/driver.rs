@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connector::{Recipient, Router};
+use connector::{Access, Recipient, Router};
 use jiff::tz::TimeZone;
 use model::{Cause, Condition, Phase, Scope, Side};
 use movement::state::Happened;
@@ -13,6 +13,7 @@ use movement::{Failure, Held, Ready, Turnover};
 use store::{ProjectKey, Store, SwitchRow};
 use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
 
+use super::addresses::Addressing;
 use super::directory::{Ends, Recorded, directory};
 use super::lists::Lists;
 use super::subject::Subject;
@@ -21,7 +22,7 @@ use crate::config::{RoutingEntry, SwitchEntry};
 use crate::when;
 
 /// A day, in milliseconds.
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// An hour.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -40,6 +41,10 @@ pub(crate) struct Switcher {
     /// The directory of the target, by its name.
     pub(crate) platform: Option<String>,
     pub(crate) lists: Lists,
+    /// Where people's old addresses are written.
+    pub(crate) addressing: Addressing,
+    /// What closes the mailboxes of each endpoint to their people, where there is such a thing.
+    pub(crate) accesses: BTreeMap<i64, Arc<dyn Access>>,
 }
 
 /// When a mailbox that is in step switches.
@@ -105,10 +110,12 @@ impl Switcher {
         let ends = self.ends();
         let (before, _) = directory(entry, &recorded, &ends, None);
         let (after, wrong) = directory(entry, &recorded, &ends, Some((mailbox, task)));
+        let further = recorded.old_addresses.iter().filter(|row| row.mailbox == mailbox).map(|row| row.address.clone());
         let own: Vec<String> = [Side::Source, Side::Target]
             .into_iter()
             .flat_map(|side| self.addresses(of, side))
             .map(|address| address.to_lowercase())
+            .chain(further)
             .collect();
         let checked = tokio::task::spawn_blocking(move || (routing::check(&before), routing::check(&after))).await;
         let (before, after) =
@@ -131,8 +138,9 @@ impl Switcher {
         let forwarders: HashMap<i64, _> =
             store.forwarders(key).await?.into_iter().map(|row| (row.is.mailbox, row)).collect();
         let found = store.found_forwarders(key).await?;
+        let old_addresses = store.every_old_address(key).await?;
         let switches = store.switches(key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
-        Ok(Recorded { mailboxes, switches, forwarders, found, lists })
+        Ok(Recorded { mailboxes, switches, forwarders, found, old_addresses, lists })
     }
 
     /// When and by whose word a mailbox that is in step switches.
@@ -315,6 +323,8 @@ impl Switcher {
             tx.commit().await?;
             held.set(state);
         }
+        self.tend_addresses(held).await?;
+        self.tend_access(held, switch).await?;
         Ok(None)
     }
 }
@@ -377,7 +387,10 @@ impl Attempt {
             Task::ForwarderOff => tx.set_forwarder(false).await?,
             Task::ForwarderOn | Task::Thaw if self.has_forwarder => tx.set_forwarder(true).await?,
             Task::MarkOn => tx.set_client_mark(true).await?,
-            Task::MarkOff => tx.set_client_mark(false).await?,
+            Task::MarkOff => {
+                tx.set_client_mark(false).await?;
+                tx.set_opened().await?;
+            }
             _ => {}
         }
         Ok(())

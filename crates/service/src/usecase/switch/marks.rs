@@ -74,6 +74,9 @@ impl Project {
         for row in &rows {
             self.store.clear_client_mark(self.key, row.mailbox, by).await?;
         }
+        // What follows from it, the closing of the mailbox at the source, waits for no cycle.
+        let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
+        self.store.mark_due(self.key, &mailboxes).await?;
         self.client_marks(selection).await
     }
 }

@@ -13,8 +13,10 @@ use store::{MailboxRow, SwitchOrder, SwitchRow};
 use switch::{Rule, Task, Verdict, Way};
 use tokio::sync::watch;
 
+use super::closing;
 use super::driver::Switcher;
 use super::subject::Subject;
+use crate::access::AccessEntry;
 use crate::engine::Making;
 use crate::secret::Environment;
 use crate::usecase::words::Said;
@@ -67,6 +69,24 @@ pub struct SwitchLine {
     /// What was done and seen.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<SwitchTaskLine>,
+    /// The person's old addresses, as they stand on their account at the target since the switch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub old_addresses: Vec<OldAddressLine>,
+    /// Whether the mailbox at the source is closed to its person, since when and for what; of those who are switched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_source: Option<String>,
+}
+
+/// An old address on its person's account.
+#[derive(Clone, Debug, Serialize)]
+pub struct OldAddressLine {
+    /// The address.
+    pub address: String,
+    /// `ours`, `theirs` (there, and not by us), `missing`; `coming`, `going`: not read back yet.
+    pub state: &'static str,
+    /// Why it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A task of a switch.
@@ -312,6 +332,9 @@ impl Project {
             self.store.switches(self.key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
         let orders: BTreeMap<i64, SwitchOrder> =
             self.store.switch_orders(self.key).await?.into_iter().map(|order| (order.mailbox, order)).collect();
+        let closings = self.store.closings(self.key).await?;
+        let of = |entry: &AccessEntry| self.endpoints.iter().find(|(_, (name, _))| *name == entry.endpoint);
+        let accesses: Vec<i64> = self.config.accesses.values().filter_map(|entry| Some(*of(entry)?.0)).collect();
         let now = Timestamp::now();
         let mut lines = Vec::new();
         for row in self.store.mailboxes(self.key).await? {
@@ -333,6 +356,19 @@ impl Project {
                     });
                 }
             }
+            let mut old_addresses = Vec::new();
+            if in_full {
+                for one in self.store.old_addresses(self.key, row.mailbox).await? {
+                    let (address, state, why) = (one.address, one.state.name(), one.why);
+                    old_addresses.push(OldAddressLine { address, state, why });
+                }
+            }
+            let closing = closings.iter().find(|one| one.mailbox == row.mailbox);
+            let has_access = accesses.contains(&row.roster.source_endpoint);
+            let is_told = row.state.phase >= Phase::Switched || closing.is_some();
+            let entry = &*self.config.file.switch;
+            let at_source =
+                switch.filter(|_| is_told).map(|switch| closing::told(closing, has_access, (entry, switch), &zone));
             let ordered = orders.get(&row.mailbox).map(|order| {
                 let what = if order.is_back { "back" } else { "over" };
                 format!("{what}, from {} on, said by {}", when::shown(order.at, &zone), order.said_by)
@@ -350,6 +386,8 @@ impl Project {
                 ended_on: ended.map(|(_, on_target)| if on_target { "target" } else { "source" }),
                 ordered,
                 tasks,
+                old_addresses,
+                at_source,
             });
         }
         Ok(SwitchReport { done, mailboxes: lines, stopped: false })

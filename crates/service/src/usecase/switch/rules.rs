@@ -17,7 +17,7 @@ impl Switcher {
         let words = of.store.rule_words(of.key).await?;
         let mut verdicts: Vec<Verdict> = Vec::new();
         for rule in self.entry.rules() {
-            let asks_servers = matches!(rule, Rule::ForwardersAbsent | Rule::RoutingClean);
+            let asks_servers = matches!(rule, Rule::AddressesFree | Rule::ForwardersAbsent | Rule::RoutingClean);
             if asks_servers && verdicts.iter().any(|verdict| !verdict.is_met) {
                 break;
             }
@@ -61,6 +61,10 @@ impl Switcher {
             }
             Rule::TargetOpens => met("the last complete pass opened it".to_owned()),
             Rule::QuotaRoom => met("all that is there has found room".to_owned()),
+            Rule::AddressesFree => {
+                let (is_met, evidence) = self.addresses_free(of).await?;
+                Verdict { rule, is_met, evidence }
+            }
             Rule::ForwardersAbsent => self.forwarders_absent(of, word).await?,
             Rule::RoutingClean => {
                 let mut faults = self.faults(of, Task::ForwarderOff).await?;

@@ -24,7 +24,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    fn done(evidence: impl Into<String>) -> Self {
+    pub(super) fn done(evidence: impl Into<String>) -> Self {
         Self { ended: Ended::Done, evidence: evidence.into(), quiet_since: None, has_forwarder: false }
     }
 
@@ -32,7 +32,7 @@ impl Attempt {
         Self { ended: Ended::NotYet(wait), ..Self::done(evidence) }
     }
 
-    fn failed(passing: bool, evidence: impl Into<String>) -> Self {
+    pub(super) fn failed(passing: bool, evidence: impl Into<String>) -> Self {
         Self { ended: Ended::Failed { passing }, ..Self::done(evidence) }
     }
 
@@ -55,22 +55,28 @@ impl Switcher {
             Task::ForwarderOff => self.take_off(task, held, Side::Target, row).await,
             Task::RedirectOn => self.put_on(task, held, Side::Source).await,
             Task::RedirectOff => self.take_off(task, held, Side::Source, row).await,
-            Task::ForwarderOn => self.forwarder_on(held).await,
-            Task::AddressesOn | Task::AddressesOff => Ok(Attempt::done(
-                "the project writes to no directory of the target: its addresses there are as they were",
-            )),
+            // With an old address on the account the forwarder would lead its mail in a circle.
+            Task::ForwarderOn => match self.addresses_off(held, row, true).await {
+                Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
+                other => other,
+            },
+            Task::AddressesOn => self.addresses_on(held, row).await,
+            Task::AddressesOff => self.addresses_off(held, row, false).await,
             Task::Drain => self.drain(held, row).await,
             Task::Carry => self.carry(held, row, Duration::ZERO).await,
             Task::CarryRest => self.carry(held, row, self.quiet()).await,
             Task::MarkOn => Ok(Attempt::done("marked for the person's client")),
-            Task::MarkOff => Ok(Attempt::done("no mark for the person's client")),
+            Task::MarkOff => self.open_again(held).await,
             // Much time may have passed since either was read back.
             Task::RecordOver => match self.take_off(Task::ForwarderOff, held, Side::Target, row).await {
                 Ok(Attempt { ended: Ended::Done, .. }) => self.put_on(Task::RedirectOn, held, Side::Source).await,
                 other => other,
             },
             Task::Thaw => match self.take_off(Task::RedirectOff, held, Side::Source, row).await {
-                Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
+                Ok(Attempt { ended: Ended::Done, .. }) => match self.addresses_off(held, row, true).await {
+                    Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
+                    other => other,
+                },
                 other => other,
             },
         };

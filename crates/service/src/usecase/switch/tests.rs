@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use conformance::world::{World, message};
 use connector::memory::{MemoryItem, Platform};
 use connector::router::{Destination, Evidence, Force, Forwarder, ForwarderOwner, LocalCopy, OurRedirect, SenderMode};
-use connector::{Door, Effect, Error, Finding, Recipient, Rerouted, RouterOffers, Routing};
-use model::FolderPath;
+use connector::{DirectoryInMemory, Door, Effect, Error, Finding, Recipient, Rerouted, RouterOffers, Routing};
+use model::{Entry, FolderPath};
 use movement::{Engine, MailboxOutcome};
 use store::{NewForwarder, NewRuleWord, RuleScope, SwitchOrder};
 
@@ -17,11 +17,13 @@ use jiff::tz::TimeZone;
 use model::{Cause, Phase, Scope};
 use switch::Rule;
 
-mod schedules;
-
+use super::addresses::Addressing;
 use super::driver::Switcher;
 use super::lists::Lists;
 use crate::config::SwitchEntry;
+
+mod addresses;
+mod schedules;
 
 const ANN: [&str; 2] = ["ann@hill.test", "ann@nation.test"];
 
@@ -53,6 +55,8 @@ struct Mail {
 struct Sites {
     mail: Arc<Mutex<Mail>>,
     platforms: [Platform; 2],
+    /// The target's directory: who has which addresses there.
+    directory: DirectoryInMemory,
 }
 
 impl Sites {
@@ -62,22 +66,32 @@ impl Sites {
 
     /// Sends a message to this address. Its number. Fails when it goes round.
     fn send(&self, to: &str) -> usize {
+        self.send_from(to, usize::from(to.ends_with("nation.test")))
+    }
+
+    /// The same, from somebody inside a side: the target knows its own addresses, whatever their domain.
+    fn send_from(&self, to: &str, mut side: usize) -> usize {
+        let own: Vec<String> =
+            self.directory.all().iter().filter(|entry| entry.key == "ann").flat_map(Entry::mail_keys).collect();
         let mut mail = self.mail();
         mail.sent += 1;
         let number = 10_000 + mail.sent;
         let mut at = to.to_owned();
         for _ in 0..5 {
+            if side == 1 && own.contains(&at) {
+                at = ANN[1].to_owned();
+            }
+            side = usize::from(at.ends_with("nation.test"));
             match mail.redirects.get(&at) {
                 Some(next) => at.clone_from(next),
                 None => {
-                    let side = usize::from(at.ends_with("nation.test"));
                     let item = MemoryItem::message(message(number, "late"), 1_700_000_000 + number as i64);
                     self.platforms[side].deliver(&at, &FolderPath::inbox(), item);
                     return number;
                 }
             }
         }
-        panic!("mail to {to} goes round: {:?}", mail.redirects);
+        panic!("mail to {to} goes round: {:?}, {own:?}", mail.redirects);
     }
 
     /// How often a message lies on each side.
@@ -175,6 +189,8 @@ fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, require: &[Rul
         is_match_signed: true,
         platform: None,
         lists: Lists::default(),
+        addressing: Addressing::default(),
+        accesses: BTreeMap::new(),
     }
 }
 
@@ -204,7 +220,8 @@ impl Project {
         for n in 0..3 {
             world.source.deliver(ANN[0], &FolderPath::inbox(), MemoryItem::message(message(n, "old"), 1_000_000_000));
         }
-        let sites = Sites { mail: Arc::default(), platforms: [world.source.clone(), world.target.clone()] };
+        let platforms = [world.source.clone(), world.target.clone()];
+        let sites = Sites { mail: Arc::default(), platforms, directory: DirectoryInMemory::default() };
         let (mut engine, mailboxes) = world.engine().await;
         let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: sites.clone() });
         let routers = engine.endpoints.keys().map(|endpoint| (*endpoint, router.clone())).collect();
@@ -261,6 +278,7 @@ impl Project {
         let mut sent = Vec::new();
         for _ in 0..60 {
             sent.extend(ANN.map(|address| self.sites.send(address)));
+            sent.push(self.sites.send_from(ANN[0], 1));
             let outcome = self.turn().await;
             if outcome.state.phase != Phase::Switching {
                 let switch = self.engine.store.switch_of(self.engine.key, self.mailbox).await.unwrap();

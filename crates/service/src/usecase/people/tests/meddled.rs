@@ -61,4 +61,8 @@ impl<M: Meddles> DirectoryTarget for Meddled<M> {
     async fn entries(&self, keys: &[String]) -> Result<Vec<Entry>, connector::Error> {
         self.0.entries(keys).await
     }
+
+    async fn holders(&self, addresses: &[String]) -> Result<Vec<Entry>, connector::Error> {
+        self.0.holders(addresses).await
+    }
 }
