@@ -14,8 +14,8 @@
 //!
 //! # Known limits and oddities
 //!
-//! * Dovecot looks at a file's size and its time of change, in whole seconds, to see whether it has changed. So each new file is a second
-//!   younger than the one before at least.
+//! * Dovecot looks once a second whether the file has changed, by its size and its time of change in whole seconds. So each new file is a
+//!   second younger than the one before at least, and a change is in force within a second.
 //! * Whoever has logged in stays so. Where Dovecot caches logins (`auth_cache_size`) they may log in again until it forgets. For both there is
 //!   [`Config::after`].
 
