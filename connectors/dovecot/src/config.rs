@@ -8,7 +8,7 @@ use model::{Cause, Scope};
 use serde::Deserialize;
 
 /// How long another may have the file locked.
-const LOCK_WAIT_MAX: Duration = Duration::from_secs(20);
+pub(crate) const LOCK_WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A list of whom Dovecot denies.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,10 +40,6 @@ impl Config {
     /// A file with everything else as when left out of the project.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), names: names(), keeps_case: false, after: Vec::new() }
-    }
-
-    pub(crate) fn lock_wait_max(&self) -> Duration {
-        LOCK_WAIT_MAX
     }
 
     /// What is wrong with these settings, if anything.

@@ -55,7 +55,7 @@ impl DovecotAccess {
     /// Makes the file say this of these names. Whether it did not.
     async fn set(&self, who: &Recipient, is_closed: bool, door: &dyn Door) -> Result<AccessChanged, Error> {
         let names = self.config.names_of(&who.account)?;
-        let lock = file::lock(&self.config.path, self.config.lock_wait_max()).await?;
+        let lock = file::lock(&self.config.path, config::LOCK_WAIT_MAX).await?;
         let path = self.config.path.clone();
         let old = file::blocking(move || file::read(&path)).await?;
         let new = List::new(&old).with(&names, is_closed);

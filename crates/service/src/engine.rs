@@ -139,10 +139,10 @@ impl<'m> Making<'m> {
             zone,
             target,
             is_match_signed,
-            addressing,
-            accesses,
             platform,
             lists,
+            addressing,
+            accesses,
         }))
     }
 
