@@ -24,6 +24,7 @@
 mod base64;
 pub mod certificates;
 pub mod directory_suite;
+pub mod exchange;
 pub mod history;
 pub mod hook;
 pub mod imap_server;

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::config::{Config, EndpointEntry, Limits};
 use crate::registry::{self, Means};
 use crate::routers;
+use crate::scripts::ScriptBoard;
 use crate::secret::Environment;
 use crate::serve::EndpointPace;
 use crate::usecase::switch::driver::Switcher;
@@ -114,7 +115,8 @@ impl<'m> Making<'m> {
             let number = self.endpoints.iter().find(|(_, (endpoint, _))| *endpoint == entry.endpoint);
             let Some((number, _)) = number else { continue };
             let unacknowledged_max = self.unacknowledged_max();
-            let router = routers::open(self.config, name, entry, unacknowledged_max, self.environment)?;
+            let board = || ScriptBoard::of(self.store, self.key, *number);
+            let router = routers::open(self.config, name, entry, unacknowledged_max, self.environment, board)?;
             routers.insert(*number, router);
         }
         if routers.is_empty() {

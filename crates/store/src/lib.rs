@@ -56,8 +56,8 @@ pub use rate::RateRow;
 pub use report::{DayRow, Figures, LetterRow, NewReport, ReportRow};
 pub use service::{Paced, PauseRow, ProcessRow, Served, StandingRow};
 pub use switch::{
-    ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder, NewRuleWord, RuleScope, RuleWord, SwitchOrder,
-    SwitchRow, SwitchTask,
+    Answer, AskOutcome, ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder, NewRuleWord, NewScript,
+    RuleScope, RuleWord, ScriptPerson, ScriptRow, SignOutcome, SwitchOrder, SwitchRow, SwitchTask,
 };
 
 /// Is told of every commit: lets a lease or a test hold one back.

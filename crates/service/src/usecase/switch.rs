@@ -6,6 +6,9 @@ mod marks;
 mod orders;
 mod routes;
 mod rules;
+#[cfg(test)]
+mod script_tests;
+mod scripts;
 mod signed;
 mod subject;
 mod task;
@@ -17,4 +20,5 @@ pub use orders::{RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTa
 pub use routes::{
     ForwardersReport, GuardianWord, OtherForwarder, OurForwarder, RoutingFault, RoutingReport, UnreadForwarders,
 };
+pub use scripts::{ScriptLine, ScriptNote, ScriptsReport, UnwrittenScripts};
 pub use signed::{RuleSignoff, RuleSignoffs};
