@@ -9,10 +9,11 @@ mod directories;
 mod judge;
 mod post;
 
-use std::{fs, os::unix::fs::PermissionsExt, thread, time::Duration};
+use std::{fmt::Write, fs, os::unix::fs::PermissionsExt, thread, time::Duration};
 
 use conformance::{
     post::SmtpSink,
+    proxy::Proxy,
     servers::{Cyrus, DkimKey, Dovecot, Format, Knot, OpenDkim, OpenDmarc, PostfixSite, SambaAd, Slapd, free_network},
 };
 
@@ -43,6 +44,7 @@ pub struct Estate {
     dns: Knot,
     ad: SambaAd,
     openldap: Slapd,
+    line: Proxy,
     dovecot: Dovecot,
     cyrus: Cyrus,
     local: PostfixSite,
@@ -67,6 +69,9 @@ pub fn old(number: usize) -> String {
 pub fn new(number: usize) -> String {
     format!("{}@{NATIONAL}", name(number))
 }
+
+/// How far away the target's directory is: between two changes of where somebody's mail goes there is time for mail to come.
+const FAR: Duration = Duration::from_millis(100);
 
 /// Each server's address: the last part of it.
 #[derive(Clone, Copy)]
@@ -153,12 +158,14 @@ impl Estate {
             .needs_program("/usr/bin/policyd-spf", "postfix-policyd-spf-python")
             .start()?;
         let outside = Self::outside(&network, &milters.0)?;
+        let line = Proxy::to(openldap.port()).latency(FAR).start();
         let estate = Self {
             people,
             network,
             dns,
             ad,
             openldap,
+            line,
             dovecot,
             cyrus,
             local,
@@ -184,9 +191,10 @@ impl Estate {
     fn outside(network: &str, signer: &OpenDkim) -> Option<PostfixSite> {
         let (mut ways, mut services) = (String::new(), String::new());
         for (index, outsider) in OUTSIDE.iter().enumerate() {
-            ways += &format!("@{} smtp-{index}:\n", outsider.domain);
-            services += &format!(
-                "smtp-{index} unix - - n - - smtp -o smtp_bind_address={network}.{} -o smtp_helo_name=out.{}\n",
+            let _ = writeln!(ways, "@{} smtp-{index}:", outsider.domain);
+            let _ = writeln!(
+                services,
+                "smtp-{index} unix - - n - - smtp -o smtp_bind_address={network}.{} -o smtp_helo_name=out.{}",
                 At::Outside as usize + index,
                 outsider.domain
             );
@@ -220,7 +228,7 @@ impl Estate {
             ca = self.ad.ca_file().display(),
             ad_user = SambaAd::ADMIN,
             staff = SambaAd::STAFF,
-            port = self.openldap.port(),
+            port = self.line.port(),
             ldap_user = Slapd::ADMIN,
             accounts = directories::ACCOUNTS,
             dns = address(&self.network, At::Dns),

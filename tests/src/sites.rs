@@ -87,7 +87,7 @@ impl Sites {
                 .master(MIGRATOR, PASSWORD)
                 .sieve(sink.port())
                 .extra(extra);
-            denied.into_iter().fold(builder, |builder, file| builder.denies_by(file)).start()
+            denied.into_iter().fold(builder, conformance::servers::DovecotBuilder::denies_by).start()
         };
         let local = site(&at_source, Format::Maildir, denied)?;
         let national = site(&at_target, Format::Sdbox, None)?;

@@ -1,5 +1,7 @@
 //! The suite of accesses on a real Dovecot, and what else a site does with its file.
 
+#![allow(clippy::unwrap_used, reason = "a test, helpers included")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod people;
 mod portal;
 mod progress;
 mod report_to;
+mod scripts;
 mod service_of;
 mod sharing;
 mod show;

@@ -12,6 +12,7 @@ use service::{
 };
 
 use crate::args::{Chosen, SaidBy};
+use crate::scripts::{ScriptOf, script};
 use crate::show::table;
 use crate::{print, print_json, stop_on_interrupt, using};
 
@@ -73,6 +74,9 @@ pub(crate) enum SwitchOf {
     /// The marks that lead people's clients to the target
     #[command(subcommand)]
     Mark(MarkOf),
+    /// The scripts that a person runs at a site where nobody lets the program in
+    #[command(subcommand)]
+    Script(ScriptOf),
 }
 
 #[derive(Debug, Subcommand)]
@@ -202,6 +206,7 @@ async fn switched(which: SwitchOf, project: &Project, json: bool) -> Result<Exit
             give(json, "switch-rules", &report, rules);
             return Ok(report.exit());
         }
+        SwitchOf::Script(which) => return script(which, project, json).await,
         SwitchOf::Mark(MarkOf::List { selection }) => {
             give(json, "client-marks", &project.client_marks(&selection.into()).await?, marks);
             return Ok(Exit::Done);

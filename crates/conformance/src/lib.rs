@@ -25,6 +25,7 @@ pub mod access_suite;
 mod base64;
 pub mod certificates;
 pub mod directory_suite;
+pub mod exchange;
 pub mod history;
 pub mod hook;
 pub mod imap_server;

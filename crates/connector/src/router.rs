@@ -26,6 +26,9 @@
 //! * Where mail goes is decided by [`Router::read`], never by the class of an error: after a call that failed whoever called reads, and only
 //!   [`Routing::redirected_to`] tells whether a redirect is on, or a release has taken place. A release that has taken
 //!   ours out of force and could not clear up after it has succeeded, with a note.
+//! * A router that needs a person to do something at the site asks for it, durably, and fails with [`Cause::Awaiting`](model::Cause::Awaiting):
+//!   nothing has failed, and the same call comes to its end once the person has supplied what came of it. What it tells is then what was read
+//!   at the site after every change that may have been made. While a change may be made at any time, [`Router::read`] awaits, too.
 //! * Two calls for one person are never made at once: whoever calls holds the person's lease.
 //! * No result and no error holds a person's texts: rules are told by their names, their sizes and their digests.
 //!
@@ -38,8 +41,6 @@
 //! * **Rules that act beside ours.** Rules of the site may run before people's own, or after them, and aliases may send on before either: they
 //!   take effect though ours is on. There is no field for such a rule, only [`Routing::unread`]; nor for the case that mail is kept for
 //!   some of a person's addresses.
-//! * **Effects that a person's script makes.** A router that has a script run which somebody is to supply or to carry out waits for them. There
-//!   is no state "asked for, and awaited", and no read-back but the one that they supply.
 
 use async_trait::async_trait;
 use model::{Cause, Scope};

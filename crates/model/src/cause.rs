@@ -152,6 +152,8 @@ causes! {
     Forwarded "forwarded" "Have whoever is named by `whimbrel forwarder list` remove it; the next run looks again.";
     /// The answer to a command with an effect was lost: whether it took effect is looked up.
     InDoubt "in-doubt" "Nothing to do: the next run looks for what happened before it repeats anything.";
+    /// Something that a person is to do at the site has been asked for, and what came of it has not been supplied.
+    Awaiting "awaiting" "Write, sign and run the script that it names, then supply what it printed: `whimbrel switch script list` shows each.";
     /// This worker's lease on the mailbox ran out; another may have it.
     LeaseLapsed "lease-lapsed" "Nothing to do: whoever holds the mailbox now goes on.";
     /// Something was said that the protocol does not allow.
@@ -203,6 +205,7 @@ impl Cause {
             | Self::NotScanned
             | Self::Ambiguous
             | Self::InDoubt
+            | Self::Awaiting
             | Self::LeaseLapsed
             | Self::Protocol
             | Self::Unsupported

@@ -17,6 +17,7 @@ use crate::config::{Config, EndpointEntry, Limits, SwitchEntry};
 use crate::directories;
 use crate::registry::{self, Means};
 use crate::routers;
+use crate::scripts::ScriptBoard;
 use crate::secret::Environment;
 use crate::serve::EndpointPace;
 use crate::usecase::people::Opened;
@@ -119,7 +120,8 @@ impl<'m> Making<'m> {
             let number = self.endpoints.iter().find(|(_, (endpoint, _))| *endpoint == entry.endpoint);
             let Some((number, _)) = number else { continue };
             let unacknowledged_max = self.unacknowledged_max();
-            let router = routers::open(self.config, name, entry, unacknowledged_max, self.environment)?;
+            let board = || ScriptBoard::of(self.store, self.key, *number);
+            let router = routers::open(self.config, name, entry, unacknowledged_max, self.environment, board)?;
             routers.insert(*number, router);
         }
         if routers.is_empty() {

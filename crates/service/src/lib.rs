@@ -13,6 +13,7 @@ mod registry;
 mod rehearsed;
 mod roster;
 mod routers;
+mod scripts;
 mod secret;
 mod serve;
 mod usecase;
@@ -75,8 +76,8 @@ pub use usecase::rules::{
 pub use usecase::status::{FolderStatus, Glance, MailboxGlance, MailboxStatus, StatusReport};
 pub use usecase::switch::{
     ForwardersReport, GuardianWord, MarkLine, MarksReport, OldAddressLine, OtherForwarder, OurForwarder, RoutingFault,
-    RoutingReport, RuleSignoff, RuleSignoffs, RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine,
-    UnreadForwarders,
+    RoutingReport, RuleSignoff, RuleSignoffs, RulesOfMailbox, ScriptLine, ScriptNote, ScriptsReport, SwitchLine,
+    SwitchReport, SwitchRules, SwitchTaskLine, UnreadForwarders, UnwrittenScripts,
 };
 pub use usecase::sync::{MailboxResult, SyncReport};
 pub use usecase::verify::{MailboxVerdict, VerifyReport};

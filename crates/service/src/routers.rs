@@ -12,13 +12,13 @@ use crate::config::{Config, FILE, SecretEntry, alike};
 use crate::secret::{self, Environment};
 
 /// The kinds of routers there are.
-const KINDS: [&str; 4] = ["sieve", "postfix", "active-directory", "ldap"];
+const KINDS: [&str; 5] = ["sieve", "postfix", "active-directory", "ldap", "exchange-script"];
 const ADVICE: &str = "correct it; docs/routing.md shows what each kind takes";
 
 /// A router: what sends the mail of an endpoint's people elsewhere. What each kind takes besides stands on the page of routing.
 #[derive(Clone, Debug, JsonSchema)]
 pub struct RouterEntry {
-    /// What it is: `sieve`, `postfix`, `active-directory` or `ldap`.
+    /// What it is: `sieve`, `postfix`, `active-directory`, `ldap` or `exchange-script`.
     #[expect(dead_code, reason = "the schema's word for what the kind below says")]
     kind: String,
     /// The endpoint whose people's mail it sends elsewhere.
@@ -36,6 +36,8 @@ enum Kind {
     Postfix(Box<postfix::Config>, Option<SecretEntry>, Vec<Option<SecretEntry>>),
     /// Attributes of a directory, with its password.
     Ldap(Box<ldap::router::config::RouterConfig>, Option<SecretEntry>),
+    /// Exchange, by scripts that a person runs.
+    Exchange(Box<exchange::Config>),
 }
 
 /// Reads a table of `[routers]`.
@@ -79,6 +81,14 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Route
             let password = secret(&mut own, "password", &place)?;
             Kind::Ldap(Box::new(own.try_into().map_err(wrong)?), password)
         }
+        "exchange-script" => {
+            own.remove("kind");
+            let config: exchange::Config = own.try_into().map_err(wrong)?;
+            if let Some(mistake) = config.mistake() {
+                return Err(Error::usage(format!("{place}: {mistake}")).advise(ADVICE));
+            }
+            Kind::Exchange(Box::new(config))
+        }
         other => {
             let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {}", KINDS.join(", ")));
             return Err(match alike(other, KINDS.into_iter()) {
@@ -111,10 +121,19 @@ fn secret(table: &mut toml::Table, key: &str, place: &str) -> Result<Option<Secr
 }
 
 impl RouterEntry {
+    /// The settings, where a person runs its scripts.
+    pub(crate) fn exchange(&self) -> Option<&exchange::Config> {
+        match &self.of {
+            Kind::Exchange(config) => Some(config),
+            _ => None,
+        }
+    }
+
     /// Where its secrets are.
     pub(crate) fn secrets(&self) -> Vec<&SecretEntry> {
         match &self.of {
             Kind::Sieve(_, secret) | Kind::Ldap(_, secret) => secret.iter().collect(),
+            Kind::Exchange(_) => Vec::new(),
             Kind::Postfix(_, secret, of_maps) => secret.iter().chain(of_maps.iter().flatten()).collect(),
         }
     }
@@ -124,6 +143,7 @@ impl RouterEntry {
         match &self.of {
             Kind::Sieve(config, _) => config.ca_file.iter().collect(),
             Kind::Ldap(config, _) => config.ca_file.iter().collect(),
+            Kind::Exchange(_) => Vec::new(),
             Kind::Postfix(config, ..) => {
                 let own = match &config.table {
                     postfix::Table::File(_) => None,
@@ -142,6 +162,7 @@ pub(crate) fn open(
     entry: &RouterEntry,
     unacknowledged_max: Duration,
     environment: Environment<'_>,
+    board: impl FnOnce() -> Arc<dyn exchange::Board>,
 ) -> Result<Arc<dyn Router>, Error> {
     let whose = format!("{FILE}: [routers.{name}]");
     let reveal = |entry: &Option<SecretEntry>| -> Result<Option<Secret>, Error> {
@@ -188,6 +209,7 @@ pub(crate) fn open(
             server.unacknowledged_max = unacknowledged_max;
             Arc::new(ldap::LdapRouter::new(server).map_err(wrong)?)
         }
+        Kind::Exchange(site) => Arc::new(exchange::ExchangeRouter::new((**site).clone(), board()).map_err(wrong)?),
     })
 }
 
@@ -226,6 +248,11 @@ mod tests {
         for (text, words) in [
             ("endpoint = \"mail\"", "kind is missing"),
             ("kind = \"sieve\"", "endpoint is missing"),
+            (
+                "kind = \"exchange-script\"\nendpoint = \"mail\"\nplatform = \"exchange\"\norganisation = \"o\"\ndomains = []",
+                "domains",
+            ),
+            ("kind = \"exchange-script\"\nendpoint = \"mail\"\nplatform = \"exchnge\"", "exchnge"),
             ("kind = \"seive\"\nendpoint = \"mail\"", "not known"),
             ("kind = \"sieve\"\nendpoint = \"mail\"\nhost = \"h\"\nprot = 1", "prot"),
         ] {

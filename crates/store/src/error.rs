@@ -59,7 +59,8 @@ impl Error {
         Self::Unavailable { address: crate::sql::redacted(url), why: plain(error) }
     }
 
-    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+    /// What the database holds is not what was written to it.
+    pub fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged(what.into())
     }
 

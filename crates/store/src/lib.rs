@@ -58,8 +58,9 @@ pub use rate::RateRow;
 pub use report::{DayRow, Figures, LetterRow, NewReport, ReportRow};
 pub use service::{Paced, PauseRow, ProcessRow, Served, StandingRow};
 pub use switch::{
-    ClosingRow, ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder, NewRuleWord, OldAddressRow,
-    OldAddressState, RuleScope, RuleWord, SwitchOrder, SwitchRow, SwitchTask,
+    Answer, AskOutcome, ClosingRow, ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder, NewRuleWord,
+    NewScript, OldAddressRow, OldAddressState, RuleScope, RuleWord, ScriptPerson, ScriptRow, SignOutcome, SwitchOrder,
+    SwitchRow, SwitchTask,
 };
 
 /// Is told of every commit: lets a lease or a test hold one back.

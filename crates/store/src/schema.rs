@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { sqlite: include_str!("schema/9.sqlite.sql"), postgres: include_str!("schema/9.postgres.sql") },
     Step { sqlite: include_str!("schema/10.sqlite.sql"), postgres: include_str!("schema/10.postgres.sql") },
     Step { sqlite: include_str!("schema/11.sqlite.sql"), postgres: include_str!("schema/11.postgres.sql") },
+    Step { sqlite: include_str!("schema/12.sqlite.sql"), postgres: include_str!("schema/12.postgres.sql") },
     Step { sqlite: include_str!("schema/13.sqlite.sql"), postgres: include_str!("schema/13.postgres.sql") },
     Step { sqlite: include_str!("schema/14.sqlite.sql"), postgres: include_str!("schema/14.postgres.sql") },
 ];

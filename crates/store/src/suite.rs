@@ -13,6 +13,7 @@ mod many;
 mod people;
 mod removals;
 mod roster;
+mod scripts;
 mod service;
 mod telling;
 
@@ -38,6 +39,7 @@ pub use self::many::*;
 pub use self::people::*;
 pub use self::removals::*;
 pub use self::roster::*;
+pub use self::scripts::*;
 pub use self::service::*;
 pub use self::telling::*;
 
@@ -113,6 +115,9 @@ macro_rules! every_store_test {
             a_reading_that_may_not_be_read_on_keeps_no_cursor,
             one_file_for_the_portal_has_no_end_at_a_time,
             old_addresses_and_closings_read_back,
+            a_script_is_signed_once_and_settles_whom_it_tells_of,
+            what_a_script_may_have_done_is_in_doubt_until_it_was_read_again,
+            nobody_is_in_two_scripts_whoever_writes_them,
             a_database_of_an_earlier_step_is_brought_forward_with_what_is_in_it,
         );
     };

@@ -9,11 +9,13 @@ use crate::{Error, LedgerTx, ProjectKey, Store, SwitchHow};
 mod address;
 mod closing;
 mod forwarder;
+mod script;
 mod word;
 
 pub use address::{OldAddressRow, OldAddressState};
 pub use closing::ClosingRow;
 pub use forwarder::{ForwarderRow, FoundForwarder, FoundRouting, MarkRow, NewForwarder};
+pub use script::{Answer, AskOutcome, NewScript, ScriptPerson, ScriptRow, SignOutcome};
 pub use word::{NewRuleWord, RuleScope, RuleWord};
 
 /// What somebody said of when a mailbox switches.
@@ -60,6 +62,10 @@ pub struct SwitchRow {
     pub taken_back_by: Option<String>,
     /// When it ended, and whether on the target.
     pub ended: Option<(i64, bool)>,
+    /// A person is to do something for the task now.
+    pub awaits: bool,
+    /// When that was last so.
+    pub awaited_at: Option<i64>,
     /// What the clock says now.
     pub now: i64,
 }
@@ -82,7 +88,7 @@ macro_rules! switches {
     ($rest:literal) => {
         concat!(
             "SELECT mailbox, switch, task, since, tries, waits, quiet_since, why, begun_by, begun_at, ended_at, ended_on, ",
-            "{now}, taken_back_by FROM switch AS one WHERE organisation = $1 AND project = $2 ",
+            "{now}, taken_back_by, awaits, awaited_at FROM switch AS one WHERE organisation = $1 AND project = $2 ",
             $rest
         )
     };
@@ -103,6 +109,8 @@ fn switch_row(row: &Row) -> SwitchRow {
         ended: row.int_or_null(10).map(|at| (at, row.text_or_null(11).as_deref() == Some("target"))),
         now: row.int(12),
         taken_back_by: row.text_or_null(13),
+        awaits: row.int(14) != 0,
+        awaited_at: row.int_or_null(15),
     }
 }
 
@@ -268,7 +276,7 @@ impl LedgerTx<'_> {
         self.end_task(switch, ended, evidence).await?;
         let key = self.lease.key;
         let update = "UPDATE switch SET task = $5, since = {now}, tries = 0, waits = NULL, quiet_since = NULL, \
-            ended_at = NULL, ended_on = NULL WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND switch = $4";
+            awaits = 0, awaited_at = NULL, ended_at = NULL, ended_on = NULL WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND switch = $4";
         self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox, switch, task]).await?;
         self.begin_task(switch, task).await
     }
@@ -282,8 +290,8 @@ impl LedgerTx<'_> {
         quiet_since: Option<i64>,
     ) -> Result<(), Error> {
         let key = self.lease.key;
-        let update = "UPDATE switch SET waits = $5, tries = CASE WHEN $6 = 1 THEN tries + 1 ELSE 0 END, quiet_since = $7 \
-            WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND switch = $4";
+        let update = "UPDATE switch SET waits = $5, tries = CASE WHEN $6 = 1 THEN tries + 1 ELSE 0 END, quiet_since = $7, \
+            awaits = 0 WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND switch = $4";
         let row = values![
             key.organisation,
             key.project,
@@ -296,11 +304,20 @@ impl LedgerTx<'_> {
         self.tx.execute(update, row).await.map(|_| ())
     }
 
+    /// The task of the switch, which waits, waits for a person.
+    pub async fn task_is_awaited(&mut self, switch: i64) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE switch SET awaits = 1, awaited_at = {now} WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3 AND switch = $4";
+        let row = values![key.organisation, key.project, self.lease.mailbox, switch];
+        self.tx.execute(update, row).await.map(|_| ())
+    }
+
     /// The switch has come to its end on this side. What was said of it is done.
     pub async fn end_switch(&mut self, switch: i64, on_target: bool, evidence: &str) -> Result<(), Error> {
         self.end_task(switch, "done", evidence).await?;
         let key = self.lease.key;
-        let update = "UPDATE switch SET ended_at = {now}, ended_on = $5, waits = NULL, tries = 0 WHERE organisation = $1 \
+        let update = "UPDATE switch SET ended_at = {now}, ended_on = $5, waits = NULL, tries = 0, awaits = 0 WHERE organisation = $1 \
             AND project = $2 AND mailbox = $3 AND switch = $4";
         let on = if on_target { "target" } else { "source" };
         self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox, switch, on]).await?;

@@ -58,7 +58,7 @@ impl Estate {
     pub fn wrong(&self, sent: &[Sent], turns: &[usize], side_of: &dyn Fn(usize) -> Side) -> Vec<String> {
         let mut wrong = Vec::new();
         let known: BTreeSet<&str> = sent.iter().map(|one| one.mark.as_str()).collect();
-        for number in 0..=self.people {
+        for (number, turned) in turns.iter().enumerate().take(self.people + 1) {
             let side = if number == 0 { Side::Target } else { side_of(number) };
             let here = self.found(number, side);
             let other = if side == Side::Target { Side::Source } else { Side::Target };
@@ -69,7 +69,7 @@ impl Estate {
                 // A list of the target's that has an address of the source's is one server more away; and whoever is turned over
                 // while a message is under way has it pass one more.
                 let is_by_list = usize::from(one.whom.len() > 1);
-                let servers_max = ROUTE_MAX + is_by_list + turns[number] - one.turns[number];
+                let servers_max = ROUTE_MAX + is_by_list + turned - one.turns[number];
                 if routes.len() != 1 || copies > 1 {
                     wrong.push(format!("{number}, {side:?}: {} here, {copies} there: {one:?}", routes.len()));
                 } else if routes[0].len() > servers_max {

@@ -1,7 +1,7 @@
 //! Mail of these two sites: who writes to whom, by SMTP, and what the name server says of everybody.
 
 use std::{
-    fmt,
+    fmt::{self, Write},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -257,12 +257,12 @@ pub(super) fn zones(network: &str, key: &DkimKey, is_moved: bool) -> [(&'static 
     for (index, outsider) in OUTSIDE.iter().enumerate() {
         let Outsider { domain, has_spf, has_dmarc, is_signed, .. } = outsider;
         let own = format!("{network}.{}", At::Outside as usize + index);
-        world += &format!("{domain}. 60 IN MX 10 sink.test.\nout.{domain}. 60 IN A {own}\n");
+        let _ = writeln!(world, "{domain}. 60 IN MX 10 sink.test.\nout.{domain}. 60 IN A {own}");
         if *has_spf {
-            world += &format!("{domain}. 60 IN TXT \"v=spf1 ip4:{own} -all\"\n");
+            let _ = writeln!(world, "{domain}. 60 IN TXT \"v=spf1 ip4:{own} -all\"");
         }
         if *has_dmarc {
-            world += &format!("_dmarc.{domain}. 60 IN TXT \"v=DMARC1; p=reject\"\n");
+            let _ = writeln!(world, "_dmarc.{domain}. 60 IN TXT \"v=DMARC1; p=reject\"");
         }
         if *is_signed {
             world += &key.record(domain);

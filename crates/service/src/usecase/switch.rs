@@ -9,6 +9,9 @@ mod marks;
 mod orders;
 mod routes;
 mod rules;
+#[cfg(test)]
+mod script_tests;
+mod scripts;
 mod signed;
 mod subject;
 mod task;
@@ -20,4 +23,5 @@ pub use orders::{OldAddressLine, RulesOfMailbox, SwitchLine, SwitchReport, Switc
 pub use routes::{
     ForwardersReport, GuardianWord, OtherForwarder, OurForwarder, RoutingFault, RoutingReport, UnreadForwarders,
 };
+pub use scripts::{ScriptLine, ScriptNote, ScriptsReport, UnwrittenScripts};
 pub use signed::{RuleSignoff, RuleSignoffs};

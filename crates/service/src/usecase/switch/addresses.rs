@@ -121,15 +121,15 @@ struct Put {
 
 impl Put {
     fn told(&self) -> String {
-        let mut told = match self.there.as_slice() {
+        let there = match self.there.as_slice() {
             [] => "no old address is on the account".to_owned(),
             there => format!("read back: {} has {}", self.account, there.join(", ")),
         };
-        if !self.without.is_empty() {
-            let each: Vec<String> = self.without.iter().map(|(address, why)| format!("{address}: {why}")).collect();
-            told.push_str(&format!("; NOT COVERED: {}", each.join("; ")));
+        if self.without.is_empty() {
+            return there;
         }
-        told
+        let each: Vec<String> = self.without.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+        format!("{there}; NOT COVERED: {}", each.join("; "))
     }
 }
 

@@ -192,6 +192,8 @@ mod tests {
             begun_at: 0,
             taken_back_by: None,
             ended,
+            awaits: false,
+            awaited_at: None,
             now,
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Recorded {
     pub(crate) lists: Arc<Vec<KnownList>>,
     /// Old addresses on people's accounts.
     pub(crate) old_addresses: Vec<OldAddressRow>,
+    /// Whose mail a script may turn on a side, now or at any time until what it printed is supplied.
+    pub(crate) awaited: Vec<(i64, Side)>,
 }
 
 /// What of a project the model needs besides.
@@ -164,6 +166,10 @@ pub(crate) fn directory(
         let person = PersonId::new(&row.mailbox.to_string());
         let forwarder = recorded.forwarders.get(&row.mailbox);
         let mut standing = standing(row, recorded.switches.get(&row.mailbox), forwarder);
+        for (_, side) in recorded.awaited.iter().filter(|(mailbox, _)| *mailbox == row.mailbox) {
+            let ours = if *side == Side::Source { &mut standing.redirect } else { &mut standing.forwarder };
+            ours.then = ours.then.or(Some(!ours.now));
+        }
         if let Some((_, task)) = supposed.filter(|(mailbox, _)| *mailbox == row.mailbox) {
             standing = supposing(standing, task);
         }

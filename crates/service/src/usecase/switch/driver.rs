@@ -140,7 +140,8 @@ impl Switcher {
         let found = store.found_forwarders(key).await?;
         let old_addresses = store.every_old_address(key).await?;
         let switches = store.switches(key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
-        Ok(Recorded { mailboxes, switches, forwarders, found, old_addresses, lists })
+        let awaited = super::scripts::awaited(&mailboxes, &store.asked_changes(key).await?);
+        Ok(Recorded { mailboxes, switches, forwarders, found, lists, old_addresses, awaited })
     }
 
     /// When and by whose word a mailbox that is in step switches.
@@ -263,7 +264,9 @@ impl Switcher {
                 return Ok(Some(Duration::ZERO));
             }
             let attempt = Box::pin(self.attempt(task, held, &row)).await;
-            let standing = Standing { task, since: row.since, tries: row.tries };
+            // While a person is awaited nothing has failed.
+            let since = row.awaited_at.unwrap_or(row.since).max(row.since);
+            let standing = Standing { task, since, tries: row.tries };
             let now = held.store().now().await?;
             match next(&standing, attempt.ended, now, &self.entry.limits()) {
                 Next::Again(wait) => {
@@ -272,6 +275,9 @@ impl Switcher {
                     let state = in_condition(held, Condition::Waiting(waits));
                     let mut tx = held.write().await?;
                     tx.task_waits(row.switch, &attempt.evidence, has_failed, attempt.quiet_since).await?;
+                    if attempt.is_awaited {
+                        tx.task_is_awaited(row.switch).await?;
+                    }
                     tx.set_state(&state).await?;
                     tx.commit().await?;
                     held.set(state);
@@ -343,7 +349,11 @@ impl Turnover for Switcher {
             {
                 return Ok(Ready::Not(failure));
             }
-            Box::pin(self.forward(held)).await?;
+            match Box::pin(self.forward(held)).await {
+                // Its forwarder comes once a person has done what is awaited of them.
+                Err(failure) if failure.error.cause == Cause::Awaiting => {}
+                forwarded => forwarded?,
+            }
             return Ok(Ready::Passes);
         }
         // Who is to be taken back waits for no pass: the target may be what is broken.

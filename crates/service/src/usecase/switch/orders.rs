@@ -206,6 +206,11 @@ impl Project {
                 return Err(failure.into());
             }
             for mailbox in ready {
+                // What a person is to do is not waited for: it may take a day.
+                if self.store.switch_of(self.key, mailbox).await?.is_some_and(|switch| switch.awaits) {
+                    due.remove(&mailbox);
+                    continue;
+                }
                 let outcome = end.outcomes.iter().find(|outcome| outcome.mailbox == mailbox);
                 match outcome.filter(|outcome| outcome.state.phase == Phase::Switching) {
                     Some(outcome) => drop(due.insert(mailbox, Instant::now() + outcome.due.unwrap_or(AGAIN))),

@@ -95,7 +95,12 @@ impl Switcher {
                 "the target forwards to the source, on record, and has no router: give it back the one it had";
             return Ok(Verdict { rule, is_met: false, evidence: evidence.to_owned() });
         }
-        let (left, unread) = self.others(of).await?;
+        let (left, unread) = match self.others(of).await {
+            Err(failure) if failure.error.cause == Cause::Awaiting => {
+                return Ok(Verdict { rule, is_met: false, evidence: failure.to_string() });
+            }
+            found => found?,
+        };
         // What can't be looked into is different for everybody: a word about all is none about it.
         let word = word.filter(|word| matches!(word.is.scope, RuleScope::Mailbox(_)));
         let (is_met, evidence) = match (left.first(), unread.first(), word) {
@@ -128,17 +133,24 @@ impl Switcher {
 
     /// What of both sides sends the mailbox's mail on and is not ours, and what can't be looked into. What was found is kept.
     pub(crate) async fn others(&self, of: Subject<'_>) -> Result<(Vec<String>, Vec<String>), Failure> {
-        let (mut left, mut unread) = (Vec::new(), Vec::new());
+        let (mut left, mut unread, mut awaited) = (Vec::new(), Vec::new(), None);
         for side in [Side::Source, Side::Target] {
             let Some(router) = self.router(of, side) else { continue };
             let who = self.recipient(of, side)?;
-            let routing = router.read(&who).await.map_err(|error| failed(side, error))?;
+            let routing = match router.read(&who).await {
+                // Both sides are asked, so that one person does both at once.
+                Err(error) if error.cause == Cause::Awaiting => {
+                    awaited.get_or_insert(failed(side, error));
+                    continue;
+                }
+                read => read.map_err(|error| failed(side, error))?,
+            };
             keep_found(of.store, of.key, (of.row.mailbox, side), &routing).await?;
             let is_left = |other: &&Forwarder| other.force != Force::Dormant;
             left.extend(routing.others.iter().filter(is_left).map(|other| format!("{side}, {}", other.place)));
             unread.extend(routing.unread);
         }
-        Ok((left, unread))
+        awaited.map_or(Ok((left, unread)), Err)
     }
 }
 

@@ -21,11 +21,22 @@ pub(crate) struct Attempt {
     pub(crate) quiet_since: Option<i64>,
     /// The target forwards to the source.
     pub(crate) has_forwarder: bool,
+    /// A person is to do something for it.
+    pub(crate) is_awaited: bool,
 }
+
+/// How often is looked whether a person has done what is awaited of them. What they supply is looked at sooner.
+const AWAITED: Duration = Duration::from_secs(600);
 
 impl Attempt {
     pub(super) fn done(evidence: impl Into<String>) -> Self {
-        Self { ended: Ended::Done, evidence: evidence.into(), quiet_since: None, has_forwarder: false }
+        Self {
+            ended: Ended::Done,
+            evidence: evidence.into(),
+            quiet_since: None,
+            has_forwarder: false,
+            is_awaited: false,
+        }
     }
 
     fn wait(wait: Duration, evidence: impl Into<String>) -> Self {
@@ -39,6 +50,9 @@ impl Attempt {
     fn of(failure: &Failure) -> Self {
         if failure.error.cause == Cause::Stopped {
             return Self::wait(Duration::ZERO, "the turn was over");
+        }
+        if failure.error.cause == Cause::Awaiting {
+            return Self { is_awaited: true, ..Self::wait(AWAITED, failure.to_string()) };
         }
         Self::failed(failure.is_passing() || failure.error.cause == Cause::InDoubt, failure.to_string())
     }

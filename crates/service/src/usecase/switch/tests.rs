@@ -25,7 +25,7 @@ use crate::config::SwitchEntry;
 mod addresses;
 mod schedules;
 
-const ANN: [&str; 2] = ["ann@hill.test", "ann@nation.test"];
+pub(super) const ANN: [&str; 2] = ["ann@hill.test", "ann@nation.test"];
 
 /// How a call of a router fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ enum How {
 
 /// What both sites do with mail, and how their routers fail.
 #[derive(Default)]
-struct Mail {
+pub(super) struct Mail {
     /// By address: where ours leads.
-    redirects: BTreeMap<String, String>,
+    pub(super) redirects: BTreeMap<String, String>,
     /// By address: rules of the person's own.
     rules: BTreeMap<String, Forwarder>,
     calls: usize,
@@ -52,7 +52,7 @@ struct Mail {
 }
 
 #[derive(Clone)]
-struct Sites {
+pub(super) struct Sites {
     mail: Arc<Mutex<Mail>>,
     platforms: [Platform; 2],
     /// The target's directory: who has which addresses there.
@@ -60,12 +60,12 @@ struct Sites {
 }
 
 impl Sites {
-    fn mail(&self) -> MutexGuard<'_, Mail> {
+    pub(super) fn mail(&self) -> MutexGuard<'_, Mail> {
         self.mail.lock().unwrap()
     }
 
     /// Sends a message to this address. Its number. Fails when it goes round.
-    fn send(&self, to: &str) -> usize {
+    pub(super) fn send(&self, to: &str) -> usize {
         self.send_from(to, usize::from(to.ends_with("nation.test")))
     }
 
@@ -105,8 +105,8 @@ impl Sites {
     }
 }
 
-struct MemoryRouter {
-    sites: Sites,
+pub(super) struct MemoryRouter {
+    pub(super) sites: Sites,
 }
 
 fn unavailable(cause: Cause) -> Error {
@@ -173,7 +173,7 @@ impl Router for MemoryRouter {
     }
 }
 
-fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, require: &[Rule]) -> Switcher {
+pub(super) fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, require: &[Rule]) -> Switcher {
     Switcher {
         routers,
         routing: Some(toml::from_str(ROUTING).unwrap()),
@@ -195,11 +195,11 @@ fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, require: &[Rul
 }
 
 /// A project between two sites, with ann in it.
-struct Project {
+pub(super) struct Project {
     world: World,
-    sites: Sites,
-    engine: Engine,
-    mailbox: i64,
+    pub(super) sites: Sites,
+    pub(super) engine: Engine,
+    pub(super) mailbox: i64,
 }
 
 const ROUTING: &str = "source = { domains = [\"hill.test\"], trusts_other = true }\n\
@@ -214,7 +214,7 @@ impl Project {
         project
     }
 
-    async fn without_forwarder(require: &[Rule]) -> Self {
+    pub(super) async fn without_forwarder(require: &[Rule]) -> Self {
         let mut world = World::new();
         world.person_of(ANN[0], ANN[1]);
         for n in 0..3 {
@@ -232,7 +232,7 @@ impl Project {
     }
 
     /// Its forwarder is to come.
-    async fn forward(&self) {
+    pub(super) async fn forward(&self) {
         let (mailbox, said_by) = (self.mailbox, "me".to_owned());
         let forwarder = NewForwarder { mailbox, leads_to: ANN[0].to_owned(), allowed: None, said_by };
         assert!(self.engine.store.add_forwarder(self.engine.key, &forwarder).await.unwrap());
@@ -257,19 +257,19 @@ impl Project {
         self.engine.turnover = Some(Arc::new(switcher(routers, endpoints[1], &[])));
     }
 
-    async fn turn(&self) -> MailboxOutcome {
+    pub(super) async fn turn(&self) -> MailboxOutcome {
         let end = self.engine.run(&[self.mailbox]).await;
         assert!(end.failure.is_none(), "{:?}", end.failure);
         end.outcomes.into_iter().next().expect("it was worked on")
     }
 
-    async fn order(&self, is_back: bool, at: i64) {
+    pub(super) async fn order(&self, is_back: bool, at: i64) {
         let (mailbox, reason, said_by) = (self.mailbox, "why".to_owned(), "Sue".to_owned());
         let order = SwitchOrder { mailbox, is_back, at, reason, said_by, said_at: 0 };
         self.engine.store.order_switch(self.engine.key, &order).await.unwrap();
     }
 
-    async fn phase(&self) -> Phase {
+    pub(super) async fn phase(&self) -> Phase {
         self.engine.store.mailbox(self.engine.key, self.mailbox).await.unwrap().unwrap().state.phase
     }
 
@@ -294,7 +294,7 @@ impl Project {
     }
 
     /// Each message lies exactly once where the person looks.
-    async fn judge(&self, sent: &[usize], what: &str) {
+    pub(super) async fn judge(&self, sent: &[usize], what: &str) {
         // What came last is followed or forwarded, and a pass brings it over.
         self.turn().await;
         self.turn().await;

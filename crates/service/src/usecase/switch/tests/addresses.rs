@@ -12,11 +12,14 @@ use store::{OldAddressRow, OldAddressState};
 use super::super::directory::{Ends, directory};
 use super::*;
 
+/// How many calls were made, and which of them fail: from the first to the second number, so.
+type Calls = (usize, Option<(usize, usize, How)>);
+
 /// A directory whose calls fail as they are told to.
 #[derive(Clone, Default)]
 struct Flaky {
     directory: DirectoryInMemory,
-    calls: Arc<Mutex<(usize, Option<(usize, usize, How)>)>>,
+    calls: Arc<Mutex<Calls>>,
 }
 
 impl Flaky {

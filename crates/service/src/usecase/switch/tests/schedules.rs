@@ -86,7 +86,7 @@ impl History {
     }
 
     /// Something happens between two turns.
-    async fn happens(&mut self) {
+    fn happens(&mut self) {
         let world = &self.project.world;
         match self.chance.below(12) {
             0..=2 => self.deliver("new"),
@@ -197,7 +197,7 @@ async fn nobody_is_ever_switched_who_is_not_in_step() {
         let mut history = History::begin(seed).await;
         for _ in 0..12 {
             for _ in 0..=history.chance.below(2) {
-                history.happens().await;
+                history.happens();
             }
             history.turn().await;
         }
