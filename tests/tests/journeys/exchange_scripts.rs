@@ -110,7 +110,10 @@ fn people_are_switched_and_taken_back_by_scripts_that_somebody_runs() {
         world.done(&["signoff", "record", rule, "--by", "Sue Roe", "--evidence", "the minutes of Monday"]);
     }
     world.done(&["forwarder", "add"]);
-    world.done(&["sync"]);
+    // Nothing is copied before it is known what sends people's mail on already.
+    let early = world.project.run(&["sync"]);
+    assert!(early.code == 1 && early.out.contains("switch script write"), "{early:?}");
+    assert_eq!(world.standing("ann").0, "planned");
     world.served("read", 2);
     world.done(&["sync"]);
     let forwarded = world.sites.send(&at_target("ann"));

@@ -49,7 +49,8 @@ fn who_still_writes_to_legacy_addresses_is_told() {
         .start();
     let Some(site) = site else { return };
     let (source, target) = (Store::mbox(), Store::eml());
-    let log = site.path("log");
+    let folder = site.config_directory().parent().unwrap().to_owned();
+    let log = folder.join("log");
     let routing = "[routing]\nsource = { domains = [\"hill.test\"] }\ntarget = { domains = [\"nation.test\"] }\n";
     let mx = |log: &str| {
         format!("{routing}[mx]\nlogs = [\"{log}\"]\n[mx.domains.\"hill.test\"]\nmx = [\"10 mx.nation.test\"]\n")
@@ -72,7 +73,7 @@ fn who_still_writes_to_legacy_addresses_is_told() {
     ];
     assert_eq!(told, expected);
     // What was counted is not counted again, also when the log was rotated meanwhile.
-    fs::rename(&log, site.path("log.1")).unwrap();
+    fs::rename(&log, folder.join("log.1")).unwrap();
     fs::write(&log, "").unwrap();
     assert_eq!(arrivals(&project, 4), expected);
     let (_, report) = project.json(&["mx", "arrivals"]);

@@ -1,7 +1,7 @@
 //! Looks at the rules of a mailbox that is about to be switched.
 
-use connector::Routing;
 use connector::router::{Force, Forwarder};
+use connector::{Retry, Routing};
 use model::{Cause, Scope, Side};
 use movement::Failure;
 use store::{FoundRouting, IssueState, ProjectKey, RuleScope, RuleWord, Store};
@@ -120,7 +120,11 @@ impl Switcher {
     pub(crate) async fn refuse_forwarded(&self, of: Subject<'_>) -> Result<(), Failure> {
         let Some(router) = self.router(of, Side::Source) else { return Ok(()) };
         let who = self.recipient(of, Side::Source)?;
-        let routing = router.read(&who).await.map_err(|error| failed(Side::Source, error))?;
+        let routing = router.read(&who).await.map_err(|error| {
+            // It waits for whoever is to do it, and needs no issue for that.
+            let is_awaited = error.cause == Cause::Awaiting;
+            failed(Side::Source, if is_awaited { error.retry(Retry::Later(None)) } else { error })
+        })?;
         keep_found(of.store, of.key, (of.row.mailbox, Side::Source), &routing).await?;
         let left: Vec<&str> =
             routing.others.iter().filter(|other| other.force != Force::Dormant).map(|other| &*other.place).collect();
