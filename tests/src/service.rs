@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use crate::project::{Project, Run, program};
 
 /// How long something is waited for that must come by itself: far longer than it takes, for machines that do other things too.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A process that works until it is stopped. What it says goes into a file.
 pub struct Process {

@@ -25,7 +25,7 @@ const BACK: [usize; 5] = [1, 4, 7, 12, 20];
 /// How many of each collection get a message late.
 const LATE: usize = 4;
 /// How long all mail may take to be where it belongs, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Between two looks at all sixty.
 const PAUSE: Duration = Duration::from_secs(1);
 const TOP: &str = "people_at_once = 8\nservice = { cycle_seconds = 4, turn_seconds = 5, parked_retry_seconds = 2 }";
