@@ -24,6 +24,8 @@ mod file;
 mod program;
 mod text;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use connector::access::{Access, AccessChanged, LoginState};
 use connector::{Door, Error, Finding, Recipient, Topic};
@@ -67,7 +69,7 @@ impl DovecotAccess {
         drop(lock);
         // A call that was cut may have left this undone, so it is done in any case.
         for command in &self.config.after {
-            notes.extend(program::run(command, &names).await?);
+            notes.extend(program::run(command, &names).await);
         }
         Ok(AccessChanged { changed, notes })
     }
@@ -105,6 +107,11 @@ impl Access for DovecotAccess {
 
     async fn close(&self, who: &Recipient, door: &dyn Door) -> Result<AccessChanged, Error> {
         self.set(who, true, door).await
+    }
+
+    fn in_force_after(&self) -> Duration {
+        // It looks once a second, and may have looked just before.
+        Duration::from_secs(2)
     }
 
     async fn open(&self, who: &Recipient, door: &dyn Door) -> Result<AccessChanged, Error> {

@@ -3,15 +3,13 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use connector::Error;
-use model::{Cause, Scope};
 use tokio::process::Command;
 
 /// How long one may take.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Runs a program, once for each name where it has one. What it did not do, in sentences.
-pub(crate) async fn run(words: &[String], names: &[String]) -> Result<Vec<String>, Error> {
+pub(crate) async fn run(words: &[String], names: &[String]) -> Vec<String> {
     let takes_name = words.iter().any(|word| word.contains("{name}"));
     let mut notes = Vec::new();
     for name in names.iter().take(if takes_name { names.len() } else { 1 }) {
@@ -24,14 +22,11 @@ pub(crate) async fn run(words: &[String], names: &[String]) -> Result<Vec<String
         match tokio::time::timeout(WAIT_MAX, command.status()).await {
             Ok(Ok(status)) if status.success() => {}
             Ok(Ok(status)) => notes.push(format!("{program} ended with {status}")),
-            Ok(Err(error)) => {
-                let what = format!("{program}, which is to be run after a change, can't be: {error}");
-                return Err(Error::new(Cause::Unavailable, Scope::Mailbox, what));
-            }
+            Ok(Err(error)) => notes.push(format!("{program} can't be run: {error}")),
             Err(_) => notes.push(format!("{program} did not end within {} s", WAIT_MAX.as_secs())),
         }
     }
-    Ok(notes)
+    notes
 }
 
 #[cfg(test)]
@@ -47,9 +42,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("{name}").display().to_string();
         let names = words(&["ann", "a;touch b"]);
-        assert_eq!(run(&words(&["touch", &file]), &names).await.unwrap(), Vec::<String>::new());
+        assert_eq!(run(&words(&["touch", &file]), &names).await, Vec::<String>::new());
         assert!(folder.path().join("ann").exists() && folder.path().join("a;touch b").exists());
-        assert_eq!(run(&words(&["false"]), &names).await.unwrap().len(), 1);
-        assert!(run(&words(&["/no/such/program"]), &names).await.is_err());
+        assert_eq!(run(&words(&["false"]), &names).await.len(), 1);
+        assert!(run(&words(&["/no/such/program"]), &names).await[0].contains("can't be run"));
     }
 }

@@ -80,8 +80,15 @@ impl ExchangeRouter {
             return Err(awaiting(account, open));
         }
         let believed_ms = i64::from(self.config.believed_hours) * HOUR_MS;
+        // What a change that nobody has signed was decided by is not read again for its age: the script looks itself what is there.
+        let is_decided_by = |state: &State| {
+            let change = known.open.as_ref().and_then(|open| open.ask.change.as_ref());
+            change.is_some_and(|(before, _)| before.is_like(state))
+        };
         let is_believed = |reading: &&Reading| {
-            reading.not_before >= known.doubt && known.now.saturating_sub(reading.at) <= believed_ms
+            reading.not_before >= known.doubt
+                && (known.now.saturating_sub(reading.at) <= believed_ms
+                    || reading.state.as_ref().is_some_and(is_decided_by))
         };
         if let Some(reading) = known.reading.as_ref().filter(is_believed) {
             let reading = reading.clone();
@@ -126,8 +133,12 @@ impl ExchangeRouter {
     async fn ask_no_more(&self, account: &str, known: &Known, door: &dyn Door) -> Result<(), Error> {
         if known.open.as_ref().is_some_and(|open| open.ask.step.changes()) {
             door.before(Effect::Route)?;
-            self.board.ask(account, None).await?;
+            let is_gone = self.board.ask(account, None).await?;
             door.after(Effect::Route);
+            if !is_gone {
+                let what = format!("{account}: a script that changes where its mail goes was signed just now");
+                return Err(Error::new(Cause::Awaiting, Scope::Mailbox, what));
+            }
         }
         Ok(())
     }

@@ -18,6 +18,8 @@
 //!   [`Access::read`], never by the class of an error.
 //! * Two calls for one person are never made at once: whoever calls holds the person's lease.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +66,11 @@ pub trait Access: Send + Sync {
 
     /// Keeps the person out from now on. What they have open stays open, unless the site ends it.
     async fn close(&self, who: &Recipient, door: &dyn Door) -> Result<AccessChanged, Error>;
+
+    /// How long after a change it may not be in force yet.
+    fn in_force_after(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Takes ours away: the person may log in as before.
     async fn open(&self, who: &Recipient, door: &dyn Door) -> Result<AccessChanged, Error>;

@@ -15,8 +15,10 @@ const WAITING_MAX: usize = 20_000;
 pub struct Taken {
     /// When it was handed on, or given up.
     pub at: Timestamp,
-    /// The address it was sent to, before any alias, in small letters.
+    /// The address it was sent to, before any alias, in small letters: without a domain where it was written so on the server itself.
     pub to: String,
+    /// The address that aliases made of it, in small letters.
+    pub became: String,
     /// The sender of its envelope, in small letters; empty for a bounce; none where the log does not tell any more.
     pub from: Option<String>,
 }
@@ -60,13 +62,19 @@ impl Postfix {
         let to = rest.strip_prefix("to=<")?;
         let (to, rest) = to.split_once(">, ")?;
         let original = rest.strip_prefix("orig_to=<").and_then(|rest| rest.split_once(">, "));
+        let became = to;
         let (to, rest) = original.unwrap_or((to, rest));
         let status = rest.split_once("status=").map(|(_, rest)| rest.split([' ', ',']).next().unwrap_or_default())?;
         // What is tried again comes to one of these in the end.
         let is_over = matches!(status, "sent" | "bounced" | "expired" | "undeliverable" | "deliverable");
         // A question whether an address could be delivered to is no mail.
         let is_mail = !status.ends_with("deliverable");
-        (is_over && is_mail).then(|| Taken { at, to: to.to_lowercase(), from: self.senders.get(id).cloned() })
+        (is_over && is_mail).then(|| Taken {
+            at,
+            to: to.to_lowercase(),
+            became: became.to_lowercase(),
+            from: self.senders.get(id).cloned(),
+        })
     }
 }
 
@@ -122,15 +130,17 @@ mod tests {
         let taken = read(log);
         let shown: Vec<String> = taken
             .iter()
-            .map(|taken| format!("{} {} {}", taken.at, taken.to, taken.from.as_deref().unwrap_or("?")))
+            .map(|taken| {
+                format!("{} {} as {} {}", taken.at, taken.to, taken.became, taken.from.as_deref().unwrap_or("?"))
+            })
             .collect();
         assert_eq!(
             shown,
             [
-                "2026-01-01T00:04:59Z ben@hill.test bea@outside.test",
-                "2026-01-01T00:09:59Z ann@hill.test bea@outside.test",
-                "2026-01-02T09:00:01.123456Z root ",
-                "2026-01-03T10:00:00Z cyd@hill.test ?",
+                "2026-01-01T00:04:59Z ben@hill.test as ben@hill.test bea@outside.test",
+                "2026-01-01T00:09:59Z ann@hill.test as ann@nation.test bea@outside.test",
+                "2026-01-02T09:00:01.123456Z root as root@hill.test ",
+                "2026-01-03T10:00:00Z cyd@hill.test as cyd@hill.test ?",
             ]
         );
     }

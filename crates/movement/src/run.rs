@@ -460,7 +460,7 @@ impl Engine {
     }
 
     /// Lies nothing of a mailbox on its target, nor may anything?
-    async fn is_untouched(&self, mailbox: i64) -> Result<bool, Failure> {
+    pub(crate) async fn is_untouched(&self, mailbox: i64) -> Result<bool, Failure> {
         if !self.store.intents(self.key, mailbox).await?.is_empty() {
             return Ok(false);
         }

@@ -117,6 +117,11 @@ impl Held<'_> {
         ended.map(|()| report)
     }
 
+    /// Lies nothing of it on the target, nor may anything?
+    pub async fn is_untouched(&self) -> Result<bool, Failure> {
+        self.engine.is_untouched(self.row.mailbox).await
+    }
+
     /// Why a mailbox over which a pass was made is not whole, if so: something failed that nobody has accepted, or the outcome of
     /// something is not known.
     pub async fn not_whole(&self, report: &Report) -> Result<Option<String>, Failure> {

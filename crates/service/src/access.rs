@@ -7,7 +7,7 @@ use connector::Access;
 use schemars::JsonSchema;
 
 use crate::Error;
-use crate::config::{Config, FILE, alike};
+use crate::config::{Config, FILE, kinds};
 
 /// The kinds of accesses there are.
 const KINDS: [&str; 1] = ["dovecot"];
@@ -35,9 +35,7 @@ enum Kind {
 
 /// Reads a table of `[access]`.
 pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<AccessEntry, Error> {
-    let heading = format!("[access.{name}]");
-    let line = text.lines().position(|line| line.trim_start().starts_with(&heading)).map(|index| index + 1);
-    let place = line.map_or_else(|| format!("{FILE}: {heading}"), |line| format!("{FILE}: {heading}, line {line}"));
+    let place = kinds::place(text, &format!("[access.{name}]"));
     let mut own = table.clone();
     let mut word = |key: &str, advice: String| match own.remove(key) {
         Some(toml::Value::String(text)) => Ok(text),
@@ -49,13 +47,7 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Acces
         "dovecot" => Kind::Dovecot(Box::new(own.try_into().map_err(|error: toml::de::Error| {
             Error::usage(format!("{place}: {}", error.message().trim())).advise(ADVICE)
         })?)),
-        other => {
-            let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {}", KINDS.join(", ")));
-            return Err(match alike(other, KINDS.into_iter()) {
-                Some(known) => error.advise(format!("did you mean {known:?}?")),
-                None => error.advise("write one of these"),
-            });
-        }
+        other => return Err(kinds::not_known(&place, other, &KINDS)),
     };
     Ok(AccessEntry { kind, endpoint, of })
 }

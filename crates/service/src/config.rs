@@ -20,6 +20,7 @@ mod files;
 mod import;
 mod issues;
 mod keeping;
+pub(crate) mod kinds;
 mod mx;
 mod named;
 mod people;

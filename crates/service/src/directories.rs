@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Error;
-use crate::config::{Config, EndpointEntry, FILE, PortalEntry, SecretEntry, SmtpEntry, TlsEntry, alike};
+use crate::config::{Config, EndpointEntry, FILE, PortalEntry, SecretEntry, SmtpEntry, TlsEntry, kinds};
 use crate::portal::{Portal, Way};
 use crate::secret::{self, Environment};
 use crate::usecase::people::Opened;
@@ -92,9 +92,7 @@ pub(crate) fn tells_quota(config: &Config, name: &str) -> bool {
 
 /// Reads a table of `[directories]`.
 pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<DirectoryEntry, Error> {
-    let heading = format!("[directories.{name}]");
-    let line = text.lines().position(|line| line.trim_start().starts_with(&heading)).map(|index| index + 1);
-    let place = line.map_or_else(|| format!("{FILE}: {heading}"), |line| format!("{FILE}: {heading}, line {line}"));
+    let place = kinds::place(text, &format!("[directories.{name}]"));
     let kind = table.get("kind").and_then(toml::Value::as_str).ok_or_else(|| {
         Error::usage(format!("{place}: kind is missing")).advise(format!("write kind = one of {}", KINDS.join(", ")))
     })?;
@@ -141,13 +139,7 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Direc
             let (token, password) = (secret("token")?, secret("password")?);
             Kind::Scim(Box::new(own.try_into().map_err(wrong)?), token, password)
         }
-        other => {
-            let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {}", KINDS.join(", ")));
-            return Err(match alike(other, KINDS.into_iter()) {
-                Some(known) => error.advise(format!("did you mean {known:?}?")),
-                None => error.advise("write one of these"),
-            });
-        }
+        other => return Err(kinds::not_known(&place, other, &KINDS)),
     };
     Ok(DirectoryEntry { kind: kind.to_owned(), of })
 }

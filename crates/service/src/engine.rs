@@ -163,11 +163,11 @@ impl<'m> Making<'m> {
     /// Where people's old addresses are written: the platform's directory, if the project writes it.
     fn addressing(&self, entry: &SwitchEntry) -> Result<Addressing, Error> {
         let mut addressing = Addressing::new(self.config, self.endpoints);
-        let platform = self.config.platform().filter(|_| !entry.addresses_by_hand);
-        if let Some(name) = platform {
+        if let Some(name) = self.config.platform() {
             let opened = directories::open_for(self.config, name, self.environment, Some(self.unacknowledged_max()))?;
             if let Opened::Written(platform) = opened {
-                addressing.platform = Some(platform);
+                addressing.platform = (!entry.addresses_by_hand).then(|| platform.clone());
+                addressing.directory = Some(platform);
             }
         }
         Ok(addressing)

@@ -8,7 +8,7 @@ use connector::{Router, Secret};
 use schemars::JsonSchema;
 
 use crate::Error;
-use crate::config::{Config, FILE, SecretEntry, alike};
+use crate::config::{Config, FILE, SecretEntry, kinds};
 use crate::secret::{self, Environment};
 
 /// The kinds of routers there are.
@@ -42,9 +42,7 @@ enum Kind {
 
 /// Reads a table of `[routers]`.
 pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<RouterEntry, Error> {
-    let heading = format!("[routers.{name}]");
-    let line = text.lines().position(|line| line.trim_start().starts_with(&heading)).map(|index| index + 1);
-    let place = line.map_or_else(|| format!("{FILE}: {heading}"), |line| format!("{FILE}: {heading}, line {line}"));
+    let place = kinds::place(text, &format!("[routers.{name}]"));
     let mut own = table.clone();
     let word = |key: &str| own.get(key).and_then(toml::Value::as_str).map(str::to_owned);
     let missing = |key: &str, advice: String| Error::usage(format!("{place}: {key} is missing")).advise(advice);
@@ -89,13 +87,7 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Route
             }
             Kind::Exchange(Box::new(config))
         }
-        other => {
-            let error = Error::usage(format!("{place}: kind = {other:?} is not known; known are {}", KINDS.join(", ")));
-            return Err(match alike(other, KINDS.into_iter()) {
-                Some(known) => error.advise(format!("did you mean {known:?}?")),
-                None => error.advise("write one of these"),
-            });
-        }
+        other => return Err(kinds::not_known(&place, other, &KINDS)),
     };
     Ok(RouterEntry { kind, endpoint, of })
 }

@@ -133,13 +133,27 @@ impl Desk<'_> {
             let account = told.account.clone();
             let (person, now) = self.store.script_person(self.key, self.endpoint, &account).await?;
             let seen: Option<Reading> = read(person.seen.as_ref()).map_err(|_| store::Error::damaged("a reading"))?;
-            if seen.as_ref().is_some_and(|seen| seen.script > row.script) {
-                supplied.notes.push((account.clone(), "a later script has read it since: that counts".to_owned()));
-            }
             let ask: Option<Ask> = read(person.ask.as_ref()).map_err(|_| store::Error::damaged("an ask"))?;
-            let before = ask.filter(|_| person.script == Some(row.script)).and_then(|ask| ask.change);
+            let is_asked = person.script == Some(row.script);
+            let change = ask.filter(|_| is_asked).and_then(|ask| ask.change);
             let outcome = told.outcome;
-            let last = before.filter(|_| settles && read_back.mode != Mode::Reverse).map(|(before, _)| Told {
+            let is_action = read_back.mode != Mode::Read;
+            // Exchange may show for a while what was there before; and what was run after another script has read is not what that one read.
+            let shows_other = read_back.mode == Mode::Do
+                && matches!(outcome, Outcome::Changed | Outcome::Already)
+                && change.as_ref().zip(told.state.as_ref().ok()).is_some_and(|((_, after), is)| !is.is_like(after));
+            let was_read_before =
+                |seen: &Reading| seen.script > row.script && told.at.saturating_add(ScriptRow::clocks_ms()) >= seen.at;
+            let doubts = shows_other || is_action && seen.as_ref().is_some_and(was_read_before);
+            if shows_other {
+                let what = "Exchange said that it is changed, and shows it otherwise: it is to be read again";
+                supplied.notes.push((account.clone(), what.to_owned()));
+            }
+            if seen.as_ref().is_some_and(|seen| seen.script > row.script) {
+                let counts = if doubts { "when is not sure: it is to be read again" } else { "that counts" };
+                supplied.notes.push((account.clone(), format!("another script has read it, too: {counts}")));
+            }
+            let last = change.filter(|_| settles && read_back.mode != Mode::Reverse).map(|(before, _)| Told {
                 script: row.script,
                 step,
                 outcome,
@@ -165,9 +179,13 @@ impl Desk<'_> {
                 rules: told.rules,
                 rules_unread: told.rules_unread.as_deref().map(shortened),
             };
-            // Of two readings by one script the later one counts, whichever is supplied first.
-            let reading = seen.filter(|seen| seen.script == row.script && seen.at > reading.at).unwrap_or(reading);
-            answers.push(Answer { account, seen: written(&reading), told: last.as_ref().map(written), settles });
+            // Of two readings by one script the later one counts, whichever is supplied first; but what settles it counts before what does not,
+            // since the clocks of two machines may differ.
+            let is_answer = settles && is_asked;
+            let is_later = |seen: &Reading| !is_answer && seen.script == row.script && seen.at > reading.at;
+            let reading = seen.filter(is_later).unwrap_or(reading);
+            let told = last.as_ref().map(written);
+            answers.push(Answer { account, seen: written(&reading), told, settles, doubts });
         }
         supplied.changed = self.store.supply_script(self.key, row.script, &answers, read_back.acted, by).await?;
         if !settles {

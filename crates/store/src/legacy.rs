@@ -82,6 +82,14 @@ impl Store {
         Ok(true)
     }
 
+    /// When the last message for each address came.
+    pub async fn last_arrivals(&self, key: ProjectKey) -> Result<Vec<(String, i64)>, Error> {
+        let select = "SELECT address, max(last_at) FROM legacy_arrival WHERE organisation = $1 AND project = $2 \
+            GROUP BY address ORDER BY address";
+        let rows = self.database.query(select, values![key.organisation, key.project]).await?;
+        Ok(rows.iter().map(|row| (row.text(0), row.int(1))).collect())
+    }
+
     /// Mail for legacy addresses since this day, as `2026-12-05`.
     pub async fn legacy_arrivals(&self, key: ProjectKey, since: &str) -> Result<Vec<LegacyArrival>, Error> {
         let select = "SELECT address, sender, day, messages, last_at FROM legacy_arrival \

@@ -214,6 +214,10 @@ foreach ($person in $People) {
     $why = ''
     if (($mode -ne 'read') -and $stopped) {
         $outcome = 'not-tried'
+    } elseif (($mode -eq 'do') -and ([string]::CompareOrdinal((Get-Moment), $NotAfter) -gt 0)) {
+        $outcome = 'not-tried'
+        $why = 'it is too late'
+        $stopped = $true
     } elseif ($mode -ne 'read') {
         try {
             $from = $person.Before
@@ -236,9 +240,15 @@ foreach ($person in $People) {
                 $outcome = 'changed'
             }
         } catch {
-            $outcome = 'failed'
             $why = [string]$_.Exception.Message
-            $stopped = $true
+            $is_missing = ([string]$_.FullyQualifiedErrorId) -like '*ManagementObjectNotFound*'
+            # One mailbox that is not there, or is another's, is no reason to leave all others.
+            if ($is_missing -or ($why -like '*mailboxes have this name*') -or ($why -eq 'the mailbox of this name does not have the address')) {
+                $outcome = 'left'
+            } else {
+                $outcome = 'failed'
+                $stopped = $true
+            }
         }
     }
     $outcomes[$person.Account] = $outcome

@@ -140,6 +140,13 @@ impl Config {
     pub(super) fn check_mx(&self) -> Result<(), Error> {
         let Some(settings) = &self.file.mx else { return Ok(()) };
         settings.wanted()?;
+        if settings.arrivals_kept_days <= settings.quiet_days {
+            let what = format!(
+                "{FILE}: mx.arrivals_kept_days = {} is no more than mx.quiet_days = {}: that mail came would be forgotten too soon",
+                settings.arrivals_kept_days, settings.quiet_days
+            );
+            return Err(Error::usage(what).advise("keep arrivals for longer"));
+        }
         if !settings.resolvers.is_empty() {
             settings.look()?;
         }

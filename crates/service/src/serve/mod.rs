@@ -28,6 +28,7 @@ use tokio::sync::watch as channel;
 
 pub(crate) use hours::{Gate, Hours, Opening};
 pub(crate) use pace::EndpointPace;
+pub(crate) use worker::machine;
 
 use crate::project::random_text;
 use crate::secret::Environment;

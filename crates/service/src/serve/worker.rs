@@ -414,7 +414,8 @@ fn first_by_share(candidates: &[Served]) -> Option<usize> {
     (0..candidates.len()).min_by_key(|place| load_of(&candidates[*place]))
 }
 
-fn machine() -> String {
+/// The name of this machine.
+pub(crate) fn machine() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 

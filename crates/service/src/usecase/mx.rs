@@ -1,7 +1,7 @@
 //! `mx`: what the DNS says of legacy domains, what has to change in which order, and until when their addresses receive.
 //! Nothing here changes the DNS.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connector::EntryEvent;
 use jiff::Timestamp;
@@ -189,6 +189,16 @@ impl Recorded {
     }
 }
 
+/// What is known besides what the DNS says now.
+#[derive(Clone, Copy)]
+struct Besides<'b> {
+    /// Earlier looks into it.
+    earlier: &'b [Observation],
+    now: Timestamp,
+    /// Why logs could not be read now, by log.
+    problems: &'b BTreeMap<String, String>,
+}
+
 impl Project {
     fn mx_settings(&self) -> Result<&MxSettings, Error> {
         self.config.file.mx.as_deref().ok_or_else(|| {
@@ -210,9 +220,7 @@ impl Project {
         }
         let (look, words) = (settings.look()?, self.store.rule_words(self.key).await?);
         let now = Timestamp::now();
-        if self.actor.role.may_migrate() {
-            self.read_logs().await?;
-        }
+        let problems = if self.actor.role.may_migrate() { self.read_logs().await? } else { BTreeMap::new() };
         let mut domains = Vec::new();
         let on_target = if plan { self.addresses_on_target(environment).await? } else { OnTarget::NotRead };
         for wanted in wanted {
@@ -224,10 +232,9 @@ impl Project {
                 let seen = serde_json::to_string(&Observation::of(&standing, now)).unwrap_or_default();
                 self.store.add_mx_look(self.key, &name, &seen).await?;
             }
-            domains.push(
-                self.mx_domain(settings, &wanted, &standing, (&earlier, now), &words, plan.then_some(&on_target))
-                    .await?,
-            );
+            let besides = Besides { earlier: &earlier, now, problems: &problems };
+            let plan = plan.then_some(&on_target);
+            domains.push(self.mx_domain(settings, &wanted, &standing, besides, &words, plan).await?);
         }
         Ok(MxReport { domains })
     }
@@ -237,14 +244,14 @@ impl Project {
         settings: &MxSettings,
         wanted: &Wanted,
         standing: &Standing,
-        (earlier, now): (&[Observation], Timestamp),
+        Besides { earlier, now, problems }: Besides<'_>,
         words: &[RuleWord],
         plan: Option<&OnTarget>,
     ) -> Result<MxDomain, Error> {
         let name = wanted.domain.to_string();
         let recorded = Recorded::of(words, &name);
         let mut facts = self.mx_facts(&name, plan.unwrap_or(&OnTarget::NotRead)).await?;
-        let (local_mail, unwatched) = self.local_mail(settings, &name).await?;
+        let (local_mail, unwatched) = self.local_mail(settings, &name, problems).await?;
         facts.local_mail = local_mail;
         facts.mx_rfc.clone_from(&recorded.rfc);
         let clock = clock(settings, &facts, &recorded)?;
@@ -284,16 +291,34 @@ impl Project {
         MxStep { what: step.action.to_string(), from, to, why, source, state, because }
     }
 
-    /// Until when the addresses of each legacy domain receive.
-    pub(crate) async fn receiving_clocks(&self) -> Result<Vec<(String, Clock)>, Error> {
+    /// The legacy domains of which somebody is to be reminded on this day that their addresses receive for a few days more only: how many
+    /// days before the end that is told, and the last day.
+    pub(crate) async fn receiving_ends(&self, today: Date) -> Result<Vec<(String, u16, Date)>, Error> {
         let Some(settings) = self.config.file.mx.as_deref() else { return Ok(Vec::new()) };
-        let words = self.store.rule_words(self.key).await?;
-        let mut clocks = Vec::new();
+        let Some(routing) = &self.config.file.routing else { return Ok(Vec::new()) };
+        let (words, mut ends) = (self.store.rule_words(self.key).await?, Vec::new());
+        let rows = self.store.mailboxes(self.key).await?;
         for domain in settings.domains.keys() {
+            // Its time has not begun as long as somebody is not switched, which is told without reading directories.
+            let ending = format!("@{}", domain.to_lowercase());
+            let is_of_domain = |row: &store::MailboxRow| {
+                let addresses =
+                    routing.source.addresses(Side::Source, &row.roster.source_name, &row.roster.target_name);
+                addresses.iter().any(|address| address.to_lowercase().ends_with(&ending))
+            };
+            let is_left =
+                |row: &&store::MailboxRow| row.listed && row.state.phase < Phase::Switched && !self.is_archived(row);
+            if rows.iter().filter(is_left).any(is_of_domain) {
+                continue;
+            }
             let facts = self.mx_facts(domain, &OnTarget::NotRead).await?;
-            clocks.push((domain.clone(), clock(settings, &facts, &Recorded::of(&words, domain))?));
+            // A request for too long is told by `mx plan`, and is no reason to be silent about all else.
+            let Ok(clock) = clock(settings, &facts, &Recorded::of(&words, domain)) else { continue };
+            if let (Some(left), Some(until)) = (clock.reminder_due(today, &[]), clock.until()) {
+                ends.push((domain.clone(), left, until));
+            }
         }
-        Ok(clocks)
+        Ok(ends)
     }
 
     /// What is on record of everybody who has an address in this domain.
@@ -306,9 +331,12 @@ impl Project {
             return Ok(facts);
         };
         let addressing = Addressing::new(&self.config, &self.endpoints);
-        let further = addressing.further(&self.store, self.key, None).await?;
+        let further = addressing.further(&self.store, self.key).await?;
         let forwarders = self.store.forwarders(self.key).await?;
+        let forwarders: HashSet<i64> =
+            forwarders.iter().filter(|one| one.off_at.is_none()).map(|one| one.is.mailbox).collect();
         let found = self.store.found_forwarders(self.key).await?;
+        let found: HashSet<i64> = found.iter().filter(|one| one.side == Side::Source).map(|one| one.mailbox).collect();
         let switches = self.store.switches(self.key).await?;
         let switches: HashMap<i64, _> = switches.iter().map(|switch| (switch.mailbox, switch)).collect();
         let zone = self.config.time_zone();
@@ -329,10 +357,8 @@ impl Project {
                 let new = routing.target.addresses(Side::Target, source, target).swap_remove(0);
                 facts.aliases_missing.extend(own.iter().filter_map(|address| not_there(holders, &new, address)));
             }
-            let has_forwarder = forwarders.iter().any(|one| one.is.mailbox == row.mailbox && one.off_at.is_none());
-            facts.f1_left.extend(has_forwarder.then(|| source.clone()));
-            let has_other = found.iter().any(|one| one.mailbox == row.mailbox && one.side == Side::Source);
-            facts.f2_left.extend(has_other.then(|| source.clone()));
+            facts.f1_left.extend(forwarders.contains(&row.mailbox).then(|| source.clone()));
+            facts.f2_left.extend(found.contains(&row.mailbox).then(|| source.clone()));
             facts.f3_left.extend((row.state.phase >= Phase::Switched).then(|| source.clone()));
             if let Some((at, true)) = switches.get(&row.mailbox).and_then(|switch| switch.ended) {
                 let day = Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(zone.clone()).date());

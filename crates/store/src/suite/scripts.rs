@@ -30,7 +30,7 @@ impl World {
 }
 
 fn answer(account: &str, settles: bool) -> Answer {
-    Answer { account: account.to_owned(), seen: format!("{account} seen"), told: None, settles }
+    Answer { account: account.to_owned(), seen: format!("{account} seen"), told: None, settles, doubts: false }
 }
 
 pub async fn a_script_is_signed_once_and_settles_whom_it_tells_of(url: &str) {

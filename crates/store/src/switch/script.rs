@@ -131,6 +131,8 @@ pub struct Answer {
     pub told: Option<String>,
     /// Is that the answer to what was asked?
     pub settles: bool,
+    /// What was read before is not to be believed: this may have changed it since.
+    pub doubts: bool,
 }
 
 macro_rules! scripts {
@@ -188,12 +190,13 @@ const ONE: &str = scripts!("AND script = $3");
 /// A person, with the script that asks something of them taken into account.
 fn with_script(person: ScriptPerson, script: Option<&ScriptRow>) -> ScriptPerson {
     let Some(script) = script.filter(|_| person.ask.is_some()) else { return person };
-    let is_signed = script.signed.is_some() && script.closed.is_none();
+    // Nobody points to a script that is closed: where it is, it was closed between two readings.
+    let is_signed = script.signed.is_some();
     if script.step != "read" && script.signed.is_none() && script.now > script.lapses_at {
         // Nobody can sign it any more: another one is to be written.
         return ScriptPerson { script: None, ..person };
     }
-    if is_signed && script.step != "read" && script.is_over() {
+    if is_signed && script.closed.is_none() && script.step != "read" && script.is_over() {
         // It was run in time or not at all. Which, only a reading tells that came after.
         let doubt = person.doubt.max(script.lapses_at.saturating_add(CLOCKS_MS));
         return ScriptPerson { ask: None, script: None, doubt, ..person };
@@ -447,8 +450,9 @@ impl Store {
                 let told = values![key.organisation, key.project, row.endpoint, account, script, answer.told.clone()];
                 is_changed |= tx.execute(settle, told).await? > 0;
             }
-            if is_late {
-                tx.execute(doubt, values![key.organisation, key.project, row.endpoint, account]).await?;
+            if is_late || answer.doubts {
+                is_changed |=
+                    tx.execute(doubt, values![key.organisation, key.project, row.endpoint, account]).await? > 0;
             }
             if is_changed {
                 changed.push(answer.account.clone());

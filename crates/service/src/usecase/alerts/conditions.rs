@@ -147,7 +147,13 @@ pub(super) fn switching(rows: &[MailboxRow], switches: &[SwitchRow], minutes: i6
 /// People who are switched and lack old addresses on the target, which is where their mail is to come once the MX records have moved.
 pub(super) fn addresses_missing(rows: &[MailboxRow], addresses: &[OldAddressRow]) -> Vec<NewAlert> {
     let mut by_mailbox = BTreeMap::<i64, Vec<String>>::new();
-    for one in addresses.iter().filter(|one| one.state == OldAddressState::Missing) {
+    // One that could not be written may be there or not.
+    let is_missing = |one: &&OldAddressRow| match one.state {
+        OldAddressState::Missing => true,
+        OldAddressState::Coming => one.why.is_some(),
+        _ => false,
+    };
+    for one in addresses.iter().filter(is_missing) {
         let why = one.why.as_deref().unwrap_or("not known");
         by_mailbox.entry(one.mailbox).or_default().push(format!("{} ({why})", one.address));
     }

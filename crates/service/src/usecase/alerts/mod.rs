@@ -174,15 +174,12 @@ impl Project {
         found.extend(conditions::switching(&rows, &switches, i64::from(entry.switching_minutes), at));
         found.extend(conditions::addresses_missing(&rows, &self.store.every_old_address(self.key).await?));
 
-        for (domain, clock) in self.receiving_clocks().await? {
-            let today = now.to_zoned(self.config.time_zone()).date();
+        for (domain, left, until) in self.receiving_ends(now.to_zoned(self.config.time_zone()).date()).await? {
+            let what = format!(
+                "the addresses of {domain} receive until {until}; whimbrel mx arrivals tells who still writes to them"
+            );
             // One for each reminder, so that each is told.
-            if let (Some(left), Some(until)) = (clock.reminder_due(today, &[]), clock.until()) {
-                let what = format!(
-                    "the addresses of {domain} receive until {until}; whimbrel mx arrivals tells who still writes to them"
-                );
-                found.push(conditions::AlertKind::LegacyEnds.about(format!("{domain}, {left} days before"), what));
-            }
+            found.push(conditions::AlertKind::LegacyEnds.about(format!("{domain}, {left} days before"), what));
         }
         let minutes = i64::from(entry.stalled_minutes);
         // What stands still because somebody said so, or out of its hours, has neither stalled nor gone away.

@@ -9,13 +9,13 @@
 //! off. An address that can't be put on holds up nobody's mail: the redirect brings it. It is told, and tried again.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use connector::{Change, ChangeOutcome, DirectoryTarget, PlannedChange};
 use model::{Cause, Entry, EntryKind, Phase, Side, mail_key};
 use movement::{Failure, Held};
-use store::{OldAddressRow, OldAddressState, ProjectKey, RosterRow, Store, SwitchRow};
+use store::{DirectoryRow, OldAddressRow, OldAddressState, ProjectKey, RosterRow, Store, SwitchRow};
 use switch::{OldAddress, Task, old_addresses, with_addresses, without_addresses};
 
 use super::driver::{Switcher, failed};
@@ -31,14 +31,18 @@ const WAIT_DOUBLINGS_MAX: u32 = 10;
 /// What is needed to say which old addresses people have, and to put them on their accounts.
 #[derive(Clone, Default)]
 pub(crate) struct Addressing {
-    /// The target's directory, where the project writes it.
+    /// The target's directory, where the switch writes it.
     pub(crate) platform: Option<Arc<dyn DirectoryTarget>>,
+    /// The same, where it can only be asked, too.
+    pub(crate) directory: Option<Arc<dyn DirectoryTarget>>,
     /// Which directories say who there is at the source, and how their mailboxes are called.
     pub(crate) people: Option<PeopleEntry>,
     /// The names of endpoints.
     pub(crate) endpoints: BTreeMap<i64, String>,
     /// The endpoints of the source.
     pub(crate) sources: Vec<String>,
+    /// People's further addresses, made anew when a directory was read.
+    pub(crate) last: Arc<Mutex<(Vec<DirectoryRow>, Arc<Further>)>>,
 }
 
 /// People's further addresses, by the endpoint and the name of their mailbox in small letters.
@@ -48,42 +52,38 @@ impl Addressing {
     pub(crate) fn new(config: &Config, endpoints: &BTreeMap<i64, (String, &'static str)>) -> Self {
         Self {
             platform: None,
+            directory: None,
             people: config.file.people.clone(),
             endpoints: endpoints.iter().map(|(number, (name, _))| (*number, name.clone())).collect(),
             sources: config.sources(),
+            last: Arc::default(),
         }
     }
 
-    /// The addresses that the source's directories, as they were last read, give to mailboxes: to all, or to those of this name. Where two
-    /// entries are called the same nobody knows whose they are: they have none.
-    pub(crate) async fn further(
-        &self,
-        store: &Store,
-        key: ProjectKey,
-        only: Option<&str>,
-    ) -> Result<Further, store::Error> {
+    /// The addresses that the source's directories, as they were last read, give to mailboxes. Where two entries are called the same nobody
+    /// knows whose they are: they have none.
+    pub(crate) async fn further(&self, store: &Store, key: ProjectKey) -> Result<Arc<Further>, store::Error> {
+        let Some(people) = &self.people else { return Ok(Arc::default()) };
+        let directories = store.directories(key).await?;
+        {
+            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.0 == directories {
+                return Ok(last.1.clone());
+            }
+        }
         let (mut found, mut twice) = (Further::new(), Vec::new());
-        let Some(people) = &self.people else { return Ok(found) };
-        let only = only.map(str::to_lowercase);
-        for directory in store.directories(key).await? {
+        for directory in &directories {
             if !people.is_source(&directory.name) {
                 continue;
             }
             let Some(endpoint) = people.mail_endpoint(&directory.name, &self.sources) else { continue };
             for row in store.directory_entries(key, directory.directory, false).await? {
-                // Most are somebody else's, which can be told without reading them.
-                if only.as_ref().is_some_and(|only| !row.entry.to_lowercase().contains(only.as_str())) {
-                    continue;
-                }
                 let Ok(entry) = serde_json::from_str::<Entry>(&row.entry) else { continue };
                 let is_ours = entry.origin.as_deref().is_some_and(|origin| origin.starts_with(people::BOOK_MARK));
                 if entry.kind == EntryKind::Contact || is_ours {
                     continue;
                 }
                 let Some(name) = people.source_name.of(&entry).map(str::to_lowercase) else { continue };
-                if only.as_ref().is_some_and(|only| *only != name) {
-                    continue;
-                }
                 let whose = (endpoint.clone(), name);
                 if found.insert(whose.clone(), entry.mail_keys()).is_some() {
                     twice.push(whose);
@@ -91,6 +91,8 @@ impl Addressing {
             }
         }
         found.retain(|whose, _| !twice.contains(whose));
+        let found = Arc::new(found);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = (directories, found.clone());
         Ok(found)
     }
 
@@ -152,7 +154,7 @@ impl Switcher {
     }
 
     async fn wanted(&self, of: Subject<'_>) -> Result<Vec<String>, Failure> {
-        let further = self.addressing.further(of.store, of.key, Some(&of.row.roster.source_name)).await?;
+        let further = self.addressing.further(of.store, of.key).await?;
         Ok(self.old_addresses_of(&of.row.roster, &further))
     }
 
@@ -391,14 +393,9 @@ impl Switcher {
 
     /// Takes off what we have put on, and nothing else. `is_last`: it may not be put off any more, since what comes next would lead mail in a
     /// circle.
-    pub(super) async fn addresses_off(
-        &self,
-        held: &Held<'_>,
-        row: &SwitchRow,
-        is_last: bool,
-    ) -> Result<Attempt, Failure> {
+    pub(super) async fn addresses_off(&self, held: &Held<'_>, is_last: bool) -> Result<Attempt, Failure> {
         let rows = held.store().old_addresses(held.key(), held.row().mailbox).await?;
-        if rows.iter().all(|row| row.state == OldAddressState::Theirs) {
+        if rows.is_empty() {
             return Ok(Attempt::done("no old address of ours is on the account"));
         }
         let what = match self.take_addresses(held, &rows).await {
@@ -407,9 +404,10 @@ impl Switcher {
             Err(failure) if failure.error.cause == Cause::Stopped => return Err(failure),
             Err(failure) => failure.to_string(),
         };
-        if is_last || !self.lasts(held, row).await? {
+        if is_last {
             return Ok(Attempt::failed(true, what));
         }
+        // Mail is turned back first.
         Ok(Attempt::done(format!("{what}; they are taken off before the forwarder comes")))
     }
 
@@ -422,7 +420,7 @@ impl Switcher {
                     by_account.entry(account).or_default().push(row.address.clone());
                     tx.set_old_address(&row.address, OldAddressState::Going, Some(account), None).await?;
                 }
-                (_, OldAddressState::Theirs) => {}
+                // What is theirs stays on the account. A next switch looks afresh.
                 _ => tx.forget_old_address(&row.address).await?,
             }
         }
@@ -443,11 +441,7 @@ impl Switcher {
             };
             let mut tx = held.write().await?;
             for address in &addresses {
-                if kept.contains(address) {
-                    tx.set_old_address(address, OldAddressState::Theirs, Some(account), None).await?;
-                } else {
-                    tx.forget_old_address(address).await?;
-                }
+                tx.forget_old_address(address).await?;
             }
             tx.commit().await?;
             let gone: Vec<&str> =
@@ -456,6 +450,20 @@ impl Switcher {
             told.extend(kept.iter().map(|address| format!("{address} stays: it was made the one to write from")));
         }
         Ok(Ok(told.join("; ")))
+    }
+
+    /// Why a forwarder to this address would lead mail in a circle: the target knows it as one of its own. Nothing, where no directory can tell.
+    pub(super) async fn goes_round(&self, to: &str) -> Result<Option<String>, Failure> {
+        let Some(directory) = &self.addressing.directory else { return Ok(None) };
+        let holders = directory.holders(&[mail_key(to)]).await.map_err(|error| failed(Side::Target, error))?;
+        // A contact leads out of the target.
+        let holder = holders.iter().find(|entry| entry.kind != EntryKind::Contact);
+        Ok(holder.map(|entry| {
+            let whose = entry.place.as_deref().unwrap_or(entry.label());
+            format!(
+                "{whose} has the address {to}: forwarded there mail would go round inside the target; have it taken off"
+            )
+        }))
     }
 
     /// After the switch: what is missing is looked for again, after growing waits.
@@ -505,8 +513,14 @@ async fn take_off(
     let mut why = "the account is changed by somebody else again and again".to_owned();
     for _ in 0..TRIES_MAX {
         let found = platform.entries(&[account.to_owned()]).await.map_err(|error| failed(Side::Target, error))?;
-        // Whoever is gone has no addresses.
-        let Some(before) = found.first() else { return Ok(Ok(Vec::new())) };
+        let Some(before) = found.first() else {
+            // Whoever is gone has no addresses. One that can't be read as an entry is not gone.
+            let holders = platform.holders(addresses).await.map_err(|error| failed(Side::Target, error))?;
+            let is_there = holders.iter().any(|entry| entry.key == account);
+            let what =
+                "the account can't be read as an entry, and has an old address still: correct it in the directory";
+            return Ok(if is_there { Err(what.to_owned()) } else { Ok(Vec::new()) });
+        };
         let (after, kept) = without_addresses(before, addresses);
         if after == *before {
             return Ok(Ok(kept));

@@ -86,6 +86,11 @@ impl Switcher {
             }
         }
         if row.is_none() {
+            // What could not even be asked is not begun: it would have to be opened again.
+            if let Err(error) = access.read(&self.recipient(Subject::of(held), Side::Source)?).await {
+                tracing::warn!(mailbox, %error, "the mailbox at the source can't be closed to its person");
+                return Ok(());
+            }
             let mut tx = held.write().await?;
             tx.begin_closing(&why).await?;
             tx.commit().await?;
@@ -109,22 +114,46 @@ impl Switcher {
     async fn close(&self, held: &mut Held<'_>, access: &Arc<dyn Access>) -> Result<Option<String>, Failure> {
         let of = Subject::of(held);
         let who = self.recipient(of, Side::Source)?;
-        match access.close(&who, &*held.door()).await {
+        let notes = match access.close(&who, &*held.door()).await {
             Err(error) if error.cause != Cause::InDoubt => return Err(failed(Side::Source, error)),
-            _ => {}
-        }
+            Err(_) => Vec::new(),
+            Ok(closed) => closed.notes,
+        };
         let state = access.read(&who).await.map_err(|error| failed(Side::Source, error))?;
         if !state.is_closed() {
             return Ok(Some(open_still(&state)));
         }
         // What still comes to the source is followed: by an account that may log in for everybody, which this must not keep out.
-        let Err(failure) = held.pass().await else { return Ok(None) };
-        if failure.side != Some(Side::Source) || failure.error.cause != Cause::Login {
-            tracing::info!(mailbox = held.row().mailbox, %failure, "the pass after closing ended early");
-            return Ok(None);
+        tokio::time::sleep(access.in_force_after()).await;
+        match held.pass().await {
+            Ok(_) if notes.is_empty() => Ok(None),
+            Ok(_) => Ok(Some(format!("it is, for whoever logs in anew: {}", notes.join("; ")))),
+            Err(failure) if is_shut_out(failure.side, failure.error.cause) => {
+                access.open(&who, &*held.door()).await.map_err(|error| failed(Side::Source, error))?;
+                Ok(Some(format!("it keeps out whoever migrates as well, so it was opened again: {failure}")))
+            }
+            Err(failure) if failure.error.cause == Cause::Stopped => Err(failure),
+            Err(failure) => {
+                Ok(Some(format!("it is, and whether whoever migrates gets in is not known yet: {failure}")))
+            }
         }
+    }
+
+    /// Where the passes over a mailbox that we close are refused at the source, it is opened again: what still comes there is to be followed.
+    pub(super) async fn open_if_shut_out(&self, held: &Held<'_>) -> Result<(), Failure> {
+        let (Some(access), Some((cause, side))) = (self.access(Subject::of(held)), held.row().state.cause) else {
+            return Ok(());
+        };
+        let is_ours = is_shut_out(side, cause) && held.row().state.phase >= Phase::Switched;
+        if !is_ours || held.store().closing(held.key(), held.row().mailbox).await?.is_none() {
+            return Ok(());
+        }
+        let who = self.recipient(Subject::of(held), Side::Source)?;
         access.open(&who, &*held.door()).await.map_err(|error| failed(Side::Source, error))?;
-        Ok(Some(format!("it keeps out whoever migrates as well, so it was opened again: {failure}")))
+        let mut tx = held.write().await?;
+        tx.closing_waits("whoever migrates was refused at the source, so it was opened again").await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Opens the mailbox at the source to its person again: before mail is turned round.
@@ -157,17 +186,24 @@ impl Switcher {
                 "no mark for the person's client; nothing of ours closes the mailbox at the source",
             ));
         }
-        match access.open(&who, &*held.door()).await {
+        let notes = match access.open(&who, &*held.door()).await {
             Err(error) if error.cause != Cause::InDoubt => return Err(failed(Side::Source, error)),
-            _ => {}
-        }
+            Err(_) => Vec::new(),
+            Ok(opened) => opened.notes,
+        };
         let state = access.read(&who).await.map_err(|error| failed(Side::Source, error))?;
         if state.closed_by_us {
             return Ok(Attempt::failed(true, "the mailbox at the source is still closed to its person by us"));
         }
         let others = state.closed_by_others.map(|by| format!("; it is closed by others: {by}")).unwrap_or_default();
-        Ok(Attempt::done(format!("read back: the mailbox at the source is open to its person again{others}")))
+        let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
+        Ok(Attempt::done(format!("read back: the mailbox at the source is open to its person again{others}{notes}")))
     }
+}
+
+/// Is whoever migrates refused at the source?
+fn is_shut_out(side: Option<Side>, cause: Cause) -> bool {
+    (side, cause) == (Some(Side::Source), Cause::Login)
 }
 
 fn open_still(state: &LoginState) -> String {

@@ -191,6 +191,10 @@ impl Switcher {
         if let Some(order) = order {
             return Ok(Some(order.at.max(order.said_at)));
         }
+        // Who was taken back waits for a word, whatever their collection's date was.
+        if of.store.switch_of(of.key, of.row.mailbox).await?.is_some_and(|last| last.taken_back_by.is_some()) {
+            return Ok(None);
+        }
         Ok(match of.store.switch_plan(of.key, of.row.mailbox).await? {
             Some((store::SwitchHow::At, at, _)) => at,
             _ => None,
@@ -344,7 +348,9 @@ fn in_condition(held: &Held<'_>, condition: Condition) -> store::MailboxState {
 impl Turnover for Switcher {
     async fn prepare(&self, held: &mut Held<'_>) -> Result<Ready, Failure> {
         if held.row().state.phase < Phase::Switching {
-            if held.row().state.phase == Phase::Planned
+            // By what lies on the target: a turn that was cut has left its phase behind.
+            if held.row().state.phase <= Phase::Copying
+                && held.is_untouched().await?
                 && let Err(failure) = Box::pin(self.refuse_forwarded(Subject::of(held))).await
             {
                 return Ok(Ready::Not(failure));
@@ -355,6 +361,9 @@ impl Turnover for Switcher {
                 forwarded => forwarded?,
             }
             return Ok(Ready::Passes);
+        }
+        if let Err(failure) = Box::pin(self.open_if_shut_out(held)).await {
+            tracing::warn!(mailbox = held.row().mailbox, %failure, "the mailbox at the source could not be opened again");
         }
         // Who is to be taken back waits for no pass: the target may be what is broken.
         let order = held.store().switch_order(held.key(), held.row().mailbox).await?;

@@ -1,7 +1,7 @@
 //! The distribution lists of both sides, as their directories were last read: what is sent to a list is to reach each of its members once,
 //! wherever they are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{Entry, EntryKind, Side};
@@ -15,8 +15,8 @@ pub(crate) struct KnownList {
     side: Side,
     /// Its addresses.
     addresses: Vec<String>,
-    /// At which its members take mail: people, other lists, and whoever is outside.
-    members: Vec<String>,
+    /// At which each of its members takes mail, the usual one first: people, other lists, and whoever is outside.
+    members: Vec<Vec<String>>,
 }
 
 /// The lists of a project, read anew when a directory was.
@@ -63,13 +63,13 @@ fn lists(objects: &[Object], side: Side) -> Vec<KnownList> {
     for list in lists {
         let addresses = list.entry.mail_keys();
         let members = list.entry.members.iter().filter_map(|member| match accounts.key(member) {
-            Some(key) => by_key.get(key).and_then(|entry| takes_mail_at(entry)),
+            Some(key) => by_key.get(key).map(|entry| takes_mail_at(entry)),
             None => match member {
-                model::Reference::Mail(mail) => Some(mail.clone()),
+                model::Reference::Mail(mail) => Some(vec![mail.clone()]),
                 _ => None,
             },
         });
-        let members: Vec<String> = members.collect();
+        let members: Vec<Vec<String>> = members.collect();
         if !addresses.is_empty() {
             known.push(KnownList { side, addresses, members });
         }
@@ -78,51 +78,54 @@ fn lists(objects: &[Object], side: Side) -> Vec<KnownList> {
 }
 
 /// Where whoever an entry stands for takes mail.
-fn takes_mail_at(entry: &Entry) -> Option<String> {
+fn takes_mail_at(entry: &Entry) -> Vec<String> {
     let routed = entry.routed_to.as_deref().filter(|_| entry.kind == EntryKind::Contact);
-    let routed = routed.map(|to| to.split_once(':').map_or(to, |(_, address)| address).to_owned());
-    routed.or_else(|| entry.mail.clone()).or_else(|| entry.mail_keys().into_iter().next())
+    match routed {
+        Some(to) => vec![to.split_once(':').map_or(to, |(_, address)| address).to_owned()],
+        None => entry.mail_keys(),
+    }
 }
 
 /// Puts lists into the model, beside the people that are there already. Of members of a site who are not on the roster nothing is known:
 /// their mail stays with them.
 pub(crate) fn add(directory: &mut Directory, lists: &[KnownList]) {
-    let mut routes: HashMap<Side, Vec<(MailAddress, Vec<MailAddress>)>> = HashMap::new();
+    let parsed = |texts: &[String]| -> Vec<MailAddress> {
+        texts.iter().filter_map(|text| MailAddress::parse(text).ok()).collect()
+    };
+    let mut own: BTreeMap<(Side, MailAddress), Vec<Vec<MailAddress>>> = BTreeMap::new();
     for list in lists {
         let site = directory.site(list.side);
-        let parsed = |texts: &[String]| -> Vec<MailAddress> {
-            texts.iter().filter_map(|text| MailAddress::parse(text).ok()).collect()
-        };
-        let is_free = |address: &MailAddress| {
-            site.domains.contains_key(&Domain::new(address.domain())) && !site.entries.contains_key(address)
-        };
-        let members = parsed(&list.members);
-        let own = parsed(&list.addresses).into_iter().filter(is_free);
-        routes.entry(list.side).or_default().extend(own.map(|address| (address, members.clone())));
-    }
-    for (side, lists) in routes {
-        let named: BTreeSet<MailAddress> = lists.iter().map(|(address, _)| address.clone()).collect();
-        for (address, members) in lists {
-            let site = directory.site(side);
-            let is_known = |member: &MailAddress| {
-                named.contains(member)
-                    || site.entries.contains_key(member)
-                    || !site.domains.contains_key(&Domain::new(member.domain()))
-            };
-            let members: Vec<MailAddress> = members.into_iter().filter(is_known).collect();
-            directory.site_mut(side).entries.insert(address, Pending::settled(Route::List(members)));
-        }
-        for address in &named {
-            let reached = reached(directory, side, address);
-            if !reached.is_empty() {
-                directory.expected.entry(address.clone()).or_insert(Owner::List(reached));
+        let members: Vec<Vec<MailAddress>> = list.members.iter().map(|member| parsed(member)).collect();
+        for address in parsed(&list.addresses) {
+            let is_taken = site.domains.contains_key(&Domain::new(address.domain()));
+            if is_taken && !site.entries.contains_key(&address) {
+                own.insert((list.side, address), members.clone());
             }
+        }
+    }
+    let named: BTreeSet<(Side, MailAddress)> = own.keys().cloned().collect();
+    // All of them before anybody is counted: one may be a member of another, on either side.
+    for ((side, address), members) in own {
+        let site = directory.site(side);
+        let is_known = |member: &&MailAddress| {
+            named.contains(&(side, (*member).clone()))
+                || site.entries.contains_key(*member)
+                || !site.domains.contains_key(&Domain::new(member.domain()))
+        };
+        let members: Vec<MailAddress> =
+            members.iter().filter_map(|member| member.iter().find(is_known).cloned()).collect();
+        directory.site_mut(side).entries.insert(address, Pending::settled(Route::List(members)));
+    }
+    for (_, address) in &named {
+        let reached = reached(directory, address);
+        if !reached.is_empty() {
+            directory.expected.entry(address.clone()).or_insert(Owner::List(reached));
         }
     }
 }
 
 /// Who is to be reached by a list: its people of the roster, those of lists in it among them.
-fn reached(directory: &Directory, side: Side, list: &MailAddress) -> BTreeSet<PersonId> {
+fn reached(directory: &Directory, list: &MailAddress) -> BTreeSet<PersonId> {
     let (mut people, mut seen, mut waiting) = (BTreeSet::new(), BTreeSet::new(), vec![list.clone()]);
     while let Some(address) = waiting.pop() {
         if !seen.insert(address.clone()) {
@@ -130,8 +133,12 @@ fn reached(directory: &Directory, side: Side, list: &MailAddress) -> BTreeSet<Pe
         }
         if let Some(Owner::Person(person)) = directory.expected.get(&address) {
             people.insert(person.clone());
-        } else if let Some(Route::List(members)) = directory.site(side).entries.get(&address).map(|route| &route.now) {
-            waiting.extend(members.iter().cloned());
+            continue;
+        }
+        for side in [Side::Source, Side::Target] {
+            if let Some(Route::List(members)) = directory.site(side).entries.get(&address).map(|route| &route.now) {
+                waiting.extend(members.iter().cloned());
+            }
         }
     }
     people

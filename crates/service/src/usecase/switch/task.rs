@@ -70,12 +70,12 @@ impl Switcher {
             Task::RedirectOn => self.put_on(task, held, Side::Source).await,
             Task::RedirectOff => self.take_off(task, held, Side::Source, row).await,
             // With an old address on the account the forwarder would lead its mail in a circle.
-            Task::ForwarderOn => match self.addresses_off(held, row, true).await {
+            Task::ForwarderOn => match self.addresses_off(held, self.has_forwarder(held).await).await {
                 Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
                 other => other,
             },
             Task::AddressesOn => self.addresses_on(held, row).await,
-            Task::AddressesOff => self.addresses_off(held, row, false).await,
+            Task::AddressesOff => self.addresses_off(held, false).await,
             Task::Drain => self.drain(held, row).await,
             Task::Carry => self.carry(held, row, Duration::ZERO).await,
             Task::CarryRest => self.carry(held, row, self.quiet()).await,
@@ -87,7 +87,7 @@ impl Switcher {
                 other => other,
             },
             Task::Thaw => match self.take_off(Task::RedirectOff, held, Side::Source, row).await {
-                Ok(Attempt { ended: Ended::Done, .. }) => match self.addresses_off(held, row, true).await {
+                Ok(Attempt { ended: Ended::Done, .. }) => match self.addresses_off(held, true).await {
                     Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
                     other => other,
                 },
@@ -141,18 +141,18 @@ impl Switcher {
         let who = self.recipient(Subject::of(held), side)?;
         let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         let (mut notes, mut is_in_doubt) = (Vec::new(), false);
-        if seen.ours.is_some() {
-            // On the way back nothing is better than to go on.
-            if task == Task::ForwarderOff
-                && let Some(refused) = self.refuse_faults(task, held).await?
-            {
-                return Ok(refused);
-            }
-            match router.release(&who, &*held.door()).await {
-                Ok(released) => notes = released.notes,
-                Err(error) if error.cause == Cause::InDoubt => is_in_doubt = true,
-                Err(error) => return Err(failed(side, error)),
-            }
+        // On the way back nothing is better than to go on.
+        if seen.ours.is_some()
+            && task == Task::ForwarderOff
+            && let Some(refused) = self.refuse_faults(task, held).await?
+        {
+            return Ok(refused);
+        }
+        // Where nothing of ours is on, one may be asked for that nobody has begun yet: it is asked for no more.
+        match router.release(&who, &*held.door()).await {
+            Ok(released) => notes = released.notes,
+            Err(error) if error.cause == Cause::InDoubt => is_in_doubt = true,
+            Err(error) => return Err(failed(side, error)),
         }
         let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         if let Some(to) = seen.redirected_to() {
@@ -192,6 +192,11 @@ impl Switcher {
             if let Some(refused) = self.refuse_faults(task, held).await? {
                 return Ok(refused);
             }
+            if side == Side::Target
+                && let Some(why) = self.goes_round(&to).await?
+            {
+                return Ok(Attempt::failed(true, why));
+            }
             let redirected = router.redirect(&who, &to, &*held.door()).await;
             notes = redirected.map(|redirected| redirected.notes).or_else(|error| in_doubt(side, error))?;
         }
@@ -212,6 +217,11 @@ impl Switcher {
             return Ok(Attempt::done(format!("it stays off: {why}")));
         }
         Ok(Attempt { has_forwarder: true, ..self.put_on(Task::ForwarderOn, held, Side::Target).await? })
+    }
+
+    /// Is a forwarder of this mailbox on record? Where that can't be told it is supposed.
+    async fn has_forwarder(&self, held: &Held<'_>) -> bool {
+        held.store().forwarder(held.key(), held.row().mailbox).await.map_or(true, |row| row.is_some())
     }
 
     /// Why an account may have no forwarder: one that its person had before needs their guardian's word, which has an end.

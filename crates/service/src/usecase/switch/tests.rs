@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use conformance::world::{World, message};
-use connector::memory::{MemoryItem, Platform};
+use connector::memory::{MemoryItem, Platform, Traits};
 use connector::router::{Destination, Evidence, Force, Forwarder, ForwarderOwner, LocalCopy, OurRedirect, SenderMode};
 use connector::{DirectoryInMemory, Door, Effect, Error, Finding, Recipient, Rerouted, RouterOffers, Routing};
 use model::{Entry, FolderPath};
@@ -25,6 +25,8 @@ use crate::config::SwitchEntry;
 mod addresses;
 mod schedules;
 
+/// The target takes no larger item.
+const ITEM_BYTES_MAX: u64 = 100_000;
 pub(super) const ANN: [&str; 2] = ["ann@hill.test", "ann@nation.test"];
 
 /// How a call of a router fails.
@@ -215,7 +217,8 @@ impl Project {
     }
 
     pub(super) async fn without_forwarder(require: &[Rule]) -> Self {
-        let mut world = World::new();
+        let mut world =
+            World::with(Traits::default(), Traits { item_bytes_max: Some(ITEM_BYTES_MAX), ..Traits::default() });
         world.person_of(ANN[0], ANN[1]);
         for n in 0..3 {
             world.source.deliver(ANN[0], &FolderPath::inbox(), MemoryItem::message(message(n, "old"), 1_000_000_000));

@@ -147,6 +147,25 @@ async fn a_switch_waits_for_people_and_advances_by_what_they_supply() {
     scripted.judge("back").await;
 }
 
+/// Taken back before anybody has signed: what was asked for is asked for no more, and no script of it can be signed later.
+#[tokio::test]
+async fn an_undo_before_the_signature_leaves_nothing_that_could_be_run_later() {
+    for is_written in [false, true] {
+        let mut scripted = Scripted::new().await;
+        scripted.project.order(false, 0).await;
+        scripted.awaits("redirect-on", "switch script write").await;
+        let number = if is_written { scripted.site.write(Step::Redirect).await } else { None };
+        scripted.project.order(true, 0).await;
+        scripted.until(Phase::InStep).await;
+        assert_eq!(scripted.site.write(Step::Redirect).await, None, "nothing is asked for any more");
+        if let Some(number) = number {
+            let (store, key) = (&scripted.site.store, scripted.site.key);
+            assert_eq!(store.sign_script(key, number, "Sue", "me").await.unwrap(), store::SignOutcome::Not);
+        }
+        scripted.judge("back").await;
+    }
+}
+
 /// Taken back while a script may have been run: what it did is known first.
 #[tokio::test]
 async fn an_undo_in_the_middle_waits_until_it_is_known_what_was_run() {

@@ -8,8 +8,10 @@ use store::{CollectionRow, NewCollection, Object, SwitchHow};
 use super::*;
 
 const HOUR: i64 = 3_600_000;
-/// What the target does not take.
-const REFUSED_BYTES: usize = 200_000;
+/// More than the target takes.
+const REFUSED_BYTES: usize = 2 * ITEM_BYTES_MAX as usize;
+/// How a mailbox that never catches up says so.
+const LATE: &str = "it was due to switch on";
 
 /// A mailbox, its schedule, and what was done to it.
 struct History {
@@ -18,33 +20,43 @@ struct History {
     ahead: i64,
     /// When it is to switch, if by a date.
     date: Option<i64>,
+    /// Since when it counts as late: nobody is late before they were given a date.
+    late_since: Option<i64>,
     is_auto: bool,
     /// Items that the target refuses.
     refused: Vec<(model::ItemId, usize)>,
     numbers: usize,
+    /// It was parked since it never caught up.
+    was_given_up: bool,
     what: String,
 }
 
 impl History {
-    async fn begin(seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
-        let project = Project::new(&[]).await;
-        let mut history = Self {
-            project,
+    /// One without a schedule.
+    async fn of(seed: u64) -> Self {
+        Self {
+            project: Project::new(&[]).await,
             ahead: 0,
             date: None,
+            late_since: None,
             is_auto: false,
             refused: Vec::new(),
             numbers: 0,
+            was_given_up: false,
             what: String::new(),
-            chance: Chance::new(seed + 1),
-        };
+            chance: Chance::new(seed),
+        }
+    }
+
+    async fn begin(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let mut history = Self::of(seed + 1).await;
         let now = history.now().await;
-        let date = now + (chance.below(200) as i64 - 20) * HOUR;
+        let date = now + (chance.below(80) as i64 - 20) * HOUR;
         match chance.below(4) {
             0 => {
                 history.project.order(false, date).await;
-                history.date = Some(date);
+                (history.date, history.late_since) = (Some(date), Some(date.max(now)));
             }
             1 => history.collect(SwitchHow::Auto, None).await,
             2 => history.collect(SwitchHow::At, Some(date)).await,
@@ -62,7 +74,7 @@ impl History {
         store.add_collection(key, &new, "me").await.unwrap();
         let collection: CollectionRow = store.collections(key).await.unwrap().remove(0);
         store.add_members(key, &collection, &[Object::Mailbox(self.project.mailbox)], "me").await.unwrap();
-        (self.date, self.is_auto) = (switch_at, switch == SwitchHow::Auto);
+        (self.date, self.late_since, self.is_auto) = (switch_at, switch_at, switch == SwitchHow::Auto);
     }
 
     async fn now(&self) -> i64 {
@@ -88,9 +100,9 @@ impl History {
     /// Something happens between two turns.
     fn happens(&mut self) {
         let world = &self.project.world;
-        match self.chance.below(12) {
+        match self.chance.below(15) {
             0..=2 => self.deliver("new"),
-            3 => {
+            3 | 13 => {
                 let body = "long ".repeat(REFUSED_BYTES / 5);
                 self.deliver(&body);
             }
@@ -103,8 +115,8 @@ impl History {
                 mail.failing = Some((from, from + more, how));
             }
             7 => world.target.set_quota([None, Some(100)][self.chance.below(2) as usize]),
-            8 => {
-                let hours = self.chance_hours(30);
+            8 | 11 | 12 => {
+                let hours = self.chance_hours(60);
                 self.set_clock(hours);
             }
             // A clock that is set back.
@@ -144,10 +156,10 @@ impl History {
     }
 
     /// A turn, and what has to be so after it. True: it is switched.
-    async fn turn(&self) -> bool {
+    async fn turn(&mut self) -> bool {
         let (there, before, switches) = (self.source(), self.project.phase().await, self.switches().await);
         let outcome = self.project.turn().await;
-        let (now, what) = (self.now().await, &self.what);
+        let (now, what) = (self.now().await, self.what.clone());
         if self.switches().await > switches {
             assert!(before < Phase::Switching && self.is_due(now), "{what}: a switch began that was not due");
             let all = self.project.world.target.dump(ANN[1]);
@@ -158,9 +170,16 @@ impl History {
             }
         }
         let state = &outcome.state;
-        if state.phase < Phase::InStep && self.date.is_some_and(|date| now >= date + 72 * HOUR) {
-            let is_parked = matches!(&state.condition, Condition::Parked(why) if why.len() > 20);
-            assert!(is_parked, "{what}: it never caught up, and is {:?}", state.condition);
+        let is_late = self.late_since.is_some_and(|since| now >= since + 72 * HOUR);
+        if state.phase < Phase::InStep {
+            match &state.condition {
+                Condition::Waiting(why) => assert!(!is_late, "{what}: it never caught up, and waits: {why}"),
+                Condition::Parked(why) if why.starts_with(LATE) => {
+                    assert!(is_late && why.contains(": "), "{what}: parked too soon, or without a reason: {why}");
+                    self.was_given_up = true;
+                }
+                Condition::Running | Condition::Parked(_) => {}
+            }
         }
         if state.phase < Phase::Switching && state.condition != Condition::Running {
             assert!(state.condition.reason().is_some_and(|why| !why.is_empty()), "{what}: it says for what it waits");
@@ -195,25 +214,30 @@ async fn nobody_is_ever_switched_who_is_not_in_step() {
     let (mut switched, mut parked) = (0, 0);
     for seed in 0..conformance::whole::amount(60, 2000) {
         let mut history = History::begin(seed).await;
-        for _ in 0..12 {
+        for _ in 0..16 {
             for _ in 0..=history.chance.below(2) {
                 history.happens();
             }
             history.turn().await;
         }
-        let state = history
-            .project
-            .engine
-            .store
-            .mailbox(history.project.engine.key, history.project.mailbox)
-            .await
-            .unwrap()
-            .unwrap()
-            .state;
-        parked += usize::from(matches!(state.condition, Condition::Parked(_)));
+        parked += usize::from(history.was_given_up);
         history.heals().await;
         switched += usize::from(history.project.phase().await >= Phase::Switched);
     }
-    println!("{switched} switched, {parked} parked");
+    println!("{switched} switched, {parked} parked since they never caught up");
     assert!(switched > 20 && parked > 3, "{switched} switched, {parked} parked");
+}
+
+/// Who was taken back waits for a word: the date that their collection had is none of theirs any more.
+#[tokio::test]
+async fn who_was_taken_back_is_not_parked_for_being_late() {
+    let mut history = History::of(0).await;
+    let long_ago = history.now().await - 500 * HOUR;
+    history.collect(SwitchHow::At, Some(long_ago)).await;
+    history.project.until_it_ends("over").await;
+    history.project.order(true, 0).await;
+    history.project.until_it_ends("back").await;
+    history.deliver(&"long ".repeat(REFUSED_BYTES / 5));
+    let state = history.project.turn().await.state;
+    assert!(matches!(state.condition, Condition::Waiting(_)) && state.phase == Phase::Copying, "{state:?}");
 }
