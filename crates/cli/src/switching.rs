@@ -301,6 +301,9 @@ fn switches(report: &SwitchReport) -> String {
         if let Some(at_source) = &line.at_source {
             let _ = write!(text, "\n  the mailbox at the source: {}", harmless(at_source));
         }
+        if let Some(until) = &line.forwards_until {
+            let _ = write!(text, "\n  the source forwards, and answers by itself, until {until}");
+        }
         for one in &line.old_addresses {
             let why = one.why.as_ref().map(|why| format!(": {}", harmless(why))).unwrap_or_default();
             let _ = write!(text, "\n  {:<32} {}{why}", harmless(&one.address), one.state);

@@ -9,11 +9,13 @@ mod folders;
 mod page;
 mod policy;
 mod settings;
+mod switching;
 
 pub use folders::{Folders, Placement};
 pub use page::page;
 pub use policy::{Policy, moment};
 pub use settings::{Adopted, BannedAttachment, Items, MergedBelow, RuleLine, Settings, SignedMail};
+pub use switching::{Forwarding, Switching};
 
 use serde::Deserialize;
 
@@ -61,6 +63,9 @@ pub struct Profile {
     /// What it asks of accounts, lists and their names; [`people::PeopleRules`] reads it.
     #[serde(default)]
     pub people: toml::Table,
+    /// Where mail may be forwarded, and when what belongs to a switch ends.
+    #[serde(default)]
+    pub switch: Switching,
 }
 
 /// Which profile it is.
@@ -114,6 +119,9 @@ impl Profile {
         profile
             .policy(&Settings::default())
             .map_err(|error| Error { message: format!("profile {place}: {}", error.message), advice: error.advice })?;
+        if let Some((what, advice)) = profile.switch.mistake() {
+            return Err(Error::new(format!("profile {place}: [switch]: {what}"), advice));
+        }
         if let Err(error) = profile.people.clone().try_into::<people::PeopleRules>() {
             let message = format!("profile {place}: [people]: {}", error.message().trim());
             return Err(Error::new(message, "correct it; the profiles that come with the program show every setting"));

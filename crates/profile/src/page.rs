@@ -60,36 +60,43 @@ fn page_of(editions: &[Profile]) -> String {
         }
         page.push('\n');
     }
-    page + &below + &people_of(editions)
+    page + &below + &people_of(editions) + &switching_of(editions)
 }
 
 /// What these editions ask of accounts, lists and their names.
 fn people_of(editions: &[Profile]) -> String {
-    let schema = schemars::schema_for!(people::PeopleRules).to_value();
+    let heading = "Accounts, lists and their names\n\nA project changes these under `[people.rules]`. See [people](../people.md).";
+    let rules = editions.iter().map(|edition| {
+        let rules: people::PeopleRules = edition.people.clone().try_into().unwrap_or_default();
+        toml::Table::try_from(rules).unwrap_or_default()
+    });
+    part(heading, &schemars::schema_for!(people::PeopleRules).to_value(), editions, &rules.collect::<Vec<_>>())
+}
+
+/// What these editions say of mail on its way.
+fn switching_of(editions: &[Profile]) -> String {
+    let heading = "Mail on its way, and what ends when\n\nIn `[switch]` of the profile; where a project's setting goes before one, the line says \
+                   which. See [the switch](../switch.md) and [MX records](../mx.md).";
+    let rules = editions.iter().map(|edition| toml::Table::try_from(&edition.switch).unwrap_or_default());
+    part(heading, &schemars::schema_for!(crate::Switching).to_value(), editions, &rules.collect::<Vec<_>>())
+}
+
+/// A part of the page: each property of a schema, and its value in each edition.
+fn part(heading: &str, schema: &serde_json::Value, editions: &[Profile], rules: &[toml::Table]) -> String {
     let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object()) else {
         return String::new();
     };
-    let mut page = String::from(
-        "\n## Accounts, lists and their names\n\nA project changes these under `[people.rules]`. See [people](../people.md).\n\n\
-         | Setting | What it is |",
-    );
+    let mut page = format!("\n## {heading}\n\n| Setting | What it is |");
     for edition in editions {
         let _ = write!(page, " {} |", edition.profile.edition);
     }
     page.push_str("\n|---|---|");
     page.push_str(&"---|".repeat(editions.len()));
     page.push('\n');
-    let rules: Vec<toml::Table> = editions
-        .iter()
-        .map(|edition| {
-            let rules: people::PeopleRules = edition.people.clone().try_into().unwrap_or_default();
-            toml::Table::try_from(rules).unwrap_or_default()
-        })
-        .collect();
     for (name, property) in properties {
         let what = property.get("description").and_then(|text| text.as_str()).unwrap_or_default().replace('\n', " ");
         let _ = write!(page, "| `{name}` | {} |", cell(&what));
-        for rules in &rules {
+        for rules in rules {
             match rules.get(name) {
                 Some(value) => {
                     let _ = write!(page, " `{}` |", cell(&value.to_string()));

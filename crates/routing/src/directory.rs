@@ -319,7 +319,7 @@ pub struct Policy {
     pub source_to_target: bool,
     /// From target to source.
     pub target_to_source: bool,
-    /// Domains of neither site to which mail may go. Each stands for itself, not for those below it.
+    /// Domains of neither site to which mail may go. Each stands for itself, and `*.police.example` for every domain below it.
     pub secure_domains: BTreeSet<Domain>,
 }
 
@@ -330,6 +330,12 @@ impl Policy {
             Side::Source => self.source_to_target,
             Side::Target => self.target_to_source,
         }
+    }
+
+    /// May mail be sent out to this domain?
+    pub fn is_secure(&self, domain: &str) -> bool {
+        let is_listed = |name: &str| self.secure_domains.contains(name);
+        is_listed(domain) || domain.match_indices('.').any(|(at, _)| is_listed(&format!("*{}", &domain[at..])))
     }
 }
 

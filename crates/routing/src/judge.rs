@@ -38,7 +38,7 @@ pub(crate) fn judged(directory: &Directory, side: Side, domain: &str, mx: Mx, or
         Mx::Elsewhere => match origin {
             Origin::Any => Marks::NOTHING,
             Origin::Own => Marks::LEAVES,
-            _ if !directory.policy.secure_domains.contains(domain) => Marks::INSECURE,
+            _ if !directory.policy.is_secure(domain) => Marks::INSECURE,
             Origin::Resolved => Marks::LEAVES_FOR_MEMBER,
             Origin::Forwarded(_) => Marks::LEAVES,
         },

@@ -342,6 +342,12 @@ fn mail_leaves_to_secure_domains_only() {
     // A secure one is allowed, but Bob's mail is still not with us.
     directory.policy.secure_domains = BTreeSet::from([Domain::new("home.example")]);
     assert_eq!(directory.found(), [("leaves-us", "bob@old.example".to_owned())]);
+    // Below a domain is not the domain.
+    for (listed, is_secure) in [("*.example", true), ("*.home.example", false), ("*e.example", false)] {
+        directory.policy.secure_domains = BTreeSet::from([Domain::new(listed)]);
+        let fault = if is_secure { "leaves-us" } else { "insecure-domain" };
+        assert_eq!(directory.found(), [(fault, "bob@old.example".to_owned())], "{listed}");
+    }
     // A list may have members elsewhere.
     let mut directory = three();
     directory.at(SOURCE, "team@old.example", list(&["bob@old.example", "guest@home.example"]));

@@ -189,7 +189,7 @@ impl Making {
         self.directory.policy = Policy {
             source_to_target: self.is_orderly || self.happens(800),
             target_to_source: self.is_orderly || self.happens(900),
-            secure_domains: BTreeSet::from([Domain::new("secure.example")]),
+            secure_domains: BTreeSet::from(["secure.example", "*.police.example"].map(Domain::new)),
         };
     }
 
@@ -284,8 +284,10 @@ impl Making {
 
     fn any_address(&mut self) -> MailAddress {
         let known: Vec<MailAddress> = self.directory.expected.keys().cloned().collect();
-        match self.chance.below(20) {
+        match self.chance.below(22) {
             0 => address("somebody@other.example"),
+            20 => address("somebody@hill.police.example"),
+            21 => address("somebody@police.example"),
             1 => address("somebody@secure.example"),
             2 => address("nobody@old.example"),
             _ if known.is_empty() => address("p0@new.example"),

@@ -460,7 +460,10 @@ impl World<'_> {
             }
             Mx::Site(_) | Mx::Nowhere => {}
             Mx::Elsewhere => {
-                let is_secure = policy.secure_domains.iter().any(|domain| domain.as_str() == address.domain());
+                let is_secure = policy.secure_domains.iter().any(|listed| match listed.as_str().strip_prefix('*') {
+                    Some(end) => address.domain().len() > end.len() && address.domain().ends_with(end),
+                    None => listed.as_str() == address.domain(),
+                });
                 events.push(match (how, is_secure) {
                     (How::Written, _) | (How::SentOn(_), true) => Event::Wrong(Fault::LeavesUs),
                     (_, false) => Event::Wrong(Fault::InsecureDomain),

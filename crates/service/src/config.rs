@@ -439,7 +439,7 @@ impl Config {
 
     /// Reads the text of a project's file.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Error> {
-        let file: ProjectFile = toml::from_str(text).map_err(|error| {
+        let mut file: ProjectFile = toml::from_str(text).map_err(|error| {
             let Some(span) = error.span() else { return complain(FILE, error.message()) };
             let before = text.get(..span.start).unwrap_or(text);
             let line = before.rsplit('\n').next().unwrap_or_default();
@@ -457,6 +457,10 @@ impl Config {
         })?;
         let profile = Profile::shipped(&file.profile);
         let people_rules = profile.as_ref().map(|profile| profile.people.clone()).unwrap_or_default();
+        let switching = profile.as_ref().map(|profile| profile.switch.clone()).unwrap_or_default();
+        file.switch.complete(&switching, !file.access.is_empty());
+        file.routing.iter_mut().for_each(|routing| routing.complete(&switching));
+        file.mx.iter_mut().for_each(|mx| mx.complete(&switching));
         let policy = profile.and_then(|profile| profile.policy(&file.policy));
         let policy = policy.map_err(|error| Error::usage(format!("{FILE}: {}", error.message)).advise(error.advice))?;
         let mut endpoints = BTreeMap::new();

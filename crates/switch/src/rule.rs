@@ -24,6 +24,8 @@ pub enum Rule {
     AddressesFree,
     /// Nothing at the source that is not ours sends the person's mail on.
     ForwardersAbsent,
+    /// Information governance has decided that mail is forwarded in this direction, where the profile asks for that (R-086, ruling A-20).
+    ForwardingDecided,
     /// Calendars and public folders are in step, where the project's type shares them.
     CalendarCoexistence,
     /// No issue about the mailbox is open.
@@ -36,13 +38,14 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order in which they are looked at.
-    pub const EVERY: [Self; 13] = [
+    pub const EVERY: [Self; 14] = [
         Self::InStep,
         Self::MatchSignedOff,
         Self::AccountActivated,
         Self::AddressBooks,
         Self::SharingInPlace,
         Self::CalendarCoexistence,
+        Self::ForwardingDecided,
         Self::NoOpenIssue,
         Self::Go,
         Self::TargetOpens,
@@ -65,6 +68,7 @@ impl Rule {
             Self::AddressesFree => "addresses-free",
             Self::ForwardersAbsent => "forwarders-absent",
             Self::CalendarCoexistence => "calendar-coexistence",
+            Self::ForwardingDecided => "forwarding-decided",
             Self::NoOpenIssue => "no-open-issue",
             Self::Go => "go",
             Self::RoutingClean => "routing-clean",
@@ -89,6 +93,7 @@ impl Rule {
             Self::AddressesFree => "R-238",
             Self::ForwardersAbsent => "R-082",
             Self::CalendarCoexistence => "R-198",
+            Self::ForwardingDecided => "R-086",
             Self::NoOpenIssue => "R-185",
             Self::Go => "R-179",
             Self::RoutingClean => "R-083",

@@ -19,15 +19,12 @@ pub struct MxSettings {
     /// The time to live in seconds that MX records have while they change.
     #[serde(default = "ttl_low_seconds")]
     pub ttl_low_seconds: u32,
-    /// For how many days the local server must have taken no mail for the domain before redirects go.
-    #[serde(default = "quiet_days")]
-    pub quiet_days: u16,
-    /// Legacy addresses receive for so many months after the last switch.
-    #[serde(default = "receiving_months")]
-    pub receiving_months: u8,
-    /// And for no more than so many, on a recorded request.
-    #[serde(default = "receiving_months_max")]
-    pub receiving_months_max: u8,
+    /// For how many days the local server must have taken no mail for the domain before redirects go. Left out: those of the profile.
+    pub quiet_days: Option<u16>,
+    /// Legacy addresses receive for so many months after the last switch. Left out: those of the profile.
+    pub receiving_months: Option<u8>,
+    /// And for no more than so many, on a recorded request. Left out: those of the profile.
+    pub receiving_months_max: Option<u8>,
     /// Logs of the local servers' Postfix, which tell what mail they still take, on the machine that runs the service.
     #[serde(default)]
     pub logs: Vec<PathBuf>,
@@ -42,20 +39,8 @@ fn ttl_low_seconds() -> u32 {
     300
 }
 
-fn quiet_days() -> u16 {
-    14
-}
-
 fn arrivals_kept_days() -> u16 {
     365
-}
-
-fn receiving_months() -> u8 {
-    6
-}
-
-fn receiving_months_max() -> u8 {
-    9
 }
 
 /// What a legacy domain is to have.
@@ -79,6 +64,24 @@ pub struct MxDomainEntry {
 }
 
 impl MxSettings {
+    /// Takes from the profile what the project leaves open.
+    pub(super) fn complete(&mut self, profile: &profile::Switching) {
+        self.quiet_days.get_or_insert(profile.quiet_days);
+        let months = *self.receiving_months.get_or_insert(profile.receiving_months);
+        self.receiving_months_max.get_or_insert(profile.receiving_months_max.max(months));
+    }
+
+    /// For how many days no mail may have come; it is filled in when the file is read.
+    pub(crate) fn quiet_days(&self) -> u16 {
+        self.quiet_days.unwrap_or_default()
+    }
+
+    /// How long legacy addresses receive.
+    pub(crate) fn receiving(&self) -> mx::clocks::ReceivingRule {
+        let [months, months_max] = [self.receiving_months, self.receiving_months_max].map(Option::unwrap_or_default);
+        mx::clocks::ReceivingRule { months, months_max }
+    }
+
     /// What each domain is to have.
     pub(crate) fn wanted(&self) -> Result<Vec<mx::Wanted>, Error> {
         self.domains.iter().map(|(name, entry)| wanted(name, entry)).collect()
@@ -140,12 +143,21 @@ impl Config {
     pub(super) fn check_mx(&self) -> Result<(), Error> {
         let Some(settings) = &self.file.mx else { return Ok(()) };
         settings.wanted()?;
-        if settings.arrivals_kept_days <= settings.quiet_days {
+        if settings.arrivals_kept_days <= settings.quiet_days() {
             let what = format!(
                 "{FILE}: mx.arrivals_kept_days = {} is no more than mx.quiet_days = {}: that mail came would be forgotten too soon",
-                settings.arrivals_kept_days, settings.quiet_days
+                settings.arrivals_kept_days,
+                settings.quiet_days()
             );
             return Err(Error::usage(what).advise("keep arrivals for longer"));
+        }
+        let rule = settings.receiving();
+        if rule.months_max < rule.months {
+            let what = format!(
+                "{FILE}: mx.receiving_months_max = {} is less than the {} months that addresses receive",
+                rule.months_max, rule.months
+            );
+            return Err(Error::usage(what).advise("write the same or more"));
         }
         if !settings.resolvers.is_empty() {
             settings.look()?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::Side;
+use profile::{Forwarding, Switching};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use switch::{Limits, Rule};
@@ -31,8 +32,12 @@ pub struct SwitchEntry {
     /// of other domains are not written, and told as missing.
     pub address_domains: Option<Vec<String>>,
     /// The mailbox at the source is closed to its person so many days after the switch, or once their client was led to the target. Left
-    /// out: only then. Needs `[access]`.
+    /// out: after the days of the profile, if it has any. Needs `[access]`.
     pub close_after_days: Option<u64>,
+    /// The source forwards a person's mail, and answers by itself, so many months after their switch. Left out: those of the profile.
+    pub auto_forward_months: Option<u8>,
+    /// The day on which the local servers are taken down: nothing is forwarded past it.
+    pub decommission_on: Option<String>,
     /// Old addresses are added to people's accounts by hand: nothing is written to the platform's directory by the switch.
     pub addresses_by_hand: bool,
 }
@@ -50,6 +55,8 @@ impl Default for SwitchEntry {
                 .to_vec(),
             address_domains: None,
             close_after_days: None,
+            auto_forward_months: None,
+            decommission_on: None,
             addresses_by_hand: false,
         }
     }
@@ -88,13 +95,14 @@ pub struct RoutingEntry {
     /// names it.
     #[serde(default)]
     pub mx: BTreeMap<String, MxEntry>,
-    /// May mail be forwarded from source to target? The switch does that.
+    /// May mail be forwarded from source to target? The switch does that. What the profile forbids is not allowed by this.
     #[serde(default = "yes")]
     pub source_to_target: bool,
-    /// May mail be forwarded from target to source? New accounts do that until they are switched.
+    /// May mail be forwarded from target to source? New accounts do that until they are switched. What the profile forbids is not allowed
+    /// by this.
     #[serde(default = "yes")]
     pub target_to_source: bool,
-    /// Domains of neither side to which mail may be forwarded.
+    /// Domains of neither side to which mail may be forwarded, besides those of the profile; `*.police.example` stands for all below it.
     #[serde(default)]
     pub secure_domains: Vec<String>,
 }
@@ -164,6 +172,39 @@ pub enum MxEntry {
     Nowhere,
 }
 
+impl SwitchEntry {
+    /// Takes from the profile what the project leaves open.
+    pub(super) fn complete(&mut self, profile: &Switching, closes: bool) {
+        self.close_after_days = self.close_after_days.or(profile.close_after_days.filter(|_| closes));
+        self.auto_forward_months.get_or_insert(profile.auto_forward_months);
+        let asks = [profile.source_to_target, profile.target_to_source].contains(&Forwarding::Decided);
+        let name = Rule::ForwardingDecided.name();
+        if asks && !self.require.iter().any(|known| known == name) {
+            self.require.push(name.to_owned());
+        }
+    }
+
+    /// The day on which the local servers are taken down.
+    pub(crate) fn decommission(&self) -> Option<jiff::civil::Date> {
+        self.decommission_on.as_ref().and_then(|day| day.parse().ok())
+    }
+
+    /// How long the source forwards the mail of somebody who was switched on this day, and answers by itself.
+    pub(crate) fn forwarding(&self, switched: Option<jiff::civil::Date>) -> Option<mx::clocks::Clock> {
+        let months = self.auto_forward_months.unwrap_or_default();
+        mx::clocks::forwarding(switched, months, self.decommission()).ok()
+    }
+}
+
+impl RoutingEntry {
+    /// What the profile forbids is forbidden, and what it calls secure is secure.
+    pub(super) fn complete(&mut self, profile: &Switching) {
+        self.source_to_target &= profile.source_to_target != Forwarding::Forbidden;
+        self.target_to_source &= profile.target_to_source != Forwarding::Forbidden;
+        self.secure_domains.extend(profile.secure_domains.iter().cloned());
+    }
+}
+
 impl Config {
     /// Looks that routers, routing and switch make sense.
     pub(super) fn check_switching(&self) -> Result<(), Error> {
@@ -200,6 +241,12 @@ impl Config {
                 }
             }
         }
+        if let Some(day) =
+            self.file.switch.decommission_on.as_ref().filter(|_| self.file.switch.decommission().is_none())
+        {
+            let what = format!("{FILE}: switch.decommission_on = {day:?} is no day");
+            return Err(Error::usage(what).advise("write it as 2027-03-31"));
+        }
         if self.file.switch.retry_seconds == 0 {
             let what = format!("{FILE}: switch.retry_seconds = 0 would ask without a pause");
             return Err(Error::usage(what).advise("write 1 or more"));
@@ -212,7 +259,9 @@ impl Config {
             }
             let named = site.domains.iter().chain(&site.alias_domains).chain(site.sends_for.iter().flatten());
             let taken = self.file.switch.address_domains.iter().flatten();
-            for domain in named.chain(routing.mx.keys()).chain(&routing.secure_domains).chain(taken) {
+            let secure = routing.secure_domains.iter().map(|domain| domain.strip_prefix("*.").unwrap_or(domain));
+            let named = named.chain(routing.mx.keys()).chain(taken).map(String::as_str);
+            for domain in named.chain(secure) {
                 if routing::MailAddress::parse(&format!("a@{domain}")).is_err() {
                     return Err(Error::usage(format!("{FILE}: routing or switch: {domain:?} is no domain"))
                         .advise("write it as in hill.example"));

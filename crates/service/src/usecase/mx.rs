@@ -7,7 +7,7 @@ use connector::EntryEvent;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::{Phase, Side};
-use mx::clocks::{Clock, ClockState, NotUsed, ReceivingRule, Request, receiving};
+use mx::clocks::{Clock, ClockState, NotUsed, Request, receiving};
 use mx::history::Observation;
 use mx::plan::{Facts, Limits, RecordedRfc, StepState};
 use mx::standing::{Agreement, Standing, Subject, Wanted};
@@ -266,7 +266,7 @@ impl Project {
             reminders: clock.reminders().iter().map(|(day, _)| day.to_string()).collect(),
         };
         if plan.is_some() {
-            let limits = Limits { ttl_low_seconds: settings.ttl_low_seconds, quiet_days: settings.quiet_days };
+            let limits = Limits { ttl_low_seconds: settings.ttl_low_seconds, quiet_days: settings.quiet_days() };
             let plan = mx::plan(standing, wanted, &facts, limits, earlier, now);
             report.gaps = plan.gaps.iter().map(ToString::to_string).collect();
             report.alarms = plan.alarms;
@@ -415,8 +415,8 @@ impl Project {
                     .map_err(|_| Error::usage(format!("{date:?} is no date")).advise("write it as 2026-12-05"))?;
                 format!("on {date}")
             }
-            MxWord::Longer(months) if *months > settings.receiving_months_max => {
-                let max = settings.receiving_months_max;
+            MxWord::Longer(months) if *months > settings.receiving().months_max => {
+                let max = settings.receiving().months_max;
                 return Err(Error::refused(
                     "R-237",
                     format!("{months} months are more than the {max} that may be asked for"),
@@ -442,9 +442,8 @@ impl Project {
 
 /// Until when the addresses of a domain receive: its time begins with the last switch of all.
 fn clock(settings: &MxSettings, facts: &Facts, recorded: &Recorded) -> Result<Clock, Error> {
-    let rule = ReceivingRule { months: settings.receiving_months, months_max: settings.receiving_months_max };
     let last = facts.last_switch.filter(|_| facts.unswitched.is_empty());
-    let clock = receiving(last, rule, recorded.request.as_ref(), recorded.not_used.as_ref());
+    let clock = receiving(last, settings.receiving(), recorded.request.as_ref(), recorded.not_used.as_ref());
     clock.map_err(|error| Error::refused("R-237", error.to_string()))
 }
 

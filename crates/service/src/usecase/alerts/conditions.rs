@@ -34,6 +34,8 @@ pub(crate) enum AlertKind {
     SwitchReversed,
     /// Legacy addresses receive for a few days more only.
     LegacyEnds,
+    /// The source forwards switched people's mail for a few days more only, or for longer than it should.
+    ForwardingEnds,
     /// Somebody who is switched lacks an old address on the target.
     AddressesMissing,
     /// A report can't be sent.
@@ -54,6 +56,7 @@ impl AlertKind {
             Self::SwitchLasts => "switch-lasts",
             Self::SwitchReversed => "switch-reversed",
             Self::LegacyEnds => "legacy-addresses-end",
+            Self::ForwardingEnds => "forwarding-ends",
             Self::AddressesMissing => "addresses-missing",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",

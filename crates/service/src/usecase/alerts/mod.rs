@@ -10,11 +10,14 @@ mod webhook;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use mailer::{Letter, Mailer};
+use model::Phase;
+use mx::clocks::Clock;
 use serde::Serialize;
 use serde_json::json;
-use store::{AlertRow, MailboxRow, NewAlert, Telling, TellingEvent, Way};
+use store::{AlertRow, MailboxRow, NewAlert, SwitchRow, Telling, TellingEvent, Way};
 
 use self::conditions::Open;
 pub(crate) use self::webhook::place;
@@ -157,6 +160,38 @@ impl Project {
             .map_err(|why| Error::usage(format!("{FILE}: alerts.webhook.url: {why}")).advise("write https://HOST/PATH"))
     }
 
+    /// Whose mail the source forwards for a few days more only, or for longer than it should (R-084).
+    fn forwarding_ends(&self, rows: &[MailboxRow], switches: &[SwitchRow], today: Date) -> Vec<NewAlert> {
+        let switched: BTreeSet<i64> =
+            rows.iter().filter(|row| row.state.phase >= Phase::Switched).map(|row| row.mailbox).collect();
+        let mut ends: BTreeMap<Date, (Clock, usize)> = BTreeMap::new();
+        for switch in switches.iter().filter(|switch| switched.contains(&switch.mailbox)) {
+            let clock = self.forwarding_clock(switch);
+            if let Some((clock, until)) = clock.and_then(|clock| clock.until().map(|until| (clock, until))) {
+                ends.entry(until).or_insert((clock, 0)).1 += 1;
+            }
+        }
+        let told = ends.into_iter().filter_map(|(until, (clock, people))| {
+            let (when, what) = match clock.reminder_due(today, &[]) {
+                _ if clock.is_over(today) => (
+                    "over".to_owned(),
+                    format!(
+                        "the source was to forward the mail of {people} people, and to answer for them, until {until}: take its automatic \
+                         answers off; redirects go once the MX records have moved (whimbrel mx plan)"
+                    ),
+                ),
+                Some(left) => (
+                    format!("{left} days before"),
+                    format!("the source forwards the mail of {people} people, and answers for them, until {until}"),
+                ),
+                None => return None,
+            };
+            // One for each reminder, so that each is told.
+            Some(conditions::AlertKind::ForwardingEnds.about(format!("until {until}, {when}"), what))
+        });
+        told.collect()
+    }
+
     /// What needs a person now.
     async fn conditions(&self, entry: &AlertsEntry, open: &Open, now: Timestamp) -> Result<Vec<NewAlert>, Error> {
         let mut rows = self.store.mailboxes(self.key).await?;
@@ -174,7 +209,9 @@ impl Project {
         found.extend(conditions::switching(&rows, &switches, i64::from(entry.switching_minutes), at));
         found.extend(conditions::addresses_missing(&rows, &self.store.every_old_address(self.key).await?));
 
-        for (domain, left, until) in self.receiving_ends(now.to_zoned(self.config.time_zone()).date()).await? {
+        let today = now.to_zoned(self.config.time_zone()).date();
+        found.extend(self.forwarding_ends(&rows, &switches, today));
+        for (domain, left, until) in self.receiving_ends(today).await? {
             let what = format!(
                 "the addresses of {domain} receive until {until}; whimbrel mx arrivals tells who still writes to them"
             );

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use model::Phase;
 use movement::Progress;
+use mx::clocks::Clock;
 use serde::Serialize;
 use serde_json::json;
 use store::{MailboxRow, SwitchOrder, SwitchRow};
@@ -75,6 +76,9 @@ pub struct SwitchLine {
     /// Whether the mailbox at the source is closed to its person, since when and for what; of those who are switched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_source: Option<String>,
+    /// The last day on which the source forwards their mail and answers by itself; of those who are switched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwards_until: Option<String>,
 }
 
 /// An old address on its person's account.
@@ -331,6 +335,13 @@ impl Project {
         Ok(())
     }
 
+    /// How long the source forwards the mail of somebody whose last switch ended on the target.
+    pub(crate) fn forwarding_clock(&self, switch: &SwitchRow) -> Option<Clock> {
+        let (at, _) = switch.ended.filter(|(_, on_target)| *on_target)?;
+        let day = Timestamp::from_millisecond(at).ok()?.to_zoned(self.config.time_zone()).date();
+        self.config.file.switch.forwarding(Some(day))
+    }
+
     async fn switch_lines(&self, mailboxes: &[i64], done: &'static str, in_full: bool) -> Result<SwitchReport, Error> {
         let zone = self.config.time_zone();
         let switches: BTreeMap<i64, SwitchRow> =
@@ -378,6 +389,9 @@ impl Project {
                 let what = if order.is_back { "back" } else { "over" };
                 format!("{what}, from {} on, said by {}", when::shown(order.at, &zone), order.said_by)
             });
+            let clock =
+                switch.filter(|_| row.state.phase >= Phase::Switched).and_then(|row| self.forwarding_clock(row));
+            let forwards_until = clock.and_then(|clock| clock.until()).map(|day| day.to_string());
             let waits = open.and_then(|switch| switch.waits.clone());
             lines.push(SwitchLine {
                 source: row.roster.source_name,
@@ -393,6 +407,7 @@ impl Project {
                 tasks,
                 old_addresses,
                 at_source,
+                forwards_until,
             });
         }
         Ok(SwitchReport { done, mailboxes: lines, stopped: false })

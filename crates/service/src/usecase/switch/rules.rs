@@ -79,6 +79,7 @@ impl Switcher {
             | Rule::AddressBooks
             | Rule::SharingInPlace
             | Rule::CalendarCoexistence
+            | Rule::ForwardingDecided
             | Rule::Go => sign(),
         })
     }
