@@ -210,6 +210,9 @@ impl World {
                 kind: MailboxKind::Person,
                 collection: None,
                 target_in_use: person.in_use,
+                new_account: !person.in_use,
+                activated: None,
+                in_books: None,
             })
             .collect();
         store.enroll(key, &roster).await.unwrap();

@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn a_project_overrides_by_the_same_names() {
         let shipped = own("").unwrap();
-        assert_eq!((shipped.quota_bytes, shipped.profile_version), (Some(4 << 30), 2));
+        assert_eq!((shipped.quota_bytes, shipped.profile_version), (Some(4 << 30), 3));
         let policy = own("quota_bytes = 25\nbanned_attachment = \"skip\"\nremovals_free = 3\n").unwrap();
         assert_eq!((policy.quota_bytes, policy.following.removals_free), (Some(25), 3));
         assert_eq!(policy.inspection.disposition, Disposition::Skip);

@@ -13,7 +13,7 @@ use crate::secret::{self, Environment};
 /// The name of the file in a project's folder.
 pub const FILE: &str = "people.csv";
 /// Its columns; the first two must be there.
-pub(crate) const COLUMNS: [&str; 11] = [
+pub(crate) const COLUMNS: [&str; 12] = [
     "source",
     "target",
     "name",
@@ -21,6 +21,7 @@ pub(crate) const COLUMNS: [&str; 11] = [
     "collection",
     "source_endpoint",
     "target_in_use",
+    "new_account",
     "quota",
     "vip",
     "source_password",
@@ -48,6 +49,12 @@ pub(crate) struct Row {
     pub source_endpoint: Option<String>,
     /// Does its person work on the target already?
     pub target_in_use: bool,
+    /// Was the account at the target made for this move? Where nothing says so: if nobody works in it yet.
+    pub new_account: bool,
+    /// Has its person logged in at the target, where that is known?
+    pub activated: Option<bool>,
+    /// Are they in both address books, where that is known?
+    pub in_books: Option<bool>,
     /// Its mail goes to the archive, not to the target.
     pub archive: bool,
     /// How many bytes their mailbox must stay below; none: what the policy says.
@@ -223,6 +230,7 @@ impl Parser<'_> {
                 MailboxKind::Person
             }
         };
+        let says_new = cell("new_account").is_some();
         let mut yes = |column: &str| match cell(column).map(|text| text.to_ascii_lowercase()).as_deref() {
             None | Some("no" | "false" | "0") => false,
             Some("yes" | "true" | "1") => true,
@@ -231,7 +239,7 @@ impl Parser<'_> {
                 false
             }
         };
-        let (target_in_use, vip) = (yes("target_in_use"), yes("vip"));
+        let (target_in_use, is_new, vip) = (yes("target_in_use"), yes("new_account"), yes("vip"));
         let quota_bytes = match cell("quota").map(|quota| quota.parse::<u64>().map_err(|_| quota)) {
             None => None,
             Some(Ok(0)) => {
@@ -276,6 +284,9 @@ impl Parser<'_> {
                 collection,
                 source_endpoint,
                 target_in_use,
+                new_account: if says_new { is_new } else { !target_in_use },
+                activated: None,
+                in_books: None,
                 archive: false,
                 quota_bytes,
                 vip,

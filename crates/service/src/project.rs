@@ -112,6 +112,9 @@ impl Project {
                 kind: row.kind,
                 collection: row.collection.clone(),
                 target_in_use: row.target_in_use,
+                new_account: row.new_account,
+                activated: row.activated,
+                in_books: row.in_books,
             })
             .collect();
         let of_people = roster.len();

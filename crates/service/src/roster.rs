@@ -6,6 +6,7 @@ use std::path::Path;
 use model::{AccountState, Actor, Entry, EntryKind, MailboxKind, Phase};
 use people::{Class, Object};
 use store::{MailboxRow, ProjectKey, Store};
+use switch::Rule;
 
 use crate::Error;
 use crate::config::{Config, MailboxName, PeopleEntry};
@@ -78,7 +79,12 @@ pub(crate) async fn complete(
     let plane = PeopleProject::of(config.clone(), entry.clone(), store.clone(), key, actor.clone())?;
     let known = plane.known().await?;
     let (signed, made) = (plane.signed().await?, plane.made().await?);
-    let books = if config.file.require.address_book { Some(plane.both_books().await?) } else { None };
+    let books = match config.file.require.address_book {
+        true => Some(plane.both_books().await?),
+        // Whoever is switched has to be in both; a project that keeps no books is asked for a word instead.
+        false if config.asks_for(Rule::AddressBooks) && entry.platform.is_some() => plane.both_books().await.ok(),
+        false => None,
+    };
     let endpoints = store.endpoints(key).await?;
     let plan = Roster::of(config, entry, &known, Begun::of(&store.mailboxes(key).await?, &endpoints))?;
     let left = plane.left_by_staff().await?;
@@ -147,7 +153,7 @@ pub(crate) async fn complete(
         let in_books = |books: &BothBooks| {
             [&books.source, &books.platform].iter().all(|book| book.there.contains(&id.to_string()))
         };
-        if !books.as_ref().is_none_or(in_books) {
+        if config.file.require.address_book && !books.as_ref().is_none_or(in_books) {
             hold_back(NOT_IN_BOOKS.to_owned());
             continue;
         }
@@ -162,6 +168,10 @@ pub(crate) async fn complete(
             source_endpoint: plan.endpoint(object).filter(|_| plan.sources.len() > 1),
             // Who had the account before works there already.
             target_in_use: !was_made || account.last_logon.is_some(),
+            new_account: was_made,
+            // Of an account that was made it is known that nobody has until somebody is seen to have.
+            activated: account.is_activated.or(account.last_logon.map(|_| true)).or(was_made.then_some(false)),
+            in_books: books.as_ref().map(in_books),
             archive: false,
             quota_bytes: object.entry.quota_bytes.or(account.quota_bytes),
             vip: false,
@@ -173,7 +183,7 @@ pub(crate) async fn complete(
         withheld.push(Withheld { only_if_begun: true, ..plan.withheld(object, GONE.to_owned()) });
     }
     file.take_out(people);
-    merge(people, rows, must_be_signed || books.is_some(), &mut withheld);
+    merge(people, rows, must_be_signed || config.file.require.address_book, &mut withheld);
     withhold_doubles(people, &plan.sources, &mut withheld);
     // Who is on the roster by another row is not withheld.
     withheld.retain(|withheld| {
@@ -309,6 +319,9 @@ impl<'r> Roster<'r> {
             collection: None,
             source_endpoint: self.endpoint(object).filter(|_| self.sources.len() > 1),
             target_in_use: false,
+            new_account: true,
+            activated: None,
+            in_books: None,
             archive: true,
             quota_bytes: None,
             vip: false,
@@ -442,6 +455,13 @@ fn merge(people: &mut People, rows: Vec<Row>, must_be_signed: bool, withheld: &m
             }
             keeps
         });
+    }
+    // What the directories tell of the very same account is so of the file's row as well.
+    let told: HashMap<_, _> = rows.iter().map(|row| ((name(row), row.target.to_lowercase()), row)).collect();
+    for row in &mut people.rows {
+        if let Some(told) = told.get(&(name(row), row.target.to_lowercase())) {
+            (row.activated, row.in_books) = (told.activated, told.in_books);
+        }
     }
     let known: HashSet<_> = people.rows.iter().map(name).collect();
     people.rows.extend(rows.into_iter().filter(|row| !known.contains(&name(row))));

@@ -4,7 +4,7 @@
 use model::{Actor, Digest};
 use serde_json::json;
 
-use crate::sql::{Alone, Durability, values};
+use crate::sql::{Alone, Durability, Tx, values};
 use crate::{Error, ProjectKey, Store};
 
 /// A row of the audit log.
@@ -58,6 +58,47 @@ impl Link<'_> {
     }
 }
 
+/// Appends a decision within a transaction that is alone at it.
+pub(crate) async fn append(
+    tx: &mut Tx<'_>,
+    key: ProjectKey,
+    actor: &Actor,
+    action: &str,
+    detail: &serde_json::Value,
+) -> Result<i64, Error> {
+    let last = "SELECT number, hash FROM audit WHERE organisation = $1 ORDER BY number DESC LIMIT 1";
+    let last = tx.query(last, values![key.organisation]).await?;
+    let previous = last.first().map(|row| row.blob(1).to_vec()).unwrap_or_default();
+    let row = AuditRow {
+        number: last.first().map_or(1, |row| row.int(0) + 1),
+        at: tx.query("SELECT {now}", Vec::new()).await?[0].int(0),
+        actor: actor.name.clone(),
+        role: actor.role.name().to_owned(),
+        known_by: actor.known_by.clone(),
+        action: action.to_owned(),
+        detail: detail.to_string(),
+    };
+    let link = Link { organisation: key.organisation, project: Some(key.project), row: &row, previous: &previous };
+    let hash = link.hash().as_bytes().to_vec();
+    let insert = "INSERT INTO audit (organisation, number, project, at, actor, role, known_by, action, detail, hash) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let number = row.number;
+    let values = values![
+        key.organisation,
+        number,
+        key.project,
+        row.at,
+        row.actor,
+        row.role,
+        row.known_by,
+        row.action,
+        row.detail,
+        hash
+    ];
+    tx.execute(insert, values).await?;
+    Ok(number)
+}
+
 impl Store {
     /// Appends a decision. On the disk for good when this returns.
     pub async fn audit(
@@ -69,36 +110,7 @@ impl Store {
     ) -> Result<i64, Error> {
         let mut tx = self.begin(Durability::Full).await?;
         tx.alone(Alone::Auditing).await?;
-        let last = "SELECT number, hash FROM audit WHERE organisation = $1 ORDER BY number DESC LIMIT 1";
-        let last = tx.query(last, values![key.organisation]).await?;
-        let previous = last.first().map(|row| row.blob(1).to_vec()).unwrap_or_default();
-        let row = AuditRow {
-            number: last.first().map_or(1, |row| row.int(0) + 1),
-            at: tx.query("SELECT {now}", Vec::new()).await?[0].int(0),
-            actor: actor.name.clone(),
-            role: actor.role.name().to_owned(),
-            known_by: actor.known_by.clone(),
-            action: action.to_owned(),
-            detail: detail.to_string(),
-        };
-        let link = Link { organisation: key.organisation, project: Some(key.project), row: &row, previous: &previous };
-        let hash = link.hash().as_bytes().to_vec();
-        let insert = "INSERT INTO audit (organisation, number, project, at, actor, role, known_by, action, detail, hash) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        let number = row.number;
-        let values = values![
-            key.organisation,
-            number,
-            key.project,
-            row.at,
-            row.actor,
-            row.role,
-            row.known_by,
-            row.action,
-            row.detail,
-            hash
-        ];
-        tx.execute(insert, values).await?;
+        let number = append(&mut tx, key, actor, action, detail).await?;
         tx.commit().await?;
         Ok(number)
     }

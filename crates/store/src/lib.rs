@@ -19,6 +19,7 @@ mod lease;
 mod ledger;
 mod legacy;
 mod people;
+mod programme;
 mod project;
 mod rate;
 mod report;
@@ -53,6 +54,7 @@ pub use people::{
     PlanRow, ReplyRow, SharingRow, SharingWord, SignedRow, SignoffRow, SubmissionRow, SubmissionState, UploadResultRow,
     UploadRow, WordRow,
 };
+pub use programme::{GovernedProject, ProgrammeChange};
 pub use project::{Enrolled, Freeze, MailboxRow, MailboxState, ProjectKey, RosterRow};
 pub use rate::RateRow;
 pub use report::{DayRow, Figures, LetterRow, NewReport, ReportRow};

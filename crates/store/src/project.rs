@@ -35,6 +35,12 @@ pub struct RosterRow {
     pub collection: Option<String>,
     /// Does its person work on the target already?
     pub target_in_use: bool,
+    /// Was the account at the target made for this move? Its person had none there before.
+    pub new_account: bool,
+    /// Has its person logged in at the target (R-072), where that is known?
+    pub activated: Option<bool>,
+    /// Do the address books of both sides have them (R-042), where that is known?
+    pub in_books: Option<bool>,
 }
 
 /// Where a mailbox stands.
@@ -89,6 +95,8 @@ pub struct MailboxRow {
     pub is_held: bool,
     /// A worker took it and has not given it back: it is held, or its worker came to a sudden end.
     pub is_taken: bool,
+    /// When its rights, and those of its person, were last compared with the target's, and how many were missing there (R-206).
+    pub sharing: Option<(i64, u64)>,
 }
 
 impl MailboxRow {
@@ -111,7 +119,8 @@ macro_rules! concat_columns {
             "mailbox, source_endpoint, source_name, target_endpoint, target_name, name, kind, collection, ",
             "target_in_use, listed, phase, condition, reason, cause, side, since, source_store, target_store, ",
             "bytes_proved, bytes_not_kept, pass_began_at, pass_ended_at, CASE WHEN lease_until > {now} THEN 1 ELSE 0 END, ",
-            "CASE WHEN holder IS NULL THEN 0 ELSE 1 END, frozen",
+            "CASE WHEN holder IS NULL THEN 0 ELSE 1 END, frozen, new_account, activated, in_books, sharing_compared_at, ",
+            "sharing_missing",
             $after
         )
     };
@@ -144,6 +153,9 @@ pub(crate) fn mailbox_row(row: &Row) -> Result<MailboxRow, Error> {
             kind: MailboxKind::from_name(&row.text(6)).ok_or_else(|| bad("kind"))?,
             collection: row.text_or_null(7),
             target_in_use: row.bool(8),
+            new_account: row.bool(25),
+            activated: row.int_or_null(26).map(|is_so| is_so != 0),
+            in_books: row.int_or_null(27).map(|is_so| is_so != 0),
         },
         listed: row.bool(9),
         state: MailboxState { phase: Phase::from_name(&row.text(10)).ok_or_else(|| bad("phase"))?, condition, cause },
@@ -155,6 +167,7 @@ pub(crate) fn mailbox_row(row: &Row) -> Result<MailboxRow, Error> {
         pass: row.int_or_null(20).zip(row.int_or_null(21)),
         is_held: row.bool(22),
         is_taken: row.bool(23),
+        sharing: row.int_or_null(28).zip(row.int_or_null(29).map(|missing| missing as u64)),
         freeze: match row.int(24) {
             0 => Freeze::Never,
             1 => Freeze::Frozen,
@@ -233,7 +246,7 @@ impl Store {
         let select = "SELECT mailbox, source_endpoint, source_name, target_endpoint, target_name, phase, listed, \
             coalesce(name, ''), kind, coalesce(collection, ''), target_in_use, \
             (SELECT c.name FROM collection c WHERE c.organisation = mailbox.organisation AND c.project = mailbox.project \
-                AND c.collection = mailbox.member_of) \
+                AND c.collection = mailbox.member_of), new_account, activated, in_books \
             FROM mailbox WHERE organisation = $1 AND project = $2";
         let rows = tx.query(select, values![key.organisation, key.project]).await?;
         let mut known: HashMap<(i64, String), Row> =
@@ -258,10 +271,13 @@ impl Store {
                     && old.text(7) == name.unwrap_or_default()
                     && old.text(8) == row.kind.name()
                     && old.text(9) == collection.unwrap_or_default()
-                    && old.bool(10) == row.target_in_use;
+                    && old.bool(10) == row.target_in_use
+                    && old.bool(12) == row.new_account
+                    && old.int_or_null(13) == row.activated.map(i64::from)
+                    && old.int_or_null(14) == row.in_books.map(i64::from);
                 if !same {
                     let update = "UPDATE mailbox SET target_endpoint = $4, target_name = $5, name = $6, kind = $7, \
-                        collection = $8, target_in_use = $9, listed = 1 \
+                        collection = $8, target_in_use = $9, new_account = $10, activated = $11, in_books = $12, listed = 1 \
                         WHERE organisation = $1 AND project = $2 AND mailbox = $3";
                     let values = values![
                         key.organisation,
@@ -273,6 +289,9 @@ impl Store {
                         row.kind.name(),
                         collection,
                         row.target_in_use,
+                        row.new_account,
+                        row.activated.map(i64::from),
+                        row.in_books.map(i64::from),
                     ];
                     tx.execute(update, values).await?;
                 }
@@ -281,8 +300,8 @@ impl Store {
             enrolled.added += 1;
             let insert = "INSERT INTO mailbox (organisation, project, mailbox, source_endpoint, source_name, \
                 target_endpoint, target_name, name, kind, collection, listed, target_in_use, phase, condition, since, \
-                fence, bytes_proved, bytes_not_kept) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, 'planned', 'running', {now}, 0, 0, 0)";
+                fence, bytes_proved, bytes_not_kept, new_account, activated, in_books) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, 'planned', 'running', {now}, 0, 0, 0, $12, $13, $14)";
             let values = values![
                 key.organisation,
                 key.project,
@@ -295,6 +314,9 @@ impl Store {
                 row.kind.name(),
                 collection,
                 row.target_in_use,
+                row.new_account,
+                row.activated.map(i64::from),
+                row.in_books.map(i64::from),
             ];
             tx.execute(insert, values).await?;
             number += 1;
@@ -316,6 +338,18 @@ impl Store {
             concat_columns!("SELECT ", " FROM mailbox WHERE organisation = $1 AND project = $2 ORDER BY mailbox");
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
         rows.iter().map(mailbox_row).collect()
+    }
+
+    /// Records that rights were compared: for each mailbox how many are missing at the target, of it and of its person (R-206).
+    pub async fn record_sharing_compared(&self, key: ProjectKey, missing: &[(i64, u64)]) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Full).await?;
+        let update = "UPDATE mailbox SET sharing_compared_at = {now}, sharing_missing = $4 \
+            WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        for (mailbox, missing) in missing {
+            let values = values![key.organisation, key.project, *mailbox, *missing as i64];
+            tx.execute(update, values).await?;
+        }
+        tx.commit().await
     }
 
     /// One of them.

@@ -157,6 +157,9 @@ impl World {
             kind: MailboxKind::Person,
             collection: Some("first".to_owned()),
             target_in_use: false,
+            new_account: true,
+            activated: None,
+            in_books: None,
         }
     }
 

@@ -3,6 +3,8 @@
 //! A switch that was begun ends on one side. Of a mailbox at most the last one is open. Its tasks are written by whoever holds the
 //! mailbox's lease, for good, before anything is done for them.
 
+use std::collections::BTreeMap;
+
 use crate::sql::{Durability, Row, values};
 use crate::{Error, LedgerTx, ProjectKey, Store, SwitchHow};
 
@@ -184,6 +186,20 @@ impl Store {
         let Some(row) = rows.first() else { return Ok(None) };
         let how = SwitchHow::from_name(&row.text(0)).ok_or_else(|| Error::damaged("how a collection switches"))?;
         Ok(Some((how, row.int_or_null(1), row.text(2))))
+    }
+
+    /// The date of every mailbox whose switch has one, by its collection or its own (milliseconds since 1970).
+    pub async fn switch_dates(&self, key: ProjectKey) -> Result<BTreeMap<i64, i64>, Error> {
+        let select = "SELECT m.object, coalesce(m.switch_at, c.switch_at) FROM collection_member m \
+            JOIN collection c ON c.organisation = m.organisation AND c.project = m.project AND c.collection = m.collection \
+            WHERE m.organisation = $1 AND m.project = $2 AND coalesce(m.switch_at, c.switch_at) IS NOT NULL";
+        let rows = self.database.query(select, values![key.organisation, key.project]).await?;
+        let number = |row: &Row| row.text(0).strip_prefix("mailbox/").and_then(|number| number.parse::<i64>().ok());
+        let mut dates: BTreeMap<i64, i64> = rows.iter().filter_map(|row| Some((number(row)?, row.int(1)))).collect();
+        for order in self.switch_orders(key).await?.into_iter().filter(|order| !order.is_back) {
+            dates.insert(order.mailbox, order.at);
+        }
+        Ok(dates)
     }
 
     /// The last switch of each mailbox that has one.

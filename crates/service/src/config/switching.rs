@@ -206,6 +206,11 @@ impl RoutingEntry {
 }
 
 impl Config {
+    /// Is this rule asked before somebody is switched?
+    pub(crate) fn asks_for(&self, rule: Rule) -> bool {
+        !self.routers.is_empty() && self.file.switch.rules().contains(&rule)
+    }
+
     /// Looks that routers, routing and switch make sense.
     pub(super) fn check_switching(&self) -> Result<(), Error> {
         let mut routed: BTreeMap<&str, &str> = BTreeMap::new();

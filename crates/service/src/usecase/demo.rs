@@ -108,6 +108,9 @@ impl Demo {
                 kind: MailboxKind::Person,
                 collection: Some(person.department.to_owned()),
                 target_in_use: false,
+                new_account: true,
+                activated: None,
+                in_books: None,
             })
             .collect();
         store.enroll(key, &roster).await?;

@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use model::{Cause, Condition, Phase, Side};
 use store::{MailboxRow, NewAlert, OldAddressRow, OldAddressState, ProgressRow, ReportRow, SwitchRow};
 
@@ -34,6 +37,8 @@ pub(crate) enum AlertKind {
     SwitchReversed,
     /// Legacy addresses receive for a few days more only.
     LegacyEnds,
+    /// Somebody's date is within a week, and they have not logged in on the target yet.
+    NotActivated,
     /// The source forwards switched people's mail for a few days more only, or for longer than it should.
     ForwardingEnds,
     /// Somebody who is switched lacks an old address on the target.
@@ -56,6 +61,7 @@ impl AlertKind {
             Self::SwitchLasts => "switch-lasts",
             Self::SwitchReversed => "switch-reversed",
             Self::LegacyEnds => "legacy-addresses-end",
+            Self::NotActivated => "not-activated",
             Self::ForwardingEnds => "forwarding-ends",
             Self::AddressesMissing => "addresses-missing",
             Self::ReportUnsent => "report-unsent",
@@ -119,6 +125,38 @@ pub(super) fn mailboxes(rows: &[MailboxRow], vips: &BTreeSet<i64>, open: &Open) 
         }
     }
     found
+}
+
+/// So many days before their date it is told who has not logged in yet.
+const ACTIVATED_DAYS_BEFORE: i64 = 7;
+const DAY_MS: i64 = 86_400_000;
+
+/// Who is to be switched within a week and has not logged in on the target, day by day, while that can still be cured.
+pub(super) fn not_activated(
+    rows: &[MailboxRow],
+    dates: &BTreeMap<i64, i64>,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Vec<NewAlert> {
+    let at = now.as_millisecond();
+    let mut days: BTreeMap<Date, Vec<&str>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.state.phase < Phase::Switching && row.roster.activated == Some(false)) {
+        let Some(date) = dates.get(&row.mailbox).filter(|date| **date - at <= ACTIVATED_DAYS_BEFORE * DAY_MS) else {
+            continue;
+        };
+        let Ok(date) = Timestamp::from_millisecond(*date) else { continue };
+        days.entry(date.to_zoned(zone.clone()).date()).or_default().push(&row.roster.source_name);
+    }
+    let told = days.into_iter().map(|(day, names)| {
+        let some = names.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", ");
+        let more = if names.len() > NAMES_MAX { ", …" } else { "" };
+        let people = count(names.len() as u64, "mailbox");
+        let what = format!(
+            "{people} to be switched on {day} whose person has not logged in on the target: {some}{more}. Remind them; without it they wait"
+        );
+        AlertKind::NotActivated.about(format!("the switches of {day}"), what)
+    });
+    told.collect()
 }
 
 /// Switches that have been under way for so many minutes, and those that were reversed by themselves: each is told of alone, since
@@ -288,6 +326,9 @@ mod tests {
                 kind: MailboxKind::Person,
                 collection: None,
                 target_in_use: false,
+                new_account: true,
+                activated: None,
+                in_books: None,
             },
             listed: true,
             state: MailboxState { phase: Phase::Copying, condition, cause },
@@ -300,6 +341,7 @@ mod tests {
             freeze: store::Freeze::Never,
             is_held: false,
             is_taken: false,
+            sharing: None,
         }
     }
 

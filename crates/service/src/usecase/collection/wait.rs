@@ -129,6 +129,9 @@ mod tests {
                 kind: MailboxKind::Person,
                 collection: None,
                 target_in_use: false,
+                new_account: true,
+                activated: None,
+                in_books: None,
             },
             listed: true,
             state: MailboxState { phase, condition, cause },
@@ -141,6 +144,7 @@ mod tests {
             freeze: store::Freeze::Never,
             is_held: false,
             is_taken: false,
+            sharing: None,
         }
     }
 

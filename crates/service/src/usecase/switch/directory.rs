@@ -70,7 +70,9 @@ pub(crate) fn standing(row: &MailboxRow, switch: Option<&SwitchRow>, forwarder: 
     // One that is on record and was never seen to be on is about to be put on.
     let about_to_be = is_live && forwarder.is_some_and(|row| row.on_at.is_none());
     let forwarder = |now: bool| if about_to_be { Pending::changing(now, true) } else { Pending::settled(now) };
-    let in_source = if row.roster.target_in_use { Followed::Either } else { Followed::Source };
+    // Who was told to look at the source until the switch looks there, though they have logged in at the target.
+    let in_both = row.roster.target_in_use && !(row.roster.new_account && is_live);
+    let in_source = if in_both { Followed::Either } else { Followed::Source };
     let task = switch.filter(|switch| switch.ended.is_none()).and_then(|switch| Task::from_name(&switch.task));
     match (row.state.phase, task) {
         (Phase::Switching, Some(task)) => {

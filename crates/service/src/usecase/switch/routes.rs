@@ -160,7 +160,7 @@ impl Project {
                     .advise("add one under [routers] with its endpoint"));
             }
             let ends = self.forwarded_until(row).await?;
-            let allowed = match (row.roster.target_in_use, &given) {
+            let allowed = match (!row.roster.new_account, &given) {
                 (false, _) => None,
                 (true, [Some(guardian), Some(on), Some(evidence)]) => {
                     on.parse::<jiff::civil::Date>()

@@ -4,7 +4,7 @@ use connector::router::{Force, Forwarder};
 use connector::{Retry, Routing};
 use model::{Cause, Scope, Side};
 use movement::Failure;
-use store::{FoundRouting, IssueState, ProjectKey, RuleScope, RuleWord, Store};
+use store::{FoundRouting, IssueState, MailboxRow, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
 
 use super::driver::{Switcher, failed};
@@ -31,7 +31,13 @@ impl Switcher {
         let met = |evidence: String| Verdict { rule, is_met: true, evidence };
         let unmet = |evidence: String| Verdict { rule, is_met: false, evidence };
         let word = word_of(words, rule, row.mailbox, row.roster.collection.as_deref());
-        if let Some(word) = word.filter(|_| rule.may_be_signed()) {
+        // Who is seen not to have logged in is switched only where somebody names them.
+        let is_by_name = |word: &&RuleWord| {
+            rule != Rule::AccountActivated
+                || row.roster.activated != Some(false)
+                || matches!(word.is.scope, RuleScope::Mailbox(_))
+        };
+        if let Some(word) = word.filter(|_| rule.may_be_signed()).filter(is_by_name) {
             return Ok(met(said(word)));
         }
         let sign = || {
@@ -46,7 +52,24 @@ impl Switcher {
             Rule::MatchSignedOff if self.is_match_signed => {
                 met("it is on the roster, by a signed match or named by hand, and not withheld".to_owned())
             }
-            Rule::AccountActivated if row.roster.target_in_use => met("its person works on the target".to_owned()),
+            Rule::AccountActivated if row.roster.activated == Some(true) => {
+                met("its person has logged in on the target".to_owned())
+            }
+            Rule::AccountActivated if row.roster.activated == Some(false) => unmet(
+                "its person has not logged in on the target yet; whoever switches it all the same signs for it by name"
+                    .to_owned(),
+            ),
+            // What has been there before is in use where nothing tells more.
+            Rule::AccountActivated if row.roster.target_in_use && !row.roster.new_account => {
+                met("its person had the account before".to_owned())
+            }
+            Rule::AddressBooks if row.roster.in_books == Some(true) => {
+                met("both address books have it, as they were last read".to_owned())
+            }
+            Rule::AddressBooks if row.roster.in_books == Some(false) => {
+                unmet("one of the address books lacks it: whimbrel addressbook compare tells which".to_owned())
+            }
+            Rule::SharingInPlace if row.sharing.is_some() => self.sharing_in_place(row),
             Rule::NoOpenIssue => {
                 let issues = of.store.issues(of.key).await?;
                 let is_open = |issue: &&store::IssueRow| {
@@ -59,8 +82,10 @@ impl Switcher {
                     unmet(format!("open are {}: whimbrel issue show tells more", open.join(", ")))
                 }
             }
-            Rule::TargetOpens => met("the last complete pass opened it".to_owned()),
-            Rule::QuotaRoom => met("all that is there has found room".to_owned()),
+            Rule::TargetOpens => met(format!("the pass that ended {} opened it", self.passed_at(row))),
+            Rule::QuotaRoom => {
+                met(format!("all that was there has found room, in the pass that ended {}", self.passed_at(row)))
+            }
             Rule::AddressesFree => {
                 let (is_met, evidence) = self.addresses_free(of).await?;
                 Verdict { rule, is_met, evidence }
@@ -82,6 +107,22 @@ impl Switcher {
             | Rule::ForwardingDecided
             | Rule::Go => sign(),
         })
+    }
+
+    /// When the last complete pass over a mailbox ended, for people.
+    fn passed_at(&self, row: &MailboxRow) -> String {
+        row.pass.map_or_else(|| "just now".to_owned(), |(_, ended)| when::shown(ended, &self.zone))
+    }
+
+    /// Are the rights of the mailbox and of its person there? As they were last compared.
+    fn sharing_in_place(&self, row: &MailboxRow) -> Verdict {
+        let (at, missing) = row.sharing.unwrap_or_default();
+        let at = when::shown(at, &self.zone);
+        let evidence = match missing {
+            0 => format!("nothing was missing when sharing compare read it {at}"),
+            _ => format!("{missing} rights were missing {at}: sharing inject gives them, sharing compare looks again"),
+        };
+        Verdict { rule: Rule::SharingInPlace, is_met: missing == 0, evidence }
     }
 
     /// Looks for what sends the mailbox's mail on and is not ours, on both sides, and keeps what was found.

@@ -213,7 +213,7 @@ impl Switcher {
         let Some(row) = held.store().forwarder(held.key(), held.row().mailbox).await? else {
             return Ok(Attempt::done("there was none"));
         };
-        if let Some(why) = self.may_not_forward(&row, held.store().now().await?, held.row().roster.target_in_use) {
+        if let Some(why) = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account) {
             return Ok(Attempt::done(format!("it stays off: {why}")));
         }
         Ok(Attempt { has_forwarder: true, ..self.put_on(Task::ForwarderOn, held, Side::Target).await? })
@@ -225,11 +225,9 @@ impl Switcher {
     }
 
     /// Why an account may have no forwarder: one that its person had before needs their guardian's word, which has an end.
-    fn may_not_forward(&self, row: &ForwarderRow, now: i64, is_in_use: bool) -> Option<String> {
+    fn may_not_forward(&self, row: &ForwarderRow, now: i64, is_new: bool) -> Option<String> {
         match &row.is.allowed {
-            None if is_in_use => {
-                Some("its person had the account before, and no guardian has signed for it".to_owned())
-            }
+            None if !is_new => Some("its person had the account before, and no guardian has signed for it".to_owned()),
             Some([_, _, _, ends]) => {
                 let today: String = when::shown(now, &self.zone).chars().take(10).collect();
                 (today > *ends).then(|| format!("the guardian's word ended on {ends}"))
@@ -304,8 +302,7 @@ impl Switcher {
         if row.on_at.is_some() || row.off_at.is_some() || phase >= Phase::Switching {
             return Ok(());
         }
-        let is_in_use = held.row().roster.target_in_use;
-        let mut why = self.may_not_forward(&row, held.store().now().await?, is_in_use);
+        let mut why = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account);
         if why.is_none() {
             let (left, _) = self.others(Subject::of(held)).await?;
             why = left.first().map(|first| format!("its mail is sent on by {first}"));

@@ -22,6 +22,7 @@ use super::driver::Switcher;
 use super::lists::Lists;
 use crate::config::SwitchEntry;
 
+mod activated;
 mod addresses;
 mod schedules;
 

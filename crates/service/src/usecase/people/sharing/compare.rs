@@ -143,7 +143,7 @@ impl SharingProject {
         self.compare_mail(&rows, &mut work, environment, stop, &mut both).await?;
         self.compare_directory(&basis, &rows, &work, &mut both).await?;
         let (missing, more) = (both.before.beyond(&both.after), both.after.beyond(&both.before));
-        Ok(SharingCompareReport {
+        let report = SharingCompareReport {
             equal: missing.is_empty() && more.is_empty() && both.failed.is_empty(),
             cells: both.before.len(),
             missing: missing.iter().map(gap_line).collect(),
@@ -151,7 +151,40 @@ impl SharingProject {
             lost: both.lost,
             outside,
             failed: both.failed,
-        })
+        };
+        self.keep_compared(&rows, &report).await?;
+        Ok(report)
+    }
+
+    /// Records for each mailbox how many rights of it and of its person are not there or not known to be: what a switch asks.
+    async fn keep_compared(&self, rows: &Rows<'_>, report: &SharingCompareReport) -> Result<(), Error> {
+        if !self.project.actor.role.may_migrate() {
+            return Ok(());
+        }
+        let mut missing: HashMap<String, u64> = HashMap::new();
+        let mut count = |name: &str| *missing.entry(name.to_lowercase()).or_default() += 1;
+        for line in &report.missing {
+            count(&line.mailbox);
+            count(&line.grantee);
+        }
+        for (name, _) in &report.failed {
+            count(name.split(": ").next().unwrap_or(name));
+        }
+        for row in rows.rows.iter().filter(|row| matches!(row.state, RowState::Waits(_))) {
+            for name in [row.mailbox, row.grantee].into_iter().filter_map(|party| rows.there(party)) {
+                count(&name);
+            }
+        }
+        let found: Vec<(i64, u64)> = self
+            .project
+            .store
+            .mailboxes(self.project.key)
+            .await?
+            .iter()
+            .filter(|row| row.listed)
+            .map(|row| (row.mailbox, missing.get(&row.roster.target_name.to_lowercase()).copied().unwrap_or_default()))
+            .collect();
+        Ok(self.project.store.record_sharing_compared(self.project.key, &found).await?)
     }
 
     /// Every mailbox that is on the platform's mail server: those without a right at the source may have one there.
