@@ -4,7 +4,36 @@
 //! All of it is data of a profile ([`Programme`], R-001, R-250): this crate knows stages, tasks, evidence, gates, roles
 //! and deadlines, and not one word of any platform. It is pure: what happened stands in a record, the day and the facts
 //! that the system knows are passed in, and what comes out is a decision with its reasons.
+//!
+//! ```text
+//! Action ──► decide ──► Changes ──► Record        Record + Facts ──► assess: what a gate still lacks
+//!             or Refusal            (appended)                    ──► allows: may this be done live?
+//! ```
 
+mod action;
+mod calendar;
 mod data;
+mod gate;
+mod pipeline;
+mod readiness;
+mod record;
+mod register;
+mod rule;
+mod scope;
 
+pub use action::{Action, Doer, Moment, Refusal, decide};
+pub use calendar::{Calendar, ChangeLead, Deadline, DeadlineError, Deadlines, Milestones, constant, days_between};
 pub use data::*;
+pub use gate::{Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, assess, assess_next, registrations};
+pub use pipeline::{PipelineRow, demand, pipeline, pipeline_row};
+pub use readiness::{
+    Gap, OpenTask, ResponseTimes, RoundTime, StatusRow, gaps, missing_parts, pre_requisites_open, response_times,
+    rounds, status, unfilled_roles,
+};
+pub use record::*;
+pub use register::{
+    ExportedLesson, Holds, QuestionTime, Register, RegisterState, RowField, export_lessons, missed, questions,
+    state_of, states, unresolved, without_names,
+};
+pub use rule::Rule;
+pub use scope::{Scope, Task, TaskState, side_name, type_named};
