@@ -69,7 +69,7 @@ pub struct Programme {
 pub struct Constant {
     /// The number.
     pub value: u64,
-    /// Its unit: `days`, `working-days`, `weeks`, `months`, `percent`, `people`, `bytes`, `hours`, `minutes`.
+    /// Its unit: one of [`crate::UNITS`].
     pub unit: String,
     /// What it is for, in a sentence.
     pub about: String,
@@ -206,7 +206,7 @@ pub struct TaskOfProfile {
     pub types: Vec<String>,
     /// The stages it belongs to, the one of the project's track counts.
     pub stages: Vec<String>,
-    /// The workstream.
+    /// The workstream: a line of the list `workstreams`.
     pub workstream: String,
     /// Who answers for it: with more than one, each has to say that it is done. The responsibility matrix says the same.
     pub sides: Vec<Side>,
@@ -320,8 +320,10 @@ pub enum MetBy {
     Deliverable(String),
     /// A task that is done.
     Task(String),
-    /// All pre-requisites of the project are done and signed off.
+    /// All pre-requisites of the project are done, and a person in this role signed them off.
     Prerequisites(String),
+    /// Each of these roles has a named holder.
+    Filled(Vec<String>),
     /// A sign-off in one of these roles, of each of which one person signs.
     SignedBy(Vec<String>),
     /// A field of a form or of the project that is filled in: `form.field`.

@@ -6,5 +6,7 @@
 //! that the system knows are passed in, and what comes out is a decision with its reasons.
 
 mod data;
+mod names;
 
 pub use data::*;
+pub use names::*;
