@@ -7,6 +7,9 @@
 
 mod data;
 mod names;
+mod read;
+mod validate;
 
 pub use data::*;
 pub use names::*;
+pub use read::{Mistake, Mistakes, Source};
