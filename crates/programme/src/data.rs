@@ -134,8 +134,10 @@ pub struct Stage {
     /// What it is for.
     pub objectives: Vec<String>,
     /// Criteria without which it is not entered.
+    #[serde(default)]
     pub entry: Vec<String>,
     /// Criteria without which it is not left.
+    #[serde(default)]
     pub exit: Vec<String>,
 }
 

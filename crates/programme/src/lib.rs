@@ -8,6 +8,7 @@
 mod data;
 mod names;
 mod read;
+mod shipped;
 mod validate;
 
 pub use data::*;

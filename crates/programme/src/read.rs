@@ -130,22 +130,30 @@ fn line_of(text: &str, at: usize) -> usize {
 
 /// Where each row of each list stands, by list and in the order of the rows.
 #[derive(Debug, Default)]
-pub(crate) struct Rows(BTreeMap<&'static str, Vec<Place>>);
+pub(crate) struct Rows {
+    lists: BTreeMap<&'static str, Vec<Place>>,
+    constants: BTreeMap<String, Place>,
+}
 
 impl Rows {
     /// Where this row of this list stands.
     pub(crate) fn place(&self, list: &str, index: usize) -> Option<Place> {
-        self.0.get(list)?.get(index).copied()
+        self.lists.get(list)?.get(index).copied()
+    }
+
+    /// Where this constant stands.
+    pub(crate) fn constant(&self, name: &str) -> Option<Place> {
+        self.constants.get(name).copied()
     }
 
     fn set(&mut self, list: &'static str, index: usize, place: Place) {
-        if let Some(known) = self.0.get_mut(list).and_then(|places| places.get_mut(index)) {
+        if let Some(known) = self.lists.get_mut(list).and_then(|places| places.get_mut(index)) {
             *known = place;
         }
     }
 
     fn push(&mut self, list: &'static str, place: Place) {
-        self.0.entry(list).or_default().push(place);
+        self.lists.entry(list).or_default().push(place);
     }
 }
 
@@ -274,6 +282,7 @@ impl Reader<'_> {
             match Constant::deserialize(ValueDeserializer::from(value)) {
                 Ok(constant) => {
                     let name = name.into_inner().into_owned();
+                    self.rows.constants.insert(name.clone(), Place { file: self.file, start });
                     if into.insert(name.clone(), constant).is_some() {
                         let message = format!("the constant `{name}` is there twice");
                         self.wrong(start, message, "keep one of the two");
@@ -308,9 +317,13 @@ fn lay_over(
     mistakes: &mut Vec<Mistake>,
 ) {
     for (name, constant) in over.constants {
+        let place = over_rows.constant(&name);
         if programme.constants.insert(name.clone(), constant).is_none() {
             let message = format!("an edition changes the constant `{name}`, which is not there");
-            mistakes.push(places.mistake(None, &name, message, "add it to the programme's own constants first"));
+            mistakes.push(places.mistake(place, &name, message, "add it to the programme's own constants first"));
+        }
+        if let Some(place) = place {
+            rows.constants.insert(name, place);
         }
     }
     let mut edition = Edition { rows, over_rows, places, mistakes };

@@ -50,6 +50,12 @@ impl<'a> Checker<'a> {
         self.mistakes.push(self.places.mistake(place, word, message, advice));
     }
 
+    /// Tells a mistake of a constant.
+    fn constant(&mut self, name: &str, word: &str, message: String, advice: &str) {
+        let place = self.rows.constant(name);
+        self.mistakes.push(self.places.mistake(place, word, message, advice));
+    }
+
     /// Tells a mistake of no row.
     fn missing(&mut self, message: String, advice: &str) {
         self.mistakes.push(self.places.mistake(None, "", message, advice));
@@ -132,12 +138,13 @@ impl<'a> Checker<'a> {
         for (name, constant) in constants {
             if !UNITS.contains(&constant.unit.as_str()) {
                 let message = format!("the constant `{name}` has the unknown unit \"{}\"", constant.unit);
-                self.missing(message, &format!("write one of {}", UNITS.join(", ")));
+                self.constant(name, &constant.unit, message, &format!("write one of {}", UNITS.join(", ")));
             }
-            if let Some(least) = name.strip_suffix("-least").and_then(|stem| constants.get(&format!("{stem}-most")))
-                && least.value < constant.value
+            if let Some(most) = name.strip_suffix("-least").and_then(|stem| constants.get(&format!("{stem}-most")))
+                && most.value < constant.value
             {
-                self.missing(format!("the constant `{name}` is more than its `-most`"), "exchange the two");
+                let message = format!("the constant `{name}` is more than the `-most` beside it");
+                self.constant(name, "value", message, "exchange the two");
             }
         }
         for (name, unit) in NEEDED {
@@ -145,7 +152,12 @@ impl<'a> Checker<'a> {
                 Some(constant) if constant.unit == unit => {}
                 Some(constant) => {
                     let message = format!("the constant `{name}` is in \"{}\", but needed in {unit}", constant.unit);
-                    self.missing(message, &format!("write unit = \"{unit}\" and the value in it"));
+                    self.constant(
+                        name,
+                        &constant.unit,
+                        message,
+                        &format!("write unit = \"{unit}\" and the value in it"),
+                    );
                 }
                 None => self.missing(
                     format!("the constant `{name}` is missing, without which no programme can be worked with"),

@@ -199,9 +199,16 @@ fn criterion_at_gate(checker: &mut Checker<'_>, gate: &Gate, kind: &ProjectType,
         MetBy::Prerequisites(role) => {
             roles.push(role);
             let counts = |task: &crate::TaskOfProfile| task.types.is_empty() || task.types.contains(&kind.id);
-            if !programme.tasks.iter().any(|task| task.is_prerequisite && counts(task)) {
+            let mut prerequisites =
+                programme.tasks.iter().filter(|task| task.is_prerequisite && counts(task)).peekable();
+            if prerequisites.peek().is_none() {
                 let message = format!("{here} asks for pre-requisites, but there are none");
                 checker.wrong::<Criterion>(index, &row.id, message, "mark the tasks with `is-prerequisite`");
+            }
+            for task in prerequisites.filter(|task| position_of(kind, &task.stages).is_some_and(|stage| stage > leaves))
+            {
+                let message = format!("{here} asks for the pre-requisite \"{}\" of a later stage", task.id);
+                checker.wrong::<Criterion>(index, &row.id, message, "move the task to a stage before the gate");
             }
         }
         MetBy::Sides(named) => sides = named,
@@ -226,12 +233,15 @@ fn criterion_at_gate(checker: &mut Checker<'_>, gate: &Gate, kind: &ProjectType,
     if !types.is_empty() && !types.contains(&kind.id) {
         let message = format!("{here} asks \"{}\", which is met by what that type does not have", row.id);
         checker.wrong::<Criterion>(index, &row.id, message, "name the same types in both rows");
-    } else if let Some(stage) = stages.iter().find_map(|stage| kind.stages.iter().position(|known| known == stage))
-        && stage > leaves
-    {
+    } else if position_of(kind, stages).is_some_and(|stage| stage > leaves) {
         let message = format!("{here} asks \"{}\", which is met by something of a later stage", row.id);
         checker.wrong::<Criterion>(index, &row.id, message, "ask for it at a later gate, or move it to this stage");
     }
+}
+
+/// Which stage of a kind of project this is, of stages that name one of each track.
+fn position_of(kind: &ProjectType, stages: &[String]) -> Option<usize> {
+    stages.iter().find_map(|stage| kind.stages.iter().position(|known| known == stage))
 }
 
 /// Criteria that no gate asks.
