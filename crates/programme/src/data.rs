@@ -59,6 +59,8 @@ pub struct Programme {
     pub appraisal: Vec<AppraisalRule>,
     /// The forms that are filled in: intent, discovery questionnaire.
     pub forms: Vec<Form>,
+    /// What is submitted as a whole, with all its parts or not at all.
+    pub packages: Vec<Package>,
     /// Days on which nobody works, besides Saturday and Sunday.
     pub holidays: Vec<Holiday>,
 }
@@ -109,6 +111,35 @@ pub struct ProjectType {
     /// Are calendars and free/busy shared while people are on both sides?
     #[serde(default)]
     pub coexists: bool,
+    /// How many accounts may be made and when, the steps in order; the last one whose criterion is met counts. Where there
+    /// are none, all that the project needs.
+    #[serde(default)]
+    pub registrations: Vec<Registration>,
+}
+
+/// A step of the number of accounts that may be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Registration {
+    /// The criterion that releases it.
+    pub after: String,
+    /// Whose accounts it releases.
+    pub whose: Whose,
+    /// The constant that it never exceeds.
+    #[serde(default)]
+    pub at_most: Option<String>,
+}
+
+/// Whose accounts may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whose {
+    /// Those of the pilot.
+    Pilot,
+    /// Those of the waves that are released.
+    Waves,
+    /// All that the project needs.
+    All,
 }
 
 /// A stage.
@@ -139,6 +170,9 @@ pub struct Stage {
     /// Criteria without which it is not left.
     #[serde(default)]
     pub exit: Vec<String>,
+    /// What may be done live while the project is in it, by the names of [`crate::Live`].
+    #[serde(default)]
+    pub allows: Vec<String>,
 }
 
 /// A week of a stage.
@@ -338,6 +372,21 @@ pub enum MetBy {
     Register(String),
     /// Every one of these sides said yes.
     Sides(Vec<Side>),
+}
+
+/// What is submitted as a whole: each of its parts is a criterion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Package {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub title: String,
+    /// The kinds of project that have it; all where it is empty.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Its parts: criteria, each of which is met before it is submitted.
+    pub parts: Vec<String>,
 }
 
 /// Another way of looking at the same items: rows in parts, each row one item.

@@ -3,8 +3,9 @@
 //! A profile says what a gate asks; how a fact is found out is code. These tables are where the two meet: a name that
 //! stands in no table is a mistake of the profile, told before anything rests on it.
 
-/// What the system itself knows, as criteria may ask it: name and meaning. The service computes each (issue 8, item 3).
-pub const FACTS: [(&str, &str); 21] = [
+/// What the system itself knows, as criteria may ask it: name and meaning. The service computes each; the last ones and
+/// `applications-resolved` are known from the project's own record.
+pub const FACTS: [(&str, &str); 26] = [
     ("new-accounts-provisioned", "Every new account in scope is there (R-060)."),
     ("pilot-accounts-provisioned", "Every new account of the people of the pilot is there."),
     ("registration-limit-requested", "The limit of registrations was asked for the whole project (R-063)."),
@@ -38,6 +39,11 @@ pub const FACTS: [(&str, &str); 21] = [
     ("applications-resolved", "No application is unresolved (R-028)."),
     ("licences-cover-scope", "There are at least as many licences as mailboxes in scope (R-122)."),
     ("directory-sync-handed-over", "Synchronisation of the directory is handed over, where there is one (R-245)."),
+    ("key-roles-filled", "Somebody holds each key role of the sides that take part (R-275)."),
+    ("escalation-complete", "There is a contact of each side, with its place in the escalation (R-277)."),
+    ("numbers-confirmed", "The number of accounts is confirmed (R-013)."),
+    ("months-planned", "New accounts are planned by month, and sum to what is needed (R-131)."),
+    ("type-chosen", "The type of the project is chosen (R-016)."),
 ];
 
 /// What the system checks by itself, as tasks may name it: name and meaning. A check writes its result, with
@@ -71,7 +77,7 @@ pub const DOCUMENTS: [(&str, &str); 14] = [
 ];
 
 /// Registers of a project, as criteria may name them: name and meaning.
-pub const REGISTERS: [(&str, &str); 15] = [
+pub const REGISTERS: [(&str, &str); 18] = [
     ("risks", "What may go wrong (R-286)."),
     ("issues", "What went wrong (R-228)."),
     ("technical-issues", "What went wrong with machines and programs, apart from risks (R-289)."),
@@ -86,7 +92,22 @@ pub const REGISTERS: [(&str, &str); 15] = [
     ("benefits", "What the project is to bring, from its first value on (R-027)."),
     ("training", "Who is taught what, and what it needs (R-313)."),
     ("orders", "What was ordered of the catalogue (R-340)."),
+    ("workshops", "Workshops, after which each task has an owner and a forecast (R-095)."),
+    ("on-site", "Days on which somebody comes (R-093)."),
+    ("barriers", "What stands against a date (R-015)."),
     ("questions", "What was asked, and when it was answered (R-094)."),
+];
+
+/// What may be done live, as stages may allow it: name and meaning.
+pub const LIVE: [(&str, &str); 8] = [
+    ("provision-accounts", "Accounts are made."),
+    ("sync-pilot", "Mail of the pilot's people is copied."),
+    ("sync-bulk", "Mail of everybody is copied."),
+    ("forwarders-on", "Forwarders are set."),
+    ("switch-pilot", "People of the pilot are switched."),
+    ("switch", "People are switched."),
+    ("change-mx", "The mail exchanger of a domain is changed."),
+    ("decommission", "Old servers are taken away."),
 ];
 
 /// Units of constants.
@@ -107,7 +128,7 @@ pub const UNITS: [&str; 13] = [
 ];
 
 /// Constants without which no programme can be worked with: name and unit.
-pub const NEEDED: [(&str, &str); 21] = [
+pub const NEEDED: [(&str, &str); 22] = [
     ("managed-over", "people"),
     ("order-deadline", "days"),
     ("contract-advice", "days"),
@@ -127,6 +148,7 @@ pub const NEEDED: [(&str, &str); 21] = [
     ("calls-tail", "weeks"),
     ("calls-an-agent", "calls"),
     ("decommission-after", "months"),
+    ("legacy-addresses", "months"),
     ("benefits-after-least", "months"),
     ("benefits-after-most", "months"),
 ];

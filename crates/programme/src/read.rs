@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::data::{
     AppraisalRule, CatalogueItem, Constant, Criterion, DeliverableOfProfile, Form, Gate, Holiday, Lesson, List,
-    Programme, ProjectType, Responsibility, RoleOfProject, Staffing, Stage, TaskOfProfile, View, Week,
+    Package, Programme, ProjectType, Responsibility, RoleOfProject, Staffing, Stage, TaskOfProfile, View, Week,
 };
 use crate::validate::validate;
 
@@ -181,13 +181,13 @@ macro_rules! row {
 row! {
     "types" ProjectType, "stages" Stage, "roles" RoleOfProject, "tasks" TaskOfProfile,
     "deliverables" DeliverableOfProfile, "gates" Gate, "criteria" Criterion, "views" View, "lists" List,
-    "lessons" Lesson, "catalogue" CatalogueItem, "appraisal" AppraisalRule, "forms" Form;
+    "lessons" Lesson, "catalogue" CatalogueItem, "appraisal" AppraisalRule, "forms" Form, "packages" Package;
     "weeks" Week, "staffing" Staffing, "responsibilities" Responsibility, "holidays" Holiday
 }
 
 /// Names of all lists of rows, in the order of [`Programme`].
 const LISTS: &str = "types, stages, weeks, roles, staffing, responsibilities, tasks, deliverables, gates, criteria, \
-    views, lists, lessons, catalogue, appraisal, forms, holidays";
+    views, lists, lessons, catalogue, appraisal, forms, packages, holidays";
 
 /// What to do with a row that can't be read.
 const CORRECT: &str = "correct it; the programmes that come with the program show every setting";
@@ -229,6 +229,7 @@ fn read_file(
             "catalogue" => reader.rows(value, &mut programme.catalogue),
             "appraisal" => reader.rows(value, &mut programme.appraisal),
             "forms" => reader.rows(value, &mut programme.forms),
+            "packages" => reader.rows(value, &mut programme.packages),
             "holidays" => reader.rows(value, &mut programme.holidays),
             other => {
                 let message = format!("unknown list `{other}`");
@@ -343,6 +344,7 @@ fn lay_over(
     edition.replace(&mut programme.catalogue, over.catalogue);
     edition.replace(&mut programme.appraisal, over.appraisal);
     edition.replace(&mut programme.forms, over.forms);
+    edition.replace(&mut programme.packages, over.packages);
     edition.replace(&mut programme.holidays, over.holidays);
 }
 

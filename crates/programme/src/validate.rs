@@ -10,11 +10,14 @@ mod track;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::{Condition, Field, FieldKind, MetBy, Programme, ProjectType, Side};
-use crate::names::{CHECKS, DOCUMENTS, FACTS, NEEDED, REGISTERS, UNITS};
+use crate::names::{CHECKS, DOCUMENTS, FACTS, LIVE, NEEDED, REGISTERS, UNITS};
 use crate::read::{Mistake, Places, Row, Rows};
 
 /// The list whose lines are the workstreams of tasks.
 const WORKSTREAMS: &str = "workstreams";
+
+/// Before a field of the project itself, as in `project.code`.
+const PROJECT: &str = "project.";
 
 /// Checks everything that can be known from the rows alone.
 pub(crate) fn validate(programme: &Programme, rows: &Rows, places: &Places, mistakes: &mut Vec<Mistake>) {
@@ -26,6 +29,7 @@ pub(crate) fn validate(programme: &Programme, rows: &Rows, places: &Places, mist
     checker.responsibilities();
     checker.deliverables();
     checker.criteria();
+    checker.packages_and_permissions();
     checker.views();
     checker.lists();
     checker.catalogue();
@@ -116,6 +120,7 @@ impl<'a> Checker<'a> {
         self.once(&programme.catalogue);
         self.once(&programme.appraisal);
         self.once(&programme.forms);
+        self.once(&programme.packages);
     }
 
     fn once<T: Row>(&mut self, list: &[T]) {
@@ -306,7 +311,8 @@ impl<'a> Checker<'a> {
                 self.filled::<crate::Criterion>(index, "roles", roles);
             }
             MetBy::Field(field) => {
-                if self.field(field).is_none() {
+                let of_project = field.strip_prefix(PROJECT).is_some_and(is_id);
+                if !of_project && self.field(field).is_none() {
                     let known = "write it as form.field with a field of forms";
                     self.unknown::<crate::Criterion>(index, "field", field, known);
                 }
@@ -326,6 +332,30 @@ impl<'a> Checker<'a> {
                     let message = "a criterion asks sides, but names none".to_owned();
                     self.wrong::<crate::Criterion>(index, "sides", message, "name the sides that say yes");
                 }
+            }
+        }
+    }
+
+    /// Packages and steps of registration rest on criteria; what stages allow is known.
+    fn packages_and_permissions(&mut self) {
+        let programme = self.programme;
+        for (index, package) in programme.packages.iter().enumerate() {
+            self.known::<crate::Package, _>(index, "type", &package.types, &programme.types);
+            self.known::<crate::Package, _>(index, "criterion", &package.parts, &programme.criteria);
+            self.filled::<crate::Package>(index, "parts", &package.parts);
+        }
+        for (index, kind) in programme.types.iter().enumerate() {
+            for step in &kind.registrations {
+                let after = std::slice::from_ref(&step.after);
+                self.known::<ProjectType, _>(index, "criterion", after, &programme.criteria);
+                if let Some(name) = step.at_most.as_ref().filter(|name| !programme.constants.contains_key(*name)) {
+                    self.unknown::<ProjectType>(index, "constant", name, &format!("add [constants.{name}]"));
+                }
+            }
+        }
+        for (index, stage) in programme.stages.iter().enumerate() {
+            for name in &stage.allows {
+                self.in_table::<crate::Stage>(index, "permission", name, &LIVE);
             }
         }
     }
