@@ -43,10 +43,8 @@ impl Doer {
     pub fn of(programme: &Programme, record: &Record, name: &str, sides: &[Side], roles: &[String]) -> Self {
         let held = record.people.get(name).map(|person| person.roles.clone()).unwrap_or_default();
         let roles: BTreeSet<String> = held.into_iter().chain(roles.iter().cloned()).collect();
-        let scope = Scope::of(programme, record);
-        let here = |side: Side| scope.map_or(side, |scope| scope.stand_in(side));
         let of_roles = programme.roles.iter().filter(|role| roles.contains(&role.id)).map(|role| role.side);
-        let sides = of_roles.chain(sides.iter().copied()).map(here).collect();
+        let sides = of_roles.chain(sides.iter().copied()).collect();
         Self { name: name.to_owned(), sides, roles, is_system: false }
     }
 
@@ -584,6 +582,17 @@ impl<'a> Case<'a> {
             return Err(self.refuse(Rule::Incomplete, format!("{what} is missing"), &format!("Say {what}.")));
         }
         Ok(())
+    }
+
+    /// Who signs, accepts, says go or passes a gate stands on one side only: with roles on two they would be both who asks
+    /// and who answers.
+    pub(crate) fn stands_on_one_side(&self, at: &str) -> Result<(), Refusal> {
+        if self.doer.sides.len() < 2 {
+            return Ok(());
+        }
+        let sides: Vec<Side> = self.doer.sides.iter().copied().collect();
+        let what = format!("{} stands on more than one side: {}", self.doer.name, names(&sides).replace(" or ", ", "));
+        Err(self.refuse_at(Rule::BothSides, at, what, "Let somebody who stands on one side only do it."))
     }
 
     /// Does the doer stand on this side?

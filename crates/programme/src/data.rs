@@ -71,7 +71,7 @@ pub struct Programme {
 pub struct Constant {
     /// The number.
     pub value: u64,
-    /// Its unit: `days`, `working-days`, `weeks`, `months`, `percent`, `people`, `bytes`, `hours`, `minutes`.
+    /// Its unit: one of [`crate::UNITS`].
     pub unit: String,
     /// What it is for, in a sentence.
     pub about: String,
@@ -165,8 +165,10 @@ pub struct Stage {
     /// What it is for.
     pub objectives: Vec<String>,
     /// Criteria without which it is not entered.
+    #[serde(default)]
     pub entry: Vec<String>,
     /// Criteria without which it is not left.
+    #[serde(default)]
     pub exit: Vec<String>,
     /// What may be done live while the project is in it, by the names of [`crate::Live`].
     #[serde(default)]
@@ -240,7 +242,7 @@ pub struct TaskOfProfile {
     pub types: Vec<String>,
     /// The stages it belongs to, the one of the project's track counts.
     pub stages: Vec<String>,
-    /// The workstream.
+    /// The workstream: a line of the list `workstreams`.
     pub workstream: String,
     /// Who answers for it: with more than one, each has to say that it is done. The responsibility matrix says the same.
     pub sides: Vec<Side>,
@@ -262,6 +264,10 @@ pub struct TaskOfProfile {
     /// Results that are asked for, one each: topics, tests.
     #[serde(default)]
     pub items: Vec<String>,
+    /// Is it for the subset of people whom the provider serves itself? Only kinds of project with such a subset
+    /// have it, and there it stays the provider's.
+    #[serde(default)]
+    pub is_for_vips: bool,
     /// Days from the beginning of the stage until it is due; the end of the stage where it says nothing.
     #[serde(default)]
     pub due_days: Option<i32>,
@@ -354,8 +360,10 @@ pub enum MetBy {
     Deliverable(String),
     /// A task that is done.
     Task(String),
-    /// All pre-requisites of the project are done and signed off.
+    /// All pre-requisites of the project are done, and a person in this role signed them off.
     Prerequisites(String),
+    /// Each of these roles has a named holder.
+    Filled(Vec<String>),
     /// A sign-off in one of these roles, of each of which one person signs.
     SignedBy(Vec<String>),
     /// A field of a form or of the project that is filled in: `form.field`.

@@ -14,18 +14,24 @@ mod action;
 mod calendar;
 mod data;
 mod gate;
+mod names;
 mod pipeline;
+mod read;
 mod readiness;
 mod record;
 mod register;
 mod rule;
 mod scope;
+mod shipped;
+mod validate;
 
 pub use action::{Action, Doer, Moment, Refusal, decide};
 pub use calendar::{Calendar, ChangeLead, Deadline, DeadlineError, Deadlines, Milestones, constant, days_between};
 pub use data::*;
 pub use gate::{Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, assess, assess_next, registrations};
+pub use names::*;
 pub use pipeline::{PipelineRow, demand, pipeline, pipeline_row};
+pub use read::{Mistake, Mistakes, Source};
 pub use readiness::{
     Gap, OpenTask, ResponseTimes, RoundTime, StatusRow, gaps, missing_parts, pre_requisites_open, response_times,
     rounds, status, unfilled_roles,

@@ -58,13 +58,14 @@ pub struct OpenTask {
     pub lacks: Vec<String>,
 }
 
-/// Pre-requisites that are not done and validated.
+/// Pre-requisites that are not done, or not validated where a provider takes part.
 pub fn pre_requisites_open(scope: &Scope<'_>, facts: &Facts) -> Vec<OpenTask> {
     let tasks = scope.tasks().into_iter().filter(|task| task.is_prerequisite);
     tasks
         .filter_map(|task| {
             let state = scope.state(&task, facts);
-            let is_open = !matches!(state, TaskState::Validated | TaskState::Dropped);
+            let is_done = state == TaskState::Done && !scope.validates_each();
+            let is_open = !is_done && !matches!(state, TaskState::Validated | TaskState::Dropped);
             let lacks = scope.lacks(&task, facts);
             is_open.then(|| OpenTask { task: task.id.to_owned(), title: task.title.to_owned(), state, lacks })
         })
@@ -240,8 +241,7 @@ pub fn unfilled_roles(programme: &Programme, record: &Record) -> Vec<(String, Ve
 
 /// Key roles of the sides that take part which nobody holds.
 pub(crate) fn unfilled_key_roles(scope: &Scope<'_>) -> Vec<String> {
-    let here = scope.sides_here(&scope.project_type.sides);
-    let keys = scope.programme.roles.iter().filter(|role| role.is_key && here.contains(&role.side));
+    let keys = scope.programme.roles.iter().filter(|role| role.is_key && scope.takes_part(role.side));
     keys.filter(|role| scope.record.holders(&role.id).next().is_none()).map(|role| role.id.clone()).collect()
 }
 

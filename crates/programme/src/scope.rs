@@ -119,33 +119,37 @@ impl<'a> Scope<'a> {
         Some(Self { programme, record, project_type })
     }
 
-    /// Who does what the profile says this side does.
-    pub fn stand_in(&self, side: Side) -> Side {
+    /// Does this side take part?
+    pub fn takes_part(&self, side: Side) -> bool {
+        self.project_type.sides.contains(&side)
+    }
+
+    /// Who does the work that the profile says this side does.
+    pub fn works(&self, side: Side) -> Side {
         self.project_type.stands_in.get(&side).copied().unwrap_or(side)
     }
 
-    /// Those sides as they are here, each once.
-    pub fn sides_here(&self, sides: &[Side]) -> Vec<Side> {
-        let mut here: Vec<Side> = Vec::new();
-        for side in sides {
-            let side = self.stand_in(*side);
-            if !here.contains(&side) {
-                here.push(side);
-            }
-        }
-        here
+    /// Who speaks, hands over and answers where the profile says that this side does: the side itself where it takes part,
+    /// else who stands in for it.
+    pub fn answers(&self, side: Side) -> Side {
+        if self.takes_part(side) { side } else { self.works(side) }
     }
 
     /// The sides that do the work: all that take part but the authority.
     pub fn parties(&self) -> BTreeSet<Side> {
-        let sides = self.sides_here(&self.project_type.sides);
-        sides.into_iter().filter(|side| *side != Side::Authority).collect()
+        self.project_type.sides.iter().copied().filter(|side| *side != Side::Authority).collect()
     }
 
-    /// The side that a role stands on here; none where the profile doesn't know the role.
+    /// The side that answers for what this role answers for; none where the profile doesn't know the role.
     pub fn side_of_role(&self, role: &str) -> Option<Side> {
         let role = self.programme.roles.iter().find(|known| known.id == role)?;
-        Some(self.stand_in(role.side))
+        Some(self.answers(role.side))
+    }
+
+    /// The sides that answer for a task, each once. Work for the people whom the provider serves itself stays its own.
+    fn sides_of_task(&self, sides: &[Side], is_for_vips: bool) -> Vec<Side> {
+        let here = sides.iter().map(|side| if is_for_vips { self.answers(*side) } else { self.works(*side) });
+        each_once(here)
     }
 
     /// Does a row with these types count here? One that names no type counts in all.
@@ -159,7 +163,7 @@ impl<'a> Scope<'a> {
     }
 
     fn task_of_profile(&self, task: &'a TaskOfProfile) -> Option<Task<'a>> {
-        if !self.counts(&task.types) {
+        if !self.counts(&task.types) || (task.is_for_vips && !self.project_type.has_vip_service) {
             return None;
         }
         let stage = task.stages.iter().find(|stage| self.project_type.stages.contains(stage))?;
@@ -169,7 +173,7 @@ impl<'a> Scope<'a> {
             title: record.and_then(|record| record.title.as_deref()).unwrap_or(&task.title),
             stage,
             workstream: &task.workstream,
-            sides: self.sides_here(&task.sides),
+            sides: self.sides_of_task(&task.sides, task.is_for_vips),
             role: task.role.as_deref(),
             check: task.check.as_deref(),
             is_prerequisite: task.is_prerequisite,
@@ -190,7 +194,7 @@ impl<'a> Scope<'a> {
                 title: record.title.as_deref().unwrap_or(&own.title),
                 stage: &own.stage,
                 workstream: &own.workstream,
-                sides: self.sides_here(&own.sides),
+                sides: self.sides_of_task(&own.sides, false),
                 role: None,
                 check: None,
                 is_prerequisite: false,
@@ -310,10 +314,26 @@ impl<'a> Scope<'a> {
         criteria
     }
 
-    /// The side that validates what is submitted: the provider's, or who stands in for it.
+    /// The side that validates what is submitted: the provider, or who stands in for it.
     pub fn validator(&self) -> Side {
-        self.stand_in(Side::Provider)
+        self.answers(Side::Provider)
     }
+
+    /// Is each pre-requisite validated, besides being signed off with all others? Where a provider takes part.
+    pub fn validates_each(&self) -> bool {
+        self.takes_part(Side::Provider)
+    }
+}
+
+/// The sides in their order, each once.
+pub(crate) fn each_once(sides: impl IntoIterator<Item = Side>) -> Vec<Side> {
+    let mut once: Vec<Side> = Vec::new();
+    for side in sides {
+        if !once.contains(&side) {
+            once.push(side);
+        }
+    }
+    once
 }
 
 /// Is a check met: as the system knows it now, or as it was last written to the task?

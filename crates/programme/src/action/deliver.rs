@@ -13,7 +13,7 @@ impl Case<'_> {
     fn deliverable(&self, id: &str) -> Result<(&DeliverableOfProfile, Side), Refusal> {
         let scope = self.scope()?;
         let known = scope.deliverable(id).ok_or_else(|| self.unknown("deliverable", id))?;
-        Ok((known, scope.stand_in(known.side)))
+        Ok((known, scope.answers(known.side)))
     }
 
     pub(super) fn set_due(&self, deliverable: String, due: Date) -> Decided {
@@ -51,6 +51,7 @@ impl Case<'_> {
             let advice = format!("It is accepted by: {}.", known.accepted_by.join(", "));
             return Err(self.refuse_at(Rule::RightRole, &deliverable, what, &advice));
         }
+        self.stands_on_one_side(&deliverable)?;
         if record.deliverers().any(|deliverer| deliverer == self.doer.name) {
             let what = format!("{} handed a version of it over", self.doer.name);
             return Err(self.refuse_at(Rule::BothSides, &deliverable, what, "Let somebody else accept it."));
@@ -58,8 +59,7 @@ impl Case<'_> {
         let is_other = |role: &str| scope.side_of_role(role).is_some_and(|side| side != version.side);
         let several = scope.parties().len() > 1;
         let role = held.iter().find(|role| is_other(role)).or(held.first().filter(|_| !several));
-        let on_both = self.stands_on(version.side);
-        let Some(role) = role.filter(|role| !on_both || (!several && !is_other(role))) else {
+        let Some(role) = role else {
             let what =
                 format!("{} stands on the side that handed it over, the {}", self.doer.name, side_name(version.side));
             return Err(self.refuse_at(Rule::BothSides, &deliverable, what, "Let somebody of another side accept it."));

@@ -58,6 +58,7 @@ impl Case<'_> {
             let what = format!("{} asked for it and can't pass it", self.doer.name);
             return Err(self.refuse_at(Rule::BothSides, id, what, "Let somebody else pass it."));
         }
+        self.stands_on_one_side(id)?;
         let assessment = assess_in(&self.scope()?, self.facts, gate, self.now.today);
         let open: Vec<_> = assessment.open().cloned().collect();
         if !open.is_empty() {

@@ -26,7 +26,7 @@ impl Case<'_> {
         if let (Register::Risks, Some(scope)) = (register, scope) {
             let owner = fields.entry("owner".to_owned()).or_default();
             if owner.trim().is_empty() {
-                crate::scope::side_name(scope.stand_in(scope.project_type.risks)).clone_into(owner);
+                crate::scope::side_name(scope.answers(scope.project_type.risks)).clone_into(owner);
             }
         }
         let number = self.record.rows.values().filter(|row| row.register == register).count() + 1;
@@ -67,9 +67,9 @@ impl Case<'_> {
     /// Who is told of risks: the provider where it takes part, else the authority, else who stands in.
     fn told_side(&self) -> Side {
         let Some(scope) = Scope::of(self.programme, self.record) else { return Side::Provider };
-        let takes_part = |side: &Side| scope.project_type.sides.contains(side);
+        let takes_part = |side: &Side| scope.takes_part(*side);
         let told = [Side::Provider, Side::Authority].into_iter().find(takes_part);
-        told.unwrap_or_else(|| scope.stand_in(Side::Provider))
+        told.unwrap_or_else(|| scope.answers(Side::Provider))
     }
 
     fn right_fields(&self, register: Register, at: &str, fields: &BTreeMap<String, String>) -> Result<(), Refusal> {

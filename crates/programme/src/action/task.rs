@@ -45,10 +45,10 @@ impl Case<'_> {
         if scope.place_of(&own.stage).is_none() {
             return Err(self.unknown("stage", &own.stage));
         }
-        let here = scope.sides_here(&scope.project_type.sides);
-        if own.sides.is_empty() || scope.sides_here(&own.sides).iter().any(|side| !here.contains(side)) {
+        let here = &scope.project_type.sides;
+        if own.sides.is_empty() || own.sides.iter().any(|side| !scope.takes_part(scope.works(*side))) {
             let what = "a task belongs to sides that take part in the project";
-            return Err(self.refuse_at(Rule::Incomplete, &task, what, &format!("Give it to the {}.", names(&here))));
+            return Err(self.refuse_at(Rule::Incomplete, &task, what, &format!("Give it to the {}.", names(here))));
         }
         Ok(vec![Change::TaskAdded { task, own }])
     }

@@ -40,12 +40,30 @@ impl Case<'_> {
                 &format!("Asked are: {}.", asked.join(", ")),
             ));
         };
+        self.stands_on_one_side(&criterion)?;
         self.one_word(&criterion, role)?;
+        if matches!(known.met_by, MetBy::Prerequisites(_)) {
+            self.is_apart_from_work(&scope, &criterion, role)?;
+        }
         if verdict == Verdict::No {
             self.needed(&note, "why not")?;
         }
         let role = (*role).to_owned();
         Ok(vec![Change::SignedOff { criterion, role, verdict, note }])
+    }
+
+    /// Who signs the pre-requisites off did none of them, and stands on no side that did besides their own.
+    fn is_apart_from_work(&self, scope: &Scope<'_>, criterion: &str, role: &str) -> Result<(), Refusal> {
+        let own = scope.side_of_role(role);
+        for task in scope.tasks().iter().filter(|task| task.is_prerequisite && !task.is_dropped()) {
+            let did_it = task.record.is_some_and(|record| record.doers().any(|doer| doer == self.doer.name));
+            let stands_there = task.sides.iter().any(|side| Some(*side) != own && self.stands_on(*side));
+            if did_it || stands_there {
+                let what = format!("{} did pre-requisites, or stands on the side that does them", self.doer.name);
+                return Err(self.refuse_at(Rule::BothSides, criterion, what, "Let somebody else sign them off."));
+            }
+        }
+        Ok(())
     }
 
     /// Nobody gives two of the words that one criterion asks for.
@@ -90,7 +108,8 @@ impl Case<'_> {
                 ));
             }
         };
-        self.may_speak_for(&scope, &criterion, side)?;
+        self.may_speak_for(&criterion, side)?;
+        self.stands_on_one_side(&criterion)?;
         self.one_word(&criterion, side_name(side))?;
         if verdict == Verdict::No {
             self.needed(&note, "why not")?;
@@ -99,8 +118,8 @@ impl Case<'_> {
     }
 
     /// Who speaks for a side holds one of its key roles, where the profile names some.
-    fn may_speak_for(&self, scope: &Scope<'_>, criterion: &str, side: Side) -> Result<(), Refusal> {
-        let keys = self.programme.roles.iter().filter(|role| role.is_key && scope.stand_in(role.side) == side);
+    fn may_speak_for(&self, criterion: &str, side: Side) -> Result<(), Refusal> {
+        let keys = self.programme.roles.iter().filter(|role| role.is_key && role.side == side);
         let keys: Vec<&str> = keys.map(|role| role.id.as_str()).collect();
         if keys.is_empty() || keys.iter().any(|key| self.doer.roles.contains(*key)) {
             return Ok(());

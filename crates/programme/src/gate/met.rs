@@ -9,7 +9,7 @@ use crate::data::{Criterion, MetBy, Side};
 use crate::readiness::pre_requisites_open;
 use crate::record::{Sureness, Verdict};
 use crate::register::{Register, state_of};
-use crate::scope::{Scope, TaskState, side_name};
+use crate::scope::{Scope, TaskState, each_once, side_name};
 
 /// Whether a criterion is met, and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,7 @@ pub(crate) fn met(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, today
         MetBy::Deliverable(id) => deliverable(scope, id),
         MetBy::Task(id) => task(scope, facts, id),
         MetBy::Prerequisites(role) => prerequisites(scope, facts, criterion, role),
+        MetBy::Filled(roles) => filled(scope, roles),
         MetBy::SignedBy(roles) => signed(scope, criterion, roles),
         MetBy::Field(field) => answered(scope, field),
         MetBy::Form(id) => form(scope, id),
@@ -99,8 +100,8 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
         }
         "escalation-complete" => {
             let here: BTreeSet<&str> = record.rows_of(Register::Contacts).filter_map(|row| row.field("side")).collect();
-            let missing: Vec<_> =
-                scope.parties().into_iter().map(side_name).filter(|side| !here.contains(side)).collect();
+            let sides = scope.project_type.sides.iter();
+            let missing: Vec<_> = sides.map(|side| side_name(*side)).filter(|side| !here.contains(side)).collect();
             if missing.is_empty() {
                 Finding::yes("each side has a contact")
             } else {
@@ -182,7 +183,18 @@ fn task(scope: &Scope<'_>, facts: &Facts, id: &str) -> Finding {
     }
 }
 
-/// All pre-requisites are done and validated; and where a role is named, one of its holders signed.
+fn filled(scope: &Scope<'_>, roles: &[String]) -> Finding {
+    let is_empty = |role: &&str| scope.record.holders(role).next().is_none();
+    let empty: Vec<&str> = roles.iter().map(String::as_str).filter(is_empty).collect();
+    if !empty.is_empty() {
+        return Finding::not_yet(format!("nobody holds {}", empty.join(", ")));
+    }
+    let held =
+        roles.iter().map(|role| format!("{role}: {}", scope.record.holders(role).collect::<Vec<_>>().join(", ")));
+    Finding::yes(held.collect::<Vec<_>>().join("; "))
+}
+
+/// All pre-requisites are done, each validated where a provider takes part; and a holder of the role signed them off.
 fn prerequisites(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, role: &str) -> Finding {
     let open = pre_requisites_open(scope, facts);
     if let Some(first) = open.first() {
@@ -190,10 +202,7 @@ fn prerequisites(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, role: 
         let more = if rest == 0 { String::new() } else { format!(", and {rest} more") };
         return Finding::not_yet(format!("{} is {}{more}", first.title, first.state.name()));
     }
-    if scope.programme.roles.iter().any(|known| known.id == role) {
-        return signed(scope, criterion, &[role.to_owned()]);
-    }
-    Finding::yes("every pre-requisite is done and validated")
+    signed(scope, criterion, &[role.to_owned()])
 }
 
 fn signed(scope: &Scope<'_>, criterion: &Criterion, roles: &[String]) -> Finding {
@@ -294,7 +303,8 @@ fn other_register(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> 
 
 /// The sides that have to speak for a criterion: those it names, or who says go in this type.
 pub(crate) fn sides_asked(scope: &Scope<'_>, sides: &[Side]) -> Vec<Side> {
-    scope.sides_here(if sides.is_empty() { &scope.project_type.go } else { sides })
+    let sides = if sides.is_empty() { &scope.project_type.go } else { sides };
+    each_once(sides.iter().map(|side| scope.answers(*side)))
 }
 
 fn sides_said(scope: &Scope<'_>, criterion: &Criterion, sides: &[Side]) -> Finding {
