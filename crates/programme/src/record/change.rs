@@ -17,8 +17,7 @@ pub const VERSION: u32 = 1;
 pub struct Stored {
     /// The version it is written in.
     pub version: u32,
-    /// The change.
-    #[serde(flatten)]
+    /// The change. It stands apart, since changes have fields called `version` too.
     pub change: Change,
 }
 
