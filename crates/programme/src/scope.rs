@@ -187,29 +187,34 @@ impl<'a> Scope<'a> {
     /// Every task: those of the profile, then those that the project added.
     pub fn tasks(&self) -> Vec<Task<'a>> {
         let of_profile = self.programme.tasks.iter().filter_map(|task| self.task_of_profile(task));
-        let own = self.record.tasks.iter().filter_map(|(id, record)| {
-            let own = record.own.as_ref()?;
-            Some(Task {
-                id,
-                title: record.title.as_deref().unwrap_or(&own.title),
-                stage: &own.stage,
-                workstream: &own.workstream,
-                sides: self.sides_of_task(&own.sides, false),
-                role: None,
-                check: None,
-                is_prerequisite: false,
-                is_optional: true,
-                needs_evidence: own.needs_evidence,
-                items: &[],
-                record: Some(record),
-            })
-        });
+        let own = self.record.tasks.iter().filter_map(|(id, record)| self.own_task(id, record));
         of_profile.chain(own).collect()
+    }
+
+    fn own_task(&self, id: &'a str, record: &'a TaskRecord) -> Option<Task<'a>> {
+        let own = record.own.as_ref()?;
+        Some(Task {
+            id,
+            title: record.title.as_deref().unwrap_or(&own.title),
+            stage: &own.stage,
+            workstream: &own.workstream,
+            sides: self.sides_of_task(&own.sides, false),
+            role: None,
+            check: None,
+            is_prerequisite: false,
+            is_optional: true,
+            needs_evidence: own.needs_evidence,
+            items: &[],
+            record: Some(record),
+        })
     }
 
     /// The task with this id.
     pub fn task(&self, id: &str) -> Option<Task<'a>> {
-        self.tasks().into_iter().find(|task| task.id == id)
+        match self.programme.tasks.iter().find(|task| task.id == id) {
+            Some(task) => self.task_of_profile(task),
+            None => self.record.tasks.get_key_value(id).and_then(|(id, record)| self.own_task(id, record)),
+        }
     }
 
     /// What a task lacks, in words; nothing where it is done with all it asks for.

@@ -298,7 +298,9 @@ impl World {
                 self.does(&by, Action::AddRow { register, fields });
             }
         }
-        self.settle_all(register);
+        if register != Register::Calls {
+            self.settle_all(register);
+        }
         self.does(&by, Action::Review { register });
     }
 
