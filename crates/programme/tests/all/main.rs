@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by what goes wrong in it")]
 
+mod appraisal;
+mod catalogue;
+mod desk;
 mod heron;
 mod mistakes;
+mod sizing;
 mod tables;
