@@ -18,6 +18,7 @@ mod data;
 mod desk;
 mod gate;
 mod names;
+mod page;
 mod pipeline;
 mod read;
 mod readiness;
@@ -37,6 +38,7 @@ pub use data::*;
 pub use desk::{DeskError, DeskPlan, DeskWeek, forecast};
 pub use gate::{Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, assess, assess_next, registrations};
 pub use names::*;
+pub use page::{page, page_of};
 pub use pipeline::{PipelineRow, demand, pipeline, pipeline_row};
 pub use read::{Mistake, Mistakes, Source};
 pub use readiness::{

@@ -7,5 +7,6 @@ mod catalogue;
 mod desk;
 mod heron;
 mod mistakes;
+mod pages;
 mod sizing;
 mod tables;
