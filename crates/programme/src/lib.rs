@@ -11,10 +11,14 @@
 //! ```
 
 mod action;
+mod appraisal;
 mod calendar;
+mod catalogue;
 mod data;
+mod desk;
 mod gate;
 mod names;
+mod page;
 mod pipeline;
 mod read;
 mod readiness;
@@ -23,13 +27,18 @@ mod register;
 mod rule;
 mod scope;
 mod shipped;
+pub mod sizing;
 mod validate;
 
 pub use action::{Action, Doer, Moment, Refusal, decide};
+pub use appraisal::{Appraisal, Silent, Spoke, appraise};
 pub use calendar::{Calendar, ChangeLead, Deadline, DeadlineError, Deadlines, Milestones, constant, days_between};
+pub use catalogue::{Quote, QuoteError, QuoteLine, Wish, price_on, quote};
 pub use data::*;
+pub use desk::{DeskError, DeskPlan, DeskWeek, forecast};
 pub use gate::{Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, assess, assess_next, registrations};
 pub use names::*;
+pub use page::{page, page_of};
 pub use pipeline::{PipelineRow, demand, pipeline, pipeline_row};
 pub use read::{Mistake, Mistakes, Source};
 pub use readiness::{
@@ -43,3 +52,4 @@ pub use register::{
 };
 pub use rule::Rule;
 pub use scope::{Scope, Task, TaskState, side_name, type_named};
+pub use sizing::{Sizing, sizing};
