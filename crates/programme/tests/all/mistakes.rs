@@ -19,7 +19,7 @@ fn line_of(text: &str, what: &str) -> usize {
 }
 
 /// Text, what takes its place, and what is said of it.
-const MISTAKES: [(&str, &str, &str); 70] = [
+const MISTAKES: [(&str, &str, &str); 71] = [
     ("is-editable = true", "is-editible = true", "unknown field `is-editible`"),
     ("go = [\"authority\"]", "go = [\"authorities\"]", "unknown variant `authorities`"),
     ("owner = \"heron\"\n", "", "missing field `owner`"),
@@ -125,7 +125,11 @@ const MISTAKES: [(&str, &str, &str); 70] = [
         "the matrix gives \"weigh\" to other sides",
     ),
     ("task = \"tar-the-hull\"\nsides", "task = \"weigh\"\nsides", "the matrix names the task \"weigh\" twice"),
-    ("accepted-by = [\"owl\"]", "accepted-by = [\"beaver\"]", "nobody of another side can accept \"logbook\""),
+    (
+        "accepted-by = [\"heron\", \"owl\"]",
+        "accepted-by = [\"ferrywoman\"]",
+        "nobody of another side can accept \"list-of-baskets\"",
+    ),
     ("document = \"lessons\"", "document = \"songs\"", "the document \"songs\""),
     ("criterion = \"pond-known\" }", "criterion = \"letter-written\" }", "are both the criterion \"letter-written\""),
     ("criterion = \"pond-known\" }", "criterion = \"lake-known\" }", "the criterion \"lake-known\""),
@@ -133,6 +137,7 @@ const MISTAKES: [(&str, &str, &str); 70] = [
     ("from = \"2022-07-01\"", "from = \"2020-01-01\"", "the prices of \"basket\" are not in the order"),
     ("above = 3 }", "is = [\"3\"] }", "never holds \"3\""),
     ("is = [\"none\", \"breeze\"]", "above = 2", "counts, but the field holds no number"),
+    ("needs-evidence = true", "is-for-vips = true\ntypes = [\"raft\"]", "is for VIPs, but none of its types has any"),
     ("day = \"2024-05-20\"", "day = \"2024-05-19\"", "2024-05-19 is no working day anyway"),
 ];
 
