@@ -1,6 +1,7 @@
 //! Every mistake of a profile is told, with file, line and what to do.
 
 use programme::{Mistakes, Programme, Source};
+use proptest::prelude::*;
 
 use crate::heron::{EDITION, FILES};
 
@@ -226,5 +227,28 @@ fn an_edition_adds_nothing() {
         let mistakes = Programme::read(&sources, Some(Source { file: EDITION.0, text: &text })).unwrap_err();
         assert!(mistakes.to_string().contains(expected), "{mistakes}");
         assert_eq!(mistakes.0[0].file.as_deref(), Some(EDITION.0));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_is_cut_out_of_a_file_is_read_or_refused(file in 0_usize..3, from in 0.0_f64..1.0, share in 0.0_f64..0.2) {
+        let (_, text) = FILES[file];
+        let letters: Vec<char> = text.chars().collect();
+        let start = (letters.len() as f64 * from) as usize;
+        let end = (start + (letters.len() as f64 * share) as usize).min(letters.len());
+        let cut: String = letters[..start].iter().chain(&letters[end..]).collect();
+        let texts = FILES.map(|(name, text)| if name == FILES[file].0 { cut.clone() } else { text.to_owned() });
+        let sources: Vec<Source<'_>> =
+            FILES.iter().zip(&texts).map(|((file, _), text)| Source { file, text }).collect();
+        if let Err(mistakes) = Programme::read(&sources, None) {
+            for mistake in &mistakes.0 {
+                let named = sources.iter().find(|source| Some(source.file) == mistake.file.as_deref());
+                let lines = named.map_or(0, |source| source.text.lines().count() + 1);
+                prop_assert!(mistake.line <= lines, "{mistake}");
+            }
+        }
     }
 }
