@@ -152,3 +152,51 @@ pub const NEEDED: [(&str, &str); 22] = [
     ("benefits-after-least", "months"),
     ("benefits-after-most", "months"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{BUILT_IN, Live, Register};
+
+    fn names(table: &[(&'static str, &str)]) -> BTreeSet<&'static str> {
+        table.iter().map(|(name, _)| *name).collect()
+    }
+
+    #[test]
+    fn each_name_stands_once_with_a_sentence() {
+        for table in [&FACTS[..], &CHECKS[..], &DOCUMENTS[..], &REGISTERS[..], &LIVE[..]] {
+            assert_eq!(names(table).len(), table.len());
+            assert!(table.iter().all(|(_, what)| what.ends_with('.')), "{table:?}");
+        }
+        assert!(NEEDED.iter().all(|(_, unit)| UNITS.contains(unit)));
+    }
+
+    #[test]
+    fn what_profiles_may_name_is_what_the_engine_knows() {
+        assert_eq!(names(&LIVE), Live::NAMES.into());
+        assert!(names(&BUILT_IN).is_subset(&names(&FACTS)));
+        let mut registers: BTreeSet<&str> = Register::EVERY.iter().map(|register| register.name()).collect();
+        registers.extend(["issues", "decisions"]);
+        assert_eq!(names(&REGISTERS), registers);
+        for name in [
+            crate::constant::ORDER,
+            crate::constant::CONTRACT,
+            crate::constant::CHANGE_REQUEST,
+            crate::constant::ACCOUNTS_OVER,
+            crate::constant::ACCOUNTS_EXTRA,
+            crate::constant::SIGNATURE,
+            crate::constant::VALIDATION,
+            crate::constant::DECOMMISSION,
+            crate::constant::BENEFITS_FROM,
+            crate::constant::BENEFITS_TO,
+            crate::constant::LEGACY,
+            crate::constant::STALE,
+            crate::constant::CALL,
+            crate::constant::BOARD,
+        ] {
+            assert!(NEEDED.iter().any(|(known, _)| *known == name), "{name}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ mod rows;
 
 use std::fmt::{Display, Write};
 
-use crate::data::{Criterion, Gate, Programme, ProjectType, Side, Stage};
+use crate::data::{Criterion, Gate, Programme, ProjectType, Side, Stage, Whose};
 use crate::names::{CHECKS, DOCUMENTS, FACTS, LIVE, REGISTERS};
 use crate::read::Mistakes;
 
@@ -107,9 +107,13 @@ impl Page {
             let coexists = if kind.coexists { "calendars are" } else { "no calendars are" };
             said.push(format!("{coexists} shared during the migration"));
             for step in &kind.registrations {
-                let whose = format!("{:?}", step.whose).to_lowercase();
+                let whose = match step.whose {
+                    Whose::Pilot => "the accounts of the pilot",
+                    Whose::Waves => "the accounts of the waves",
+                    Whose::All => "all accounts",
+                };
                 let most = step.at_most.as_ref().map_or_else(String::new, |most| format!(", at most `{most}`"));
-                said.push(format!("`{}` releases the accounts of {whose}{most}", step.after));
+                said.push(format!("`{}` releases {whose}{most}", step.after));
             }
             self.line(format_args!("- {}: {}.", code(&kind.id), said.join("; ")));
         }

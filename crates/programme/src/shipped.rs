@@ -13,7 +13,7 @@ macro_rules! file {
 }
 
 /// The files of the programme of `nhsmail`.
-const NHSMAIL: [File; 19] = [
+const NHSMAIL: [File; 20] = [
     file!("nhsmail/programme/tracks.toml"),
     file!("nhsmail/programme/people.toml"),
     file!("nhsmail/programme/weeks.toml"),
@@ -21,6 +21,7 @@ const NHSMAIL: [File; 19] = [
     file!("nhsmail/programme/tasks-readiness.toml"),
     file!("nhsmail/programme/tasks-matrix.toml"),
     file!("nhsmail/programme/tasks-self.toml"),
+    file!("nhsmail/programme/tasks-vips.toml"),
     file!("nhsmail/programme/deliverables.toml"),
     file!("nhsmail/programme/criteria.toml"),
     file!("nhsmail/programme/criteria-managed.toml"),

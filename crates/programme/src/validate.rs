@@ -214,7 +214,13 @@ impl<'a> Checker<'a> {
                 let message = format!("nobody answers for the task \"{}\"", task.id);
                 self.wrong::<crate::TaskOfProfile>(index, "sides", message, "name its sides");
             }
-            for kind in self.kinds(&task.types) {
+            let kinds = self.kinds(&task.types);
+            if task.is_for_vips && !kinds.iter().any(|kind| kind.has_vip_service) {
+                let message = format!("the task \"{}\" is for VIPs, but none of its types has any", task.id);
+                let advice = "name a type with `has-vip-service`, or take `is-for-vips` out";
+                self.wrong::<crate::TaskOfProfile>(index, "is-for-vips", message, advice);
+            }
+            for kind in kinds {
                 self.takes_part::<crate::TaskOfProfile>(index, &task.id, kind, &task.sides);
             }
         }
@@ -263,8 +269,16 @@ impl<'a> Checker<'a> {
             }
             for kind in self.kinds(&row.types) {
                 self.takes_part::<crate::DeliverableOfProfile>(index, &row.id, kind, &[row.side]);
-                let from = kind.stands_in.get(&row.side).copied().unwrap_or(row.side);
-                let accepts = |side: Side| kind.sides.contains(&side) && (side != from || kind.sides.len() == 1);
+                // As the engine has it: who takes part hands over itself, and one who works alone accepts its own.
+                let answers = |side: Side| {
+                    let stands_in = kind.stands_in.get(&side).copied().unwrap_or(side);
+                    if kind.sides.contains(&side) { side } else { stands_in }
+                };
+                let is_alone = kind.sides.iter().filter(|side| **side != Side::Authority).count() == 1;
+                let accepts = |side: Side| {
+                    let takes_part = kind.sides.contains(&answers(side));
+                    takes_part && (is_alone || answers(side) != answers(row.side))
+                };
                 let roles = programme.roles.iter().filter(|role| row.accepted_by.contains(&role.id));
                 if !roles.into_iter().any(|role| accepts(role.side)) {
                     let message = format!(

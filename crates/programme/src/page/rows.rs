@@ -203,6 +203,9 @@ fn remarks(task: &TaskOfProfile) -> String {
     if task.needs_evidence {
         said.push("needs evidence".to_owned());
     }
+    if task.is_for_vips {
+        said.push("for the VIPs of the provider".to_owned());
+    }
     said.extend(task.check.as_ref().map(|check| format!("check `{check}`")));
     if !task.items.is_empty() {
         said.push(format!("a result for each of: {}", task.items.join(", ")));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by what goes wrong in it")]
 
+mod agree;
 mod appraisal;
 mod catalogue;
 mod desk;

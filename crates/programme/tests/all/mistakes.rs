@@ -1,6 +1,7 @@
 //! Every mistake of a profile is told, with file, line and what to do.
 
 use programme::{Mistakes, Programme, Source};
+use proptest::prelude::*;
 
 use crate::heron::{EDITION, FILES};
 
@@ -19,7 +20,7 @@ fn line_of(text: &str, what: &str) -> usize {
 }
 
 /// Text, what takes its place, and what is said of it.
-const MISTAKES: [(&str, &str, &str); 70] = [
+const MISTAKES: [(&str, &str, &str); 71] = [
     ("is-editable = true", "is-editible = true", "unknown field `is-editible`"),
     ("go = [\"authority\"]", "go = [\"authorities\"]", "unknown variant `authorities`"),
     ("owner = \"heron\"\n", "", "missing field `owner`"),
@@ -125,7 +126,11 @@ const MISTAKES: [(&str, &str, &str); 70] = [
         "the matrix gives \"weigh\" to other sides",
     ),
     ("task = \"tar-the-hull\"\nsides", "task = \"weigh\"\nsides", "the matrix names the task \"weigh\" twice"),
-    ("accepted-by = [\"owl\"]", "accepted-by = [\"beaver\"]", "nobody of another side can accept \"logbook\""),
+    (
+        "accepted-by = [\"heron\", \"owl\"]",
+        "accepted-by = [\"ferrywoman\"]",
+        "nobody of another side can accept \"list-of-baskets\"",
+    ),
     ("document = \"lessons\"", "document = \"songs\"", "the document \"songs\""),
     ("criterion = \"pond-known\" }", "criterion = \"letter-written\" }", "are both the criterion \"letter-written\""),
     ("criterion = \"pond-known\" }", "criterion = \"lake-known\" }", "the criterion \"lake-known\""),
@@ -133,6 +138,7 @@ const MISTAKES: [(&str, &str, &str); 70] = [
     ("from = \"2022-07-01\"", "from = \"2020-01-01\"", "the prices of \"basket\" are not in the order"),
     ("above = 3 }", "is = [\"3\"] }", "never holds \"3\""),
     ("is = [\"none\", \"breeze\"]", "above = 2", "counts, but the field holds no number"),
+    ("needs-evidence = true", "is-for-vips = true\ntypes = [\"raft\"]", "is for VIPs, but none of its types has any"),
     ("day = \"2024-05-20\"", "day = \"2024-05-19\"", "2024-05-19 is no working day anyway"),
 ];
 
@@ -221,5 +227,28 @@ fn an_edition_adds_nothing() {
         let mistakes = Programme::read(&sources, Some(Source { file: EDITION.0, text: &text })).unwrap_err();
         assert!(mistakes.to_string().contains(expected), "{mistakes}");
         assert_eq!(mistakes.0[0].file.as_deref(), Some(EDITION.0));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_is_cut_out_of_a_file_is_read_or_refused(file in 0_usize..3, from in 0.0_f64..1.0, share in 0.0_f64..0.2) {
+        let (_, text) = FILES[file];
+        let letters: Vec<char> = text.chars().collect();
+        let start = (letters.len() as f64 * from) as usize;
+        let end = (start + (letters.len() as f64 * share) as usize).min(letters.len());
+        let cut: String = letters[..start].iter().chain(&letters[end..]).collect();
+        let texts = FILES.map(|(name, text)| if name == FILES[file].0 { cut.clone() } else { text.to_owned() });
+        let sources: Vec<Source<'_>> =
+            FILES.iter().zip(&texts).map(|((file, _), text)| Source { file, text }).collect();
+        if let Err(mistakes) = Programme::read(&sources, None) {
+            for mistake in &mistakes.0 {
+                let named = sources.iter().find(|source| Some(source.file) == mistake.file.as_deref());
+                let lines = named.map_or(0, |source| source.text.lines().count() + 1);
+                prop_assert!(mistake.line <= lines, "{mistake}");
+            }
+        }
     }
 }
