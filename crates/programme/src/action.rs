@@ -473,6 +473,9 @@ pub(crate) struct Case<'a> {
 pub(crate) type Decided = Result<Vec<Change>, Refusal>;
 
 /// May this be, and what changes by it?
+///
+/// What comes out was decided on the record as it was given: it is appended only if nothing was appended in between
+/// ([`Record::seq`] is the same), else it is decided again.
 pub fn decide(
     programme: &Programme,
     record: &Record,

@@ -44,15 +44,17 @@ pub enum Rule {
     RegistrationLimit,
     /// An application that isn't resolved stands before a cutover.
     ApplicationsResolved,
+    /// Old servers stay as long as mail goes by them.
+    OldServersNeeded,
     /// A change of the plan says which, from where and to where.
     ChangeNotice,
-    /// Nobody names themselves.
+    /// Nobody names themselves, and a side's people are named by that side.
     SelfNaming,
 }
 
 impl Rule {
     /// Every rule.
-    pub const EVERY: [Self; 21] = [
+    pub const EVERY: [Self; 22] = [
         Self::Unknown,
         Self::Incomplete,
         Self::NotNow,
@@ -72,6 +74,7 @@ impl Rule {
         Self::StandingNo,
         Self::RegistrationLimit,
         Self::ApplicationsResolved,
+        Self::OldServersNeeded,
         Self::ChangeNotice,
         Self::SelfNaming,
     ];
@@ -98,6 +101,7 @@ impl Rule {
             Self::StandingNo => "standing-no",
             Self::RegistrationLimit => "registration-limit",
             Self::ApplicationsResolved => "applications-resolved",
+            Self::OldServersNeeded => "old-servers-needed",
             Self::ChangeNotice => "change-notice",
             Self::SelfNaming => "self-naming",
         }
@@ -122,6 +126,7 @@ impl Rule {
             Self::StandingNo => Some("R-125"),
             Self::RegistrationLimit => Some("R-062"),
             Self::ApplicationsResolved => Some("R-028"),
+            Self::OldServersNeeded => Some("R-247"),
             Self::ChangeNotice => Some("R-128"),
         }
     }

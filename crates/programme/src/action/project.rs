@@ -9,7 +9,7 @@ use crate::data::{Field, FieldKind, ProjectType};
 use crate::gate::item;
 use crate::record::{Change, Standing};
 use crate::rule::Rule;
-use crate::scope::{Scope, type_named};
+use crate::scope::{Scope, side_name, type_named};
 
 impl Case<'_> {
     pub(super) fn open(&self, code: &str, name: &str, is_adopted: bool) -> Decided {
@@ -186,6 +186,7 @@ impl Case<'_> {
         if !self.programme.roles.iter().any(|known| known.id == role) {
             return Err(self.unknown("role", &role));
         }
+        self.may_name(&role)?;
         if person == self.doer.name && !self.record.people.is_empty() {
             let what = format!("{person} would give themselves the role {role}");
             return Err(self.refuse(Rule::SelfNaming, what, "Let somebody else of the project do it."));
@@ -199,7 +200,21 @@ impl Case<'_> {
             let what = format!("{person} does not hold the role {role}");
             return Err(self.refuse(Rule::Unknown, what, "Look at the people of the project."));
         }
+        self.may_name(&role)?;
         Ok(vec![Change::RoleTaken { person, role, why }])
+    }
+
+    /// The people of a side are named by that side, once it has any: else one side could make its own people the other's.
+    fn may_name(&self, role: &str) -> Result<(), super::Refusal> {
+        let side_of = |role: &str| self.programme.roles.iter().find(|known| known.id == role).map(|known| known.side);
+        let Some(side) = side_of(role) else { return Ok(()) };
+        let mut held = self.record.people.values().flat_map(|person| &person.roles);
+        let has_people = held.any(|held| side_of(held) == Some(side));
+        if !has_people || self.stands_on(side) {
+            return Ok(());
+        }
+        let what = format!("{} names nobody of the {}", self.doer.name, side_name(side));
+        Err(self.refuse(Rule::SelfNaming, what, "Let somebody of that side do it."))
     }
 
     pub(super) fn unknown(&self, what: &str, name: &str) -> super::Refusal {

@@ -226,12 +226,23 @@ impl Case<'_> {
         if is_known { Ok(()) } else { Err(self.unknown(what, name)) }
     }
 
+    /// Is the doer this person, or of a side on which this person stands or stood? What the program gave, anybody withdraws.
+    fn is_of_side_of(&self, who: &str) -> bool {
+        let Some(person) = self.record.people.get(who) else { return true };
+        let roles = person.given.iter().map(|(role, _)| role);
+        let mut sides = roles.filter_map(|role| self.programme.roles.iter().find(|known| known.id == *role));
+        who == self.doer.name || sides.any(|role| self.stands_on(role.side))
+    }
+
     pub(super) fn withdraw_evidence(&self, on: Subject, digest: String, why: String) -> Decided {
         self.needed(&why, "why")?;
-        let given = self.record.evidence_on(&on).find(|held| held.evidence.digest == digest);
-        if given.is_none() {
+        let Some(given) = self.record.evidence_on(&on).find(|held| held.evidence.digest == digest) else {
             let what = format!("there is no evidence {digest:?} that counts");
             return Err(self.refuse(Rule::Unknown, what, "Look at what is on record."));
+        };
+        if !self.is_of_side_of(&given.who) {
+            let what = format!("the evidence was given by {}, of another side", given.who);
+            return Err(self.refuse(Rule::OwnSide, what, "Let somebody of that side withdraw it."));
         }
         Ok(vec![Change::EvidenceWithdrawn { on, digest, why }])
     }

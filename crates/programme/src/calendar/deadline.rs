@@ -6,7 +6,10 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Calendar, days_between};
-use crate::data::{Constant, Programme};
+use crate::data::{Constant, Gate, MetBy, Programme};
+use crate::gate::day_of;
+use crate::record::{Record, Standing};
+use crate::scope::Scope;
 
 /// Names of the profile's constants that deadlines and staleness are computed from.
 pub mod constant {
@@ -114,6 +117,61 @@ pub struct Milestones {
     pub closed: Option<Date>,
     /// New accounts that the project needs.
     pub new_accounts: u64,
+}
+
+/// The date of the record on which the project began, where it isn't the day it was opened.
+const PROJECT: &str = "project";
+/// The date of the record on which the last mailbox was switched.
+const LAST_SWITCH: &str = "last-switch";
+/// The documents that the request for change and the plan for signature are.
+const CHANGE_PACKAGE: &str = "rfc-package";
+const PLAN: &str = "implementation-plan";
+
+impl Milestones {
+    /// What the record says of them. A stage begins on the date that has its id, or on the day it was entered:
+    /// implementation is the first in which anything is live, and a request for change is needed by the one whose gate asks
+    /// for it.
+    pub fn of(programme: &Programme, record: &Record) -> Self {
+        let Some(scope) = Scope::of(programme, record) else { return Self::default() };
+        let given = |name: &str| record.date(name).map(|given| given.day);
+        let entered = |id: &str| {
+            let entry = record.stages.iter().find(|entry| entry.stage == id)?;
+            Some(day_of(entry.said.at))
+        };
+        let begins = |id: &str| entered(id).or_else(|| given(id));
+        let stages = scope.project_type.stages.iter();
+        let is_live = |id: &&String| programme.stages.iter().any(|stage| stage.id == **id && !stage.allows.is_empty());
+        let is_document = |id: &str, document: &str| {
+            scope.deliverable(id).is_some_and(|known| known.document.as_deref() == Some(document))
+        };
+        let asks_for_change = |gate: &&Gate| {
+            let mut criteria = scope.criteria(gate).into_iter();
+            criteria.any(|one| matches!(&one.met_by, MetBy::Deliverable(id) if is_document(id, CHANGE_PACKAGE)))
+        };
+        let gate = scope.gates().into_iter().find(asks_for_change);
+        let plan =
+            record.deliverables.iter().find(|(id, _)| is_document(id, PLAN)).and_then(|(_, kept)| kept.current());
+        let is_over = |standing: Standing| matches!(standing, Standing::Ended | Standing::Closed);
+        let over = record.standings.iter().find(|(standing, _)| is_over(*standing));
+        Self {
+            project: given(PROJECT).or_else(|| record.standings.first().map(|(_, said)| day_of(said.at))),
+            implementation: stages.clone().find(is_live).and_then(|id| begins(id)),
+            change_needed: gate.and_then(|gate| gate.enters.as_deref()).and_then(begins),
+            plan_issued: plan.map(|version| day_of(version.delivered.at)),
+            submitted: submitted(&scope),
+            last_switch: given(LAST_SWITCH),
+            closed: over.map(|(_, said)| day_of(said.at)),
+            new_accounts: record.numbers().map_or(0, |(_, numbers)| numbers.new),
+        }
+    }
+}
+
+/// The day on which the last of the pre-requisites was submitted for the first time, once all were.
+fn submitted(scope: &Scope<'_>) -> Option<Date> {
+    let tasks = scope.tasks().into_iter().filter(|task| task.is_prerequisite && !task.is_dropped());
+    let first = tasks.map(|task| task.record.and_then(|record| record.rounds.first()).map(|round| round.submitted.at));
+    let all: Option<Vec<_>> = first.collect();
+    all?.into_iter().max().map(day_of)
 }
 
 /// How long before a stage the platform's side has to be asked: two rules, of which the longer is planned.

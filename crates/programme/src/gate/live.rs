@@ -88,6 +88,9 @@ impl fmt::Display for Live {
     }
 }
 
+/// The fact that no mail exchanger points to the old servers any more.
+const MX_CHANGED: &str = "mx-changed";
+
 /// May this be done now?
 pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date, live: Live) -> Result<(), Refusal> {
     let refusal = |rule: Rule, what: String, advice: &str, open: Vec<Item>| {
@@ -117,6 +120,11 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
             let advice = "Give each its new settings and settle its row, or withdraw the row with a reason.";
             return Err(refusal(Rule::ApplicationsResolved, what, advice, Vec::new()));
         }
+    }
+    if live == Live::Decommission && !facts.facts.get(MX_CHANGED).is_some_and(|fact| fact.is_met) {
+        let what = format!("cannot {live}: mail is not known to go past them");
+        let advice = "Change the mail exchanger of every domain first, or record the decision not to.";
+        return Err(refusal(Rule::OldServersNeeded, what, advice, Vec::new()));
     }
     if let Live::ProvisionAccounts { new_already, asked } = live {
         let allowance = registrations(programme, record, facts, today);
@@ -208,7 +216,10 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
     for step in steps {
         let Some(criterion) = scope.criterion(&step.after) else { continue };
         let item = item(&scope, facts, criterion, 0, today);
-        if !item.is_met {
+        // What a gate was passed with stays released, unless it was answered with a no since.
+        let mut passed = record.gates.values().filter_map(|gate| gate.passed.as_ref());
+        let was_met = !item.is_refused && passed.any(|passed| passed.met_by.contains_key(&criterion.id));
+        if !item.is_met && !was_met {
             allowance.next = Some(item);
             break;
         }

@@ -196,13 +196,17 @@ fn filled(scope: &Scope<'_>, roles: &[String]) -> Finding {
 
 /// All pre-requisites are done, each validated where a provider takes part; and a holder of the role signed them off.
 fn prerequisites(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, role: &str) -> Finding {
+    let signed = signed(scope, criterion, &[role.to_owned()]);
+    if signed.is_refused {
+        return signed;
+    }
     let open = pre_requisites_open(scope, facts);
     if let Some(first) = open.first() {
         let rest = open.len() - 1;
         let more = if rest == 0 { String::new() } else { format!(", and {rest} more") };
         return Finding::not_yet(format!("{} is {}{more}", first.title, first.state.name()));
     }
-    signed(scope, criterion, &[role.to_owned()])
+    signed
 }
 
 fn signed(scope: &Scope<'_>, criterion: &Criterion, roles: &[String]) -> Finding {

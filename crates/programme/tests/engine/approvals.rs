@@ -1,6 +1,6 @@
 //! Nobody stands on both sides: tasks belong to sides, deliverables are accepted by others, signatures are one each.
 
-use programme::{Action, Outcome, OwnTask, Rule, Side, Subject, TaskState, Verdict};
+use programme::{Action, Doer, Outcome, OwnTask, Rule, Side, Subject, TaskState, Verdict};
 
 use crate::world::{World, evidence, give, invented};
 
@@ -31,7 +31,7 @@ fn a_task_of_one_side_is_not_completed_by_the_other() {
 fn with_several_sides_each_says_that_it_is_done() {
     let mut world = World::staffed(invented(), "guided");
     world.does("lead", role("both", "helper"));
-    world.does("lead", role("both", "engineer"));
+    world.does("guide", role("both", "engineer"));
     for item in ["place", "time"] {
         let (task, item) = ("meet".to_owned(), item.to_owned());
         world.does("lead", Action::AnswerItem { task, item, outcome: Outcome::Passed, text: String::new() });
@@ -100,7 +100,7 @@ fn evidence_that_is_withdrawn_stays_and_opens_its_task() {
 fn what_is_submitted_is_validated_by_the_provider_and_by_nobody_who_did_it() {
     let mut world = World::staffed(invented(), "guided");
     world.does("lead", role("both", "helper"));
-    world.does("lead", role("both", "engineer"));
+    world.does("guide", role("both", "engineer"));
     let submit = |task: &str| Action::Submit { task: task.into(), note: String::new() };
     let validate =
         |task: &str, verdict| Action::Validate { task: task.into(), verdict, note: "the list is short".into() };
@@ -142,7 +142,7 @@ fn who_delivered_does_not_accept_nor_their_side() {
         role: role.into(),
         why: "a mistake".into(),
     };
-    world.does("lead", take("engineer", "engineer"));
+    world.does("guide", take("engineer", "engineer"));
     world.is_refused("engineer", accept(YES), Rule::BothSides.name());
     world.does("boss", accept(Verdict::No));
     world.does("engineer-2", deliver());
@@ -150,7 +150,7 @@ fn who_delivered_does_not_accept_nor_their_side() {
     assert!(world.record.deliverables["plan"].is_accepted());
     // Whoever judged it does not hand over the next version.
     world.does("lead", take("boss", "boss"));
-    world.does("lead", role("boss", "guide"));
+    world.does("guide", role("boss", "guide"));
     world.is_refused("boss", deliver(), Rule::BothSides.name());
 }
 
@@ -201,12 +201,12 @@ fn each_side_speaks_for_itself_and_nobody_for_two() {
     let say = || Action::Say { criterion: "all-go".into(), verdict: YES, note: String::new() };
     world.is_refused("helper", say(), Rule::RightRole.name());
     world.does("lead", role("both", "lead"));
-    world.does("lead", role("both", "judge"));
+    world.does("judge", role("both", "judge"));
     world.is_refused("both", say(), Rule::BothSides.name());
     world.does("lead", say());
     let take = Action::TakeRole { person: "lead".into(), role: "lead".into(), why: "moved".into() };
     world.does("boss", take);
-    world.does("boss", role("lead", "guide"));
+    world.does("guide", role("lead", "guide"));
     world.is_refused("lead", say(), Rule::BothSides.name());
 }
 
@@ -214,7 +214,7 @@ fn each_side_speaks_for_itself_and_nobody_for_two() {
 fn with_roles_on_two_sides_nobody_signs_or_passes() {
     let mut world = World::staffed(invented(), "guided");
     world.does("lead", role("both", "lead"));
-    world.does("lead", role("both", "judge"));
+    world.does("judge", role("both", "judge"));
     let sign = Action::Sign { criterion: "boss-agreed".into(), role: None, verdict: YES, note: String::new() };
     world.is_refused("both", sign, Rule::BothSides.name());
     world.close_all();
@@ -245,6 +245,38 @@ fn nobody_names_themselves_and_strangers_do_nothing() {
     world.is_refused("stranger", role("lead", "judge"), Rule::RightRole.name());
     world.is_refused("stranger", give(Subject::Project, "x"), Rule::RightRole.name());
     world.is_refused("lead", role("eve", "no-such"), Rule::Unknown.name());
+}
+
+#[test]
+fn the_people_of_a_side_are_named_by_that_side() {
+    let mut world = World::staffed(invented(), "guided");
+    world.is_refused("lead", role("eve", "judge"), Rule::SelfNaming.name());
+    let take = || Action::TakeRole { person: "judge-2".into(), role: "judge".into(), why: "left".into() };
+    world.is_refused("lead", take(), Rule::SelfNaming.name());
+    world.does("judge", take());
+    world.does("judge", role("eve", "judge"));
+    // Whoever looks after the record for all sides may name people, and so may not approve anything.
+    let every = [Side::Organisation, Side::Provider, Side::Authority];
+    let keeper = Doer::of(&world.programme, &world.record, "keeper", &every, &["judge".to_owned()]);
+    world.tries_as(&keeper, role("ivy", "guide")).unwrap();
+    world.close_all();
+    world.asks();
+    let refusal = world.tries_as(&keeper, Action::PassGate { gate: "g0".into() }).unwrap_err();
+    assert!(refusal.is_by("both-sides"), "{refusal}");
+}
+
+#[test]
+fn evidence_is_withdrawn_by_the_side_that_gave_it() {
+    let mut world = World::staffed(invented(), "guided");
+    let on = || Subject::Task("gather".to_owned());
+    world.does("lead", give(on(), "list"));
+    let withdraw = || Action::WithdrawEvidence { on: on(), digest: evidence("list").digest, why: "old".into() };
+    world.is_refused("guide", withdraw(), Rule::OwnSide.name());
+    world.does("boss", withdraw());
+    let system = Doer::system("system");
+    world.tries_as(&system, give(on(), "list")).unwrap();
+    world.does("boss", withdraw());
+    assert_eq!(world.record.evidence.len(), 2);
 }
 
 #[test]

@@ -26,6 +26,14 @@ impl World {
         role.unwrap_or_else(|| panic!("nobody speaks for the {}", side_name(side))).id.clone()
     }
 
+    /// Somebody who names the people of a role: another of its side.
+    fn namer(&self, role: &str) -> String {
+        let side = self.programme.roles.iter().find(|known| known.id == role).expect("a role").side;
+        let known = |known: &&programme::RoleOfProject| known.side == side && known.id != role;
+        let other = self.programme.roles.iter().find(known);
+        format!("{}-2", other.unwrap_or_else(|| panic!("nobody else stands on the side of {role}")).id)
+    }
+
     fn criterion(&self, id: &str) -> Criterion {
         self.scope().criterion(id).unwrap_or_else(|| panic!("no criterion {id}")).clone()
     }
@@ -46,7 +54,7 @@ impl World {
                         role: role.clone(),
                         contact: None,
                     };
-                    let by = self.worker(Side::Organisation);
+                    let by = self.namer(role);
                     self.does(&by, give);
                 }
             }
@@ -97,7 +105,8 @@ impl World {
                 let role = roles.first().expect("a role").clone();
                 for person in [role.clone(), format!("{role}-2")] {
                     let take = Action::TakeRole { person, role: role.clone(), why: "they left".into() };
-                    let _ = self.tries(&organisation, take);
+                    let by = self.namer(&role);
+                    let _ = self.tries(&by, take);
                 }
             }
             MetBy::SignedBy(roles) => self.signs(roles.first().expect("a role"), &criterion.id, Verdict::No),
@@ -157,6 +166,7 @@ impl World {
                     self.programme.roles.iter().filter(|role| role.is_key).map(|role| role.id.clone()).collect();
                 for role in keys {
                     let (person, title) = (role.clone(), format!("The {role}"));
+                    let by = self.namer(&role);
                     self.does(&by, Action::GiveRole { person, title, role, contact: None });
                 }
             }

@@ -120,14 +120,14 @@ fn in_the_middle_a_type_is_taken_only_if_the_stage_could_have_been_entered_with_
     world.reaches("try");
     for person in ["engineer", "engineer-2"] {
         let take = Action::TakeRole { person: person.into(), role: "engineer".into(), why: "they left".into() };
-        world.does("lead", take);
+        world.does("guide", take);
     }
     let choose =
         Action::ChooseType { project_type: "shared".into(), by: Some("The board".into()), why: Some("so".into()) };
     let refusal = world.is_refused("lead", choose.clone(), Rule::StageOrder.name());
     assert!(refusal.is_by("engineer-there"));
     let (person, title) = ("eve".to_owned(), "Eve".to_owned());
-    world.does("lead", Action::GiveRole { person, title, role: "engineer".into(), contact: None });
+    world.does("guide", Action::GiveRole { person, title, role: "engineer".into(), contact: None });
     world.does("lead", choose);
 }
 

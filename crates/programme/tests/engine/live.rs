@@ -27,6 +27,7 @@ fn make(new_already: u64, asked: u64) -> Live {
 fn live_actions_wait_for_their_stage() {
     let mut world = World::staffed(invented(), "guided");
     world.does("lead", numbers(700));
+    world.knows("mx-changed", true);
     for stage in ["begin", "prepare", "try", "go", "rest"] {
         world.reaches(stage);
         let known = world.programme.stages.iter().find(|known| known.id == stage).unwrap().clone();
@@ -125,6 +126,28 @@ fn in_their_own_hands_five_hundred_until_the_pilot_succeeded_then_by_wave() {
     assert!(world.may(make(0, 651)).is_err());
     world.facts.wave_accounts = Some(9000);
     assert_eq!(limit(&world).limit, 700, "never more than the project needs");
+}
+
+#[test]
+fn what_was_released_at_a_gate_stays_released() {
+    let mut world = World::staffed(invented(), "guided");
+    world.does("lead", numbers(700));
+    world.reaches("try");
+    world.knows("source-reachable", false);
+    assert!(world.may(make(0, 700)).is_ok(), "a check that fails later takes nothing back");
+    world.signs("guide", "ready", Verdict::No);
+    assert!(world.may(make(0, 1)).unwrap_err().is_by("standing-no"));
+}
+
+#[test]
+fn old_servers_stay_as_long_as_mail_goes_by_them() {
+    let mut world = World::staffed(invented(), "guided");
+    world.reaches("rest");
+    assert!(world.may(Live::Decommission).unwrap_err().is_by("old-servers-needed"));
+    world.knows("mx-changed", false);
+    assert!(world.may(Live::Decommission).is_err());
+    world.knows("mx-changed", true);
+    assert!(world.may(Live::Decommission).is_ok());
 }
 
 #[test]

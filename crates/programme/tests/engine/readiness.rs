@@ -2,8 +2,8 @@
 
 use jiff::civil::date;
 use programme::{
-    Action, Register, Rule, Sureness, Verdict, demand, gaps, missing_parts, pipeline, response_times, rounds, status,
-    unfilled_roles,
+    Action, DeliverableState, Milestones, Register, Rule, Sureness, Verdict, deliverables, demand, gaps, missing_parts,
+    pipeline, response_times, rounds, status, unfilled_roles,
 };
 
 use crate::world::{World, evidence, invented, row};
@@ -129,6 +129,48 @@ fn a_newer_document_supersedes_the_older() {
     assert_eq!(versions, [(1, true, Some(2)), (2, false, None)]);
     let none = Action::RecordDocument { document: "plan".into(), is_draft: false, files: Vec::new() };
     world.is_refused("lead", none, Rule::Incomplete.name());
+}
+
+#[test]
+fn deliverables_say_when_they_came_and_who_accepted_them() {
+    let mut world = World::staffed(invented(), "guided");
+    world.does("guide", Action::SetDue { deliverable: "plan".into(), due: date(2026, 2, 2) });
+    let plan = |world: &World| deliverables(&world.programme, &world.record, world.today()).remove(0);
+    assert_eq!((plan(&world).state, plan(&world).is_late), (DeliverableState::Open, false));
+    world.later(1);
+    assert!(plan(&world).is_late);
+    world.does("engineer", Action::Deliver { deliverable: "plan".into(), note: String::new() });
+    assert_eq!((plan(&world).state, plan(&world).is_late), (DeliverableState::Delivered, false));
+    let accept = |verdict| Action::Accept { deliverable: "plan".into(), verdict, note: "short".into() };
+    world.does("boss", accept(Verdict::No));
+    assert_eq!(plan(&world).state, DeliverableState::Refused);
+    world.does("boss", accept(Verdict::Yes));
+    let row = plan(&world);
+    assert_eq!((row.state, row.version), (DeliverableState::Accepted, Some(1)));
+    assert_eq!(row.delivered, Some((date(2026, 2, 3), "engineer".to_owned())));
+    assert_eq!(row.answered, Some((date(2026, 2, 3), "boss".to_owned(), "boss".to_owned())));
+}
+
+#[test]
+fn milestones_are_read_from_the_record() {
+    let mut world = World::staffed(invented(), "guided");
+    let set = |name: &str, day| Action::SetDate { name: name.into(), day, is_agreed: true, why: None };
+    assert_eq!(Milestones::of(&world.programme, &world.record).implementation, None);
+    world.does("lead", set("try", date(2026, 6, 1)));
+    world.does("lead", set("last-switch", date(2026, 8, 28)));
+    world.does("lead", Action::GiveNumbers { sureness: Sureness::Draft, existing: 1, new: 501 });
+    world.reaches("prepare");
+    world.later(3);
+    world.close("ready");
+    let milestones = Milestones::of(&world.programme, &world.record);
+    assert_eq!(milestones.project, Some(date(2026, 2, 2)));
+    assert_eq!(milestones.implementation, Some(date(2026, 6, 1)), "the first stage in which something is live");
+    assert_eq!(milestones.submitted, Some(world.today()));
+    assert_eq!(milestones.last_switch, Some(date(2026, 8, 28)));
+    assert_eq!((milestones.closed, milestones.new_accounts), (None, 501));
+    world.reaches("rest");
+    world.passes();
+    assert_eq!(Milestones::of(&world.programme, &world.record).closed, Some(world.today()));
 }
 
 #[test]

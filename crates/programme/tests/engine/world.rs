@@ -52,11 +52,20 @@ impl World {
             contact: None,
         };
         world.does(&first, give(first.clone(), &first));
-        for role in &roles {
-            if *role != first {
-                world.does(&first, give(role.clone(), role));
+        // The first of each side is named by whoever opened the project, the others by those of their side.
+        let sides = world.programme.roles.iter().map(|role| role.side).collect::<std::collections::BTreeSet<_>>();
+        for side in sides {
+            let of_side =
+                |role: &&String| world.programme.roles.iter().any(|known| known.id == **role && known.side == side);
+            let of_side: Vec<String> = roles.iter().filter(of_side).cloned().collect();
+            let head = of_side.first().expect("a role").clone();
+            for role in &of_side {
+                let by = if *role == head { &first } else { &head };
+                if *role != first {
+                    world.does(by, give(role.clone(), role));
+                }
+                world.does(&head, give(format!("{role}-2"), role));
             }
-            world.does(&first, give(format!("{role}-2"), role));
         }
         world.does(&first, Action::ChooseType { project_type: project_type.into(), by: None, why: None });
         world
