@@ -1,0 +1,161 @@
+//! Words: signatures in a role, a side's go, decisions.
+
+use super::{Case, Decided, Refusal};
+use crate::data::{Criterion, MetBy, Side};
+use crate::gate::sides_asked;
+use crate::record::{Change, Verdict};
+use crate::rule::Rule;
+use crate::scope::{Scope, side_name};
+
+impl Case<'_> {
+    fn criterion(&self, id: &str) -> Result<(Scope<'_>, &Criterion), Refusal> {
+        let scope = self.scope()?;
+        let criterion = scope.criterion(id).ok_or_else(|| self.unknown("criterion", id))?;
+        Ok((scope, criterion))
+    }
+
+    pub(super) fn sign(&self, criterion: String, role: Option<&str>, verdict: Verdict, note: String) -> Decided {
+        let (scope, known) = self.criterion(&criterion)?;
+        let asked: Vec<&str> = match &known.met_by {
+            MetBy::SignedBy(roles) => roles.iter().map(String::as_str).collect(),
+            MetBy::Prerequisites(role) if scope.side_of_role(role).is_some() => vec![role],
+            _ => {
+                let what = format!("{} is not met by a signature", known.title);
+                return Err(self.refuse_at(Rule::NotNow, &criterion, what, &known.closes));
+            }
+        };
+        let words = self.record.words_on(&criterion);
+        let has_no_word = |asked: &&&str| !words.contains_key(**asked);
+        let held: Vec<&str> = asked
+            .iter()
+            .copied()
+            .filter(|asked| self.doer.roles.contains(*asked) && role.is_none_or(|role| role == *asked))
+            .collect();
+        let Some(role) = held.iter().find(has_no_word).or(held.first()) else {
+            let what = format!("{} holds no role whose signature is asked for", self.doer.name);
+            return Err(self.refuse_at(
+                Rule::RightRole,
+                &criterion,
+                what,
+                &format!("Asked are: {}.", asked.join(", ")),
+            ));
+        };
+        self.stands_on_one_side(&criterion)?;
+        self.one_word(&criterion, role)?;
+        if matches!(known.met_by, MetBy::Prerequisites(_)) {
+            self.is_apart_from_work(&scope, &criterion, role)?;
+        }
+        if verdict == Verdict::No {
+            self.needed(&note, "why not")?;
+        }
+        let role = (*role).to_owned();
+        Ok(vec![Change::SignedOff { criterion, role, verdict, note }])
+    }
+
+    /// Who signs the pre-requisites off did none of them, and stands on no side that did besides their own.
+    fn is_apart_from_work(&self, scope: &Scope<'_>, criterion: &str, role: &str) -> Result<(), Refusal> {
+        let own = scope.side_of_role(role);
+        for task in scope.tasks().iter().filter(|task| task.is_prerequisite && !task.is_dropped()) {
+            let did_it = task.record.is_some_and(|record| record.doers().any(|doer| doer == self.doer.name));
+            let stands_there = task.sides.iter().any(|side| Some(*side) != own && self.stands_on(*side));
+            if did_it || stands_there {
+                let what = format!("{} did pre-requisites, or stands on the side that does them", self.doer.name);
+                return Err(self.refuse_at(Rule::BothSides, criterion, what, "Let somebody else sign them off."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody gives two of the words that one criterion asks for.
+    fn one_word(&self, criterion: &str, of: &str) -> Result<(), Refusal> {
+        let words = self.record.words_on(criterion);
+        let other = words.iter().find(|(known, word)| **known != of && word.said.who == self.doer.name);
+        match other {
+            None => Ok(()),
+            Some((known, _)) => {
+                let what = format!("{} spoke as {known} already and can't speak as {of} too", self.doer.name);
+                Err(self.refuse_at(Rule::BothSides, criterion, what, "Let somebody else do it."))
+            }
+        }
+    }
+
+    pub(super) fn say(&self, criterion: String, verdict: Verdict, note: String) -> Decided {
+        let (scope, known) = self.criterion(&criterion)?;
+        let MetBy::Sides(sides) = &known.met_by else {
+            let what = format!("{} is not met by a word of sides", known.title);
+            return Err(self.refuse_at(Rule::NotNow, &criterion, what, &known.closes));
+        };
+        let asked = sides_asked(&scope, sides);
+        let own: Vec<Side> = asked.iter().copied().filter(|side| self.stands_on(*side)).collect();
+        let side = match own.as_slice() {
+            [side] => *side,
+            [] => {
+                let what = format!("{} stands on none of the sides that are asked", self.doer.name);
+                return Err(self.refuse_at(
+                    Rule::OwnSide,
+                    &criterion,
+                    what,
+                    &format!("Asked: {}.", super::names(&asked)),
+                ));
+            }
+            _ => {
+                let what = format!("{} stands on more than one of the sides that are asked", self.doer.name);
+                return Err(self.refuse_at(
+                    Rule::BothSides,
+                    &criterion,
+                    what,
+                    "Let somebody of one side speak for it.",
+                ));
+            }
+        };
+        self.may_speak_for(&criterion, side)?;
+        self.stands_on_one_side(&criterion)?;
+        self.one_word(&criterion, side_name(side))?;
+        if verdict == Verdict::No {
+            self.needed(&note, "why not")?;
+        }
+        Ok(vec![Change::SideSaid { criterion, side, verdict, note }])
+    }
+
+    /// Who speaks for a side holds one of its key roles, where the profile names some.
+    fn may_speak_for(&self, criterion: &str, side: Side) -> Result<(), Refusal> {
+        let keys = self.programme.roles.iter().filter(|role| role.is_key && role.side == side);
+        let keys: Vec<&str> = keys.map(|role| role.id.as_str()).collect();
+        if keys.is_empty() || keys.iter().any(|key| self.doer.roles.contains(*key)) {
+            return Ok(());
+        }
+        let what = format!("{} holds no role that speaks for the {}", self.doer.name, side_name(side));
+        Err(self.refuse_at(Rule::RightRole, criterion, what, &format!("For it speak: {}.", keys.join(", "))))
+    }
+
+    /// A decision: one that a criterion asks for is recorded by somebody of the side that answers for it.
+    pub(super) fn resolve(
+        &self,
+        decision: String,
+        verdict: Verdict,
+        outcome: String,
+        by: String,
+        why: String,
+    ) -> Decided {
+        self.needed(&decision, "what is decided")?;
+        self.needed(&outcome, "what was decided")?;
+        self.needed(&by, "who decided it")?;
+        let scope = self.scope()?;
+        let asks = |criterion: &&Criterion| {
+            matches!(&criterion.met_by, MetBy::Decision(name) if *name == decision) && scope.counts(&criterion.types)
+        };
+        for criterion in self.programme.criteria.iter().filter(asks) {
+            let side = scope.side_of_role(&criterion.owner);
+            if !side.is_some_and(|side| self.stands_on(side)) {
+                let side = side.map_or("side that answers for it", side_name);
+                let what = format!("{} doesn't stand on the {side}", self.doer.name);
+                let advice = format!("Let {} or somebody of that side record it.", criterion.owner);
+                return Err(self.refuse_at(Rule::OwnSide, &decision, what, &advice));
+            }
+        }
+        if verdict == Verdict::No {
+            self.needed(&why, "why")?;
+        }
+        Ok(vec![Change::Decided { decision, verdict, outcome, by, why }])
+    }
+}

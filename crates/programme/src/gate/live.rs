@@ -1,0 +1,241 @@
+//! What may be done live: the registry that people, movement and switch ask in a governed project.
+
+use std::fmt;
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::{Facts, Item, assess_in, item};
+use crate::action::Refusal;
+use crate::data::{Gate, Programme, Stage, Whose};
+use crate::record::{Record, Standing};
+use crate::register::{Register, unresolved};
+use crate::rule::Rule;
+use crate::scope::Scope;
+
+/// Something that changes what people have or where their mail goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Live {
+    /// Accounts are made.
+    ProvisionAccounts {
+        /// New accounts that are there already.
+        new_already: u64,
+        /// New accounts that are asked for now.
+        asked: u64,
+    },
+    /// Mail of the pilot's people is copied.
+    SyncPilot,
+    /// Mail of everybody is copied.
+    SyncBulk,
+    /// Forwarders are set.
+    ForwardersOn,
+    /// People of the pilot are switched.
+    SwitchPilot,
+    /// People are switched.
+    Switch,
+    /// The mail exchanger of a domain is changed.
+    ChangeMx,
+    /// Old servers are taken away.
+    Decommission,
+}
+
+impl Live {
+    /// Every name, as stages of a profile give them.
+    pub const NAMES: [&'static str; 8] = [
+        "provision-accounts",
+        "sync-pilot",
+        "sync-bulk",
+        "forwarders-on",
+        "switch-pilot",
+        "switch",
+        "change-mx",
+        "decommission",
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ProvisionAccounts { .. } => "provision-accounts",
+            Self::SyncPilot => "sync-pilot",
+            Self::SyncBulk => "sync-bulk",
+            Self::ForwardersOn => "forwarders-on",
+            Self::SwitchPilot => "switch-pilot",
+            Self::Switch => "switch",
+            Self::ChangeMx => "change-mx",
+            Self::Decommission => "decommission",
+        }
+    }
+
+    /// Does it end the old way of somebody's mail, so that programs which still use it would fall silent?
+    pub fn is_cutover(self) -> bool {
+        matches!(self, Self::Switch | Self::ChangeMx | Self::Decommission)
+    }
+}
+
+impl fmt::Display for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProvisionAccounts { asked, .. } => write!(f, "make {asked} accounts"),
+            Self::SyncPilot => f.write_str("copy mail of the pilot"),
+            Self::SyncBulk => f.write_str("copy mail of everybody"),
+            Self::ForwardersOn => f.write_str("set forwarders"),
+            Self::SwitchPilot => f.write_str("switch people of the pilot"),
+            Self::Switch => f.write_str("switch people"),
+            Self::ChangeMx => f.write_str("change a mail exchanger"),
+            Self::Decommission => f.write_str("take old servers away"),
+        }
+    }
+}
+
+/// The fact that no mail exchanger points to the old servers any more.
+const MX_CHANGED: &str = "mx-changed";
+
+/// May this be done now?
+pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date, live: Live) -> Result<(), Refusal> {
+    let refusal = |rule: Rule, what: String, advice: &str, open: Vec<Item>| {
+        Refusal::new(rule, what, place(record), advice).with_open(open)
+    };
+    if matches!(record.standing, Standing::Unopened | Standing::Cancelled) {
+        let what = format!("cannot {live}: the project is not under way");
+        return Err(refusal(Rule::NotNow, what, "Open a project for it.", Vec::new()));
+    }
+    let Some(scope) = Scope::of(programme, record) else {
+        let what = format!("cannot {live}: the project has no type yet");
+        return Err(refusal(Rule::StageAllows, what, "Choose its type and pass its gates.", Vec::new()));
+    };
+    if !stage_of(&scope).is_some_and(|stage| stage.allows.iter().any(|name| name == live.name())) {
+        return Err(not_in_this_stage(&scope, facts, today, live));
+    }
+    let refused = standing_noes(&scope, facts, today);
+    if !refused.is_empty() {
+        let what = format!("cannot {live}: what a gate was passed with was answered with a no since");
+        let advice = "It stands until whoever may says yes to each of these.";
+        return Err(refusal(Rule::StandingNo, what, advice, refused));
+    }
+    if live.is_cutover() {
+        let open: Vec<_> = unresolved(record, Register::Applications).map(|row| row.id.clone()).collect();
+        if !open.is_empty() {
+            let what = format!("cannot {live}: {} applications are unresolved: {}", open.len(), open.join(", "));
+            let advice = "Give each its new settings and settle its row, or withdraw the row with a reason.";
+            return Err(refusal(Rule::ApplicationsResolved, what, advice, Vec::new()));
+        }
+    }
+    if live == Live::Decommission && !facts.facts.get(MX_CHANGED).is_some_and(|fact| fact.is_met) {
+        let what = format!("cannot {live}: mail is not known to go past them");
+        let advice = "Change the mail exchanger of every domain first, or record the decision not to.";
+        return Err(refusal(Rule::OldServersNeeded, what, advice, Vec::new()));
+    }
+    if let Live::ProvisionAccounts { new_already, asked } = live {
+        let allowance = registrations(programme, record, facts, today);
+        let wanted = new_already.saturating_add(asked);
+        if wanted > allowance.limit {
+            let what = format!(
+                "cannot {live}: the limit is {}, {new_already} are there and {asked} are asked for; {}",
+                allowance.limit, allowance.why
+            );
+            let advice = allowance.next.as_ref().map_or_else(
+                || "Confirm the number of accounts that the project needs.".to_owned(),
+                |next| format!("More are released by: {}", next.closes),
+            );
+            return Err(refusal(Rule::RegistrationLimit, what, &advice, allowance.next.into_iter().collect()));
+        }
+    }
+    Ok(())
+}
+
+fn place(record: &Record) -> String {
+    match record.stage() {
+        Some(entry) => format!("{}, stage {}", record.code, entry.stage),
+        None => record.code.clone(),
+    }
+}
+
+fn stage_of<'a>(scope: &Scope<'a>) -> Option<&'a Stage> {
+    let entry = scope.record.stage()?;
+    scope.programme.stages.iter().find(|stage| stage.id == entry.stage)
+}
+
+fn not_in_this_stage(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Refusal {
+    let names = |stage: &&Stage| stage.allows.iter().any(|name| name == live.name());
+    let here = scope.record.stage().and_then(|entry| scope.place_of(&entry.stage)).map_or(0, |at| at + 1);
+    let later = scope.project_type.stages.get(here..).unwrap_or_default().iter();
+    let later = later.filter_map(|id| scope.programme.stages.iter().find(|stage| stage.id == *id)).find(names);
+    let next = scope.next_gate().map(|gate| assess_in(scope, facts, gate, today));
+    let open = next.iter().flat_map(|assessed| assessed.open().cloned()).collect();
+    let advice = match (later, &next) {
+        (Some(stage), Some(gate)) => {
+            format!(
+                "It is allowed from the stage {:?} on; the gate before this project is {:?}.",
+                stage.title, gate.title
+            )
+        }
+        _ => "No stage that is to come allows it.".to_owned(),
+    };
+    let what = format!("cannot {live}: the stage doesn't allow it");
+    Refusal::new(Rule::StageAllows, what, place(scope.record), &advice).with_open(open)
+}
+
+/// Criteria of the gates that were passed against which a no stands now.
+fn standing_noes(scope: &Scope<'_>, facts: &Facts, today: Date) -> Vec<Item> {
+    let is_passed = |gate: &&Gate| scope.record.gates.get(&gate.id).is_some_and(|record| record.passed.is_some());
+    let criteria = scope.gates().into_iter().filter(is_passed).flat_map(|gate| scope.criteria(gate));
+    let mut refused: Vec<Item> = Vec::new();
+    for criterion in criteria {
+        let item = item(scope, facts, criterion, 0, today);
+        if item.is_refused && !refused.iter().any(|known| known.criterion == item.criterion) {
+            refused.push(item);
+        }
+    }
+    refused
+}
+
+/// How many new accounts may be made, and what would release more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Allowance {
+    /// So many in all.
+    pub limit: u64,
+    /// Why so many.
+    pub why: String,
+    /// What would release more.
+    pub next: Option<Item>,
+}
+
+/// How many new accounts may be made now.
+pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Allowance {
+    let Some(scope) = Scope::of(programme, record) else {
+        return Allowance { limit: 0, why: "the project has no type yet".to_owned(), next: None };
+    };
+    let needed = record.numbers().map_or(0, |(_, numbers)| numbers.new);
+    let steps = &scope.project_type.registrations;
+    if steps.is_empty() {
+        return Allowance { limit: needed, why: format!("the project needs {needed}"), next: None };
+    }
+    let mut allowance = Allowance { limit: 0, why: "none is released yet".to_owned(), next: None };
+    for step in steps {
+        let Some(criterion) = scope.criterion(&step.after) else { continue };
+        let item = item(&scope, facts, criterion, 0, today);
+        // What a gate was passed with stays released, unless it was answered with a no since.
+        let mut passed = record.gates.values().filter_map(|gate| gate.passed.as_ref());
+        let was_met = !item.is_refused && passed.any(|passed| passed.met_by.contains_key(&criterion.id));
+        if !item.is_met && !was_met {
+            allowance.next = Some(item);
+            break;
+        }
+        let (count, whose) = match step.whose {
+            Whose::Pilot => (facts.pilot_accounts.unwrap_or(needed), "the pilot"),
+            Whose::Waves => (facts.wave_accounts.unwrap_or(needed), "the waves that are released"),
+            Whose::All => (needed, "the whole project"),
+        };
+        let most = step.at_most.as_ref().and_then(|name| programme.constants.get(name)).map(|most| most.value);
+        // A constant that the profile lacks releases nothing: to guess would be to allow.
+        let most = if step.at_most.is_some() { Some(most.unwrap_or(0)) } else { None };
+        allowance.limit = count.min(most.unwrap_or(u64::MAX)).min(needed);
+        allowance.why = match most {
+            Some(most) if most < count => format!("{item} releases {whose}, at most {most}", item = item.title),
+            _ => format!("{item} releases {whose}: {count}", item = item.title),
+        };
+    }
+    allowance
+}
