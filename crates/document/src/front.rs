@@ -1,0 +1,100 @@
+//! What every form says about a document itself, and how its parts stand to each other.
+
+use crate::{Block, Document, SignatureLine, Status, Tone, text};
+
+/// From so many headings of the first level on a document has a list of its contents.
+const CONTENTS_FROM: usize = 4;
+
+/// The lowest level of headings below the title; PDF and HTML name six levels, the title being the first.
+const LEVEL_MAX: u8 = 5;
+
+/// What is said about a document above its text.
+pub(crate) fn facts(document: &Document) -> Vec<(&'static str, String)> {
+    vec![
+        ("Organisation", text::line(&document.organisation)),
+        ("Document", text::line(&document.kind)),
+        ("Reference", text::line(&document.reference)),
+        ("Version", text::line(&document.version)),
+        ("Status", text::line(&document.status.words())),
+        ("Date", text::day(document.made_on)),
+    ]
+}
+
+/// What the reader of the first page must know, if the document is not in force.
+pub(crate) fn notice(document: &Document) -> Option<(Tone, &'static str, String)> {
+    match &document.status {
+        Status::Issued => None,
+        Status::Draft => {
+            Some((Tone::Caution, "Draft", "This version is still being written. Nobody should act on it.".to_owned()))
+        }
+        Status::ForSignature => Some((
+            Tone::Neutral,
+            "For signature",
+            "This version is complete. It is in force once all who are named in it have signed.".to_owned(),
+        )),
+        Status::Superseded { by_version } => Some((
+            Tone::Alert,
+            "Superseded",
+            format!(
+                "Version {} is superseded by version {}. Do not act on this version; ask for the one that took its place.",
+                text::line(&document.version),
+                text::line(by_version)
+            ),
+        )),
+    }
+}
+
+/// The title; no form can do without one.
+pub(crate) fn title(document: &Document) -> String {
+    let title = text::line(&document.title);
+    if title.is_empty() { "Untitled".to_owned() } else { title }
+}
+
+/// The language, as BCP 47 writes it; English where it is none.
+pub(crate) fn language(document: &Document) -> String {
+    let is_tag = |tag: &str| tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()));
+    let language = document.language.trim();
+    if is_tag(language) { language.to_owned() } else { "en-GB".to_owned() }
+}
+
+/// The level of each heading among the blocks, none skipped; 0 for what is no heading, and for one that says nothing.
+pub(crate) fn levels(blocks: &[Block]) -> Vec<u8> {
+    let mut last = 0;
+    let level = |block: &Block| match block {
+        Block::Heading { level, text } if !text::line(text).is_empty() => {
+            last = (*level).clamp(1, LEVEL_MAX).min(last + 1);
+            last
+        }
+        _ => 0,
+    };
+    blocks.iter().map(level).collect()
+}
+
+/// The headings that a list of contents names: places among the blocks. Empty when the document is short.
+pub(crate) fn contents(blocks: &[Block]) -> Vec<usize> {
+    let levels = levels(blocks);
+    let top: Vec<usize> = (0..blocks.len()).filter(|place| levels[*place] == 1).collect();
+    if top.len() < CONTENTS_FROM { Vec::new() } else { top }
+}
+
+/// What is said of a signature: the words in place of a hand, and the day.
+pub(crate) fn signed(line: &SignatureLine) -> (&'static str, String) {
+    line.date.map_or(("", String::new()), |date| ("Signed", text::short_day(date)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_of_headings_is_skipped() {
+        let headings = |given: &[u8]| {
+            let blocks: Vec<Block> =
+                given.iter().map(|level| Block::Heading { level: *level, text: "A".to_owned() }).collect();
+            levels(&blocks)
+        };
+        assert_eq!(headings(&[3, 0, 2, 9, 9, 9, 9, 9, 1]), [1, 1, 2, 3, 4, 5, 5, 5, 1]);
+        let silent = Block::Heading { level: 1, text: " ".to_owned() };
+        assert_eq!(levels(&[Block::Paragraph(String::new()), silent]), [0, 0]);
+    }
+}
