@@ -1,4 +1,6 @@
 //! x
 use crate::Document;
 /// x
-pub fn docx(_document: &Document) -> Vec<u8> { Vec::new() }
+pub fn docx(_document: &Document) -> Vec<u8> {
+    Vec::new()
+}

@@ -1,6 +1,6 @@
 //! What every form says about a document itself, and how its parts stand to each other.
 
-use crate::{Block, Document, SignatureLine, Status, Tone, text};
+use crate::{Block, Cell, Chart, Column, Document, SignatureLine, Status, Table, Tone, text};
 
 /// From so many headings of the first level on a document has a list of its contents.
 const CONTENTS_FROM: usize = 4;
@@ -52,7 +52,9 @@ pub(crate) fn title(document: &Document) -> String {
 
 /// The language, as BCP 47 writes it; English where it is none.
 pub(crate) fn language(document: &Document) -> String {
-    let is_tag = |tag: &str| tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()));
+    let is_tag = |tag: &str| {
+        tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric()))
+    };
     let language = document.language.trim();
     if is_tag(language) { language.to_owned() } else { "en-GB".to_owned() }
 }
@@ -77,9 +79,47 @@ pub(crate) fn contents(blocks: &[Block]) -> Vec<usize> {
     if top.len() < CONTENTS_FROM { Vec::new() } else { top }
 }
 
-/// What is said of a signature: the words in place of a hand, and the day.
-pub(crate) fn signed(line: &SignatureLine) -> (&'static str, String) {
-    line.date.map_or(("", String::new()), |date| ("Signed", text::short_day(date)))
+/// Signatures, as a table: with the word in place of a hand where the record has one, or room for a hand.
+pub(crate) fn signatures(lines: &[SignatureLine]) -> Table {
+    let row = |line: &SignatureLine| {
+        let (sign, date) = line.date.map_or((Cell::from(""), Cell::from("")), |date| ("Signed".into(), date.into()));
+        vec![Cell::Text(line.role.clone()), Cell::Text(line.name.clone()), sign, date]
+    };
+    let columns = [("Role", 30), ("Name", 26), ("Signature", 28), ("Date", 16)];
+    Table {
+        caption: "Signatures".to_owned(),
+        columns: columns.map(|(heading, share)| Column::share(heading, share)).into(),
+        has_row_headings: true,
+        rows: lines.iter().map(row).collect(),
+        empty: "Nobody is asked to sign.".to_owned(),
+    }
+}
+
+/// What a chart tells, for those who don't see it.
+pub(crate) fn told(chart: &Chart) -> String {
+    let told = text::line(&chart.alternative);
+    if told.is_empty() {
+        return format!("A chart of bars: {}. The table below it has its numbers.", text::line(&chart.caption));
+    }
+    told
+}
+
+/// What the properties of an Office file say, as its XML. Its dates are that of the document.
+pub(crate) fn properties(document: &Document) -> String {
+    let day = document.made_on;
+    format!(
+        "<cp:coreProperties xmlns:cp=\"http://schemas.openxmlformats.org/package/2006/metadata/core-properties\" \
+         xmlns:dc=\"http://purl.org/dc/elements/1.1/\" xmlns:dcterms=\"http://purl.org/dc/terms/\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><dc:title>{}</dc:title><dc:subject>{}</dc:subject>\
+         <dc:creator>{}</dc:creator><dc:language>{}</dc:language><cp:version>{}</cp:version>\
+         <dcterms:created xsi:type=\"dcterms:W3CDTF\">{day}T00:00:00Z</dcterms:created>\
+         <dcterms:modified xsi:type=\"dcterms:W3CDTF\">{day}T00:00:00Z</dcterms:modified></cp:coreProperties>",
+        text::escaped(&title(document)),
+        text::escaped(&text::line(&document.kind)),
+        text::escaped(&text::line(&document.organisation)),
+        language(document),
+        text::escaped(&text::line(&document.version)),
+    )
 }
 
 #[cfg(test)]

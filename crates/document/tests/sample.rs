@@ -91,18 +91,88 @@ fn stages() -> Vec<Block> {
     };
     let rows = vec![
         row(1, "Kick-off; the project board meets for the first time", "Both", "Priya Raghunathan", Tone::Good, "Done"),
-        row(1, "Discovery of directories, mail servers and what sends mail", "Organisation", "Tom Ashworth", Tone::Good, "Done"),
+        row(
+            1,
+            "Discovery of directories, mail servers and what sends mail",
+            "Organisation",
+            "Tom Ashworth",
+            Tone::Good,
+            "Done",
+        ),
         row(2, "Discovery questionnaire returned and checked", "Organisation", "Tom Ashworth", Tone::Good, "Done"),
-        row(3, "Matching list: every mailbox has one owner on the platform", "Both", "Zoë Łukasiewicz", Tone::Good, "Done"),
-        row(4, "Firewalls and proxies let clients reach the platform from all 14 sites", "Organisation", "Network team", Tone::Caution, "At risk"),
-        row(5, "Technical tests: clients, multi-function devices, clinical systems that send mail", "Organisation", "Samir Haddad", Tone::Caution, "At risk"),
-        row(6, "Readiness checklist submitted, validated and corrected", "Both", "Priya Raghunathan", Tone::Neutral, "Planned"),
-        row(7, "Beta: ten people of the IT department for five working days", "Provider", "Migration desk", Tone::Neutral, "Planned"),
-        row(8, "Pilot: fifty people of every profession; five checks each", "Provider", "Migration desk", Tone::Neutral, "Planned"),
-        row(9, "Go or no-go, by organisation, provider and authority", "All three", "Project board", Tone::Neutral, "Planned"),
+        row(
+            3,
+            "Matching list: every mailbox has one owner on the platform",
+            "Both",
+            "Zoë Łukasiewicz",
+            Tone::Good,
+            "Done",
+        ),
+        row(
+            4,
+            "Firewalls and proxies let clients reach the platform from all 14 sites",
+            "Organisation",
+            "Network team",
+            Tone::Caution,
+            "At risk",
+        ),
+        row(
+            5,
+            "Technical tests: clients, multi-function devices, clinical systems that send mail",
+            "Organisation",
+            "Samir Haddad",
+            Tone::Caution,
+            "At risk",
+        ),
+        row(
+            6,
+            "Readiness checklist submitted, validated and corrected",
+            "Both",
+            "Priya Raghunathan",
+            Tone::Neutral,
+            "Planned",
+        ),
+        row(
+            7,
+            "Beta: ten people of the IT department for five working days",
+            "Provider",
+            "Migration desk",
+            Tone::Neutral,
+            "Planned",
+        ),
+        row(
+            8,
+            "Pilot: fifty people of every profession; five checks each",
+            "Provider",
+            "Migration desk",
+            Tone::Neutral,
+            "Planned",
+        ),
+        row(
+            9,
+            "Go or no-go, by organisation, provider and authority",
+            "All three",
+            "Project board",
+            Tone::Neutral,
+            "Planned",
+        ),
         row(10, "Collections 1 to 4", "Provider", "Migration desk", Tone::Neutral, "Planned"),
-        row(14, "Collections 5 to 8, mop-up of those who were on leave", "Provider", "Migration desk", Tone::Neutral, "Planned"),
-        row(17, "MX records changed; the old servers receive no more mail", "Both", "Tom Ashworth", Tone::Alert, "Blocked"),
+        row(
+            14,
+            "Collections 5 to 8, mop-up of those who were on leave",
+            "Provider",
+            "Migration desk",
+            Tone::Neutral,
+            "Planned",
+        ),
+        row(
+            17,
+            "MX records changed; the old servers receive no more mail",
+            "Both",
+            "Tom Ashworth",
+            Tone::Alert,
+            "Blocked",
+        ),
     ];
     let columns = vec![
         Column::number("Week"),
@@ -128,9 +198,10 @@ fn stages() -> Vec<Block> {
         table("Tasks by week", columns, rows),
         Block::Chart(Chart {
             caption: "Mailboxes by week of collection".to_owned(),
-            alternative: "Bars for eight weeks from 18 January 2027: 60 mailboxes in the first week, rising to between 480 and \
+            alternative:
+                "Bars for eight weeks from 18 January 2027: 60 mailboxes in the first week, rising to between 480 and \
                           520 a week from the fourth to the seventh, and 337 in the last."
-                .to_owned(),
+                    .to_owned(),
             label_heading: "Week beginning".to_owned(),
             value_heading: "Mailboxes".to_owned(),
             bars,
@@ -144,10 +215,27 @@ fn document_day(day: jiff::civil::Date) -> String {
 
 fn collections() -> Vec<Block> {
     let departments = [
-        "Information technology", "Finance", "Human resources", "Emergency department", "Cardiology", "Radiology",
-        "Pathology", "Maternity", "Paediatrics", "Oncology", "Orthopaedics", "Pharmacy", "Theatres and anaesthetics",
-        "Estates and facilities", "Community nursing, east", "Community nursing, west", "Therapies", "Research and development",
-        "Medical records", "Outpatients", "Executive office",
+        "Information technology",
+        "Finance",
+        "Human resources",
+        "Emergency department",
+        "Cardiology",
+        "Radiology",
+        "Pathology",
+        "Maternity",
+        "Paediatrics",
+        "Oncology",
+        "Orthopaedics",
+        "Pharmacy",
+        "Theatres and anaesthetics",
+        "Estates and facilities",
+        "Community nursing, east",
+        "Community nursing, west",
+        "Therapies",
+        "Research and development",
+        "Medical records",
+        "Outpatients",
+        "Executive office",
     ];
     let row = |(number, name): (usize, &&str)| {
         let day = date(2027, 1, 18).checked_add(i64::try_from(number * 2).unwrap().days()).unwrap();
@@ -175,7 +263,9 @@ fn collections() -> Vec<Block> {
     ];
     vec![
         heading(1, "3. Collections"),
-        paragraph("People who work together move together: whose mailboxes are shared or delegated are in one collection."),
+        paragraph(
+            "People who work together move together: whose mailboxes are shared or delegated are in one collection.",
+        ),
         table("Collections by date", columns, departments.iter().enumerate().map(row).collect()),
         heading(2, "3.1 The evening of a collection"),
         list(
@@ -191,7 +281,17 @@ fn collections() -> Vec<Block> {
 }
 
 fn people() -> Vec<Block> {
-    let roles = ["Task", "Project manager", "Technical lead", "Training lead", "Service desk", "Information governance", "Clinical safety officer", "Provider", "Authority"];
+    let roles = [
+        "Task",
+        "Project manager",
+        "Technical lead",
+        "Training lead",
+        "Service desk",
+        "Information governance",
+        "Clinical safety officer",
+        "Provider",
+        "Authority",
+    ];
     let rows = [
         ["Schedule of collections", "A", "R", "C", "C", "I", "C", "R", "I"],
         ["Readiness checklist", "A", "R", "R", "C", "C", "C", "C", "I"],
@@ -214,10 +314,42 @@ fn risks() -> Vec<Block> {
         vec![id.into(), what.into(), Cell::Verdict(tone, rating.to_owned()), done.into(), owner.into(), Cell::Date(due)]
     };
     let rows = vec![
-        row("R01", "Clinical systems send results by an old relay that ends with the servers", Tone::Alert, "High", "Every sender is found in the logs of four weeks and gets a new relay; pathology first", "Tom Ashworth", date(2027, 1, 8)),
-        row("R02", "Winter pressure: wards release nobody for training in January", Tone::Caution, "Medium", "Twenty minutes on the ward, three times a shift; leaflets; floor-walkers", "Grace Okonkwo", date(2027, 1, 11)),
-        row("R03", "Three sites have a line of 100 Mbit/s, which new clients fill on their first day", Tone::Caution, "Medium", "Caches are filled over the weekend; collections of these sites are split", "Network team", date(2026, 12, 18)),
-        row("R04", "Delegations of consultants' secretaries are not all known", Tone::Neutral, "Low", "The list is checked by each secretary; the pilot has six of them", "Zoë Łukasiewicz", date(2026, 12, 11)),
+        row(
+            "R01",
+            "Clinical systems send results by an old relay that ends with the servers",
+            Tone::Alert,
+            "High",
+            "Every sender is found in the logs of four weeks and gets a new relay; pathology first",
+            "Tom Ashworth",
+            date(2027, 1, 8),
+        ),
+        row(
+            "R02",
+            "Winter pressure: wards release nobody for training in January",
+            Tone::Caution,
+            "Medium",
+            "Twenty minutes on the ward, three times a shift; leaflets; floor-walkers",
+            "Grace Okonkwo",
+            date(2027, 1, 11),
+        ),
+        row(
+            "R03",
+            "Three sites have a line of 100 Mbit/s, which new clients fill on their first day",
+            Tone::Caution,
+            "Medium",
+            "Caches are filled over the weekend; collections of these sites are split",
+            "Network team",
+            date(2026, 12, 18),
+        ),
+        row(
+            "R04",
+            "Delegations of consultants' secretaries are not all known",
+            Tone::Neutral,
+            "Low",
+            "The list is checked by each secretary; the pilot has six of them",
+            "Zoë Łukasiewicz",
+            date(2026, 12, 11),
+        ),
     ];
     let columns = vec![
         Column::new("No."),

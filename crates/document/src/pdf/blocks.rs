@@ -4,13 +4,13 @@ use super::{
     flow::{Flow, Mark, Row, RowCell, What, baseline},
     font::Weight,
     style::{
-        BLUE, BODY, CAPTION, CONTENTS, FAINT, INK, KIND, LABEL, MARGIN, ORGANISATION, RULE, STRIPE, Style, TITLE, VALUE,
-        heading, table as table_style, tone,
+        BLUE, BODY, CAPTION, CONTENTS, FAINT, INK, KIND, LABEL, MARGIN, ORGANISATION, RULE, STRIPE, Style, TITLE,
+        VALUE, heading, table as table_style, tone,
     },
     table,
     tree::{NodeId, Role},
 };
-use crate::{Align, Block, Cell, Chart, Column, Document, SignatureLine, Table, Tone, front, text};
+use crate::{Align, Block, Chart, Document, Tone, front, text};
 
 /// Room for a hand.
 const SIGNATURE_HEIGHT: f32 = 34.0;
@@ -37,7 +37,7 @@ pub(super) fn put(flow: &mut Flow<'_>, document: &Document) {
             Block::Facts(given) => {
                 facts(flow, given.iter().map(|(word, fact)| (word.as_str(), fact.as_str())));
             }
-            Block::Signature { lines } => signatures(flow, lines),
+            Block::Signature { lines } => table::put(flow, &front::signatures(lines), SIGNATURE_HEIGHT),
             Block::Callout { tone, text } => callout(flow, *tone, tone.word(), text),
             Block::Chart(given) => chart(flow, given),
         }
@@ -201,22 +201,6 @@ fn facts<'a>(flow: &mut Flow<'_>, given: impl Iterator<Item = (&'a str, &'a str)
     }
 }
 
-fn signatures(flow: &mut Flow<'_>, lines: &[SignatureLine]) {
-    let row = |line: &SignatureLine| {
-        let (sign, date) = front::signed(line);
-        [line.role.clone(), line.name.clone(), sign.to_owned(), date].map(Cell::Text).into()
-    };
-    let columns = [("Role", 30), ("Name", 26), ("Signature", 28), ("Date", 16)];
-    let given = Table {
-        caption: "Signatures".to_owned(),
-        columns: columns.map(|(heading, share)| Column::share(heading, share)).into(),
-        has_row_headings: true,
-        rows: lines.iter().map(row).collect(),
-        empty: "Nobody is asked to sign.".to_owned(),
-    };
-    table::put(flow, &given, SIGNATURE_HEIGHT);
-}
-
 fn callout(flow: &mut Flow<'_>, meaning: Tone, word: &str, words: &str) {
     let (bar, ground, colour) = tone(meaning);
     let node = flow.tree.add(None, Role::Group);
@@ -261,9 +245,7 @@ fn chart(flow: &mut Flow<'_>, chart: &Chart) {
         flow.ensure(CAPTION.before + 2.0 * CAPTION.leading + CAPTION.after + height);
         let words = flow.tree.add(None, Role::Paragraph);
         flow.text(words, &blank_if_empty(&caption), CAPTION);
-        let told = text::line(&chart.alternative);
-        let told = if told.is_empty() { format!("A chart of bars: {caption}. The next table has its numbers.") } else { told };
-        let figure = Mark::Part(flow.tree.add(None, Role::Figure(told)));
+        let figure = Mark::Part(flow.tree.add(None, Role::Figure(front::told(chart))));
         let top = flow.y;
         flow.put(figure, What::Box { x: MARGIN, y: top, width, height, colour: STRIPE });
         let labels = width * 0.28;
@@ -277,7 +259,13 @@ fn chart(flow: &mut Flow<'_>, chart: &Chart) {
             let x = MARGIN + labels - 8.0 - label.width * size;
             flow.put(figure, What::Text { x, y: below, size, colour: INK, line: label });
             let length = (*value as f64 / most as f64) as f32 * longest;
-            let bar = What::Box { x: MARGIN + labels, y: y + 2.5, width: length.max(0.75), height: BAR_HEIGHT - 5.0, colour: BLUE };
+            let bar = What::Box {
+                x: MARGIN + labels,
+                y: y + 2.5,
+                width: length.max(0.75),
+                height: BAR_HEIGHT - 5.0,
+                colour: BLUE,
+            };
             flow.put(figure, bar);
             let value = flow.fonts.cut(&report::grouped(*value), Weight::Bold, 76.0 / size);
             let x = MARGIN + labels + length + 6.0;

@@ -31,10 +31,27 @@ pub(super) struct Piece {
 
 /// What is drawn. Places are from the upper left corner; a line's is that of its baseline.
 pub(super) enum What {
-    Text { x: f32, y: f32, size: f32, colour: Colour, line: Line },
-    Box { x: f32, y: f32, width: f32, height: f32, colour: Colour },
+    Text {
+        x: f32,
+        y: f32,
+        size: f32,
+        colour: Colour,
+        line: Line,
+    },
+    Box {
+        x: f32,
+        y: f32,
+        width: f32,
+        height: f32,
+        colour: Colour,
+    },
     /// The page that the heading of this block is on, once it is known, up to this edge.
-    PageOf { block: usize, right: f32, y: f32, style: Style },
+    PageOf {
+        block: usize,
+        right: f32,
+        y: f32,
+        style: Style,
+    },
 }
 
 /// A page.

@@ -150,7 +150,8 @@ fn draw(surface: &mut Surface<'_>, fonts: &Fonts, headings: &[(usize, usize, f32
         }
         What::PageOf { block, right, y, style } => {
             let Some((_, page, _)) = headings.iter().find(|(place, ..)| *place == block) else { return };
-            let line = fonts.cut(&(page + 1).to_string(), style.weight, f32::INFINITY);
+            // The space keeps it from the words before it, for those who have them read out.
+            let line = fonts.cut(&format!(" {}", page + 1), style.weight, f32::INFINITY);
             let x = right - line.width * style.size;
             draw(surface, fonts, headings, What::Text { x, y, size: style.size, colour: style.colour, line });
         }
@@ -159,7 +160,8 @@ fn draw(surface: &mut Surface<'_>, fonts: &Fonts, headings: &[(usize, usize, f32
 
 /// What stands at the edges of each page.
 struct Edges {
-    name: String,
+    organisation: String,
+    title: String,
     version: String,
     state: String,
     is_superseded: bool,
@@ -172,7 +174,8 @@ impl Edges {
             parts.collect::<Vec<_>>().join("  ·  ")
         };
         Self {
-            name: parts([text::line(&document.organisation), front::title(document), String::new()]),
+            organisation: text::line(&document.organisation),
+            title: front::title(document),
             version: format!("Version {}", text::line(&document.version)),
             state: parts([
                 text::line(&document.reference),
@@ -190,16 +193,19 @@ impl Edges {
         let (header, footer) = (Mark::Artifact(ArtifactType::Header), Mark::Artifact(ArtifactType::Footer));
         let right = format!("{}  ·  Page {number} of {count}", self.version);
         let right = fonts.cut(&right, Weight::Regular, room * 0.45);
-        let left = fonts.cut(&self.name, Weight::Bold, room - right.width - 2.0);
-        let mut put = |mark, what| page.pieces.push(Piece { mark, what });
-        let x = width - MARGIN - right.width * size;
-        put(header, What::Text { x: MARGIN, y: EDGE + size, size, colour: BLUE, line: left });
-        put(header, What::Text { x, y: EDGE + size, size, colour, line: right });
-        let rule = |y| What::Box { x: MARGIN, y, width: width - 2.0 * MARGIN, height: 0.75, colour: RULE };
-        put(header, rule(EDGE + size + 6.0));
-        put(footer, rule(height - EDGE - size - 6.0));
+        let left = fonts.cut(&self.organisation, Weight::Bold, room - right.width - 2.0);
+        let title = fonts.cut(&self.title, Weight::Regular, room);
         let weight = if self.is_superseded { Weight::Bold } else { Weight::Regular };
-        let line = fonts.cut(&self.state, weight, room);
-        put(footer, What::Text { x: MARGIN, y: height - EDGE, size, colour, line });
+        let state = fonts.cut(&self.state, weight, room);
+        let to_right = width - MARGIN - right.width * size;
+        let (first, second) = (EDGE, EDGE + EDGES.leading + 1.0);
+        let rule = |y| What::Box { x: MARGIN, y, width: width - 2.0 * MARGIN, height: 0.75, colour: RULE };
+        let mut put = |mark, what| page.pieces.push(Piece { mark, what });
+        put(header, What::Text { x: MARGIN, y: first, size, colour: BLUE, line: left });
+        put(header, What::Text { x: to_right, y: first, size, colour, line: right });
+        put(header, What::Text { x: MARGIN, y: second, size, colour, line: title });
+        put(header, rule(second + 6.0));
+        put(footer, rule(height - EDGE - size - 6.0));
+        put(footer, What::Text { x: MARGIN, y: height - EDGE, size, colour, line: state });
     }
 }

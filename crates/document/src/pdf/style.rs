@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn every_text_is_told_from_its_ground() {
-        for (words, ground) in [(INK, WHITE), (FAINT, WHITE), (BLUE, WHITE), (DARK_BLUE, WHITE), (INK, STRIPE), (FAINT, STRIPE)]
+        for (words, ground) in
+            [(INK, WHITE), (FAINT, WHITE), (BLUE, WHITE), (DARK_BLUE, WHITE), (INK, STRIPE), (FAINT, STRIPE)]
         {
             assert!(contrast(words, ground) >= 4.5, "{words:?} {ground:?}");
         }

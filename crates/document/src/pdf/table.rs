@@ -18,6 +18,10 @@ const PAD_ABOVE: f32 = 3.5;
 const ROWS_MEASURED: usize = 400;
 /// No column has to be wider than this share of the table for the sake of one long word.
 const WORD_SHARE_MAX: f32 = 0.4;
+/// A table that needs less than this share of the page is not drawn out to all of it.
+const SHARE_DRAWN_OUT: f32 = 0.55;
+/// A table does not begin at the foot of a page with fewer rows than these.
+const ROWS_TOGETHER: usize = 3;
 /// A wider table is shown in parts, the first column in each of them.
 const COLUMNS_MAX: usize = 16;
 /// What an empty cell holds, so that readers of the structure find it.
@@ -83,8 +87,11 @@ fn part(flow: &mut Flow<'_>, table: &Table, caption: &str, height_min: f32) {
     let head = Row { ground: Some(BLUE), rule: None, ..row(flow.fonts, &layout, headings, 0.0) };
 
     // The caption and the head are not left behind by the first row.
-    let first = table.rows.first().map(|first| cells_of(flow, None, table, first, &layout));
-    let first = first.map_or(0.0, |cells| row(flow.fonts, &layout, cells, height_min).height());
+    let mut first = 0.0;
+    for cells in table.rows.iter().take(ROWS_TOGETHER) {
+        let cells = cells_of(flow, None, table, cells, &layout);
+        first += row(flow.fonts, &layout, cells, height_min).height();
+    }
     if let Some(caption_node) = caption_node {
         let lines = flow.fonts.wrap(caption, CAPTION.weight, flow.width() / CAPTION.size).len() as f32;
         let above = CAPTION.before + lines * CAPTION.leading + CAPTION.after;
@@ -116,7 +123,8 @@ fn part(flow: &mut Flow<'_>, table: &Table, caption: &str, height_min: f32) {
     for (number, cells) in table.rows.iter().enumerate() {
         let row_node = flow.tree.add(Some(rows_node), Role::Row);
         let cells = cells_of(flow, Some(row_node), table, cells, &layout);
-        let ground = (number % 2 == 1).then_some(STRIPE);
+        // Room for a hand is white.
+        let ground = (number % 2 == 1 && height_min == 0.0).then_some(STRIPE);
         let row = Row { ground, ..row(flow.fonts, &layout, cells, height_min) };
         flow.row(row, Some(&repeated));
     }
@@ -209,32 +217,39 @@ fn extent(fonts: &Fonts, table: &Table, place: usize) -> (f32, f32) {
     (word, line)
 }
 
-/// Shares a table's width among its columns: each has room for its words; what is left goes to those that asked for a share,
-/// or to those with more to say.
+/// Shares a table's width among its columns. Each has room for its words. Columns that asked for no share are as wide as what
+/// they hold, as far as that is fair; the others share what is left. A table that has little to say is not drawn out.
 fn shared(table: &Table, measured: &[(f32, f32)], words: &[f32], size: f32, width: f32) -> Vec<f32> {
-    let asked = |place: usize| table.columns.get(place).and_then(|column: &Column| column.share).map(f32::from);
-    let asked: Vec<Option<f32>> = (0..words.len()).map(asked).collect();
-    let given: Vec<f32> = asked.iter().flatten().copied().collect();
-    let wishes: Vec<f32> = if given.is_empty() {
-        let lines: Vec<f32> = measured.iter().map(|(_, line)| line * size + 2.0 * PAD).collect();
-        // One long text does not take the room of all others.
-        lines.iter().map(|line| line.min(width * 0.6)).collect()
-    } else {
-        let middle = given.iter().sum::<f32>() / given.len() as f32;
-        let all: f32 = asked.iter().map(|share| share.unwrap_or(middle)).sum();
-        asked.iter().map(|share| share.unwrap_or(middle) / all.max(1.0) * width).collect()
-    };
-    let mut widths: Vec<f32> = words.iter().zip(&wishes).map(|(word, wish)| word.max(*wish)).collect();
-    let sum: f32 = widths.iter().sum();
-    if sum < width {
-        let more = width / sum.max(1.0);
-        widths.iter_mut().for_each(|one| *one *= more);
-        return widths;
+    let share = |place: usize| table.columns.get(place).and_then(|column: &Column| column.share).map(f32::from);
+    let shares: Vec<Option<f32>> = (0..words.len()).map(share).collect();
+    // A little more than the text, or the last sign might not fit.
+    let lines: Vec<f32> = measured.iter().map(|(_, line)| line * size + 2.0 * PAD + 0.5).collect();
+    let asked: f32 = shares.iter().flatten().sum();
+    let all: f32 = lines.iter().sum();
+    let has_shares = asked > 0.0;
+    if !has_shares && all < width {
+        let target = if all < width * SHARE_DRAWN_OUT { (all * 1.5).max(width * 0.5) } else { width };
+        return lines.iter().map(|line| line / all.max(1.0) * target).collect();
     }
-    // What is too much is taken from what goes beyond the words.
-    let beyond: f32 = widths.iter().zip(words).map(|(one, word)| one - word).sum();
-    let kept = if beyond > 0.0 { 1.0 - (sum - width) / beyond } else { 1.0 };
-    widths.iter_mut().zip(words).for_each(|(one, word)| *one = word + (*one - word) * kept.clamp(0.0, 1.0));
+    let mut widths = words.to_vec();
+    let mut order: Vec<usize> = (0..words.len()).filter(|place| shares[*place].is_none()).collect();
+    order.sort_by(|one, other| lines[*one].total_cmp(&lines[*other]));
+    let mut room = width - widths.iter().sum::<f32>();
+    let count = words.len() as f32;
+    for (done, place) in order.iter().enumerate() {
+        // Those that asked for a share keep theirs.
+        let left = if has_shares { count } else { count - done as f32 };
+        let more = (lines[*place] - words[*place]).max(0.0).min(room.max(0.0) / left);
+        widths[*place] += more;
+        room -= more;
+    }
+    if has_shares {
+        let fixed: f32 = order.iter().map(|place| widths[*place]).sum();
+        let wish = |place: usize| shares[place].map_or(0.0, |share| share / asked * (width - fixed));
+        let beyond: Vec<f32> = (0..words.len()).map(|place| (wish(place) - words[place]).max(0.0)).collect();
+        let sum: f32 = beyond.iter().sum();
+        widths.iter_mut().zip(beyond).for_each(|(one, more)| *one += more / sum.max(0.01) * room.max(0.0));
+    }
     widths
 }
 
@@ -256,16 +271,27 @@ mod tests {
     fn columns_fill_the_page_and_words_have_room() {
         let (is_wide, widths) =
             widths(&table(vec![Column::new("No."), Column::new("What")], &["1", &"many words ".repeat(50)]));
-        assert!(!is_wide && widths[0] >= 25.0 && widths[0] < 60.0, "{widths:?}");
+        assert!(!is_wide && widths[0] >= 20.0 && widths[0] < 60.0, "{widths:?}");
         assert!((widths.iter().sum::<f32>() - 483.276).abs() < 0.1, "{widths:?}");
     }
 
     #[test]
     fn shares_are_kept_where_words_allow() {
-        let (_, widths) = widths(&table(vec![Column::share("A", 1), Column::share("B", 3)], &["x", "y"]));
+        let (_, widths) = self::widths(&table(vec![Column::share("A", 1), Column::share("B", 3)], &["x", "y"]));
         assert!((widths[1] / widths[0] - 3.0).abs() < 0.1, "{widths:?}");
         let (_, widths) = self::widths(&table(vec![Column::share("Responsibilities", 1), Column::share("B", 30)], &[]));
-        assert!(widths[0] > 80.0, "{widths:?}");
+        assert!(widths[0] > 75.0, "{widths:?}");
+    }
+
+    #[test]
+    fn a_column_without_a_share_is_as_wide_as_what_it_holds() {
+        let columns = vec![Column::number("Week"), Column::share("What", 80), Column::share("Who", 20)];
+        let (_, widths) = widths(&table(columns, &["12", "this and that", "somebody"]));
+        assert!(widths[0] < 40.0 && widths[1] > 300.0, "{widths:?}");
+        let columns = ["No.", "Department", "Remarks"].map(Column::new).into();
+        let (_, widths) = self::widths(&table(columns, &["C01", "Research and development", &"a remark ".repeat(40)]));
+        assert!(widths[0] < 40.0 && widths[1] > 115.0 && widths[2] > 300.0, "{widths:?}");
+        assert!((widths.iter().sum::<f32>() - 483.276).abs() < 0.1, "{widths:?}");
     }
 
     #[test]
