@@ -1,9 +1,14 @@
 //! What every form says about a document itself, and how its parts stand to each other.
 
+use std::borrow::Cow;
+
 use crate::{Block, Cell, Chart, Column, Document, SignatureLine, Status, Table, Tone, text};
 
 /// From so many headings of the first level on a document has a list of its contents.
 const CONTENTS_FROM: usize = 4;
+
+/// A table with more columns is shown in parts where there are pages, the column that names the rows in each of them.
+const COLUMNS_MAX: usize = 16;
 
 /// The lowest level of headings below the title; PDF and HTML name six levels, the title being the first.
 const LEVEL_MAX: u8 = 5;
@@ -95,6 +100,30 @@ pub(crate) fn signatures(lines: &[SignatureLine]) -> Table {
     }
 }
 
+/// A table as pages have room for it: whole, or a group of its columns after the other.
+pub(crate) fn parts(table: &Table) -> Cow<'_, [Table]> {
+    if table.width() <= COLUMNS_MAX {
+        return Cow::Borrowed(std::slice::from_ref(table));
+    }
+    let kept = usize::from(table.has_row_headings);
+    let others: Vec<usize> = (kept..table.width()).collect();
+    let part = |group: &[usize]| {
+        let columns: Vec<usize> = (0..kept).chain(group.iter().copied()).collect();
+        let (first, last) = (group[0] + 1, group[group.len() - 1] + 1);
+        let column = |place: &usize| table.columns.get(*place).cloned().unwrap_or_default();
+        let cell = |row: &Vec<Cell>, place: &usize| row.get(*place).cloned().unwrap_or_else(|| Cell::from(""));
+        let cells = |row: &Vec<Cell>| columns.iter().map(|place| cell(row, place)).collect();
+        Table {
+            caption: format!("{} (columns {first} to {last} of {})", text::line(&table.caption), table.width()),
+            columns: columns.iter().map(column).collect(),
+            has_row_headings: table.has_row_headings,
+            rows: table.rows.iter().map(cells).collect(),
+            empty: table.empty.clone(),
+        }
+    };
+    others.chunks(COLUMNS_MAX - kept).map(part).collect::<Vec<_>>().into()
+}
+
 /// What a chart tells, for those who don't see it.
 pub(crate) fn told(chart: &Chart) -> String {
     let told = text::line(&chart.alternative);
@@ -125,6 +154,22 @@ pub(crate) fn properties(document: &Document) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wide_table_is_shown_in_parts_that_name_their_rows() {
+        let columns = (1..=40).map(|number| Column::new(&number.to_string())).collect();
+        let rows = vec![(1..=41).map(Cell::Number).collect(), Vec::new()];
+        let table = Table { caption: "Wide".to_owned(), columns, has_row_headings: true, rows, empty: String::new() };
+        let parts = parts(&table);
+        let captions: Vec<&str> = parts.iter().map(|part| part.caption.as_str()).collect();
+        assert_eq!(
+            captions,
+            ["Wide (columns 2 to 16 of 41)", "Wide (columns 17 to 31 of 41)", "Wide (columns 32 to 41 of 41)"]
+        );
+        assert_eq!(parts[2].rows[0], [1, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41].map(Cell::Number));
+        assert_eq!(parts[2].columns[10], Column::default());
+        assert!(parts.iter().all(|part| part.rows[1].len() == part.columns.len()));
+    }
 
     #[test]
     fn no_level_of_headings_is_skipped() {

@@ -492,7 +492,7 @@ fn cut(words: &str, room: usize) -> String {
         is_room
     };
     let taken: String = words.chars().take_while(fits).collect();
-    if taken.len() == words.len() {
+    if taken.len() == words.len() || words[taken.len()..].starts_with(' ') {
         return taken;
     }
     match taken.rfind(' ') {

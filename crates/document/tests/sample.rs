@@ -25,7 +25,7 @@ fn table(caption: &str, columns: Vec<Column>, rows: Vec<Vec<Cell>>) -> Block {
 }
 
 /// The plan.
-pub fn plan(status: Status) -> Document {
+pub(crate) fn plan(status: Status) -> Document {
     let blocks = [summary(), stages(), collections(), people(), risks(), end()].concat();
     Document {
         title: "Moving 3,000 mailboxes to the national platform".to_owned(),

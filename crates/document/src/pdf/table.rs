@@ -6,7 +6,7 @@ use super::{
     style::{BLUE, CAPTION, INK, RULE, STRIPE, Style, WHITE, table as table_style, tone},
     tree::{NodeId, Role},
 };
-use crate::{Align, Cell, Column, Table, text};
+use crate::{Align, Cell, Column, Table, front, text};
 
 /// Sizes of text, tried one after the other until every word has room.
 const SIZES: [f32; 3] = [9.0, 8.0, 7.0];
@@ -22,8 +22,6 @@ const WORD_SHARE_MAX: f32 = 0.4;
 const SHARE_DRAWN_OUT: f32 = 0.55;
 /// A table does not begin at the foot of a page with fewer rows than these.
 const ROWS_TOGETHER: usize = 3;
-/// A wider table is shown in parts, the first column in each of them.
-const COLUMNS_MAX: usize = 16;
 /// What an empty cell holds, so that readers of the structure find it.
 const NOTHING: &str = " ";
 
@@ -36,27 +34,8 @@ struct Layout {
 
 /// Puts a table; `height_min` is that of each of its rows.
 pub(super) fn put(flow: &mut Flow<'_>, table: &Table, height_min: f32) {
-    if table.width() <= COLUMNS_MAX {
+    for table in &*front::parts(table) {
         part(flow, table, &text::line(&table.caption), height_min);
-        return;
-    }
-    let kept = usize::from(table.has_row_headings);
-    let others: Vec<usize> = (kept..table.width()).collect();
-    for group in others.chunks(COLUMNS_MAX - kept) {
-        let columns: Vec<usize> = (0..kept).chain(group.iter().copied()).collect();
-        let (first, last) = (group[0] + 1, group[group.len() - 1] + 1);
-        let caption = format!("{} (columns {first} to {last} of {})", text::line(&table.caption), table.width());
-        let column = |place: &usize| table.columns.get(*place).cloned().unwrap_or_default();
-        let cell = |row: &Vec<Cell>, place: &usize| row.get(*place).cloned().unwrap_or_else(|| Cell::from(""));
-        let cells = |row: &Vec<Cell>| columns.iter().map(|place| cell(row, place)).collect();
-        let taken = Table {
-            caption: String::new(),
-            columns: columns.iter().map(column).collect(),
-            has_row_headings: table.has_row_headings,
-            rows: table.rows.iter().map(cells).collect(),
-            empty: table.empty.clone(),
-        };
-        part(flow, &taken, &caption, height_min);
     }
 }
 
@@ -277,9 +256,9 @@ mod tests {
 
     #[test]
     fn shares_are_kept_where_words_allow() {
-        let (_, widths) = self::widths(&table(vec![Column::share("A", 1), Column::share("B", 3)], &["x", "y"]));
-        assert!((widths[1] / widths[0] - 3.0).abs() < 0.1, "{widths:?}");
-        let (_, widths) = self::widths(&table(vec![Column::share("Responsibilities", 1), Column::share("B", 30)], &[]));
+        let (_, wide) = widths(&table(vec![Column::share("A", 1), Column::share("B", 3)], &["x", "y"]));
+        assert!((wide[1] / wide[0] - 3.0).abs() < 0.1, "{wide:?}");
+        let (_, widths) = widths(&table(vec![Column::share("Responsibilities", 1), Column::share("B", 30)], &[]));
         assert!(widths[0] > 75.0, "{widths:?}");
     }
 
