@@ -19,6 +19,6 @@ fn main() {
         write("pdf", &document::pdf(&plan).unwrap());
         write("html", document::html(&plan).as_bytes());
         write("xlsx", &document::xlsx(&plan));
-        write("docx", &document::docx(&plan));
+        write("docx", &document::docx(&plan).unwrap());
     }
 }

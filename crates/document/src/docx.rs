@@ -10,7 +10,11 @@ use std::fmt::Write;
 use report::zip::{Entry, Zip};
 
 use crate::{
-    Align, Block, Cell, Document, Table, Tone, front,
+    Align, Block, Cell, Document, Table, Tone, Unwritable, front,
+    pdf::{
+        columns::{self, Layout},
+        font::Fonts,
+    },
     text::{self, escaped},
 };
 
@@ -20,8 +24,11 @@ const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/r
 const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
 const TYPE: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml";
 
-/// How wide text is, in twentieths of a point: A4 without its margins.
-const WIDTH: u32 = 11906 - 2 * 1134;
+/// A4, its margins, and how wide text is on it, in twentieths of a point.
+const PAGE: (u32, u32) = (11906, 16838);
+const MARGIN: u32 = 1134;
+const WIDTH: u32 = PAGE.0 - 2 * MARGIN;
+const TWENTIETHS: f32 = 20.0;
 /// Room for a hand, in the same.
 const SIGNATURE_HEIGHT: u32 = 680;
 /// The numbers of lists: that of bullets, and the first of those that count.
@@ -114,8 +121,8 @@ const STYLES: [(&str, &str, &str, &str, &str); 15] = [
 ];
 
 /// The document as a text for a word processor.
-pub fn docx(document: &Document) -> Vec<u8> {
-    let (body, lists) = body(document);
+pub fn docx(document: &Document) -> Result<Vec<u8>, Unwritable> {
+    let (body, lists) = body(document)?;
     let parts = [
         ("[Content_Types].xml", types()),
         (
@@ -144,7 +151,7 @@ pub fn docx(document: &Document) -> Vec<u8> {
     let written = write(&parts, &mut bytes);
     // It goes to memory, and is far below the 4 GiB that an archive holds.
     assert!(written.is_ok(), "a text of more than 4 GiB");
-    bytes
+    Ok(bytes)
 }
 
 fn write(parts: &[(&str, String)], bytes: &mut Vec<u8>) -> std::io::Result<()> {
@@ -261,7 +268,8 @@ fn footer(document: &Document) -> String {
 }
 
 /// The text, and how many numbered lists it has.
-fn body(document: &Document) -> (String, usize) {
+fn body(document: &Document) -> Result<(String, usize), Unwritable> {
+    let fonts = Fonts::new()?;
     let mut xml = format!("<w:document xmlns:w=\"{MAIN}\" xmlns:r=\"{RELATIONS}\"><w:body>");
     xml.push_str(&paragraph("Kind", "", &run(&text::line(&document.kind), "")));
     xml.push_str(&paragraph("Title", "", &run(&front::title(document), "")));
@@ -290,25 +298,34 @@ fn body(document: &Document) -> (String, usize) {
                 let number = if *ordered { lists + FIRST_NUMBERED } else { BULLETS };
                 lists += usize::from(*ordered);
                 let marked = format!("<w:numPr><w:ilvl w:val=\"0\"/><w:numId w:val=\"{number}\"/></w:numPr>");
-                items.iter().for_each(|item| xml.push_str(&paragraph("ListParagraph", &marked, &run(item, ""))));
+                for item in items {
+                    xml.push_str(&paragraph("ListParagraph", &marked, &run(item, "")));
+                }
             }
-            Block::Table(given) => tables(&mut xml, given, 0),
+            Block::Table(given) => tables(&mut xml, &fonts, given, 0),
             Block::Facts(given) => facts(&mut xml, given.iter().map(|(word, fact)| (word.as_str(), fact.as_str()))),
-            Block::Signature { lines } => tables(&mut xml, &front::signatures(lines), SIGNATURE_HEIGHT),
+            Block::Signature { lines } => tables(&mut xml, &fonts, &front::signatures(lines), SIGNATURE_HEIGHT),
             Block::Callout { tone, text } => callout(&mut xml, *tone, tone.word(), text),
             Block::Chart(given) => {
                 xml.push_str(&paragraph("Caption", "", &run(&text::line(&given.caption), "")));
                 xml.push_str(&paragraph("Normal", "", &run(&front::told(given), "")));
-                tables(&mut xml, &given.table(), 0);
+                tables(&mut xml, &fonts, &given.table(), 0);
             }
         }
     }
-    xml.push_str(
+    let _ = write!(xml, "{}</w:body></w:document>", section(false));
+    Ok((xml, lists))
+}
+
+/// How the pages are that end here.
+fn section(is_wide: bool) -> String {
+    let (width, height) = if is_wide { (PAGE.1, PAGE.0) } else { PAGE };
+    let turned = if is_wide { " w:orient=\"landscape\"" } else { "" };
+    format!(
         "<w:sectPr><w:headerReference w:type=\"default\" r:id=\"rId4\"/><w:footerReference w:type=\"default\" r:id=\"rId5\"/>\
-         <w:pgSz w:w=\"11906\" w:h=\"16838\"/><w:pgMar w:top=\"1474\" w:right=\"1134\" w:bottom=\"1247\" w:left=\"1134\" \
-         w:header=\"680\" w:footer=\"624\" w:gutter=\"0\"/></w:sectPr></w:body></w:document>",
-    );
-    (xml, lists)
+         <w:pgSz w:w=\"{width}\" w:h=\"{height}\"{turned}/><w:pgMar w:top=\"1474\" w:right=\"{MARGIN}\" w:bottom=\"1247\" \
+         w:left=\"{MARGIN}\" w:header=\"680\" w:footer=\"624\" w:gutter=\"0\"/></w:sectPr>"
+    )
 }
 
 fn contents(xml: &mut String, document: &Document) {
@@ -364,46 +381,54 @@ fn facts<'a>(xml: &mut String, given: impl Iterator<Item = (&'a str, &'a str)>) 
     }
 }
 
-fn tables(xml: &mut String, table: &Table, height: u32) {
-    for part in &*front::parts(table) {
-        self::table(xml, part, height);
+fn tables(xml: &mut String, fonts: &Fonts, table: &Table, height: u32) {
+    let (upright, wide) = (WIDTH as f32 / TWENTIETHS, (PAGE.1 - 2 * MARGIN) as f32 / TWENTIETHS);
+    for (part, layout) in columns::parts(fonts, table, upright, wide) {
+        if layout.is_wide {
+            xml.push_str(&paragraph("TableText", &section(false), ""));
+        }
+        self::table(xml, &part, &layout, height);
+        if layout.is_wide {
+            xml.push_str(&paragraph("TableText", &section(true), ""));
+        }
     }
 }
 
-fn table(xml: &mut String, table: &Table, height: u32) {
+fn table(xml: &mut String, table: &Table, layout: &Layout, height: u32) {
     let caption = text::line(&table.caption);
     if !caption.is_empty() {
         xml.push_str(&paragraph("Caption", "", &run(&caption, "")));
     }
-    let widths = widths(table);
+    let widths: Vec<u32> = layout.widths.iter().map(|width| (width * TWENTIETHS) as u32).collect();
+    // In half points.
+    let points = format!("<w:sz w:val=\"{}\"/>", (layout.size * 2.0).round());
     xml.push_str(&table_head(&widths, &caption, true, table.has_row_headings));
     xml.push_str("<w:tr><w:trPr><w:cantSplit/><w:tblHeader/></w:trPr>");
     for (place, width) in widths.iter().enumerate() {
         let column = table.columns.get(place);
         let words = column.map_or(String::new(), |column| text::line(&column.heading));
         let side = aligned(column.map_or(Align::Start, |column| column.align));
-        xml.push_str(&cell(*width, &ground("005EB8"), &paragraph("TableHeading", side, &run(&words, ""))));
+        xml.push_str(&cell(*width, &ground("005EB8"), &paragraph("TableHeading", side, &run(&words, &points))));
     }
     xml.push_str("</w:tr>");
     if table.rows.is_empty() {
-        let words = paragraph("TableText", "", &run(&text::line(&table.empty), ""));
+        let words = paragraph("TableText", "", &run(&text::line(&table.empty), &points));
         let span = format!("<w:gridSpan w:val=\"{}\"/>", widths.len());
-        let _ = write!(xml, "<w:tr>{}</w:tr>", cell(WIDTH, &span, &words));
+        let _ = write!(xml, "<w:tr>{}</w:tr>", cell(widths.iter().sum(), &span, &words));
     }
     for (number, row) in table.rows.iter().enumerate() {
         let high = if height == 0 { String::new() } else { format!("<w:trHeight w:val=\"{height}\"/>") };
         let _ = write!(xml, "<w:tr><w:trPr><w:cantSplit/>{high}</w:trPr>");
         for (place, width) in widths.iter().enumerate() {
             let side = aligned(table.columns.get(place).map_or(Align::Start, |column| column.align));
-            let is_heading = place == 0 && table.has_row_headings;
             let stripe = if number % 2 == 1 && height == 0 { ground("F3F6F9") } else { String::new() };
             let (behind, letters) = match row.get(place) {
                 Some(Cell::Verdict(tone, _)) => {
                     let (_, behind, letters) = colours(*tone);
-                    (ground(behind), format!("<w:b/><w:color w:val=\"{letters}\"/>"))
+                    (ground(behind), format!("<w:b/><w:color w:val=\"{letters}\"/>{points}"))
                 }
-                _ if is_heading => (stripe, "<w:b/>".to_owned()),
-                _ => (stripe, String::new()),
+                _ if place == 0 && table.has_row_headings => (stripe, format!("<w:b/>{points}")),
+                _ => (stripe, points.clone()),
             };
             let words = row.get(place).map(text::cell).unwrap_or_default();
             xml.push_str(&cell(*width, &behind, &paragraph("TableText", side, &run(&words, &letters))));
@@ -418,9 +443,10 @@ fn table_head(widths: &[u32], caption: &str, has_head: bool, has_row_headings: b
     let caption =
         if caption.is_empty() { String::new() } else { format!("<w:tblCaption w:val=\"{}\"/>", escaped(caption)) };
     format!(
-        "<w:tbl><w:tblPr><w:tblStyle w:val=\"Grid\"/><w:tblW w:w=\"{WIDTH}\" w:type=\"dxa\"/><w:tblLayout w:type=\"fixed\"/>\
+        "<w:tbl><w:tblPr><w:tblStyle w:val=\"Grid\"/><w:tblW w:w=\"{}\" w:type=\"dxa\"/><w:tblLayout w:type=\"fixed\"/>\
          <w:tblLook w:val=\"0000\" w:firstRow=\"{}\" w:lastRow=\"0\" w:firstColumn=\"{}\" w:lastColumn=\"0\" w:noHBand=\"1\" \
          w:noVBand=\"1\"/>{caption}</w:tblPr><w:tblGrid>{columns}</w:tblGrid>",
+        widths.iter().sum::<u32>(),
         u8::from(has_head),
         u8::from(has_row_headings)
     )
@@ -459,43 +485,9 @@ fn run(words: &str, letters: &str) -> String {
     format!("<w:r><w:rPr>{letters}</w:rPr>{}</w:r>", lines.join("<w:br/>"))
 }
 
-/// So many rows tell how wide a column is.
-const ROWS_MEASURED: usize = 400;
-/// A column has room for about so many characters at least, and asks for no more than so many.
-const CHARACTERS: (usize, usize) = (6, 44);
-
-/// How wide columns are: by the shares they asked for; the others by what they hold.
-fn widths(table: &Table) -> Vec<u32> {
-    let count = table.width().max(1);
-    let asked = |place: usize| table.columns.get(place).and_then(|column| column.share).filter(|share| *share > 0);
-    let all: u32 = (0..count).filter_map(asked).map(u32::from).sum();
-    let holds = |place: usize| {
-        let cells = table.rows.iter().take(ROWS_MEASURED).filter_map(|row| row.get(place));
-        let longest = cells.map(|cell| text::cell(cell).chars().count()).max().unwrap_or_default();
-        let heading = table.columns.get(place).map_or("", |column| column.heading.as_str());
-        let word = heading.split(' ').map(|word| word.chars().count() + 1).max().unwrap_or_default();
-        longest.max(word).clamp(CHARACTERS.0, CHARACTERS.1) as u32
-    };
-    // A character takes about a hundred twentieths of a point; beside the text there are 180.
-    let own: Vec<u32> =
-        (0..count).map(|place| if asked(place).is_some() { 0 } else { holds(place) * 100 + 180 }).collect();
-    let of_own: u32 = own.iter().sum();
-    let wishes: Vec<u32> = if all == 0 {
-        own
-    } else {
-        // Those with a share have half of the width at least.
-        let left = WIDTH.saturating_sub(of_own).max(WIDTH / 2);
-        let wish = |place: usize| asked(place).map_or(own[place], |share| left * u32::from(share) / all);
-        (0..count).map(wish).collect()
-    };
-    let sum = wishes.iter().sum::<u32>().max(1);
-    wishes.iter().map(|wish| (u64::from(WIDTH) * u64::from(*wish) / u64::from(sum)) as u32).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Column;
 
     #[test]
     fn a_text_is_never_an_element() {
@@ -504,14 +496,5 @@ mod tests {
             "<w:r><w:rPr><w:b/></w:rPr><w:t xml:space=\"preserve\">a&lt;w:br/&gt;</w:t><w:br/>\
              <w:t xml:space=\"preserve\">&amp;&quot;\u{fffd}</w:t></w:r>"
         );
-    }
-
-    #[test]
-    fn columns_share_the_page() {
-        let columns = vec![Column::number("Week"), Column::share("What", 60), Column::share("Who", 20)];
-        let table = Table { columns, ..Table::default() };
-        let widths = widths(&table);
-        assert!(widths.iter().sum::<u32>() <= WIDTH && widths.iter().sum::<u32>() > WIDTH - 3, "{widths:?}");
-        assert!(widths[0] < 1000 && (f64::from(widths[1]) / f64::from(widths[2]) - 3.0).abs() < 0.05, "{widths:?}");
     }
 }

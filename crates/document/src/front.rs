@@ -7,9 +7,6 @@ use crate::{Block, Cell, Chart, Column, Document, SignatureLine, Status, Table, 
 /// From so many headings of the first level on a document has a list of its contents.
 const CONTENTS_FROM: usize = 4;
 
-/// A table with more columns is shown in parts where there are pages, the column that names the rows in each of them.
-const COLUMNS_MAX: usize = 16;
-
 /// The lowest level of headings below the title; PDF and HTML name six levels, the title being the first.
 const LEVEL_MAX: u8 = 5;
 
@@ -100,9 +97,9 @@ pub(crate) fn signatures(lines: &[SignatureLine]) -> Table {
     }
 }
 
-/// A table as pages have room for it: whole, or a group of its columns after the other.
-pub(crate) fn parts(table: &Table) -> Cow<'_, [Table]> {
-    if table.width() <= COLUMNS_MAX {
+/// A table with so many columns at most: whole, or a group of its columns after the other, the one that names the rows in each.
+pub(crate) fn parts(table: &Table, columns_max: usize) -> Cow<'_, [Table]> {
+    if table.width() <= columns_max {
         return Cow::Borrowed(std::slice::from_ref(table));
     }
     let kept = usize::from(table.has_row_headings);
@@ -121,7 +118,7 @@ pub(crate) fn parts(table: &Table) -> Cow<'_, [Table]> {
             empty: table.empty.clone(),
         }
     };
-    others.chunks(COLUMNS_MAX - kept).map(part).collect::<Vec<_>>().into()
+    others.chunks(columns_max - kept).map(part).collect::<Vec<_>>().into()
 }
 
 /// What a chart tells, for those who don't see it.
@@ -160,7 +157,7 @@ mod tests {
         let columns = (1..=40).map(|number| Column::new(&number.to_string())).collect();
         let rows = vec![(1..=41).map(Cell::Number).collect(), Vec::new()];
         let table = Table { caption: "Wide".to_owned(), columns, has_row_headings: true, rows, empty: String::new() };
-        let parts = parts(&table);
+        let parts = parts(&table, 16);
         let captions: Vec<&str> = parts.iter().map(|part| part.caption.as_str()).collect();
         assert_eq!(
             captions,

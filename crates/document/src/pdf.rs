@@ -2,8 +2,9 @@
 //! reading order, with bookmarks. The file is checked by krilla for what PDF/UA-1 asks of a writer before it is given out.
 
 mod blocks;
+pub(crate) mod columns;
 mod flow;
-mod font;
+pub(crate) mod font;
 mod paint;
 mod style;
 mod table;
@@ -11,7 +12,7 @@ mod tree;
 
 use crate::Document;
 
-/// Why there is no PDF.
+/// Why there is no PDF, or no text for a word processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unwritable {
     /// The fonts that are part of the program can't be read.

@@ -130,8 +130,8 @@ pub fn xlsx(document: &Document) -> Vec<u8> {
             sheets.push(sheet(document, &table, rows, names.take(&table.caption)));
         }
     }
-    let named: Vec<Option<&str>> = places.iter().map(|place| place.map(|place| sheets[place].name.as_str())).collect();
-    let cover = Sheet { name: "Cover".to_owned(), xml: cover(document, &named), filter: None };
+    let on: Vec<Option<&str>> = places.iter().map(|place| place.map(|place| sheets[place].name.as_str())).collect();
+    let cover = Sheet { name: "Cover".to_owned(), xml: cover(document, &on), filter: None };
     sheets.insert(0, cover);
     let mut bytes = Vec::new();
     // It goes to memory, and is far below the 4 GiB that an archive holds.

@@ -6,7 +6,7 @@ use document::{
 use jiff::civil::{Date, date};
 use proptest::{prelude::*, sample::select};
 
-use crate::opened::{texts, unzipped};
+use crate::opened::unzipped;
 
 fn words() -> impl Strategy<Value = String> {
     let nasty = [
@@ -116,9 +116,8 @@ fn document() -> impl Strategy<Value = Document> {
 fn check(document: &Document) {
     let file = pdf(document).unwrap_or_else(|error| panic!("{error}: {document:?}"));
     assert!(file.starts_with(b"%PDF-1.7") && file.trim_ascii_end().ends_with(b"%%EOF"));
-    for archive in [xlsx(document), docx(document)] {
+    for archive in [xlsx(document), docx(document).unwrap()] {
         let files = unzipped(&archive);
-        files.values().for_each(|xml| drop(texts(xml)));
         assert!(!files.values().any(|xml| xml.contains("<f>")));
     }
     let page = html(document);
@@ -159,7 +158,7 @@ fn a_table_of_ten_thousand_rows_is_written_and_its_files_are_small() {
     let table = Table { caption: "People".to_owned(), columns, has_row_headings: true, rows, ..Table::default() };
     let document = with(vec![Block::Table(table)]);
     assert!(pdf(&document).unwrap().len() < 12 << 20);
-    assert!(xlsx(&document).len() < 1 << 20 && docx(&document).len() < 2 << 20);
+    assert!(xlsx(&document).len() < 1 << 20 && docx(&document).unwrap().len() < 2 << 20);
     assert!(html(&document).len() < 4 << 20);
 }
 

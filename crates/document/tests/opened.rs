@@ -9,7 +9,7 @@ fn number(bytes: &[u8], at: usize, length: usize) -> usize {
     bytes[at..at + length].iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte))
 }
 
-/// The files of a zip archive, in the order of their names.
+/// The files of a zip archive, in the order of their names. Each is XML that is well formed.
 pub(crate) fn unzipped(archive: &[u8]) -> BTreeMap<String, String> {
     let (mut files, mut at) = (BTreeMap::new(), 0);
     while archive[at..].starts_with(b"PK\x03\x04") {
@@ -20,6 +20,9 @@ pub(crate) fn unzipped(archive: &[u8]) -> BTreeMap<String, String> {
         DeflateDecoder::new(&archive[start..start + packed]).read_to_string(&mut text).unwrap();
         files.insert(String::from_utf8(archive[at + 30..at + 30 + name].to_vec()).unwrap(), text);
         at = start + packed;
+    }
+    for xml in files.values() {
+        texts(xml);
     }
     files
 }

@@ -116,6 +116,13 @@ fn blank_if_empty(words: &str) -> String {
 fn head(flow: &mut Flow<'_>, document: &Document, levels: &[u8], place: usize, words: &str) {
     let level = levels[place];
     let style = heading(level);
+    // Headings go with the table below them, onto its wide page.
+    let below = document.blocks[place..].iter().find(|block| !matches!(block, Block::Heading { .. }));
+    if let Some(Block::Table(given)) = below
+        && table::is_wide(flow, given)
+    {
+        flow.turn(true);
+    }
     let lines = flow.fonts.wrap(words, style.weight, flow.width() / style.size).len() as f32;
     let own = style.before + lines * style.leading + style.after;
     let together = own + lead(flow, document, place + 1);

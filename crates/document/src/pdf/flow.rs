@@ -165,11 +165,6 @@ impl<'f> Flow<'f> {
         self.size().0 - 2.0 * MARGIN
     }
 
-    /// How wide text is on a page of this shape.
-    pub(super) fn width_of(&self, is_wide: bool) -> f32 {
-        Page { is_wide, pieces: Vec::new() }.size().0 - 2.0 * MARGIN
-    }
-
     /// How much room is left below.
     pub(super) fn room(&self) -> f32 {
         self.size().1 - BOTTOM - self.y
@@ -333,8 +328,13 @@ impl<'f> Flow<'f> {
     }
 }
 
+/// How wide text is on a page of this shape.
+pub(super) fn width_of(is_wide: bool) -> f32 {
+    Page { is_wide, pieces: Vec::new() }.size().0 - 2.0 * MARGIN
+}
+
 /// How far below the top of its line a text's baseline is.
 pub(super) fn baseline(style: Style) -> f32 {
     // What the font has above and below the baseline, in the middle of the line.
-    (style.leading + (0.905 - 0.212) * style.size) / 2.0
+    f32::midpoint(style.leading, (0.905 - 0.212) * style.size)
 }

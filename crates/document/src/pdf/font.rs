@@ -27,7 +27,7 @@ pub(super) enum Weight {
 }
 
 /// Both fonts.
-pub(super) struct Fonts {
+pub(crate) struct Fonts {
     regular: Face,
     bold: Face,
 }
@@ -77,7 +77,7 @@ enum Gap {
 }
 
 impl Fonts {
-    pub(super) fn new() -> Result<Self, Unwritable> {
+    pub(crate) fn new() -> Result<Self, Unwritable> {
         Ok(Self { regular: Face::new(REGULAR)?, bold: Face::new(BOLD)? })
     }
 

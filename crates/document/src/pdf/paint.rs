@@ -121,7 +121,9 @@ fn outline(document: &Document, headings: &[(usize, usize, f32)]) -> Outline {
     }
     close(&mut open, 1);
     let mut outline = Outline::new();
-    open.into_iter().for_each(|title| outline.push_child(title));
+    for title in open {
+        outline.push_child(title);
+    }
     outline
 }
 
