@@ -18,7 +18,7 @@ mod confirm;
 mod copies;
 mod daily;
 mod database;
-mod document;
+mod documents;
 mod exchange_scripts;
 mod files;
 mod following;
