@@ -4,7 +4,7 @@ use super::{
     flow::{Flow, Mark, Row, RowCell, What, baseline},
     font::Weight,
     style::{
-        BLUE, BODY, CAPTION, CONTENTS, FAINT, INK, KIND, LABEL, MARGIN, ORGANISATION, RULE, STRIPE, Style, TITLE,
+        BLUE, BODY, CAPTION, CONTENTS, FAINT, INK, KIND, LABEL, MARGIN, ORGANISATION, RULE, STRIPE, Style, TITLE, TOP,
         VALUE, heading, table as table_style, tone,
     },
     table,
@@ -76,7 +76,8 @@ fn contents(flow: &mut Flow<'_>, document: &Document) {
     let list = flow.tree.add(None, Role::Contents);
     for place in places {
         let Block::Heading { text, .. } = &document.blocks[place] else { continue };
-        let node = flow.tree.add(Some(list), Role::ContentsItem);
+        let item = flow.tree.add(Some(list), Role::ContentsItem);
+        let node = flow.tree.add(Some(item), Role::Link);
         let width = flow.width();
         let room = width - 40.0;
         let lines = flow.fonts.wrap(&text::line(text), CONTENTS.weight, room / CONTENTS.size);
@@ -93,9 +94,13 @@ fn contents(flow: &mut Flow<'_>, document: &Document) {
         };
         // The line below goes on to the number.
         let number = RowCell { lines: Vec::new(), x: room, width: width - room, mark: Mark::Part(node), ..cell };
-        flow.row(plain(vec![cell, number], pad, Some(RULE)), None);
-        let y = flow.y - CONTENTS.leading - pad + baseline(CONTENTS);
-        flow.put(Mark::Part(node), What::PageOf { block: place, right: MARGIN + width, y, style: CONTENTS });
+        let row = plain(vec![cell, number], pad, Some(RULE));
+        let height = row.height();
+        flow.row(row, None);
+        let (top, bottom) = ((flow.y - height).max(TOP), flow.y);
+        let y = bottom - CONTENTS.leading - pad + baseline(CONTENTS);
+        let right = MARGIN + width;
+        flow.put(Mark::Part(node), What::PageOf { block: place, right, y, style: CONTENTS, top, bottom });
     }
 }
 

@@ -45,12 +45,15 @@ pub(super) enum What {
         height: f32,
         colour: Colour,
     },
-    /// The page that the heading of this block is on, once it is known, up to this edge.
+    /// The page that the heading of this block is on, once it is known, up to this edge; all from the left margin to there, and
+    /// from `top` to `bottom`, leads to it.
     PageOf {
         block: usize,
         right: f32,
         y: f32,
         style: Style,
+        top: f32,
+        bottom: f32,
     },
 }
 

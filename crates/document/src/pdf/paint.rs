@@ -2,9 +2,10 @@
 
 use krilla::{
     Document as Pdf, SerializeSettings,
+    annotation::{Annotation, LinkAnnotation, Target},
     color::rgb,
     configure::{Accessibility, ConfigurationBuilder},
-    destination::XyzDestination,
+    destination::{Destination, XyzDestination},
     geom::{PathBuilder, Point, Rect},
     metadata::{DateTime, Metadata},
     outline::{Outline, OutlineNode},
@@ -39,6 +40,7 @@ pub(super) fn paint(flow: Flow<'_>, document: &Document) -> Result<Vec<u8>, Unwr
         let mut sheet = pdf.start_page_with(settings);
         let mut surface = sheet.surface();
         let mut open = None;
+        let mut links = Vec::new();
         for Piece { mark, what } in page.pieces {
             if open != Some(mark) {
                 if open.is_some() {
@@ -55,12 +57,19 @@ pub(super) fn paint(flow: Flow<'_>, document: &Document) -> Result<Vec<u8>, Unwr
                 }
                 open = Some(mark);
             }
+            if let (Mark::Part(node), What::PageOf { block, right, top, bottom, .. }) = (mark, &what) {
+                links.extend(link(document, &headings, *block, [*right, *top, *bottom]).map(|link| (node, link)));
+            }
             draw(&mut surface, fonts, &headings, what);
         }
         if open.is_some() {
             surface.end_tagged();
         }
         surface.finish();
+        for (node, link) in links {
+            let piece = sheet.add_tagged_annotation(link);
+            tree.shown(node, piece);
+        }
         sheet.finish();
     }
     pdf.set_tag_tree(tree.finish(&front::language(document)));
@@ -98,9 +107,7 @@ fn metadata(document: &Document) -> Metadata {
 /// The bookmarks: the title, and below it every heading in its place.
 fn outline(document: &Document, headings: &[(usize, usize, f32)]) -> Outline {
     let levels = front::levels(&document.blocks);
-    let node = |words: String, page: usize, y: f32| {
-        OutlineNode::new(words, XyzDestination::new(page, Point::from_xy(MARGIN, (y - 12.0).max(0.0)))).with_open(true)
-    };
+    let node = |words: String, page: usize, y: f32| OutlineNode::new(words, place(page, y)).with_open(true);
     // Those that may still get more below them, from the title down.
     let mut open = vec![node(front::title(document), 0, 0.0)];
     let close = |open: &mut Vec<OutlineNode>, level: usize| {
@@ -127,6 +134,21 @@ fn outline(document: &Document, headings: &[(usize, usize, f32)]) -> Outline {
     outline
 }
 
+/// A place on a page, as readers of PDF are told: a little above the heading.
+fn place(page: usize, y: f32) -> XyzDestination {
+    XyzDestination::new(page, Point::from_xy(MARGIN, (y - 12.0).max(0.0)))
+}
+
+/// What leads to the heading of a block, up to this right edge, from this top to this bottom.
+fn link(document: &Document, headings: &[(usize, usize, f32)], block: usize, edges: [f32; 3]) -> Option<Annotation> {
+    let (_, page, y) = headings.iter().find(|(heading, ..)| *heading == block)?;
+    let [right, top, bottom] = edges;
+    let Block::Heading { text, .. } = document.blocks.get(block)? else { return None };
+    let target = Target::Destination(Destination::Xyz(place(*page, *y)));
+    let link = LinkAnnotation::new(Rect::from_ltrb(MARGIN, top, right, bottom)?, target);
+    Some(Annotation::new_link(link, Some(format!("{}, page {}", text::line(text), page + 1))))
+}
+
 fn fill(surface: &mut Surface<'_>, [red, green, blue]: Colour) {
     surface.set_fill(Some(Fill { paint: rgb::Color::new(red, green, blue).into(), ..Fill::default() }));
 }
@@ -150,7 +172,7 @@ fn draw(surface: &mut Surface<'_>, fonts: &Fonts, headings: &[(usize, usize, f32
             let font = fonts.face(line.weight).font();
             surface.draw_glyphs(Point::from_xy(x, y), &line.glyphs, font, &line.text, size, false);
         }
-        What::PageOf { block, right, y, style } => {
+        What::PageOf { block, right, y, style, .. } => {
             let Some((_, page, _)) = headings.iter().find(|(place, ..)| *place == block) else { return };
             // The space keeps it from the words before it, for those who have them read out.
             let line = fonts.cut(&format!(" {}", page + 1), style.weight, f32::INFINITY);

@@ -29,6 +29,8 @@ pub(super) enum Role {
     Figure(String),
     Contents,
     ContentsItem,
+    /// What leads elsewhere in the document.
+    Link,
 }
 
 /// A part's place in the tree.
@@ -111,6 +113,7 @@ fn tag(role: Role) -> TagKind {
         Role::Figure(alternative) => Tag::Figure(Some(alternative)).into(),
         Role::Contents => Tag::TOC.into(),
         Role::ContentsItem => Tag::TOCI.into(),
+        Role::Link => Tag::Link.into(),
     }
 }
 
