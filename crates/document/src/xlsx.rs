@@ -225,10 +225,13 @@ fn styles() -> String {
     let ground = |colour: &&str| {
         format!("<fill><patternFill patternType=\"solid\"><fgColor rgb=\"FF{colour}\"/></patternFill></fill>")
     };
+    // A thin line below, so that rows are told apart.
     let format = |(number, font, ground, side): &(u16, u8, u8, &str)| {
-        let side = if side.is_empty() { String::new() } else { format!(" horizontal=\"{side}\"") };
+        // What stands to the right keeps away from what is beside it.
+        let indent = if *side == "right" { " indent=\"1\"" } else { "" };
+        let side = if side.is_empty() { String::new() } else { format!(" horizontal=\"{side}\"{indent}") };
         format!(
-            "<xf numFmtId=\"{number}\" fontId=\"{font}\" fillId=\"{ground}\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\" \
+            "<xf numFmtId=\"{number}\" fontId=\"{font}\" fillId=\"{ground}\" borderId=\"1\" xfId=\"0\" applyNumberFormat=\"1\" \
              applyFont=\"1\" applyFill=\"1\" applyAlignment=\"1\"><alignment{side} vertical=\"top\" wrapText=\"1\"/></xf>"
         )
     };
@@ -238,7 +241,9 @@ fn styles() -> String {
     format!(
         "<styleSheet xmlns=\"{MAIN}\"><numFmts count=\"1\"><numFmt numFmtId=\"164\" formatCode=\"d\\ mmm\\ yyyy\"/></numFmts>\
          <fonts count=\"{}\">{fonts}</fonts><fills count=\"{}\"><fill><patternFill patternType=\"none\"/></fill>\
-         <fill><patternFill patternType=\"gray125\"/></fill>{grounds}</fills><borders count=\"1\"><border/></borders>\
+         <fill><patternFill patternType=\"gray125\"/></fill>{grounds}</fills><borders count=\"2\">\
+         <border/><border><left/><right/><top/><bottom style=\"thin\"><color rgb=\"FFD0D7DC\"/></bottom><diagonal/></border>\
+         </borders>\
          <cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>\
          <cellXfs count=\"{}\">{formats}</cellXfs>\
          <cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles></styleSheet>",
@@ -365,7 +370,9 @@ fn sheet(document: &Document, table: &Table, rows: &[Vec<Cell>], name: String) -
     }
     xml.push_str("</row>");
     if rows.is_empty() {
-        let _ = write!(xml, "<row r=\"2\">{}</row>", text_cell(0, 2, &text::line(&table.empty), TEXT));
+        let empty = text::line(&table.empty);
+        let high = height(lines(&empty, widths[0]), 2);
+        let _ = write!(xml, "<row r=\"2\"{high}>{}</row>", text_cell(0, 2, &empty, TEXT));
     }
     for (place, row) in rows.iter().enumerate() {
         let number = place + 2;
@@ -434,8 +441,7 @@ fn text_cell(column: usize, row: usize, words: &str, format: Format) -> String {
 
 /// About how many lines a text takes in a column of this width.
 fn lines(words: &str, width: usize) -> usize {
-    // Arial takes a little more room than the digits that widths are counted in.
-    words.lines().map(|line| (line.chars().count() * 21 / 20).div_ceil(width.max(1)).max(1)).sum::<usize>().max(1)
+    words.lines().map(|line| line.chars().count().div_ceil(width.max(1)).max(1)).sum::<usize>().max(1)
 }
 
 /// The height of a row of so many lines, if it is more than the least.

@@ -146,7 +146,8 @@ fn the_pdf_is_tagged_named_and_bookmarked() {
         "pdfuaid:part",
         "/S/H1",
         "/S/H2",
-        "/S/Figure", "/S/Link",
+        "/S/Figure",
+        "/S/Link",
         "/Alt",
     ] {
         let close = |text: &str| text.replace(' ', "");
