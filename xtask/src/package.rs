@@ -30,6 +30,7 @@ const FILES: &[(&str, &str, u32)] = &[
     ("packaging/debian/whimbrel.env", "etc/whimbrel/whimbrel.env", 0o640),
     ("packaging/debian/worker.env", "etc/whimbrel/worker.env", 0o640),
     ("packaging/debian/copyright", "usr/share/doc/whimbrel/copyright", 0o644),
+    ("crates/document/fonts/LICENSE-OFL", "usr/share/doc/whimbrel/LICENSE-OFL", 0o644),
     ("README.md", "usr/share/doc/whimbrel/README.md", 0o644),
     ("docs/operations.md", "usr/share/doc/whimbrel/operations.md", 0o644),
     ("docs/service.md", "usr/share/doc/whimbrel/service.md", 0o644),
