@@ -14,7 +14,7 @@ use service::{
     classes_in_words,
 };
 
-use self::plan::{accepted, applied, planned, registrations, unlocked, withdrawn};
+use self::plan::{accepted, applied, lacking, planned, registrations, unlocked, withdrawn};
 use crate::args::{Format, Shown};
 use crate::portal::{self, ResultsOf};
 use crate::{print, print_json, report_to, stop_on_interrupt};
@@ -168,13 +168,13 @@ pub(crate) enum PeopleOf {
     },
     /// Read back what the platform's portal says of the rows of a file; or say what became of each file
     Results(ResultsOf),
-    /// Make accounts live that wait to be accepted
+    /// Make accounts live that wait to be accepted, each with its forwarder to the source on and read back, or for a reason without
     Accept {
         /// Whose, by mail address, account, local id or key; all that wait, when nobody is given
         who: Vec<String>,
         /// Why they may be live without a forwarder to the source
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        exemption: String,
+        #[arg(long, value_name = "TEXT")]
+        exemption: Option<String>,
         /// Say which would be; change nothing
         #[arg(long)]
         dry_run: bool,
@@ -309,17 +309,24 @@ async fn work(which: PeopleOf, people: &PeopleProject, json: bool) -> Result<Exi
     match which {
         PeopleOf::Sync { watch: Some(seconds), .. } => watch(people, Duration::from_secs(seconds), json).await,
         PeopleOf::Sync { dry_run, whole, accept_gone, .. } => {
-            let report = people.sync(dry_run, accept_gone, whole).await?;
+            let environment = |name: &str| std::env::var(name).ok();
+            let mut report = people.sync(dry_run, accept_gone, whole).await?;
+            report.missing = people.forward_new(&environment).await?.missing;
             give(json, "people-sync", &report, synced);
             let is_faulty = report.directories.iter().any(|directory| directory.faults_count > 0);
-            Ok(if is_faulty { Exit::WithFailures } else { Exit::Done })
+            Ok(if is_faulty || !report.missing.is_empty() { Exit::WithFailures } else { Exit::Done })
         }
         PeopleOf::Import { file: Some(file), to, dry_run, .. } => {
-            Ok(imported_as(&people.import_file(&file, to.as_deref(), dry_run).await?, json))
+            let environment = |name: &str| std::env::var(name).ok();
+            let mut report = people.import_file(&file, to.as_deref(), dry_run).await?;
+            report.missing = people.forward_new(&environment).await?.missing;
+            Ok(imported_as(&report, json))
         }
         PeopleOf::Import { dry_run, .. } => {
             let environment = |name: &str| std::env::var(name).ok();
-            Ok(imported_as(&people.import_mailed(dry_run, &environment).await?, json))
+            let mut report = people.import_mailed(dry_run, &environment).await?;
+            report.missing = people.forward_new(&environment).await?.missing;
+            Ok(imported_as(&report, json))
         }
         PeopleOf::List { class, kind, idle, shown } => {
             let report = people.list(&ListChoice { class, kind, idle_days: idle }).await?;
@@ -379,15 +386,22 @@ async fn work(which: PeopleOf, people: &PeopleProject, json: bool) -> Result<Exi
             Ok(if is_well { Exit::Done } else { Exit::WithFailures })
         }
         PeopleOf::Apply { plan, .. } => {
-            let report = people.apply(plan).await?;
+            let environment = |name: &str| std::env::var(name).ok();
+            let mut report = people.apply(plan).await?;
+            report.missing = people.forward_new(&environment).await?.missing;
             give(json, "people-apply", &report, applied);
             Ok(if report.is_well() { Exit::Done } else { Exit::WithFailures })
         }
         PeopleOf::Results(of) => Box::pin(portal::results(of, people, json)).await,
         PeopleOf::Accept { who, exemption, .. } => {
-            let report = people.accept(&who, &exemption).await?;
+            let environment = |name: &str| std::env::var(name).ok();
+            let report = match exemption {
+                Some(exemption) => people.accept(&who, &exemption).await?,
+                None => people.accept_forwarding(&who, &environment).await?,
+            };
             give(json, "people-accept", &report, accepted);
-            Ok(if report.refused.is_empty() { Exit::Done } else { Exit::WithFailures })
+            let is_well = report.refused.is_empty() && report.without.is_empty();
+            Ok(if is_well { Exit::Done } else { Exit::WithFailures })
         }
         PeopleOf::Export { hand_over, dry_run, shown } => export(people, hand_over, dry_run, &shown, json).await,
         PeopleOf::Activation => {
@@ -526,6 +540,7 @@ fn imported(report: &ImportReport) -> String {
     for note in &report.notes {
         put!(text, "LOOK     {note}");
     }
+    lacking(&mut text, &report.missing);
     for line in &report.submissions {
         let number = line.submission.map_or_else(String::new, |number| format!("Submission {number}, "));
         let sender = line.sender.as_deref().map_or_else(String::new, |sender| format!(" from {sender}"));
@@ -607,6 +622,7 @@ fn synced(report: &PeopleSyncReport) -> String {
     if let Some(classes) = &report.classes {
         put!(text, "{}", classes_in_words(classes));
     }
+    lacking(&mut text, &report.missing);
     text
 }
 

@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use movement::state::counted;
 use report::harmless;
 use service::{
-    Error, Exit, ForwardersReport, GuardianWord, LegacyReport, LegacySender, MarksReport, MxReport, MxWord, Project,
-    RoutingReport, RuleSignoffs, Said, SwitchReport, SwitchRules,
+    Error, Exit, ForwardedAccount, ForwardedReport, ForwarderForm, ForwardersReport, GuardianWord, LegacyReport,
+    LegacySender, MarksReport, MissingForwarder, MxReport, MxWord, Project, RoutingReport, RuleSignoffs, Said,
+    SwitchReport, SwitchRules,
 };
 
 use crate::args::{Chosen, SaidBy};
@@ -134,8 +135,16 @@ pub(crate) enum ForwarderOf {
         #[command(flatten)]
         selection: Chosen,
     },
-    /// What is on record: ours, and what was last found of others
+    /// What is on record: ours, and what was last found of others; and live new accounts that lack one
     List {
+        #[command(flatten)]
+        selection: Chosen,
+        /// Only live new accounts with neither a forwarder that is on nor a recorded reason
+        #[arg(long)]
+        missing: bool,
+    },
+    /// Print what the Caldicott guardian signs before all mail of accounts in use is forwarded, with the likely duration by schedule
+    Form {
         #[command(flatten)]
         selection: Chosen,
     },
@@ -150,7 +159,7 @@ pub(crate) struct GuardianArguments {
     /// The date of their word, as 2026-12-05
     #[arg(long, value_name = "DATE")]
     date: Option<String>,
-    /// Where it is to be found
+    /// The file with it, of which the digest is kept; or where it is to be found, in words
     #[arg(long, value_name = "FILE")]
     evidence: Option<String>,
 }
@@ -236,17 +245,69 @@ pub(crate) async fn signoff(which: SignoffOf, folder: &Path, json: bool) -> Resu
 
 pub(crate) async fn forwarder(which: ForwarderOf, folder: &Path, json: bool) -> Result<Exit, Error> {
     let environment = |name: &str| std::env::var(name).ok();
+    if let ForwarderOf::Form { selection } = which {
+        let work = async |project: &Project| project.forwarder_form(&selection.into()).await;
+        give(json, "forwarder-form", &using(open(folder).await, work).await?, form);
+        return Ok(Exit::Done);
+    }
+    let only_missing = matches!(which, ForwarderOf::List { missing: true, .. });
     let work = async |project: &Project| match which {
         ForwarderOf::Add { selection, word } => {
             let word = GuardianWord { guardian: word.guardian, on: word.date, evidence: word.evidence };
             project.add_forwarders(&selection.into(), &word, &environment).await
         }
         ForwarderOf::Find { selection } => project.find_forwarders(&selection.into(), &environment).await,
-        ForwarderOf::List { selection } => project.forwarders(&selection.into()).await,
+        // The form was printed above.
+        ForwarderOf::List { selection, .. } | ForwarderOf::Form { selection } => {
+            project.forwarders(&selection.into()).await
+        }
     };
     let report = using(open(folder).await, async |project| Box::pin(work(project)).await).await?;
+    if only_missing {
+        let is_well = report.missing.is_empty();
+        give(json, "forwarders-missing", &ForwardedReport { missing: report.missing }, |report| {
+            lacking(&report.missing)
+        });
+        return Ok(if is_well { Exit::Done } else { Exit::WithFailures });
+    }
     give(json, "forwarders", &report, forwarders);
     Ok(Exit::Done)
+}
+
+fn form(form: &ForwarderForm) -> String {
+    let mut text = format!(
+        "Forwarding of mail from accounts that are in use\n\n{} ({}), project {}\n",
+        harmless(&form.organisation),
+        harmless(&form.code),
+        harmless(&form.project)
+    );
+    for sentence in &form.statement {
+        let _ = writeln!(text, "\n{}", harmless(sentence));
+    }
+    let row = |one: &ForwardedAccount| {
+        let lasts = format!("{} w {} d", one.weeks, one.days);
+        let basis = if one.has_date { "its date" } else { "as usual" };
+        [&one.source, &one.target, &one.until, &lasts, &basis.to_owned()].map(|text| harmless(text)).to_vec()
+    };
+    let rows: Vec<Vec<String>> = form.accounts.iter().map(row).collect();
+    let _ = writeln!(text, "\n{}", table(&["local mailbox", "central account", "until", "lasts", "by"], &rows));
+    text.push_str(
+        "\nCaldicott guardian: ______________________   Date: ____________   Signature: ______________________\n",
+    );
+    let _ = writeln!(text, "\nOnce it is signed: {}", harmless(&form.record));
+    text
+}
+
+fn lacking(missing: &[MissingForwarder]) -> String {
+    let row = |one: &MissingForwarder| {
+        let mailbox = one.mailbox.clone().unwrap_or_default();
+        [&one.id, &one.name, &mailbox, &one.why].map(|text| harmless(text)).to_vec()
+    };
+    let rows: Vec<Vec<String>> = missing.iter().map(row).collect();
+    if rows.is_empty() {
+        return "Every live new account has a forwarder to the source, or a recorded reason.".to_owned();
+    }
+    table(&["made for", "name", "mailbox", "why it has no forwarder"], &rows)
 }
 
 pub(crate) async fn routing(which: RoutingOf, folder: &Path, json: bool) -> Result<Exit, Error> {
@@ -382,6 +443,13 @@ fn forwarders(report: &ForwardersReport) -> String {
     for one in &report.unread {
         let _ = writeln!(text, "not known: {} ({}): {}", harmless(&one.mailbox), one.side, harmless(&one.what));
     }
+    if !report.missing.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nLive, with neither a forwarder that is on nor a recorded reason:\n{}",
+            lacking(&report.missing)
+        );
+    }
     text
 }
 
@@ -393,7 +461,8 @@ fn word(value: &impl serde::Serialize) -> String {
 fn routes(report: &RoutingReport) -> String {
     let mut text = format!("{} looked at.\n", counted(report.addresses as u64, "address"));
     for fault in &report.faults {
-        let _ = writeln!(text, "\n{}  {}\n{}", fault.fault, harmless(&fault.address), indented(&fault.what));
+        let (name, requirement) = (fault.fault, fault.requirement);
+        let _ = writeln!(text, "\n{name} ({requirement})  {}\n{}", harmless(&fault.address), indented(&fault.what));
     }
     for what in &report.unread {
         let _ = writeln!(text, "not known: {}", harmless(what));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use connector::{Door, Error, Retry};
 use model::{Cause, Phase, Scope, Side};
-use store::Lease;
+use store::{Again, Lease};
 use tokio::sync::watch;
 
 use crate::back::{self, CarriedBack};
@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::hold::CommitWatch;
 use crate::report::Report;
 use crate::run::{Engine, Turn};
+use crate::turnover::Held;
 
 impl Turn {
     /// The lease under which it is held: whatever is written about it is written under this.
@@ -24,9 +25,24 @@ impl Turn {
     pub fn door(&self) -> Arc<dyn Door> {
         self.keeper.door.clone()
     }
+
+    /// The mailbox for whoever does something for it that is no pass; [`Engine::give_back`] ends it.
+    pub fn held<'h>(&'h self, engine: &'h Engine, stop: &'h watch::Receiver<bool>) -> Held<'h> {
+        Held { engine, store: &engine.store, turn: self, stop, row: self.row.clone(), report: None }
+    }
 }
 
 impl Engine {
+    /// Gives back a mailbox that was taken for something else than passes: it stands as it stood, and is due at once.
+    pub async fn give_back(&self, turn: Turn) -> Result<(), Failure> {
+        let again = Again { after_ms: Some(0), failed: false, stopped: true };
+        match self.store.release(&turn.lease, &turn.row.state, again).await {
+            // Somebody else has it by now, and says how it stands.
+            Ok(()) | Err(store::Error::Fenced) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Makes one pass over a mailbox that is held, as it stands in the database now: what it did, and why it could not go on, if so.
     /// [`Report::is_nothing_new`] tells whether the source had anything new.
     ///

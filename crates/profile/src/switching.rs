@@ -27,6 +27,8 @@ pub struct Switching {
     pub receiving_months_max: u8,
     /// The local server has taken no mail for a domain for so many days before redirects go; `mx.quiet_days` goes before it.
     pub quiet_days: u16,
+    /// Accounts of whose switch no date is known forward to the source for so many weeks, as far as anybody is told.
+    pub forwarded_weeks: u8,
 }
 
 impl Default for Switching {
@@ -40,6 +42,7 @@ impl Default for Switching {
             receiving_months: 6,
             receiving_months_max: 9,
             quiet_days: 14,
+            forwarded_weeks: 6,
         }
     }
 }

@@ -72,6 +72,24 @@ impl Fault {
             Self::LeavesUs => "leaves-us",
         }
     }
+
+    /// The requirement that it goes against.
+    pub fn requirement(self) -> &'static str {
+        match self {
+            Self::Loop
+            | Self::BlackHole
+            | Self::ReachesAnother
+            | Self::NotFollowed
+            | Self::Missing
+            | Self::Twice
+            | Self::KeepsCopy
+            | Self::RefusedBySpf
+            | Self::RefusedByDmarc
+            | Self::LeavesUs => "R-083",
+            Self::ForbiddenDirection => "R-086",
+            Self::InsecureDomain => "R-328",
+        }
+    }
 }
 
 /// Where a message for an address comes from.

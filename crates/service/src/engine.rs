@@ -24,6 +24,8 @@ use crate::usecase::people::Opened;
 use crate::usecase::switch::addresses::Addressing;
 use crate::usecase::switch::driver::Switcher;
 use crate::usecase::switch::lists::Lists;
+use crate::usecase::switch::live::Accounts;
+use crate::usecase::switch::look::{Inventory, Looks};
 
 /// What a successor waits beyond a lease's end, as a share of the lease.
 const MARGIN_SHARE: u64 = 4;
@@ -116,15 +118,20 @@ impl<'m> Making<'m> {
     /// What switches the project's mailboxes; none where nothing sends mail elsewhere.
     pub(crate) fn switcher(&self) -> Result<Option<Switcher>, Error> {
         let mut routers = BTreeMap::new();
+        let mut inventory = Inventory::new();
         for (name, entry) in &self.config.routers {
             let number = self.endpoints.iter().find(|(_, (endpoint, _))| *endpoint == entry.endpoint);
             let Some((number, _)) = number else { continue };
             let unacknowledged_max = self.unacknowledged_max();
             let board = || ScriptBoard::of(self.store, self.key, *number);
             let router = routers::open(self.config, name, entry, unacknowledged_max, self.environment, board)?;
-            routers.insert(*number, router);
+            if entry.inventory {
+                inventory.entry(*number).or_default().push((name.clone(), router));
+            } else {
+                routers.insert(*number, router);
+            }
         }
-        if routers.is_empty() {
+        if routers.is_empty() && inventory.is_empty() {
             return Ok(None);
         }
         let (routing, entry) = (self.config.file.routing.as_deref().cloned(), (*self.config.file.switch).clone());
@@ -134,8 +141,11 @@ impl<'m> Making<'m> {
         let (addressing, accesses) = (self.addressing(&entry)?, self.accesses()?);
         let zone = self.config.time_zone();
         let (platform, lists) = (self.config.platform().map(str::to_owned), Lists::default());
+        let accounts = Accounts::of(self.config);
         Ok(Some(Switcher {
             routers,
+            inventory,
+            looks: Looks::default(),
             routing,
             entry,
             zone,
@@ -143,6 +153,7 @@ impl<'m> Making<'m> {
             is_match_signed,
             platform,
             lists,
+            accounts,
             addressing,
             accesses,
         }))

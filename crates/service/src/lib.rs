@@ -52,13 +52,13 @@ pub use usecase::pause::{PauseReport, PauseScope, Paused, Process, ProcessesRepo
 pub use usecase::people::{
     AcceptReport, ActivationLine, ActivationReport, AddressBookReport, AnswerLine, AnswersReport, ApplyReport,
     AskReport, AskedLine, BookReport, CandidateLine, ChangeLine, Confirmed, Decision, DecisionReport, Details,
-    DirectoryReport, GapLine, ImportReport, InjectLine, ListChoice, ListReport, LostReport, MailedResultsReport,
-    MatchingList, MemberLine, NotAskedLine, ObjectLine, PeopleProject, PeopleSyncReport, PlanLine, PlanOf, PlanReport,
-    QuestionLine, QuestionState, Raised, RefusedAnswer, RefusedLine, RegistrationsReport, ResultLine, ResultsReport,
-    SharingCompareReport, SharingDecision, SharingDecisionReport, SharingDiscoverReport, SharingInjectReport,
-    SharingLine, SharingListReport, SharingProject, SharingSignoffReport, ShowReport, SignedList, SignoffReport,
-    SignoffState, SubmissionLine, TaskLine, TasksReport, UnlockReport, UploadLine, UploadsReport, WithdrawReport,
-    classes_in_words,
+    DirectoryReport, ForwardedReport, GapLine, ImportReport, InjectLine, ListChoice, ListReport, LostReport,
+    MailedResultsReport, MatchingList, MemberLine, NotAskedLine, ObjectLine, PeopleProject, PeopleSyncReport, PlanLine,
+    PlanOf, PlanReport, QuestionLine, QuestionState, Raised, RefusedAnswer, RefusedLine, RegistrationsReport,
+    ResultLine, ResultsReport, SharingCompareReport, SharingDecision, SharingDecisionReport, SharingDiscoverReport,
+    SharingInjectReport, SharingLine, SharingListReport, SharingProject, SharingSignoffReport, ShowReport, SignedList,
+    SignoffReport, SignoffState, SubmissionLine, TaskLine, TasksReport, UnlockReport, UploadLine, UploadsReport,
+    WithdrawReport, classes_in_words,
 };
 pub use usecase::preflight::{
     Check, ItemScore, KeptItem, Numbers, PersonForecast, PersonScore, PreflightReport, RatesFrom, RuleForecast,
@@ -75,9 +75,10 @@ pub use usecase::rules::{
 };
 pub use usecase::status::{FolderStatus, Glance, MailboxGlance, MailboxStatus, StatusReport};
 pub use usecase::switch::{
-    ForwardersReport, GuardianWord, MarkLine, MarksReport, OldAddressLine, OtherForwarder, OurForwarder, RoutingFault,
-    RoutingReport, RuleSignoff, RuleSignoffs, RulesOfMailbox, ScriptLine, ScriptNote, ScriptsReport, SwitchLine,
-    SwitchReport, SwitchRules, SwitchTaskLine, UnreadForwarders, UnwrittenScripts,
+    ForwardedAccount, ForwarderForm, ForwardersReport, GuardianWord, MarkLine, MarksReport, MissingForwarder,
+    OldAddressLine, OtherForwarder, OurForwarder, RoutingFault, RoutingReport, RuleSignoff, RuleSignoffs,
+    RulesOfMailbox, ScriptLine, ScriptNote, ScriptsReport, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine,
+    UnreadForwarders, UnwrittenScripts,
 };
 pub use usecase::sync::{MailboxResult, SyncReport};
 pub use usecase::verify::{MailboxVerdict, VerifyReport};

@@ -18,6 +18,7 @@ use crate::people::{self, Password, People};
 use crate::registry::{self, Means};
 use crate::roster::{self, Withheld};
 use crate::secret::Environment;
+use crate::usecase::switch::live::Accounts;
 use crate::{Error, Exit};
 
 /// Which mailboxes a command is about: all, when nothing is chosen.
@@ -41,6 +42,8 @@ pub struct Project {
     pub(crate) endpoints: BTreeMap<i64, (String, &'static str)>,
     /// The number of each mailbox's row of people.csv, by the number of the mailbox.
     pub(crate) rows: BTreeMap<i64, usize>,
+    /// Where accounts that this program made are known from; none: it makes none.
+    pub(crate) accounts: Option<Accounts>,
 }
 
 impl Project {
@@ -139,7 +142,8 @@ impl Project {
                 rows.insert(mailbox.mailbox, *place);
             }
         }
-        let project = Self { config, people, withheld, store, key, actor, endpoints, rows };
+        let accounts = Accounts::of(&config);
+        let project = Self { config, people, withheld, store, key, actor, endpoints, rows, accounts };
         if project.actor.role.may_migrate() {
             project.follow_file().await?;
         }

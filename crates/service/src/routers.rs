@@ -23,6 +23,9 @@ pub struct RouterEntry {
     kind: String,
     /// The endpoint whose people's mail it sends elsewhere.
     pub(crate) endpoint: String,
+    /// It is only read, for what sends people's mail on, beside the router that changes where mail goes: any number for an endpoint.
+    #[schemars(default)]
+    pub(crate) inventory: bool,
     #[schemars(skip)]
     of: Kind,
 }
@@ -50,6 +53,11 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Route
     let endpoint =
         word("endpoint").ok_or_else(|| missing("endpoint", "name the endpoint whose people it is for".into()))?;
     own.remove("endpoint");
+    let inventory = match own.remove("inventory") {
+        None => false,
+        Some(toml::Value::Boolean(inventory)) => inventory,
+        Some(_) => return Err(Error::usage(format!("{place}: inventory is true or false")).advise(ADVICE)),
+    };
     let wrong = |error: toml::de::Error| Error::usage(format!("{place}: {}", error.message().trim())).advise(ADVICE);
     let of = match kind.as_str() {
         "sieve" => {
@@ -89,7 +97,7 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Route
         }
         other => return Err(kinds::not_known(&place, other, &KINDS)),
     };
-    Ok(RouterEntry { kind, endpoint, of })
+    Ok(RouterEntry { kind, endpoint, inventory, of })
 }
 
 /// Takes the address of a database out of a table that has one.

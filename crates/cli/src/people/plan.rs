@@ -3,7 +3,8 @@
 use movement::state::counted;
 use report::harmless;
 use service::{
-    AcceptReport, ApplyReport, PlanReport, RegistrationsReport, UnlockReport, WithdrawReport, classes_in_words,
+    AcceptReport, ApplyReport, MissingForwarder, PlanReport, RegistrationsReport, UnlockReport, WithdrawReport,
+    classes_in_words,
 };
 
 use super::{SHOWN, more};
@@ -97,6 +98,7 @@ pub(super) fn applied(report: &ApplyReport) -> String {
         report.changes,
         report.done_now
     );
+    lacking(&mut text, &report.missing);
     if let Some(submission) = &report.submission {
         if report.submitted_now {
             put!(
@@ -121,7 +123,8 @@ pub(super) fn accepted(report: &AcceptReport) -> String {
     for id in report.to_accept.iter().take(SHOWN) {
         put!(
             text,
-            "ACCEPT   {id}: the reason is recorded; a local administrator accepts it in the portal, then people sync"
+            "ACCEPT   {id}: {}; a local administrator accepts it in the portal, then people sync",
+            if report.exemption.is_empty() { "its forwarder is on" } else { "the reason is recorded" }
         );
     }
     more(&mut text, report.to_accept.len(), report.to_accept.len().min(SHOWN));
@@ -129,8 +132,24 @@ pub(super) fn accepted(report: &AcceptReport) -> String {
         let count = counted(report.to_make.len() as u64, "account");
         put!(text, "The reason is recorded for {count} to be made: people apply");
     }
+    for (id, why) in report.without.iter().take(SHOWN) {
+        put!(text, "LOOK     {id}: it is live, and its forwarder is not on: {why}");
+    }
+    more(&mut text, report.without.len(), report.without.len().min(SHOWN));
+    if !report.forwarded.is_empty() {
+        let count = counted(report.forwarded.len() as u64, "forwarder");
+        put!(text, "{count} to the source put on and read back.");
+    }
     put!(text, "{} live now; {} were before.", counted(report.live.len() as u64, "account"), report.were_live);
     text
+}
+
+/// Live new accounts that lack a forwarder and a reason.
+pub(super) fn lacking(text: &mut String, missing: &[MissingForwarder]) {
+    for one in missing.iter().take(SHOWN) {
+        put!(text, "LOOK      {} ({}): live without a forwarder to the source: {}", one.name, one.id, one.why);
+    }
+    more(text, missing.len(), missing.len().min(SHOWN));
 }
 
 pub(super) fn unlocked(report: &UnlockReport) -> String {

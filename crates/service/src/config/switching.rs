@@ -40,6 +40,9 @@ pub struct SwitchEntry {
     pub decommission_on: Option<String>,
     /// Old addresses are added to people's accounts by hand: nothing is written to the platform's directory by the switch.
     pub addresses_by_hand: bool,
+    /// Accounts of whose switch no date is known forward to the source for so many weeks, as far as anybody is told. Left out:
+    /// those of the profile.
+    pub forwarded_weeks: Option<u8>,
 }
 
 impl Default for SwitchEntry {
@@ -58,6 +61,7 @@ impl Default for SwitchEntry {
             auto_forward_months: None,
             decommission_on: None,
             addresses_by_hand: false,
+            forwarded_weeks: None,
         }
     }
 }
@@ -105,6 +109,10 @@ pub struct RoutingEntry {
     /// Domains of neither side to which mail may be forwarded, besides those of the profile; `*.police.example` stands for all below it.
     #[serde(default)]
     pub secure_domains: Vec<String>,
+    /// What the profile says of forwarding from target to source.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub target_to_source_of_profile: Option<Forwarding>,
 }
 
 fn yes() -> bool {
@@ -177,11 +185,17 @@ impl SwitchEntry {
     pub(super) fn complete(&mut self, profile: &Switching, closes: bool) {
         self.close_after_days = self.close_after_days.or(profile.close_after_days.filter(|_| closes));
         self.auto_forward_months.get_or_insert(profile.auto_forward_months);
+        self.forwarded_weeks.get_or_insert(profile.forwarded_weeks);
         let asks = [profile.source_to_target, profile.target_to_source].contains(&Forwarding::Decided);
         let name = Rule::ForwardingDecided.name();
         if asks && !self.require.iter().any(|known| known == name) {
             self.require.push(name.to_owned());
         }
+    }
+
+    /// For how many weeks accounts are forwarded of whose switch no date is known.
+    pub(crate) fn forwarded_weeks(&self) -> u8 {
+        self.forwarded_weeks.unwrap_or(Switching::default().forwarded_weeks)
     }
 
     /// The day on which the local servers are taken down.
@@ -201,6 +215,7 @@ impl RoutingEntry {
     pub(super) fn complete(&mut self, profile: &Switching) {
         self.source_to_target &= profile.source_to_target != Forwarding::Forbidden;
         self.target_to_source &= profile.target_to_source != Forwarding::Forbidden;
+        self.target_to_source_of_profile = Some(profile.target_to_source);
         self.secure_domains.extend(profile.secure_domains.iter().cloned());
     }
 }
@@ -214,6 +229,7 @@ impl Config {
     /// Looks that routers, routing and switch make sense.
     pub(super) fn check_switching(&self) -> Result<(), Error> {
         let mut routed: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut by_scripts: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, router) in &self.routers {
             let endpoint = router.endpoint.as_str();
             if !self.endpoints.contains_key(endpoint) {
@@ -223,9 +239,22 @@ impl Config {
                     None => Error::usage(what).advise("write the name of one"),
                 });
             }
+            // What a person is asked for is known by endpoint and account.
+            if router.exchange().is_some()
+                && let Some(other) = by_scripts.insert(endpoint, name)
+            {
+                let what = format!(
+                    "{FILE}: routers.{other} and routers.{name} both write scripts for the endpoint {endpoint:?}"
+                );
+                return Err(Error::usage(what).advise("leave one of them"));
+            }
+            if router.inventory {
+                continue;
+            }
             if let Some(other) = routed.insert(endpoint, name) {
                 let what = format!("{FILE}: routers.{other} and routers.{name} are both for the endpoint {endpoint:?}");
-                return Err(Error::usage(what).advise("leave one of them"));
+                return Err(Error::usage(what)
+                    .advise("leave one of them, or write inventory = true into the one that is only to be read"));
             }
         }
         self.check_access()?;
@@ -278,6 +307,24 @@ impl Config {
 }
 
 impl Config {
+    /// Is there a router at this endpoint that can put a redirect on?
+    pub(crate) fn forwards_at(&self, endpoint: &str) -> bool {
+        self.routers.values().any(|router| !router.inventory && router.endpoint == endpoint)
+    }
+
+    /// What keeps new accounts from forwarding to the source until their people are switched; none: nothing.
+    pub(crate) fn lacks_forwarding(&self) -> Option<String> {
+        let Some(routing) = &self.file.routing else { return Some(format!("{FILE} has no [routing]")) };
+        if self.file.source.is_none() {
+            return Some(format!("{FILE} has no [source]"));
+        }
+        if !routing.target_to_source {
+            return Some("mail may not be forwarded from target to source (R-086)".to_owned());
+        }
+        let target = self.target();
+        (!self.forwards_at(target)).then(|| format!("[routers] has none for the target's endpoint {target:?}"))
+    }
+
     /// Looks that what closes mailboxes makes sense: it may not close them to whoever migrates.
     fn check_access(&self) -> Result<(), Error> {
         let sources = self.sources();

@@ -67,6 +67,8 @@ async fn reports(project: &Project, environment: Environment<'_>) -> Result<(), 
 }
 
 async fn alerts(project: &Project, environment: Environment<'_>) -> Result<(), Error> {
+    // What broke off before the forwarder of a live new account was asked for is gone on with.
+    project.ask_missing_forwarders().await?;
     let tellers = project.tellers(environment)?;
     tend_alerts(project, Timestamp::now(), &tellers).await
 }

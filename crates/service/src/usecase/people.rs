@@ -8,6 +8,7 @@ mod apply;
 mod book;
 mod compare;
 mod confirm;
+mod forward;
 mod import;
 mod limits;
 mod list;
@@ -37,6 +38,7 @@ pub use self::book::{AddressBookReport, BookReport};
 pub use self::confirm::{
     AnswerLine, AnswersReport, AskReport, AskedLine, Confirmed, Decision, DecisionReport, NotAskedLine, RefusedAnswer,
 };
+pub use self::forward::ForwardedReport;
 pub use self::import::{ImportReport, RefusedLine, SubmissionLine};
 pub use self::limits::{Raised, RegistrationsReport, UnlockReport};
 pub use self::list::{

@@ -4,7 +4,11 @@ pub(crate) mod addresses;
 mod closing;
 mod directory;
 pub(crate) mod driver;
+mod form;
+pub(crate) mod forward;
 pub(crate) mod lists;
+pub(crate) mod live;
+pub(crate) mod look;
 mod marks;
 mod orders;
 mod routes;
@@ -18,10 +22,10 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use form::{ForwardedAccount, ForwarderForm};
+pub use forward::{GuardianWord, MissingForwarder};
 pub use marks::{MarkLine, MarksReport};
 pub use orders::{OldAddressLine, RulesOfMailbox, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine};
-pub use routes::{
-    ForwardersReport, GuardianWord, OtherForwarder, OurForwarder, RoutingFault, RoutingReport, UnreadForwarders,
-};
+pub use routes::{ForwardersReport, OtherForwarder, OurForwarder, RoutingFault, RoutingReport, UnreadForwarders};
 pub use scripts::{ScriptLine, ScriptNote, ScriptsReport, UnwrittenScripts};
 pub use signed::{RuleSignoff, RuleSignoffs};

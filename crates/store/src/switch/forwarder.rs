@@ -193,6 +193,30 @@ impl Store {
         Ok(rows.iter().map(found).collect())
     }
 
+    /// Where a mailbox's mail was last found to go on a side, and what sends it on there and is not ours, as JSON.
+    pub async fn found_routing(
+        &self,
+        key: ProjectKey,
+        (mailbox, of): (i64, Side),
+    ) -> Result<Option<(FoundRouting, Vec<String>)>, Error> {
+        let select = "SELECT redirected_to, unread, seen_at FROM forwarders_seen WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3 AND side = $4";
+        let side = of.to_string();
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox, side.as_str()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let found = FoundRouting {
+            mailbox,
+            side: of,
+            redirected_to: row.text_or_null(0),
+            unread: serde_json::from_str(&row.text(1)).unwrap_or_default(),
+            seen_at: row.int(2),
+        };
+        let select = "SELECT what FROM found_forwarder WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND side = $4 ORDER BY place";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox, side.as_str()]).await?;
+        Ok(Some((found, rows.iter().map(|row| row.text(0)).collect())))
+    }
+
     /// What was last found to send mailboxes' mail on, and is not ours.
     pub async fn found_forwarders(&self, key: ProjectKey) -> Result<Vec<FoundForwarder>, Error> {
         let select = "SELECT mailbox, side, what FROM found_forwarder WHERE organisation = $1 AND project = $2 \

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use model::{Cause, Condition, Phase, Side};
 use store::{MailboxRow, NewAlert, OldAddressRow, OldAddressState, ProgressRow, ReportRow, SwitchRow};
 
+use crate::MissingForwarder;
 use crate::usecase::telling::TRIES_BEFORE_ALERT;
 
 /// So many mailboxes that are parked for one cause are told of one by one; more are told of together.
@@ -43,6 +44,8 @@ pub(crate) enum AlertKind {
     ForwardingEnds,
     /// Somebody who is switched lacks an old address on the target.
     AddressesMissing,
+    /// A new account is live with neither a forwarder to the source nor a recorded reason.
+    ForwarderMissing,
     /// A report can't be sent.
     ReportUnsent,
     /// Many items failed within an hour.
@@ -64,6 +67,7 @@ impl AlertKind {
             Self::NotActivated => "not-activated",
             Self::ForwardingEnds => "forwarding-ends",
             Self::AddressesMissing => "addresses-missing",
+            Self::ForwarderMissing => "forwarder-missing",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",
         }
@@ -208,6 +212,22 @@ pub(super) fn addresses_missing(rows: &[MailboxRow], addresses: &[OldAddressRow]
         Some(AlertKind::AddressesMissing.about(name, what))
     };
     by_mailbox.into_iter().filter_map(alert).collect()
+}
+
+/// New accounts that are live without a forwarder to the source and without a recorded reason, together: what comes to them lies where nobody
+/// looks (R-073).
+pub(super) fn forwarders_missing(missing: &[MissingForwarder]) -> Option<NewAlert> {
+    let first = missing.first()?;
+    let names: Vec<&str> = missing.iter().take(NAMES_MAX).map(|one| one.name.as_str()).collect();
+    let more = if missing.len() > NAMES_MAX { ", …" } else { "" };
+    let what = format!(
+        "{} live with neither a forwarder to the source nor a recorded reason: {}{more}. What comes there meanwhile lies where nobody \
+         looks. The first: {}. See whimbrel forwarder list --missing.",
+        count(missing.len() as u64, "new account"),
+        names.join(", "),
+        first.why
+    );
+    Some(AlertKind::ForwarderMissing.about("accounts", what))
 }
 
 fn count(number: u64, noun: &str) -> String {

@@ -210,6 +210,7 @@ impl Project {
         let dates = self.store.switch_dates(self.key).await?;
         found.extend(conditions::not_activated(&rows, &dates, now, &self.config.time_zone()));
         found.extend(conditions::addresses_missing(&rows, &self.store.every_old_address(self.key).await?));
+        found.extend(conditions::forwarders_missing(&self.missing_forwarders().await?));
 
         let today = now.to_zoned(self.config.time_zone()).date();
         found.extend(self.forwarding_ends(&rows, &switches, today));

@@ -16,7 +16,7 @@ use super::{PeopleProject, UploadLine};
 use crate::Error;
 
 /// Accounts accepted at once on the platform.
-const PORTION: usize = 100;
+pub(super) const PORTION: usize = 100;
 const DAY_MS: i64 = 86_400_000;
 
 /// What was accepted.
@@ -32,9 +32,15 @@ pub struct AcceptReport {
     /// Those that are live as soon as the platform's portal has made them: the reason is recorded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub to_make: Vec<String>,
+    /// Accounts whose forwarder to the source was put on and read back, before they went live or right after.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub forwarded: Vec<String>,
+    /// Accounts that are live and whose forwarder is not on: which, why. It is put on by the next turn of their mailbox that can.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<(String, String)>,
     /// Accounts that were live before.
     pub were_live: usize,
-    /// Why they may be live without a forwarder.
+    /// Why they may be live without a forwarder; empty where each has one.
     pub exemption: String,
     /// Nothing was changed.
     pub dry_run: bool,
@@ -111,7 +117,7 @@ pub(super) fn not_theirs(known: &super::Known, id: &ObjectId, row: &AccountRow) 
 }
 
 impl PeopleProject {
-    /// Makes accounts live that wait to be accepted: these, or all. Each needs a reason why it may be live without a forwarder to
+    /// Makes accounts live that wait to be accepted, these or all, for a recorded reason why they may be live without a forwarder to
     /// the source (R-073).
     pub async fn accept(&self, wanted: &[String], exemption: &str) -> Result<AcceptReport, Error> {
         self.may_change()?;
@@ -128,29 +134,10 @@ impl PeopleProject {
         }
         let target = self.platform_to_write()?;
         let known = self.known().await?;
-        let mut chosen: Vec<ObjectId> = Vec::new();
-        for name in wanted {
-            chosen.push(known.find(name)?.id.clone());
-        }
         let made = self.made().await?;
-        if let Some(id) = chosen.iter().find(|id| !made.contains_key(id)) {
-            return Err(Error::usage(format!("{id} has no account that this program made"))
-                .advise("people activation lists those that it made"));
-        }
-        let is_chosen = |id: &&ObjectId| chosen.is_empty() || chosen.contains(id);
-        let mut rows: Vec<(&ObjectId, &AccountRow)> = made.iter().filter(|(id, _)| is_chosen(id)).collect();
-        rows.sort_by_key(|(id, _)| *id);
-        let were_live = rows.iter().filter(|(_, row)| row.live_at.is_some()).count();
-        rows.retain(|(_, row)| row.live_at.is_none());
-        let (exemption, dry_run) = (exemption.to_owned(), self.is_rehearsed);
-        let mut report = AcceptReport { were_live, exemption, dry_run, ..AcceptReport::default() };
-        rows.retain(|(id, row)| match not_theirs(&known, id, row) {
-            None => true,
-            Some(why) => {
-                report.refused.push((id.to_string(), why));
-                false
-            }
-        });
+        let bare = self.without_forwarder().await?;
+        let (rows, mut report) = self.waiting(&known, &made, wanted, &bare)?;
+        exemption.clone_into(&mut report.exemption);
         if self.is_rehearsed {
             report.live = rows.iter().map(|(id, _)| id.to_string()).collect();
             return Ok(report);
@@ -158,7 +145,17 @@ impl PeopleProject {
         let lease = self.hold().await?;
         let done = async {
             for portion in rows.chunks(PORTION) {
-                self.accept_portion(&lease, target.as_ref(), portion, &mut report).await?;
+                // The reason is on record before an account is live.
+                let reason = format!("{} (recorded by {})", report.exemption, self.actor.name);
+                let ids: Vec<String> = portion.iter().map(|(id, _)| id.to_string()).collect();
+                let detail = json!({ "accounts": ids, "exemption": report.exemption });
+                self.store.audit(self.key, &self.actor, "people.accepted", &detail).await?;
+                let mut tx = self.store.write_people(&lease).await?;
+                for (id, _) in portion {
+                    tx.exempt(&id.directory, &id.key, &reason).await?;
+                }
+                tx.commit().await?;
+                self.activate(&lease, target.as_ref(), portion, &mut report).await?;
             }
             if rows.is_empty() { Ok(()) } else { self.read_platform(&lease).await }
         };
@@ -166,7 +163,8 @@ impl PeopleProject {
         self.leave(&lease, done).await.map(|()| report)
     }
 
-    async fn accept_portion(
+    /// Makes accounts live on the platform, and records that they are.
+    pub(super) async fn activate(
         &self,
         lease: &store::PeopleLease,
         target: &dyn connector::DirectoryTarget,
@@ -176,16 +174,6 @@ impl PeopleProject {
         let failed = |error: connector::Error| Error::usage(format!("the platform: {error}"));
         let keys: Vec<String> = portion.iter().map(|(_, row)| row.made.account.clone()).collect();
         let there: Vec<Entry> = target.entries(&keys).await.map_err(failed)?;
-        // The reason is on record before an account is live.
-        let reason = format!("{} (recorded by {})", report.exemption, self.actor.name);
-        let ids: Vec<String> = portion.iter().map(|(id, _)| id.to_string()).collect();
-        let detail = json!({ "accounts": ids, "exemption": report.exemption });
-        self.store.audit(self.key, &self.actor, "people.accepted", &detail).await?;
-        let mut tx = self.store.write_people(lease).await?;
-        for (id, _) in portion {
-            tx.exempt(&id.directory, &id.key, &reason).await?;
-        }
-        tx.commit().await?;
         let (mut changes, mut of) = (Vec::new(), Vec::new());
         for (id, row) in portion {
             let Some(before) = there.iter().find(|entry| entry.key == row.made.account) else {
@@ -328,9 +316,18 @@ impl PeopleProject {
         let known = self.known().await?;
         let mut made: Vec<(ObjectId, AccountRow)> = self.made().await?.into_iter().collect();
         made.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let unlocked = self.unlocked().await?;
-        let lines =
-            made.iter().map(|(id, row)| self.activation_line(&known, id, (row, unlocked.get(id).copied()), now));
+        let (unlocked, bare) = (self.unlocked().await?, self.without_forwarder().await?);
+        let line = |(id, row): &(ObjectId, AccountRow)| {
+            let mut line = self.activation_line(&known, id, (row, unlocked.get(id).copied()), now);
+            if bare.contains_key(&line.id) && line.state != AccountState::Locked.name() {
+                line.next = Some(
+                    "it is live without a forwarder to the source and without a reason on record: people accept puts it on, or people accept \
+                     WHO --exemption TEXT records the reason",
+                );
+            }
+            line
+        };
+        let lines = made.iter().map(line);
         let mut states: BTreeMap<&'static str, usize> = BTreeMap::new();
         let (mut waiting, mut activated) = (Vec::new(), 0);
         for line in lines {
@@ -379,9 +376,6 @@ impl PeopleProject {
             (Some(AccountState::Pending), _) => Some("accept it: people accept"),
             (Some(AccountState::Locked), _) | (_, true) => {
                 Some("have the help desk unlock it, then record it: people unlock")
-            }
-            _ if self.lacks_reason(account, row) => {
-                Some("it is live without a reason on record: people accept WHO --exemption TEXT")
             }
             _ if activated => None,
             _ => Some("remind its person to log in"),

@@ -62,6 +62,9 @@ pub struct ApplyReport {
     /// It left by this run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub submitted_now: bool,
+    /// Live new accounts with neither a forwarder to the source that is on nor a recorded reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<crate::MissingForwarder>,
 }
 
 impl ApplyReport {
@@ -71,7 +74,7 @@ impl ApplyReport {
             self.submitted_now
                 && (line.state == ChangeState::Submitted.name() || line.state == ChangeState::Todo.name())
         };
-        self.without.is_empty() && self.not_done.iter().all(waits)
+        self.without.is_empty() && self.missing.is_empty() && self.not_done.iter().all(waits)
     }
 }
 
@@ -222,6 +225,7 @@ impl PeopleProject {
             dry_run: self.is_rehearsed,
             submission: None,
             submitted_now: false,
+            missing: Vec::new(),
         })
     }
 
@@ -618,10 +622,13 @@ impl PeopleProject {
     }
 }
 
-/// Records of accounts that are live since they were made why they may be.
-pub(super) async fn set_live(tx: &mut PeopleTx<'_>, live: &[(ObjectId, String)]) -> Result<(), Error> {
+/// Records of accounts that they are live since they were made, and why they may be. One without a reason is one whose forwarder is to be
+/// put on.
+pub(super) async fn set_live(tx: &mut PeopleTx<'_>, live: &[(ObjectId, Option<String>)]) -> Result<(), Error> {
     for (id, reason) in live {
-        tx.exempt(&id.directory, &id.key, reason).await?;
+        if let Some(reason) = reason {
+            tx.exempt(&id.directory, &id.key, reason).await?;
+        }
         tx.set_live(&id.directory, &id.key).await?;
     }
     Ok(())

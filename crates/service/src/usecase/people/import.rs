@@ -1,7 +1,8 @@
 //! `people import`: files of people that are handed in, by hand or by mail (R-032, R-034).
 //!
 //! What was handed in is a directory of its own, named after its connector: a row is an entry, and what no row says stays as it was.
-//! Accounts made of it are live at once, so each row that may make one needs its reason why it may be without a forwarder (R-073).
+//! Accounts made of it are live at once, so each row that may make one needs its reason why it may be without a forwarder, or the
+//! project a way to put one on (R-073).
 //!
 //! A submission is a state machine; each step is one transaction, and after a sudden end the next run goes on from it:
 //!
@@ -54,6 +55,9 @@ pub struct ImportReport {
     pub waiting: usize,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Live new accounts with neither a forwarder to the source that is on nor a recorded reason (R-073).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<crate::MissingForwarder>,
 }
 
 /// A file that was handed in.
@@ -122,7 +126,11 @@ impl ImportReport {
                 && line.said.is_none()
                 && matches!(line.state, "checked" | "done" | "ended")
         };
-        self.waiting == 0 && self.refused.is_empty() && self.notes.is_empty() && self.submissions.iter().all(is_well)
+        self.waiting == 0
+            && self.refused.is_empty()
+            && self.notes.is_empty()
+            && self.missing.is_empty()
+            && self.submissions.iter().all(is_well)
     }
 }
 
@@ -162,20 +170,23 @@ impl PeopleProject {
         })
     }
 
-    /// The objects whose accounts are live once they are made: those of what was handed in, with a recorded reason.
+    /// The objects whose accounts are live once they are made: those of what was handed in, with a recorded reason, or where each gets a
+    /// forwarder.
     pub(super) fn live_at_once(&self, known: &Known) -> Vec<ObjectId> {
         let Some(connector) = self.entry.connector() else { return Vec::new() };
-        let is_live =
-            |object: &&people::Object| object.id.directory == connector && object.entry.other.contains_key(EXEMPTION);
+        let forwards = self.config.lacks_forwarding().is_none();
+        let is_live = |object: &&people::Object| {
+            object.id.directory == connector && (forwards || object.entry.other.contains_key(EXEMPTION))
+        };
         known.objects.iter().filter(is_live).map(|object| object.id.clone()).collect()
     }
 
-    /// Of accounts that were made: those that are live at once, each with the reason why it may be.
+    /// Of accounts that were made: those that are live at once, each with the reason why it may be without a forwarder, if there is one.
     pub(super) async fn made_live(
         &self,
         lines: &[Line],
         made: &[MadeAccount],
-    ) -> Result<Vec<(ObjectId, String)>, Error> {
+    ) -> Result<Vec<(ObjectId, Option<String>)>, Error> {
         let made: std::collections::HashSet<(&str, &str)> =
             made.iter().map(|made| (made.directory.as_str(), made.key.as_str())).collect();
         let is_made = |id: &&ObjectId| made.contains(&(id.directory.as_str(), id.key.as_str()));
@@ -192,9 +203,9 @@ impl PeopleProject {
                 }
                 None => format!("{} (of the project's file, with the plan)", self.entry.exemption.as_deref()?),
             };
-            Some(((*id).clone(), reason))
+            Some(reason)
         };
-        Ok(ids.iter().filter_map(reason).collect())
+        Ok(ids.iter().map(|id| ((*id).clone(), reason(id))).collect())
     }
 
     /// The object of a line by which an account is live at once.
@@ -209,7 +220,7 @@ impl PeopleProject {
     }
 
     /// An account is live with a forwarder to the source, or with a recorded reason why it may be without (R-073): where the
-    /// platform makes them live at once, that of the project's file.
+    /// platform makes them live at once, that of the project's file. Without a reason its forwarder is put on right after.
     pub(super) fn refuse_live_without_reason(&self, lines: &[Line]) -> Result<(), Error> {
         // A file for a portal does not leave without its own.
         if self.portal().is_some() {
@@ -221,12 +232,15 @@ impl PeopleProject {
         if live == 0 || self.entry.exemption.as_deref().is_some_and(|reason| !reason.trim().is_empty()) {
             return Ok(());
         }
+        let Some(lacks) = self.config.lacks_forwarding() else { return Ok(()) };
         let what = format!(
-            "the platform makes accounts live at once: {live} would receive mail without a forwarder to the source, and without \
-             a recorded reason"
+            "the platform makes accounts live at once: {live} would receive mail without a forwarder to the source ({lacks}), and \
+             without a recorded reason"
         );
-        Err(Error::refused("R-073", what)
-            .advise("write the reason into [people]: exemption = \"…\"; or makes_live = false"))
+        Err(Error::refused("R-073", what).advise(
+            "give the project a way to put forwarders on: docs/switch.md; or write the reason into [people]: exemption = \"…\"; or \
+             makes_live = false",
+        ))
     }
 
     /// Every entry of what was handed in, also those that have left, by key.

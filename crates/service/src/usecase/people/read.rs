@@ -28,6 +28,9 @@ pub struct PeopleSyncReport {
     /// How many objects each class has now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<BTreeMap<&'static str, usize>>,
+    /// Live new accounts with neither a forwarder to the source that is on nor a recorded reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<crate::MissingForwarder>,
 }
 
 /// What was read of a directory.
@@ -81,14 +84,14 @@ impl PeopleProject {
         }
         if dry_run {
             let directories = self.read_all(None, accept_gone, whole).await?;
-            return Ok(PeopleSyncReport { dry_run, directories, classes: None });
+            return Ok(PeopleSyncReport { dry_run, directories, classes: None, missing: Vec::new() });
         }
         let lease = self.hold().await?;
         let read = self.while_held(&lease, self.read_all(Some(&lease), accept_gone, whole)).await;
         let directories = self.leave(&lease, read).await?;
         self.note_switched_on().await?;
         let classes = Some(counts(&self.known().await?.reconciliation));
-        Ok(PeopleSyncReport { dry_run, directories, classes })
+        Ok(PeopleSyncReport { dry_run, directories, classes, missing: Vec::new() })
     }
 
     async fn read_all(

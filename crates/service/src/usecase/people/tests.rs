@@ -8,6 +8,7 @@ mod account;
 mod apply;
 mod book;
 mod collections;
+mod forward;
 mod limits;
 mod meddled;
 mod read;

@@ -1,6 +1,6 @@
 //! Where mail goes on both sides, made of what is on record: who stands where, which redirects are on or about to be, what was found.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy, SenderMode};
@@ -30,6 +30,8 @@ pub(crate) struct Recorded {
     pub(crate) old_addresses: Vec<OldAddressRow>,
     /// Whose mail a script may turn on a side, now or at any time until what it printed is supplied.
     pub(crate) awaited: Vec<(i64, Side)>,
+    /// Mailboxes whose new account is live, with no recorded reason why it may be without a forwarder.
+    pub(crate) live: HashSet<i64>,
 }
 
 /// What of a project the model needs besides.
@@ -192,8 +194,9 @@ pub(crate) fn directory(
                 }
             }
         }
-        // Nobody has been told of the address of an account that is not live yet.
+        // Nobody has been told of the address of an account that is not live yet, or may be without a forwarder for a reason.
         let is_live = forwarder.is_some() || row.roster.target_in_use || row.state.phase >= Phase::Switching;
+        let is_live = is_live || recorded.live.contains(&row.mailbox);
         let first = |side: Side| addresses.get(&side).and_then(|all| all.first()).cloned();
         let (at_source, at_target) = (first(Side::Source), first(Side::Target));
         for (side, endpoint, other, ours, kind) in [

@@ -16,6 +16,8 @@ use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
 use super::addresses::Addressing;
 use super::directory::{Ends, Recorded, directory};
 use super::lists::Lists;
+use super::live::Accounts;
+use super::look::{Inventory, Looks};
 use super::subject::Subject;
 use super::task::Attempt;
 use crate::config::{RoutingEntry, SwitchEntry};
@@ -30,6 +32,9 @@ const HOUR_MS: i64 = 3_600_000;
 pub(crate) struct Switcher {
     /// The router of each endpoint that has one.
     pub(crate) routers: BTreeMap<i64, Arc<dyn Router>>,
+    /// Those of each endpoint that are only read, by name.
+    pub(crate) inventory: Inventory,
+    pub(crate) looks: Looks,
     /// Where mail goes; none: nobody is switched.
     pub(crate) routing: Option<RoutingEntry>,
     pub(crate) entry: SwitchEntry,
@@ -41,6 +46,8 @@ pub(crate) struct Switcher {
     /// The directory of the target, by its name.
     pub(crate) platform: Option<String>,
     pub(crate) lists: Lists,
+    /// Where accounts that this program made are known from.
+    pub(crate) accounts: Option<Accounts>,
     /// Where people's old addresses are written.
     pub(crate) addressing: Addressing,
     /// What closes the mailboxes of each endpoint to their people, where there is such a thing.
@@ -127,7 +134,8 @@ impl Switcher {
         let counts_own = task != Task::ForwarderOn;
         let is_new = |finding: &&routing::Finding| (counts_own && is_ours(finding)) || !known.contains(&key(finding));
         let wrong = wrong.into_iter().filter(|wrong| wrong.mailboxes.contains(&mailbox)).map(|wrong| wrong.what);
-        Ok(wrong.chain(after.findings.iter().filter(is_new).map(ToString::to_string)).collect())
+        let told = |finding: &routing::Finding| format!("{}: {finding}", finding.fault.requirement());
+        Ok(wrong.chain(after.findings.iter().filter(is_new).map(told)).collect())
     }
 
     /// What is on record of where a project's mail goes.
@@ -139,9 +147,14 @@ impl Switcher {
             store.forwarders(key).await?.into_iter().map(|row| (row.is.mailbox, row)).collect();
         let found = store.found_forwarders(key).await?;
         let old_addresses = store.every_old_address(key).await?;
+        let live = match &self.accounts {
+            Some(accounts) => accounts.bare(store, key, self.target, &mailboxes).await?,
+            None => Vec::new(),
+        };
+        let live = live.iter().filter_map(|account| account.mailbox).collect();
         let switches = store.switches(key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
         let awaited = super::scripts::awaited(&mailboxes, &store.asked_changes(key).await?);
-        Ok(Recorded { mailboxes, switches, forwarders, found, lists, old_addresses, awaited })
+        Ok(Recorded { mailboxes, switches, forwarders, found, lists, old_addresses, awaited, live })
     }
 
     /// When and by whose word a mailbox that is in step switches.
@@ -349,16 +362,18 @@ impl Turnover for Switcher {
     async fn prepare(&self, held: &mut Held<'_>) -> Result<Ready, Failure> {
         if held.row().state.phase < Phase::Switching {
             // By what lies on the target: a turn that was cut has left its phase behind.
-            if held.row().state.phase <= Phase::Copying
-                && held.is_untouched().await?
-                && let Err(failure) = Box::pin(self.refuse_forwarded(Subject::of(held))).await
-            {
+            let is_untouched = held.row().state.phase <= Phase::Copying && held.is_untouched().await?;
+            if let Err(failure) = Box::pin(self.refuse_forwarded(Subject::of(held), is_untouched)).await {
                 return Ok(Ready::Not(failure));
             }
             match Box::pin(self.forward(held)).await {
                 // Its forwarder comes once a person has done what is awaited of them.
                 Err(failure) if failure.error.cause == Cause::Awaiting => {}
-                forwarded => forwarded?,
+                forwarded => {
+                    if let Some(why) = forwarded? {
+                        tracing::warn!(mailbox = held.row().mailbox, why, "its forwarder is not on");
+                    }
+                }
             }
             return Ok(Ready::Passes);
         }

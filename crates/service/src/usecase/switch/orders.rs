@@ -293,6 +293,12 @@ impl Project {
     }
 
     async fn refuse_order(&self, rows: &[MailboxRow], is_back: bool) -> Result<(), Error> {
+        if !is_back && self.config.file.routing.as_deref().is_some_and(|routing| !routing.source_to_target) {
+            let what = "mail may not be forwarded from source to target, as the redirect of a switch does: the profile or the project forbids it";
+            return Err(
+                Error::refused("R-086", what).advise("see routing.source_to_target, and the profile's [switch]")
+            );
+        }
         for row in rows {
             let open = self.store.switch_of(self.key, row.mailbox).await?.filter(|switch| switch.ended.is_none());
             let goes_back =

@@ -1,17 +1,17 @@
 //! `forwarder` and `routing`: what sends people's mail on, ours and others', and whether all of it reaches somebody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use connector::router::{Force, Forwarder, ForwarderOwner, LocalCopy};
-use model::{Phase, Side};
+use model::Side;
 use serde::Serialize;
-use serde_json::json;
-use store::{MailboxRow, NewForwarder, SwitchHow};
+use store::MailboxRow;
 use tokio::task::JoinSet;
 
 use super::directory::directory;
 use super::driver::Switcher;
+use super::forward::MissingForwarder;
 use super::rules::keep_found;
 use super::subject::Subject;
 use crate::secret::Environment;
@@ -19,20 +19,6 @@ use crate::{Error, Exit, Project, Selection, when};
 
 /// People asked at once, of each side.
 const AT_ONCE: usize = 8;
-/// How long people of whom no date is known are forwarded, at most, as ruling A-05 has it: 6 weeks.
-const WEEKS_USUAL: i64 = 6;
-const WEEK_MS: i64 = 7 * 86_400_000;
-
-/// Who allowed a forwarder on an account that was there before.
-#[derive(Clone, Debug, Default)]
-pub struct GuardianWord {
-    /// The Caldicott guardian.
-    pub guardian: Option<String>,
-    /// The date of their word.
-    pub on: Option<String>,
-    /// Where it is to be found.
-    pub evidence: Option<String>,
-}
 
 /// Forwarders, ours and others'.
 #[derive(Clone, Debug, Serialize)]
@@ -43,6 +29,8 @@ pub struct ForwardersReport {
     pub others: Vec<OtherForwarder>,
     /// What could not be looked into, or not be asked.
     pub unread: Vec<UnreadForwarders>,
+    /// New accounts that are live with neither a forwarder to the source that is on nor a recorded reason.
+    pub missing: Vec<MissingForwarder>,
 }
 
 /// A forwarder from the target to the source.
@@ -114,6 +102,8 @@ pub struct RoutingFault {
     pub address: String,
     /// The fault's name.
     pub fault: &'static str,
+    /// The requirement that it goes against.
+    pub requirement: &'static str,
     /// How a message meets it.
     pub what: String,
 }
@@ -128,92 +118,13 @@ impl RoutingReport {
 type Asked = (MailboxRow, Side, Result<connector::Routing, String>);
 
 impl Project {
-    /// Has new accounts forward to the source from now on, until their people are switched.
-    pub async fn add_forwarders(
-        &self,
-        selection: &Selection,
-        word: &GuardianWord,
-        environment: Environment<'_>,
-    ) -> Result<ForwardersReport, Error> {
-        self.may_migrate()?;
-        let switcher = self.switcher(environment)?;
-        let routing = switcher.routing.clone().ok_or_else(no_routing)?;
-        if !routing.target_to_source {
-            let what = "the project does not allow mail to be forwarded from target to source";
-            return Err(Error::refused("R-086", what).advise("see routing.target_to_source"));
-        }
-        let rows = self.select(selection).await?;
-        let given = [&word.guardian, &word.on, &word.evidence]
-            .map(|part| part.as_deref().map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned));
-        let mut news = Vec::new();
-        for row in &rows {
-            let name = &row.roster.source_name;
-            if self.is_archived(row) {
-                return Err(Error::refused("R-043", format!("{name} goes to the archive, which forwards nothing")));
-            }
-            if row.state.phase >= Phase::Switching {
-                return Err(Error::refused("R-081", format!("{name} is {}", row.state.phase.name()))
-                    .advise("who is switched has no forwarder to the source"));
-            }
-            if !switcher.routers.contains_key(&row.roster.target_endpoint) {
-                return Err(Error::usage(format!("the target of {name} has no router"))
-                    .advise("add one under [routers] with its endpoint"));
-            }
-            let ends = self.forwarded_until(row).await?;
-            let allowed = match (!row.roster.new_account, &given) {
-                (false, _) => None,
-                (true, [Some(guardian), Some(on), Some(evidence)]) => {
-                    on.parse::<jiff::civil::Date>()
-                        .map_err(|_| Error::usage(format!("{on:?} is no date")).advise("write it as 2026-12-05"))?;
-                    Some([guardian.clone(), on.clone(), evidence.clone(), ends.clone()])
-                }
-                (true, _) => {
-                    let what =
-                        format!("{name} has had its account on the target before: all mail in it would go elsewhere");
-                    return Err(Error::refused("R-078", what).advise(format!(
-                        "the Caldicott guardian signs for it, until {ends} by schedule: --guardian NAME --date DATE --evidence FILE"
-                    )));
-                }
-            };
-            let leads_to = routing.source.addresses(Side::Source, name, &row.roster.target_name).swap_remove(0);
-            let (mailbox, said_by) = (row.mailbox, self.actor.name.clone());
-            news.push((NewForwarder { mailbox, leads_to, allowed, said_by }, ends));
-        }
-        let names: Vec<_> = rows
-            .iter()
-            .zip(&news)
-            .map(|(row, (new, ends))| json!([row.roster.source_name, new.leads_to, ends, new.allowed]))
-            .collect();
-        self.store.audit(self.key, &self.actor, "forwarder.asked", &json!({ "mailboxes": names })).await?;
-        for (row, (new, _)) in rows.iter().zip(&news) {
-            let is_added = self.store.add_forwarder(self.key, new).await?;
-            let is_there = || async { self.store.forwarder(self.key, row.mailbox).await };
-            if !is_added && !is_there().await?.is_some_and(|there| there.is_on()) {
-                let what = format!("{}: its switch began meanwhile", row.roster.source_name);
-                return Err(Error::refused("R-081", what).advise("who is switched has no forwarder to the source"));
-            }
-        }
-        let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
-        self.store.mark_due(self.key, &mailboxes).await?;
-        self.forwarders(selection).await
-    }
-
-    /// Until when a mailbox is forwarded, by schedule: its date, else six weeks from now.
-    async fn forwarded_until(&self, row: &MailboxRow) -> Result<String, Error> {
-        let plan = self.store.switch_plan(self.key, row.mailbox).await?;
-        let at = match plan {
-            Some((SwitchHow::At | SwitchHow::Auto | SwitchHow::ByHand, Some(at), _)) => at,
-            _ => self.store.now().await?.saturating_add(WEEKS_USUAL * WEEK_MS),
-        };
-        Ok(when::shown(at, &self.config.time_zone()).chars().take(10).collect())
-    }
-
     /// The forwarders on record, ours and those that were last found.
     pub async fn forwarders(&self, selection: &Selection) -> Result<ForwardersReport, Error> {
         let zone = self.config.time_zone();
         let names: BTreeMap<i64, String> =
             self.select(selection).await?.into_iter().map(|row| (row.mailbox, row.roster.source_name)).collect();
-        let mut report = ForwardersReport { ours: Vec::new(), others: Vec::new(), unread: Vec::new() };
+        let mut report =
+            ForwardersReport { ours: Vec::new(), others: Vec::new(), unread: Vec::new(), missing: Vec::new() };
         let rows = self.store.mailboxes(self.key).await?;
         for row in self.store.forwarders(self.key).await? {
             let Some(mailbox) = names.get(&row.is.mailbox).cloned() else { continue };
@@ -224,7 +135,7 @@ impl Project {
             };
             let ends = match (&row.is.allowed, rows.iter().find(|one| one.mailbox == row.is.mailbox)) {
                 (Some([.., ends]), _) => ends.clone(),
-                (None, Some(one)) => self.forwarded_until(one).await?,
+                (None, Some(one)) => self.day(self.forwarded_until(one).await?.0).to_string(),
                 (None, None) => String::new(),
             };
             let allowed = row.is.allowed.map(|[guardian, on, evidence, _]| format!("{guardian}, {on}: {evidence}"));
@@ -251,7 +162,28 @@ impl Project {
             let unread = |what| UnreadForwarders { mailbox: mailbox.clone(), side: row.side, what };
             report.unread.extend(row.unread.into_iter().map(unread));
         }
+        report.unread.extend(self.unlooked(&names, &rows));
+        report.missing = self.missing_forwarders().await?;
+        // Who is not on the roster is told, whoever was chosen.
+        report
+            .missing
+            .retain(|one| one.mailbox.as_ref().is_none_or(|mailbox| names.values().any(|own| own == mailbox)));
         Ok(report)
+    }
+
+    /// Endpoints of the source of which nothing tells what sends people's mail on there: a copy of theirs is not held up by it.
+    fn unlooked(&self, names: &BTreeMap<i64, String>, rows: &[MailboxRow]) -> Vec<UnreadForwarders> {
+        let has_router = |endpoint: &str| self.config.routers.values().any(|router| router.endpoint == endpoint);
+        let chosen = rows.iter().filter(|row| names.contains_key(&row.mailbox) && !self.is_archived(row));
+        let endpoints: BTreeSet<i64> = chosen.map(|row| row.roster.source_endpoint).collect();
+        let bare = endpoints.into_iter().map(|endpoint| self.endpoint_name(endpoint)).filter(|name| !has_router(name));
+        bare.map(|name| UnreadForwarders {
+            mailbox: format!("everybody at {name}"),
+            side: Side::Source,
+            what: "there is no router for it under [routers]: nothing is known of what sends mail on there, and nothing is held up by it"
+                .to_owned(),
+        })
+        .collect()
     }
 
     /// Asks both sides what sends people's mail on, and keeps what is found.
@@ -294,6 +226,7 @@ impl Project {
         let fault = |finding: &routing::Finding| RoutingFault {
             address: finding.address.as_str().to_owned(),
             fault: finding.fault.name(),
+            requirement: finding.fault.requirement(),
             what: finding.to_string(),
         };
         let addresses = checked.addresses_checked;
@@ -335,9 +268,10 @@ impl Project {
             let person = self.rows.get(&row.mailbox).map(|place| self.person(*place, environment));
             let subject = Subject { store: &self.store, key: self.key, row: &row, person: person.as_ref() };
             for side in [Side::Source, Side::Target] {
-                let Some(router) = switcher.router(subject, side).cloned() else { continue };
-                let who = switcher.recipient(subject, side);
-                waiting.push((row.clone(), side, router, who));
+                let readers = switcher.readers(subject, side);
+                if !readers.is_empty() {
+                    waiting.push((row.clone(), side, readers, switcher.recipient(subject, side)));
+                }
             }
         }
         let mut failed = Vec::new();
@@ -345,11 +279,11 @@ impl Project {
         let mut waiting = waiting.into_iter();
         loop {
             while asking.len() < AT_ONCE
-                && let Some((row, side, router, who)) = waiting.next()
+                && let Some((row, side, readers, who)) = waiting.next()
             {
                 asking.spawn(async move {
                     let routing = match who {
-                        Ok(who) => router.read(&who).await.map_err(|error| error.to_string()),
+                        Ok(who) => readers.read(&who).await.map_err(|error| error.to_string()),
                         Err(failure) => Err(failure.to_string()),
                     };
                     (row, side, routing)
@@ -366,7 +300,7 @@ impl Project {
     }
 }
 
-fn no_routing() -> Error {
+pub(super) fn no_routing() -> Error {
     Error::usage(format!("{} has no [routing]: nothing says which addresses there are", crate::config::FILE))
         .advise("name the domains of both sides: docs/routing.md shows how")
 }

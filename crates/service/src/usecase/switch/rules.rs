@@ -1,13 +1,13 @@
 //! Looks at the rules of a mailbox that is about to be switched.
 
-use connector::router::{Force, Forwarder};
-use connector::{Retry, Routing};
-use model::{Cause, Scope, Side};
+use connector::Routing;
+use model::{Cause, Side};
 use movement::Failure;
 use store::{FoundRouting, IssueState, MailboxRow, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
 
-use super::driver::{Switcher, failed};
+use super::driver::Switcher;
+use super::look::sign_about_unread;
 use super::subject::Subject;
 use crate::when;
 
@@ -90,7 +90,7 @@ impl Switcher {
                 let (is_met, evidence) = self.addresses_free(of).await?;
                 Verdict { rule, is_met, evidence }
             }
-            Rule::ForwardersAbsent => self.forwarders_absent(of, word).await?,
+            Rule::ForwardersAbsent => self.forwarders_absent(of).await?,
             Rule::RoutingClean => {
                 let mut faults = self.faults(of, Task::ForwarderOff).await?;
                 faults.extend(self.faults(of, Task::RedirectOn).await?);
@@ -126,7 +126,7 @@ impl Switcher {
     }
 
     /// Looks for what sends the mailbox's mail on and is not ours, on both sides, and keeps what was found.
-    async fn forwarders_absent(&self, of: Subject<'_>, word: Option<&RuleWord>) -> Result<Verdict, Failure> {
+    async fn forwarders_absent(&self, of: Subject<'_>) -> Result<Verdict, Failure> {
         let rule = Rule::ForwardersAbsent;
         if self.router(of, Side::Source).is_none() {
             let evidence = "the source has no router: add one under [routers]".to_owned();
@@ -143,60 +143,15 @@ impl Switcher {
             }
             found => found?,
         };
-        // What can't be looked into is different for everybody: a word about all is none about it.
-        let word = word.filter(|word| matches!(word.is.scope, RuleScope::Mailbox(_)));
-        let (is_met, evidence) = match (left.first(), unread.first(), word) {
+        let (is_met, evidence) = match (left.first(), unread.first(), self.word_about_unread(of).await?) {
             (None, None, _) => (true, "none was found".to_owned()),
-            (None, Some(_), Some(word)) => (true, format!("none was found; of what can't be read: {}", said(word))),
+            (None, Some(_), Some(word)) => (true, format!("none was found; of what can't be read: {word}")),
             (None, Some(first), None) => {
-                let name = &of.row.roster.source_name;
-                let sign = format!("signoff record forwarders-absent --mailbox {name} --by NAME --evidence FILE");
-                (false, format!("{first}; look there, then: whimbrel {sign}"))
+                (false, format!("{first}; look there, then: {}", sign_about_unread(&of.row.roster.source_name)))
             }
             (Some(_), _, _) => (false, format!("its mail is sent on by {}: have it removed", left.join("; "))),
         };
         Ok(Verdict { rule, is_met, evidence })
-    }
-
-    /// Nothing is copied of somebody whose mail the source sends on already, since what is sent on would lie on the target twice.
-    pub(crate) async fn refuse_forwarded(&self, of: Subject<'_>) -> Result<(), Failure> {
-        let Some(router) = self.router(of, Side::Source) else { return Ok(()) };
-        let who = self.recipient(of, Side::Source)?;
-        let routing = router.read(&who).await.map_err(|error| {
-            // It waits for whoever is to do it, and needs no issue for that.
-            let is_awaited = error.cause == Cause::Awaiting;
-            failed(Side::Source, if is_awaited { error.retry(Retry::Later(None)) } else { error })
-        })?;
-        keep_found(of.store, of.key, (of.row.mailbox, Side::Source), &routing).await?;
-        let left: Vec<&str> =
-            routing.others.iter().filter(|other| other.force != Force::Dormant).map(|other| &*other.place).collect();
-        if left.is_empty() {
-            return Ok(());
-        }
-        let what = format!("nothing is copied while its mail is sent on by {}", left.join("; "));
-        Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)))
-    }
-
-    /// What of both sides sends the mailbox's mail on and is not ours, and what can't be looked into. What was found is kept.
-    pub(crate) async fn others(&self, of: Subject<'_>) -> Result<(Vec<String>, Vec<String>), Failure> {
-        let (mut left, mut unread, mut awaited) = (Vec::new(), Vec::new(), None);
-        for side in [Side::Source, Side::Target] {
-            let Some(router) = self.router(of, side) else { continue };
-            let who = self.recipient(of, side)?;
-            let routing = match router.read(&who).await {
-                // Both sides are asked, so that one person does both at once.
-                Err(error) if error.cause == Cause::Awaiting => {
-                    awaited.get_or_insert(failed(side, error));
-                    continue;
-                }
-                read => read.map_err(|error| failed(side, error))?,
-            };
-            keep_found(of.store, of.key, (of.row.mailbox, side), &routing).await?;
-            let is_left = |other: &&Forwarder| other.force != Force::Dormant;
-            left.extend(routing.others.iter().filter(is_left).map(|other| format!("{side}, {}", other.place)));
-            unread.extend(routing.unread);
-        }
-        awaited.map_or(Ok((left, unread)), Err)
     }
 }
 
@@ -229,7 +184,7 @@ pub(crate) fn word_of<'w>(
     words.iter().filter(counts).max_by_key(|word| (own(word), word.word))
 }
 
-fn said(word: &RuleWord) -> String {
+pub(crate) fn said(word: &RuleWord) -> String {
     format!("signed by {} ({}; sign-off {})", word.is.said_by, word.is.evidence, word.word)
 }
 

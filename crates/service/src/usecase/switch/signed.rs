@@ -158,7 +158,7 @@ impl Project {
 }
 
 /// The digest of the file that the evidence is, if it is one.
-fn digest_of(evidence: &str, folder: &Path) -> Result<Option<Digest>, Error> {
+pub(super) fn digest_of(evidence: &str, folder: &Path) -> Result<Option<Digest>, Error> {
     let path = folder.join(evidence.trim());
     if !path.is_file() {
         return Ok(None);

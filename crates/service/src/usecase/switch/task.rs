@@ -187,6 +187,11 @@ impl Switcher {
                 ));
             }
         }
+        // What looked like ours as long as ours was on there is somebody else's.
+        if let Some(place) = self.leads_back(Subject::of(held), side, other).await? {
+            let what = format!("the {other} sends its mail back by {place}: both would lead in a circle");
+            return Ok(Attempt::failed(true, what));
+        }
         let mut notes = Vec::new();
         if !is_on(&**router, seen.redirected_to(), &to) {
             if let Some(refused) = self.refuse_faults(task, held).await? {
@@ -296,11 +301,12 @@ impl Switcher {
     }
 
     /// Puts the forwarder of a new account on, where it is on record and not on yet: once nothing else sends its person's mail on.
-    pub(crate) async fn forward(&self, held: &mut Held<'_>) -> Result<(), Failure> {
+    /// Why it is not on; none: it is, or is not to be.
+    pub(crate) async fn forward(&self, held: &mut Held<'_>) -> Result<Option<String>, Failure> {
         let (mailbox, phase) = (held.row().mailbox, held.row().state.phase);
-        let Some(row) = held.store().forwarder(held.key(), mailbox).await? else { return Ok(()) };
+        let Some(row) = held.store().forwarder(held.key(), mailbox).await? else { return Ok(None) };
         if row.on_at.is_some() || row.off_at.is_some() || phase >= Phase::Switching {
-            return Ok(());
+            return Ok(None);
         }
         let mut why = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account);
         if why.is_none() {
@@ -311,14 +317,13 @@ impl Switcher {
             let attempt = self.put_on(Task::ForwarderOn, held, Side::Target).await?;
             why = (attempt.ended != Ended::Done).then_some(attempt.evidence);
         }
-        if let Some(why) = why {
-            tracing::warn!(mailbox, why, "its forwarder is not on");
-            return Ok(());
+        if why.is_some() {
+            return Ok(why);
         }
         let mut tx = held.write().await?;
         tx.set_forwarder(true).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(None)
     }
 }
 

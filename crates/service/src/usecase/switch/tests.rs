@@ -20,10 +20,12 @@ use switch::Rule;
 use super::addresses::Addressing;
 use super::driver::Switcher;
 use super::lists::Lists;
+use super::look::Looks;
 use crate::config::SwitchEntry;
 
 mod activated;
 mod addresses;
+mod inventory;
 mod schedules;
 
 /// The target takes no larger item.
@@ -179,6 +181,8 @@ impl Router for MemoryRouter {
 pub(super) fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, require: &[Rule]) -> Switcher {
     Switcher {
         routers,
+        inventory: BTreeMap::new(),
+        looks: Looks::default(),
         routing: Some(toml::from_str(ROUTING).unwrap()),
         entry: SwitchEntry {
             drain_quiet_seconds: 0,
@@ -192,6 +196,7 @@ pub(super) fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, req
         is_match_signed: true,
         platform: None,
         lists: Lists::default(),
+        accounts: None,
         addressing: Addressing::default(),
         accesses: BTreeMap::new(),
     }

@@ -115,9 +115,15 @@ impl PeopleProject {
             Some(reason) => {
                 row.entry.other.insert(EXEMPTION.to_owned(), vec![reason.trim().to_owned()]);
             }
-            None if matches!(row.action, None | Some(Action::Create)) && row.entry.kind.holds_mail() => {
+            None if matches!(row.action, None | Some(Action::Create))
+                && row.entry.kind.holds_mail()
+                && self.config.lacks_forwarding().is_some() =>
+            {
                 let what = "nothing says why its account may be live without a forwarder to the source (R-073)";
-                let cure = format!("write the reason into a column {}", import.exemption_column);
+                let cure = format!(
+                    "write the reason into a column {}, or give the project a way to put forwarders on (docs/switch.md)",
+                    import.exemption_column
+                );
                 let mut mistake = columns.about(Some(row), what, &cure);
                 mistake.column.clone_from(&columns.exemption);
                 mistakes.push(mistake);

@@ -1,6 +1,6 @@
 //! Accounts of a portal go live there: what is recorded here is why each may, before it is.
 
-use model::{AccountState, Entry, EntryKind};
+use model::{AccountState, EntryKind};
 use people::{ObjectId, Planned, Word};
 use serde_json::json;
 use store::{AccountRow, ChangeState, WordRow};
@@ -10,12 +10,6 @@ use crate::usecase::people::account::{AcceptReport, not_theirs};
 use crate::usecase::people::{Known, PeopleProject};
 
 impl PeopleProject {
-    /// Is it live on the portal, and nobody has recorded why it may be?
-    pub(in crate::usecase::people) fn lacks_reason(&self, account: Option<&Entry>, row: &AccountRow) -> bool {
-        let is_live = account.is_some_and(|account| account.state == AccountState::Active);
-        is_live && row.exemption.is_none() && self.portal_entry().is_some()
-    }
-
     /// Records why accounts may be live: those that were made, for whoever accepts them in the portal; and those that are live as soon
     /// as it has made them. Without names, all that wait.
     pub(in crate::usecase::people) async fn accept_in_portal(

@@ -90,7 +90,7 @@ pub(super) struct ResultFile<'r> {
 struct Taken {
     states: Vec<(i64, ChangeState, Option<String>, Option<String>)>,
     made: Vec<MadeAccount>,
-    live: Vec<(ObjectId, String)>,
+    live: Vec<(ObjectId, Option<String>)>,
     done: usize,
     failed: Vec<ResultLine>,
     unclear: Vec<ResultLine>,
@@ -451,7 +451,7 @@ impl Reading<'_> {
         if self.detail.live
             && let Some(reason) = self.detail.exemptions.get(&change.change)
         {
-            self.taken.live.push((id, reason.clone()));
+            self.taken.live.push((id, Some(reason.clone())));
         }
         self.taken.made.extend(made);
         // Whom the row lacked it lacks still.

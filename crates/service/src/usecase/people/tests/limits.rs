@@ -151,7 +151,7 @@ async fn who_moves_is_signed_as_it_was_printed_r_059() {
 }
 
 /// A platform without accounts that wait.
-struct Live;
+pub(super) struct Live;
 
 #[async_trait::async_trait]
 impl Meddles for Live {

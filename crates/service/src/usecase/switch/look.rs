@@ -1,0 +1,232 @@
+//! What sends a mailbox's mail on: what the router of a side tells that changes it, and what all those tell that are only read.
+//!
+//! A site has more than one place where mail is sent on: people's own scripts, attributes of a directory, aliases. One router puts ours on
+//! and takes it off; the others are an inventory. What ours has put on may be seen by another router, too, as an address without our
+//! mark: whatever leads where ours leads **while ours is on** is told as ours. Once ours is off, what still leads there is somebody
+//! else's, which is why both are looked at again before mail is led the other way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy};
+use connector::{Recipient, Retry, Router, Routing};
+use model::{Cause, Scope, Side};
+use movement::Failure;
+use switch::Rule;
+
+use super::driver::{Switcher, failed};
+use super::rules::{keep_found, said, word_of};
+use super::subject::Subject;
+
+/// How often a mailbox whose copy has begun is looked at again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looks {
+    /// After so many milliseconds: what is sent on lies on the target twice until it is found.
+    pub(crate) again_ms: i64,
+    /// A look that could not be taken holds nothing up as long as the last one was clean and is no older than this.
+    pub(crate) missed_ms_max: i64,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self { again_ms: 3_600_000, missed_ms_max: 24 * 3_600_000 }
+    }
+}
+
+/// By endpoint: the routers that are only read, each with its name.
+pub(crate) type Inventory = BTreeMap<i64, Vec<(String, Arc<dyn Router>)>>;
+
+/// The routers of a side of a mailbox.
+#[derive(Clone)]
+pub(crate) struct Readers {
+    /// The one that is asked to change where mail goes.
+    changes: Option<Arc<dyn Router>>,
+    /// Those that are only read, by name.
+    inventory: Vec<(String, Arc<dyn Router>)>,
+}
+
+impl Readers {
+    /// Is there nobody to ask?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_none() && self.inventory.is_empty()
+    }
+
+    /// Asks each of them. One that waits for a person is told once all were asked, so that the person does all at once; any other
+    /// that fails is told at once.
+    pub(crate) async fn read(&self, who: &Recipient) -> Result<Routing, connector::Error> {
+        let mut awaited = None;
+        let mut take = |read: Result<Routing, connector::Error>| match read {
+            Err(error) if error.cause == Cause::Awaiting => {
+                awaited.get_or_insert(error);
+                Ok(None)
+            }
+            read => read.map(Some),
+        };
+        let mut routing = Routing::default();
+        if let Some(router) = &self.changes {
+            routing = take(router.read(who).await)?.unwrap_or_default();
+        }
+        for (name, router) in &self.inventory {
+            let read = router.read(who).await.map_err(|error| named(name, error));
+            if let Some(told) = take(read)? {
+                add(&mut routing, name, told);
+            }
+        }
+        awaited.map_or(Ok(routing), Err)
+    }
+}
+
+fn named(name: &str, error: connector::Error) -> connector::Error {
+    connector::Error { what: format!("routers.{name}: {}", error.what), ..error }
+}
+
+/// Adds what a router tells that is only read.
+fn add(routing: &mut Routing, name: &str, told: Routing) {
+    let ours = routing.redirected_to().map(str::to_owned);
+    let is_ours = |address: &str| ours.as_ref().is_some_and(|ours| ours.eq_ignore_ascii_case(address));
+    // A redirect of this program of which the router that changes knows nothing is one that nobody would take off.
+    if let Some(to) = told.redirected_to().filter(|to| !is_ours(to)) {
+        routing.others.push(Forwarder {
+            to: Destination::Address(to.to_owned()),
+            copy: LocalCopy::NotKept,
+            force: Force::Always,
+            owner: ForwarderOwner::Administrator,
+            place: format!(
+                "routers.{name}: a redirect of this program, which the router that is asked to change does not know"
+            ),
+        });
+    }
+    for other in told.others {
+        if !matches!(&other.to, Destination::Address(to) if is_ours(to)) {
+            routing.others.push(Forwarder { place: format!("routers.{name}: {}", other.place), ..other });
+        }
+    }
+    routing.unread.extend(told.unread.into_iter().map(|what| format!("routers.{name}: {what}")));
+    routing.evidence.0.extend(told.evidence.0.into_iter().map(|line| format!("routers.{name}: {line}")));
+}
+
+/// Where others send mail on, in force.
+fn left(others: &[Forwarder]) -> Vec<&str> {
+    others.iter().filter(|other| other.force != Force::Dormant).map(|other| other.place.as_str()).collect()
+}
+
+impl Switcher {
+    /// Whoever can tell what sends a mailbox's mail on, on a side.
+    pub(crate) fn readers(&self, of: Subject<'_>, side: Side) -> Readers {
+        let roster = &of.row.roster;
+        let endpoint = if side == Side::Source { roster.source_endpoint } else { roster.target_endpoint };
+        let inventory = self.inventory.get(&endpoint).cloned().unwrap_or_default();
+        Readers { changes: self.router(of, side).cloned(), inventory }
+    }
+
+    /// What of both sides sends the mailbox's mail on and is not ours, and what can't be looked into. What was found is kept.
+    pub(crate) async fn others(&self, of: Subject<'_>) -> Result<(Vec<String>, Vec<String>), Failure> {
+        let (mut found, mut unread, mut awaited) = (Vec::new(), Vec::new(), None);
+        for side in [Side::Source, Side::Target] {
+            let readers = self.readers(of, side);
+            if readers.is_empty() {
+                continue;
+            }
+            let who = self.recipient(of, side)?;
+            let routing = match readers.read(&who).await {
+                // Both sides are asked, so that one person does both at once.
+                Err(error) if error.cause == Cause::Awaiting => {
+                    awaited.get_or_insert(failed(side, error));
+                    continue;
+                }
+                read => read.map_err(|error| failed(side, error))?,
+            };
+            keep_found(of.store, of.key, (of.row.mailbox, side), &routing).await?;
+            found.extend(left(&routing.others).into_iter().map(|place| format!("{side}, {place}")));
+            unread.extend(routing.unread);
+        }
+        awaited.map_or(Ok((found, unread)), Err)
+    }
+
+    /// Nothing is copied of somebody whose mail the source sends on already, since what is sent on would lie on the target twice:
+    /// looked at each time as long as nothing lies on the target (`is_untouched`), and every hour from then on.
+    pub(crate) async fn refuse_forwarded(&self, of: Subject<'_>, is_untouched: bool) -> Result<(), Failure> {
+        let readers = self.readers(of, Side::Source);
+        if readers.is_empty() {
+            return Ok(());
+        }
+        let its = (of.row.mailbox, Side::Source);
+        let clean_for = if is_untouched { None } else { self.clean_for(of).await? };
+        if clean_for.is_some_and(|age| age < self.looks.again_ms) {
+            return Ok(());
+        }
+        let who = self.recipient(of, Side::Source)?;
+        let routing = match readers.read(&who).await {
+            Ok(routing) => routing,
+            // It waits for whoever is to do it, and needs no issue for that.
+            Err(error) if error.cause == Cause::Awaiting && is_untouched => {
+                return Err(failed(Side::Source, error.retry(Retry::Later(None))));
+            }
+            Err(error) if error.cause == Cause::Awaiting => return Ok(()),
+            Err(error) if clean_for.is_some_and(|age| age < self.looks.missed_ms_max) => {
+                tracing::warn!(mailbox = of.row.mailbox, %error, "whether something sends its mail on could not be looked at again");
+                return Ok(());
+            }
+            Err(error) => return Err(failed(Side::Source, error)),
+        };
+        keep_found(of.store, of.key, its, &routing).await?;
+        let left = left(&routing.others);
+        let more = if is_untouched { "" } else { " more" };
+        if !left.is_empty() {
+            let what = format!("nothing{more} is copied while its mail is sent on by {}", left.join("; "));
+            return Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
+        }
+        let Some(first) = routing.unread.first() else { return Ok(()) };
+        if self.word_about_unread(of).await?.is_some() {
+            return Ok(());
+        }
+        let sign = sign_about_unread(&of.row.roster.source_name);
+        let what = format!(
+            "nothing{more} is copied while it is not known what sends its mail on: {first}; look there, then: {sign}"
+        );
+        Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)))
+    }
+
+    /// For how many milliseconds it has been known that nothing at the source sends the mailbox's mail on; none: it is not known, or something
+    /// does.
+    async fn clean_for(&self, of: Subject<'_>) -> Result<Option<i64>, Failure> {
+        let Some((found, others)) = of.store.found_routing(of.key, (of.row.mailbox, Side::Source)).await? else {
+            return Ok(None);
+        };
+        let is_in_force = |text: &String| {
+            serde_json::from_str::<Forwarder>(text).map_or(true, |forwarder| forwarder.force != Force::Dormant)
+        };
+        if others.iter().any(is_in_force) || (!found.unread.is_empty() && self.word_about_unread(of).await?.is_none()) {
+            return Ok(None);
+        }
+        Ok(Some(of.store.now().await?.saturating_sub(found.seen_at)))
+    }
+
+    /// Somebody's word about what can't be looked into. It is different for everybody: a word about all is none about it.
+    pub(crate) async fn word_about_unread(&self, of: Subject<'_>) -> Result<Option<String>, Failure> {
+        let words = of.store.rule_words(of.key).await?;
+        let word = word_of(&words, Rule::ForwardersAbsent, of.row.mailbox, of.row.roster.collection.as_deref());
+        Ok(word.filter(|word| matches!(word.is.scope, store::RuleScope::Mailbox(_))).map(said))
+    }
+
+    /// What would lead mail in a circle if a side sent it to this address: what is not ours on the other side and leads back there.
+    pub(crate) async fn leads_back(&self, of: Subject<'_>, side: Side, other: Side) -> Result<Option<String>, Failure> {
+        let readers = self.readers(of, other);
+        if readers.inventory.is_empty() {
+            return Ok(None);
+        }
+        let own = self.addresses(of, side);
+        let who = self.recipient(of, other)?;
+        let routing = readers.read(&who).await.map_err(|error| failed(other, error))?;
+        let is_back = |forwarder: &&Forwarder| {
+            let Destination::Address(to) = &forwarder.to else { return false };
+            forwarder.force != Force::Dormant && own.iter().any(|address| address.eq_ignore_ascii_case(to))
+        };
+        Ok(routing.others.iter().find(is_back).map(|forwarder| forwarder.place.clone()))
+    }
+}
+
+/// How somebody signs for what can't be looked into.
+pub(crate) fn sign_about_unread(mailbox: &str) -> String {
+    format!("whimbrel signoff record forwarders-absent --mailbox {mailbox} --by NAME --evidence FILE")
+}
