@@ -1,7 +1,7 @@
 //! The options appraisal: which kind of project the answers of an organisation speak for, and why.
 //!
-//! The rules are rows of the profile, each a list of conditions that all hold or a rule that stays silent. Rules may speak
-//! for different kinds: then the first one in the profile's order decides, so that the strongest reason stands first
+//! The rules are rows of the profile, each a list of conditions that all hold or a rule that stays silent. Rules may
+//! speak for different kinds: then the first one in the profile's order decides, so that the strongest reason stands first
 //! there. All that spoke are shown, and of the silent ones what kept them silent: the organisation may decide
 //! otherwise, and has to see against what. Nobody guesses: an empty answer keeps a rule silent.
 

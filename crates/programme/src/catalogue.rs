@@ -1,7 +1,7 @@
 //! What an order of the catalogue costs on a day.
 //!
-//! Prices are whole thousandths of a penny, as some are 1.6 p, and are multiplied as they are. Each line is then rounded to
-//! whole pennies, halves up, and the total is the sum of the rounded lines, so that it is what anyone gets who adds up
+//! Prices are whole thousandths of a penny, as some are 1.6 p, and are multiplied as they are. Each line is then rounded
+//! to whole pennies, halves up, and the total is the sum of the rounded lines, so that it is what anyone gets who adds up
 //! the paper. What has no price on that day is listed to be asked for and adds nothing.
 
 use std::fmt;

@@ -1,8 +1,8 @@
 //! How many more calls the service desk gets in each week, and how many people it needs for them.
 //!
 //! The profile says how many more calls there are while people migrate and for some weeks after (`calls-more-least`,
-//! `calls-more-most`, `calls-tail`). That holds at its usual pace: `people-a-week`, or everybody in one week where there are
-//! fewer. At another pace the calls follow it: twice the people in a week make twice the additional calls, and as the
+//! `calls-more-most`, `calls-tail`). That holds at its usual pace: `people-a-week`, or everybody in one week where
+//! there are fewer. At another pace the calls follow it: twice the people in a week make twice the additional calls, and as the
 //! schedule is then shorter, for fewer weeks. A week counts with the largest pace of itself and of the weeks before it
 //! that `calls-tail` spans, so that the desk is not emptied by a week without switches.
 //!

@@ -1,16 +1,16 @@
 //! How many machines a migration needs, from what is to be migrated.
 //!
 //! It is advice to begin with, on the safe side of what was measured (`bench/README.md`: 5,000 mailboxes in step, eight
-//! workers and the database on two cores; a worker takes less than 40 MB). Every part of it grows with mailboxes and with
-//! gigabytes, or stays, and never shrinks:
+//! workers and the database on two cores; a worker takes less than 40 MB). Every part of it grows with mailboxes and
+//! with gigabytes, or stays, and never shrinks:
 //!
 //! - hosts = one for each started [`MAILBOXES_A_HOST`] mailboxes, at least one,
 //! - cores = [`CORES_LEAST`] for each host, and one for each started [`MAILBOXES_A_CORE`] mailboxes,
 //! - memory = [`MEMORY_LEAST_GIGABYTES`] for each host, and one gigabyte for each started [`MAILBOXES_A_GIGABYTE`]
 //!   mailboxes,
-//! - disk = [`DISK_LEAST_GIGABYTES`] for each host, one gigabyte for each started [`MAILBOXES_A_DISK_GIGABYTE`] mailboxes
-//!   of records, and one for each started [`MAIL_A_DISK_GIGABYTE`] gigabytes of mail for what is kept of items that were
-//!   changed or set aside.
+//! - disk = [`DISK_LEAST_GIGABYTES`] for each host, one gigabyte for each started [`MAILBOXES_A_DISK_GIGABYTE`]
+//!   mailboxes of records, and one for each started [`MAIL_A_DISK_GIGABYTE`] gigabytes of mail for what is kept of items
+//!   that were changed or set aside.
 
 use serde::Serialize;
 

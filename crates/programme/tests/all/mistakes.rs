@@ -234,7 +234,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn whatever_is_cut_out_of_a_file_is_read_or_refused(file in 0_usize..3, from in 0.0_f64..1.0, share in 0.0_f64..0.2) {
+    fn whatever_is_cut_out_is_read_or_refused(file in 0_usize..3, from in 0.0_f64..1.0, share in 0.0_f64..0.2) {
         let (_, text) = FILES[file];
         let letters: Vec<char> = text.chars().collect();
         let start = (letters.len() as f64 * from) as usize;
