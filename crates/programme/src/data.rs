@@ -296,6 +296,9 @@ pub struct DeliverableOfProfile {
     /// Is it part of the contract, and so listed in the service readiness document?
     #[serde(default)]
     pub is_contractual: bool,
+    /// The package that is submitted, with all its parts, before it is handed over.
+    #[serde(default)]
+    pub package: Option<String>,
     /// The document that this program makes of the record, if it is one.
     #[serde(default)]
     pub document: Option<String>,

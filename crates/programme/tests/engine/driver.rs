@@ -2,7 +2,7 @@
 
 use programme::{
     Action, Criterion, Field, FieldKind, MetBy, Outcome, Register, Scope, Side, Subject, Sureness, TaskState, Verdict,
-    assess_next, missed, side_name,
+    assess_next, missed, missing_parts, side_name,
 };
 
 use crate::world::{World, give, row};
@@ -202,10 +202,22 @@ impl World {
         }
     }
 
+    /// Parts of a package that are missing.
+    pub(crate) fn missing(&self, package: &str) -> Vec<String> {
+        let parts = missing_parts(&self.programme, &self.record, &self.facts, package, self.today());
+        parts.expect("a package").into_iter().map(|part| part.criterion).collect()
+    }
+
     fn close_deliverable(&mut self, id: &str) {
         let known = self.scope().deliverable(id).unwrap_or_else(|| panic!("no deliverable {id}")).clone();
         let side = self.scope().answers(known.side);
         let by = self.worker(side);
+        if let Some(package) = known.package.clone() {
+            while let Some(part) = self.missing(&package).first() {
+                self.close(part);
+            }
+            self.does(&by, Action::SubmitPackage { package });
+        }
         self.does(&by, Action::Deliver { deliverable: id.to_owned(), note: String::new() });
         let sides = |role: &String| self.programme.roles.iter().find(|known| known.id == *role).expect("a role").side;
         let here = |role: &&String| self.scope().takes_part(sides(role)) && sides(role) != side;
