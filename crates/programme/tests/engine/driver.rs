@@ -2,7 +2,7 @@
 
 use programme::{
     Action, Criterion, Field, FieldKind, MetBy, Outcome, Register, Scope, Side, Subject, Sureness, TaskState, Verdict,
-    assess_next, missed, missing_parts, side_name,
+    assess_next, gaps, missed, missing_parts, side_name,
 };
 
 use crate::world::{World, give, row};
@@ -144,6 +144,17 @@ impl World {
                 self.does(&by, Action::Review { register: Register::Applications });
                 self.settle_all(Register::Applications);
             }
+            "workshop-closed" => {
+                for gap in gaps(&self.programme, &self.record, &self.facts) {
+                    let forecast = Some(self.today());
+                    self.does(&by, Action::Assign { task: gap.task, owner: Some("Ida".into()), forecast });
+                }
+                let held = self.today().to_string();
+                let fields = row(&[("title", "Readiness"), ("held", &held), ("attendees", "all")]);
+                self.does(&by, Action::AddRow { register: Register::Workshops, fields });
+                let id = self.record.rows_of(Register::Workshops).last().expect("a workshop").id.clone();
+                self.does(&by, Action::SettleRow { row: id, verdict: YES, text: "each has both".into() });
+            }
             "escalation-complete" => {
                 for side in self.scope().project_type.sides.clone() {
                     let fields = row(&[("title", "Jo"), ("side", side_name(side)), ("level", "1"), ("reach", "01234")]);
@@ -185,6 +196,12 @@ impl World {
                 let rows: Vec<String> = self.record.rows_of(Register::Contacts).map(|row| row.id.clone()).collect();
                 for row in rows {
                     self.does(&by, Action::WithdrawRow { row, why: "they left".into() });
+                }
+            }
+            "workshop-closed" => {
+                let rows: Vec<String> = self.record.rows_of(Register::Workshops).map(|row| row.id.clone()).collect();
+                for row in rows {
+                    self.does(&by, Action::WithdrawRow { row, why: "it was another".into() });
                 }
             }
             "numbers-confirmed" => panic!("what is confirmed stays so"),
