@@ -498,7 +498,7 @@ pub fn decide(
         Action::SetLength { stage, working_days, why } => case.set_length(stage, working_days, why),
         Action::Cancel { why } => case.cancel(why),
         Action::Close { note } => case.close(note),
-        Action::GiveRole { person, title, role, contact } => case.give_role(person, title, role, contact),
+        Action::GiveRole { person, title, role, contact } => case.give_role(&person, &title, role, contact),
         Action::TakeRole { person, role, why } => case.take_role(person, role, why),
         Action::Assign { task, owner, forecast } => case.assign(task, owner, forecast),
         Action::AddTask { task, own } => case.add_task(task, own),

@@ -95,7 +95,8 @@ pub struct ProjectType {
     /// The sides that take part in it.
     pub sides: Vec<Side>,
     /// Which side does what a row of this profile says another does: in a project that the organisation runs itself,
-    /// what is the provider's falls to the organisation.
+    /// what is the provider's falls to the organisation. Of a side that takes part only its tasks fall to another: it still
+    /// speaks, hands over and validates itself.
     #[serde(default)]
     pub stands_in: BTreeMap<Side, Side>,
     /// Who has to say go.
@@ -111,8 +112,8 @@ pub struct ProjectType {
     /// Are calendars and free/busy shared while people are on both sides?
     #[serde(default)]
     pub coexists: bool,
-    /// How many accounts may be made and when, the steps in order; the last one whose criterion is met counts. Where there
-    /// are none, all that the project needs.
+    /// How many accounts may be made and when, the steps in order: one counts when its criterion and those before it are met,
+    /// now or when a gate was passed with them. Where there are none, all that the project needs.
     #[serde(default)]
     pub registrations: Vec<Registration>,
 }
@@ -296,6 +297,9 @@ pub struct DeliverableOfProfile {
     /// Is it part of the contract, and so listed in the service readiness document?
     #[serde(default)]
     pub is_contractual: bool,
+    /// The package that is submitted, with all its parts, before it is handed over.
+    #[serde(default)]
+    pub package: Option<String>,
     /// The document that this program makes of the record, if it is one.
     #[serde(default)]
     pub document: Option<String>,

@@ -5,7 +5,7 @@
 
 /// What the system itself knows, as criteria may ask it: name and meaning. The service computes each; the last ones and
 /// `applications-resolved` are known from the project's own record.
-pub const FACTS: [(&str, &str); 26] = [
+pub const FACTS: [(&str, &str); 27] = [
     ("new-accounts-provisioned", "Every new account in scope is there (R-060)."),
     ("pilot-accounts-provisioned", "Every new account of the people of the pilot is there."),
     ("registration-limit-requested", "The limit of registrations was asked for the whole project (R-063)."),
@@ -44,6 +44,7 @@ pub const FACTS: [(&str, &str); 26] = [
     ("numbers-confirmed", "The number of accounts is confirmed (R-013)."),
     ("months-planned", "New accounts are planned by month, and sum to what is needed (R-131)."),
     ("type-chosen", "The type of the project is chosen (R-016)."),
+    ("workshop-closed", "A workshop was closed, and with it each task had an owner and a forecast (R-095)."),
 ];
 
 /// What the system checks by itself, as tasks may name it: name and meaning. A check writes its result, with

@@ -263,6 +263,7 @@ impl<'a> Checker<'a> {
             self.known::<crate::DeliverableOfProfile, _>(index, "type", &row.types, &programme.types);
             self.known::<crate::DeliverableOfProfile, _>(index, "stage", &row.stages, &programme.stages);
             self.known::<crate::DeliverableOfProfile, _>(index, "role", &row.accepted_by, &programme.roles);
+            self.known::<crate::DeliverableOfProfile, _>(index, "package", row.package.as_slice(), &programme.packages);
             self.requirements::<crate::DeliverableOfProfile>(index, &row.requirements);
             if let Some(document) = &row.document {
                 self.in_table::<crate::DeliverableOfProfile>(index, "document", document, &DOCUMENTS);

@@ -27,6 +27,16 @@ impl Case<'_> {
             let what = format!("{} is handed over by the {}", known.title, side_name(side));
             return Err(self.refuse_at(Rule::OwnSide, &deliverable, what, "Let somebody of that side do it."));
         }
+        if let Some(package) = known.package.as_ref().filter(|package| !self.record.packages.contains_key(*package)) {
+            let scope = self.scope()?;
+            let Some(package) = package_of(&scope, package) else { return Err(self.unknown("package", package)) };
+            let parts = parts(&scope, self.facts, package, self.now.today);
+            let missing = parts.into_iter().filter(|part| !part.is_met).collect();
+            let what = format!("{} is not submitted", package.title);
+            let refusal =
+                self.refuse_at(Rule::PackageParts, &deliverable, what, "Submit it first, with all its parts.");
+            return Err(refusal.with_open(missing));
+        }
         let record = self.record.deliverables.get(&deliverable);
         let versions = record.map(|record| record.versions.as_slice()).unwrap_or_default();
         let accepted = versions.iter().flat_map(|version| &version.answers);

@@ -180,7 +180,8 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn give_role(&self, person: String, title: String, role: String, contact: Option<String>) -> Decided {
+    pub(super) fn give_role(&self, person: &str, title: &str, role: String, contact: Option<String>) -> Decided {
+        let (person, title) = (person.trim().to_owned(), title.trim().to_owned());
         self.needed(&person, "who")?;
         self.needed(&title, "their name")?;
         if !self.programme.roles.iter().any(|known| known.id == role) {

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::{Facts, day_of, is_no};
 use crate::data::{Criterion, MetBy, Side};
 use crate::readiness::pre_requisites_open;
-use crate::record::{Sureness, Verdict};
+use crate::record::{Row, Sureness, Verdict};
 use crate::register::{Register, state_of};
 use crate::scope::{Scope, TaskState, each_once, side_name};
 
@@ -37,13 +37,14 @@ impl Finding {
 }
 
 /// Facts that the record itself knows, with their meaning; nobody has to pass them in.
-pub const BUILT_IN: [(&str, &str); 6] = [
+pub const BUILT_IN: [(&str, &str); 7] = [
     ("applications-resolved", "No application is unresolved (R-028)."),
     ("key-roles-filled", "Somebody holds each key role of the sides that take part (R-275)."),
     ("escalation-complete", "There is a contact of each side, with its place in the escalation (R-277)."),
     ("numbers-confirmed", "The number of accounts is confirmed (R-013)."),
     ("months-planned", "New accounts are planned by month, and sum to what is needed (R-131)."),
     ("type-chosen", "The type of the project is chosen (R-016)."),
+    ("workshop-closed", "A workshop was closed, and with it each task had an owner and a forecast (R-095)."),
 ];
 
 pub(crate) fn met(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, today: Date) -> Finding {
@@ -119,6 +120,13 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
             None => Finding::not_yet("the number of accounts is not confirmed"),
         },
         "months-planned" => months_planned(scope),
+        "workshop-closed" => {
+            let closed = |row: &&Row| row.settled.last().is_some_and(|(verdict, _)| *verdict == Verdict::Yes);
+            match record.rows_of(Register::Workshops).find(closed) {
+                Some(row) => Finding::yes(format!("{}, held on {}", row.id, row.field("held").unwrap_or_default())),
+                None => Finding::not_yet("no workshop was closed"),
+            }
+        }
         "type-chosen" => Finding::yes(format!("the type is {}", scope.project_type.title)),
         _ => return None,
     })

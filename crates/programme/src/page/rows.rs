@@ -44,7 +44,11 @@ pub(super) fn of_stage(page: &mut Page, programme: &Programme, stage: &Stage) {
             ["Deliverable", "What it is", "Handed over by", "Accepted by one of", "Document"],
             deliverables.into_iter().map(|row| {
                 let accepted: Vec<String> = row.accepted_by.iter().map(|role| title_of_role(programme, role)).collect();
-                let document = row.document.as_ref().map_or_else(String::new, |name| code(name));
+                let mut document = row.document.as_ref().map_or_else(String::new, |name| code(name));
+                if let Some(package) = &row.package {
+                    let after = format!("after {}", code(package));
+                    document = if document.is_empty() { after } else { format!("{document}, {after}") };
+                }
                 let contract = if row.is_contractual { " (of the contract)" } else { "" };
                 let title = format!("{}{contract}", row.title);
                 [code(&row.id), title, side(row.side).to_owned(), accepted.join(", "), document]

@@ -20,7 +20,7 @@ fn line_of(text: &str, what: &str) -> usize {
 }
 
 /// Text, what takes its place, and what is said of it.
-const MISTAKES: [(&str, &str, &str); 71] = [
+const MISTAKES: [(&str, &str, &str); 72] = [
     ("is-editable = true", "is-editible = true", "unknown field `is-editible`"),
     ("go = [\"authority\"]", "go = [\"authorities\"]", "unknown variant `authorities`"),
     ("owner = \"heron\"\n", "", "missing field `owner`"),
@@ -132,6 +132,7 @@ const MISTAKES: [(&str, &str, &str); 71] = [
         "nobody of another side can accept \"list-of-baskets\"",
     ),
     ("document = \"lessons\"", "document = \"songs\"", "the document \"songs\""),
+    ("document = \"lessons\"", "package = \"crate\"", "the package \"crate\""),
     ("criterion = \"pond-known\" }", "criterion = \"letter-written\" }", "are both the criterion \"letter-written\""),
     ("criterion = \"pond-known\" }", "criterion = \"lake-known\" }", "the criterion \"lake-known\""),
     ("lines = [\"nest\", \"fish\"]", "lines = [\"fish\", \"fish\"]", "says \"fish\" twice"),

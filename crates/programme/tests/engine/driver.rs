@@ -2,7 +2,7 @@
 
 use programme::{
     Action, Criterion, Field, FieldKind, MetBy, Outcome, Register, Scope, Side, Subject, Sureness, TaskState, Verdict,
-    assess_next, missed, side_name,
+    assess_next, gaps, missed, missing_parts, side_name,
 };
 
 use crate::world::{World, give, row};
@@ -144,6 +144,17 @@ impl World {
                 self.does(&by, Action::Review { register: Register::Applications });
                 self.settle_all(Register::Applications);
             }
+            "workshop-closed" => {
+                for gap in gaps(&self.programme, &self.record, &self.facts) {
+                    let forecast = Some(self.today());
+                    self.does(&by, Action::Assign { task: gap.task, owner: Some("Ida".into()), forecast });
+                }
+                let held = self.today().to_string();
+                let fields = row(&[("title", "Readiness"), ("held", &held), ("attendees", "all")]);
+                self.does(&by, Action::AddRow { register: Register::Workshops, fields });
+                let id = self.record.rows_of(Register::Workshops).last().expect("a workshop").id.clone();
+                self.does(&by, Action::SettleRow { row: id, verdict: YES, text: "each has both".into() });
+            }
             "escalation-complete" => {
                 for side in self.scope().project_type.sides.clone() {
                     let fields = row(&[("title", "Jo"), ("side", side_name(side)), ("level", "1"), ("reach", "01234")]);
@@ -187,6 +198,12 @@ impl World {
                     self.does(&by, Action::WithdrawRow { row, why: "they left".into() });
                 }
             }
+            "workshop-closed" => {
+                let rows: Vec<String> = self.record.rows_of(Register::Workshops).map(|row| row.id.clone()).collect();
+                for row in rows {
+                    self.does(&by, Action::WithdrawRow { row, why: "it was another".into() });
+                }
+            }
             "numbers-confirmed" => panic!("what is confirmed stays so"),
             "months-planned" => {
                 let accounts = [("2026-11".to_owned(), 1)].into();
@@ -202,10 +219,22 @@ impl World {
         }
     }
 
+    /// Parts of a package that are missing.
+    pub(crate) fn missing(&self, package: &str) -> Vec<String> {
+        let parts = missing_parts(&self.programme, &self.record, &self.facts, package, self.today());
+        parts.expect("a package").into_iter().map(|part| part.criterion).collect()
+    }
+
     fn close_deliverable(&mut self, id: &str) {
         let known = self.scope().deliverable(id).unwrap_or_else(|| panic!("no deliverable {id}")).clone();
         let side = self.scope().answers(known.side);
         let by = self.worker(side);
+        if let Some(package) = known.package.clone() {
+            while let Some(part) = self.missing(&package).first() {
+                self.close(part);
+            }
+            self.does(&by, Action::SubmitPackage { package });
+        }
         self.does(&by, Action::Deliver { deliverable: id.to_owned(), note: String::new() });
         let sides = |role: &String| self.programme.roles.iter().find(|known| known.id == *role).expect("a role").side;
         let here = |role: &&String| self.scope().takes_part(sides(role)) && sides(role) != side;

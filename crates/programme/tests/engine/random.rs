@@ -28,7 +28,7 @@ fn action(world: &World, (what, _, about, yes): Step) -> Action {
     let criterion = || pick(&["boss-agreed", "ready", "ready-own", "all-go"], about).to_owned();
     let gate = || pick(&["g0", "g1", "g2", "g3", "g4", "g5"], about).to_owned();
     let role = || pick(&["boss", "lead", "helper", "guide", "engineer", "judge"], about).to_owned();
-    let person = || pick(&PEOPLE, about.wrapping_mul(7)).to_owned();
+    let person = || pick(&PEOPLE, about % 16).to_owned();
     let any_row = || {
         let ids: Vec<&String> = world.record.rows.keys().collect();
         ids.get(usize::from(about) % ids.len().max(1)).map_or_else(|| "risk-1".to_owned(), |id| (*id).clone())
@@ -57,7 +57,10 @@ fn action(world: &World, (what, _, about, yes): Step) -> Action {
         15 => Action::AskGate { gate: gate(), note: note() },
         16 => Action::UnaskGate { gate: gate(), why: note() },
         17 | 18 => Action::PassGate { gate: gate() },
-        19 if about % 4 == 0 => Action::GiveRole { person: person(), title: note(), role: role(), contact: None },
+        19 => {
+            let role = pick(&["boss", "lead", "boss", "lead", "guide", "judge"], about >> 4).to_owned();
+            Action::GiveRole { person: person(), title: note(), role, contact: None }
+        }
         20 if about % 4 == 0 => Action::TakeRole { person: person(), role: role(), why: note() },
         21 => {
             let register = Register::EVERY[usize::from(about) % Register::EVERY.len()];
@@ -201,9 +204,18 @@ fn holds(programme: &Programme, entries: &[Entry]) {
     let mut doers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut sides_of_doer: BTreeMap<&str, BTreeMap<&str, Side>> = BTreeMap::new();
     let mut passed: Option<&str> = None;
+    let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut delivered: BTreeMap<&str, Side> = BTreeMap::new();
     for (at, entry) in entries.iter().enumerate() {
         let who = entry.who.as_str();
         let before = &entries[..at];
+        let side = |role: &&str| programme.roles.iter().find(|known| known.id == **role).map(|known| known.side);
+        let sides: BTreeSet<Side> = roles.get(who).into_iter().flatten().filter_map(side).collect();
+        let approves = matches!(
+            entry.change,
+            Change::GatePassed { .. } | Change::Accepted { .. } | Change::SignedOff { .. } | Change::SideSaid { .. }
+        );
+        assert!(!approves || sides.len() == 1, "{who} stands on {sides:?}: {:?}", entry.change);
         match &entry.change {
             Change::TypeChosen { project_type: chosen, .. } => project_type.clone_from(chosen),
             Change::GateAsked { gate, .. } => drop(askers.entry(gate).or_default().insert(who)),
@@ -229,11 +241,17 @@ fn holds(programme: &Programme, entries: &[Entry]) {
                 assert_eq!(known.enters.as_ref(), Some(entered));
                 stage = Some(entered.clone());
             }
-            Change::Delivered { deliverable, .. } => {
+            Change::Delivered { deliverable, side, .. } => {
                 assert!(!acceptors.contains(&(deliverable.as_str(), who)), "{who} judged {deliverable} before");
                 deliverers.insert((deliverable, who));
+                delivered.insert(deliverable, *side);
             }
             Change::Accepted { deliverable, .. } => {
+                let from = delivered[deliverable.as_str()];
+                assert!(
+                    project_type == "own" || !sides.contains(&from),
+                    "{who} accepted what their own side delivered"
+                );
                 assert!(!deliverers.contains(&(deliverable.as_str(), who)), "{who} judged their own {deliverable}");
                 acceptors.insert((deliverable, who));
             }
@@ -255,7 +273,11 @@ fn holds(programme: &Programme, entries: &[Entry]) {
                 let people: BTreeSet<&str> = words.values().map(|(who, _)| *who).collect();
                 assert_eq!(people.len(), words.len(), "somebody spoke twice on {criterion}");
             }
-            Change::RoleGiven { person, .. } => {
+            Change::RoleTaken { person, role, .. } => {
+                roles.entry(person).or_default().remove(role.as_str());
+            }
+            Change::RoleGiven { person, role, .. } => {
+                roles.entry(person).or_default().insert(role);
                 let is_first = !before.iter().any(|entry| matches!(entry.change, Change::RoleGiven { .. }));
                 assert!(person != who || is_first, "{who} named themselves");
             }

@@ -74,19 +74,20 @@ fn a_forecast_that_is_over_is_late() {
 #[test]
 fn a_package_is_submitted_whole() {
     let mut world = World::staffed(invented(), "guided");
-    let missing = |world: &World| {
-        let parts = missing_parts(&world.programme, &world.record, &world.facts, "bundle", world.today());
-        parts.unwrap().into_iter().map(|part| part.criterion).collect::<Vec<_>>()
-    };
+    let missing = |world: &World| world.missing("bundle");
     let submit = || Action::SubmitPackage { package: "bundle".into() };
+    let deliver = || Action::Deliver { deliverable: "request".into(), note: String::new() };
     assert_eq!(missing(&world), ["intent-whole", "tried", "months"]);
     for part in ["intent-whole", "tried", "months"] {
         let refusal = world.is_refused("lead", submit(), Rule::PackageParts.name());
         assert!(refusal.is_by(part), "{refusal}");
+        assert!(world.is_refused("guide", deliver(), Rule::PackageParts.name()).is_by(part));
         world.close(part);
     }
     assert!(missing(&world).is_empty());
+    world.is_refused("guide", deliver(), Rule::PackageParts.name());
     world.does("lead", submit());
+    world.does("guide", deliver());
     assert_eq!(world.record.packages["bundle"][0].parts.len(), 3);
     world.is_refused("lead", Action::SubmitPackage { package: "no-such".into() }, Rule::Unknown.name());
 }
