@@ -125,6 +125,23 @@ pub(crate) enum Command {
     /// What sends people's mail on: ours, and others'
     #[command(subcommand)]
     Forwarder(crate::switching::ForwarderOf),
+    /// A governed project as a whole: its intent, type, people, dates, decisions
+    #[command(subcommand)]
+    Project(crate::governed::ProjectOf),
+    /// Gates between the stages of a governed project: what each still lacks, and who passes it
+    #[command(subcommand)]
+    Gate(crate::governed::GateOf),
+    /// Tasks of a governed project: owner, forecast, evidence, validation
+    #[command(subcommand)]
+    Task(crate::governed::TaskOf),
+    /// What is handed over in a governed project, and accepted
+    #[command(subcommand)]
+    Deliverable(crate::governed::DeliverableOf),
+    /// Registers of a governed project: risks, lessons, applications, calls and others
+    #[command(subcommand)]
+    Register(crate::governed::RegisterOf),
+    /// Every governed project of the database: who is where, and what waits for whom
+    Pipeline,
     /// Legacy domains: what the DNS says, and what has to change at the end
     #[command(subcommand)]
     Mx(crate::switching::MxOf),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use service::{
-    Acted, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side, Outcome, OwnTask,
-    Register, Subject, Sureness, Verdict,
+    Acted, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side,
+    GovernedSubject as Subject, GovernedVerdict as Verdict, Outcome, OwnTask, Register, Sureness,
 };
 
 use crate::governed_show as show;
@@ -491,7 +491,11 @@ impl At<'_> {
         let result = work(&governed).await;
         governed.close().await;
         let report = result?;
-        if self.json { print_json(name, &report) } else { print(&text(&report)) }
+        if self.json {
+            print_json(name, &report)
+        } else {
+            print(&text(&report))
+        }
         Ok(report)
     }
 
@@ -505,7 +509,11 @@ impl At<'_> {
         let result = work(&mut governed).await;
         governed.close().await;
         let acted = result?;
-        if self.json { print_json("recorded", &acted) } else { print(&show::acted(&acted)) }
+        if self.json {
+            print_json("recorded", &acted)
+        } else {
+            print(&show::acted(&acted))
+        }
         Ok(Exit::Done)
     }
 
@@ -524,7 +532,11 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
             let result = governed.act(Action::Open { code, name }).await;
             governed.close().await;
             result?;
-            if json { print_json("init", &made) } else { print(&show::made(&made)) }
+            if json {
+                print_json("init", &made)
+            } else {
+                print(&show::made(&made))
+            }
             return Ok(Exit::Done);
         }
         ProjectOf::Adopt => return at.work(async |governed| governed.adopt().await).await,
@@ -536,9 +548,11 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
         ProjectOf::Stage => return gate(GateOf::Show { gate: None }, folder, json).await,
         ProjectOf::Override { project_type, by, why } => Action::ChooseType { project_type, by, why },
         ProjectOf::Fill { form, fields } => Action::Answer { form, answers: pairs(fields) },
-        ProjectOf::Numbers { existing, new, confirmed } => {
-            Action::GiveNumbers { sureness: if confirmed { Sureness::Confirmed } else { Sureness::Draft }, existing, new }
-        }
+        ProjectOf::Numbers { existing, new, confirmed } => Action::GiveNumbers {
+            sureness: if confirmed { Sureness::Confirmed } else { Sureness::Draft },
+            existing,
+            new,
+        },
         ProjectOf::Months { months } => {
             let number = |(month, number): (String, String)| match number.parse() {
                 Ok(number) => Ok((month, number)),

@@ -4,6 +4,8 @@
 mod args;
 mod collection;
 mod glance;
+mod governed;
+mod governed_show;
 mod issue;
 mod manifest;
 mod people;
@@ -363,6 +365,12 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Switch(which) => Box::pin(switching::switch(which, folder, json)).await,
         Command::Signoff(which) => Box::pin(switching::signoff(which, folder, json)).await,
         Command::Forwarder(which) => Box::pin(switching::forwarder(which, folder, json)).await,
+        Command::Project(which) => Box::pin(governed::project(which, folder, json)).await,
+        Command::Gate(which) => Box::pin(governed::gate(which, folder, json)).await,
+        Command::Task(which) => Box::pin(governed::task(which, folder, json)).await,
+        Command::Deliverable(which) => Box::pin(governed::deliverable(which, folder, json)).await,
+        Command::Register(which) => Box::pin(governed::register(which, folder, json)).await,
+        Command::Pipeline => Box::pin(governed::pipeline(folder, json)).await,
         Command::Mx(which) => Box::pin(switching::mx(which, folder, json)).await,
         Command::Routing(which) => Box::pin(switching::routing(which, folder, json)).await,
         Command::Sharing(which) => Box::pin(sharing::run(which, folder, json)).await,

@@ -149,6 +149,17 @@ pub struct ProjectFile {
     /// Legacy domains whose MX records move at the end.
     #[serde(default)]
     pub mx: Option<Box<MxSettings>>,
+    /// What the programme of a governed project is to know.
+    #[serde(default)]
+    pub programme: ProgrammeEntry,
+}
+
+/// What the programme of a governed project is to know.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProgrammeEntry {
+    /// The collections of the pilot.
+    pub pilot: Vec<String>,
 }
 
 fn plain() -> String {
@@ -254,6 +265,23 @@ pub struct Roles {
     /// Of these, who may see the subjects of items that failed.
     #[serde(default)]
     pub subjects: Vec<String>,
+    /// Of these, who may see every governed project of the database.
+    #[serde(default)]
+    pub programme: Vec<String>,
+    /// Of these, which side of a governed project each stands on, and in which roles of the profile.
+    #[serde(default)]
+    pub people: BTreeMap<String, PersonOfProject>,
+}
+
+/// Where somebody stands in a governed project.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonOfProject {
+    /// The side: `organisation`, `provider`, `authority` or `supplier`.
+    #[schemars(with = "Option<String>")]
+    pub side: Option<programme::Side>,
+    /// Roles of the profile.
+    pub roles: Vec<String>,
 }
 
 /// Limits of this program on this machine.

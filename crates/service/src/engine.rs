@@ -20,6 +20,7 @@ use crate::routers;
 use crate::scripts::ScriptBoard;
 use crate::secret::Environment;
 use crate::serve::EndpointPace;
+use crate::usecase::governed::Gates;
 use crate::usecase::people::Opened;
 use crate::usecase::switch::addresses::Addressing;
 use crate::usecase::switch::driver::Switcher;
@@ -156,6 +157,7 @@ impl<'m> Making<'m> {
             accounts,
             addressing,
             accesses,
+            gates: Some(Arc::new(Gates::of(self.config))),
         }))
     }
 

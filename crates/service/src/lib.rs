@@ -21,8 +21,13 @@ mod when;
 
 pub use config::{Config, FILE as PROJECT_FILE, ReportKind, schema};
 pub use error::{Error, Exit};
+pub use jiff::civil::Date as GovernedDate;
 pub use model::Tally;
 pub use people::FILE as PEOPLE_FILE;
+pub use programme::{
+    Action as GovernedAction, Outcome, OwnTask, PipelineRow as GovernedPipelineRow, Register, RegisterState,
+    Side as GovernedSide, Subject as GovernedSubject, Sureness, Verdict as GovernedVerdict, side_name,
+};
 pub use project::{Project, Selection};
 pub use secret::Environment;
 pub use serve::{ServeOptions, WorkerOptions, serve, work};
@@ -37,6 +42,10 @@ pub use usecase::collection::{
 pub use usecase::demo::{Demo, DemoReport};
 pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
+pub use usecase::governed::{
+    Acted, DeliverableLine, DeliverablesShow, GateShow, Governed, GovernedTask, PipelineReport, ProjectShow,
+    RegisterShow, RegistersShow, TasksShow, new_project,
+};
 pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{
     ClosedReport, Closing, IssueChanged, IssueChoice, IssueLine, IssueList, IssueNoteLine, IssueShow, Reported,

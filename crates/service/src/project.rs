@@ -8,6 +8,7 @@ use std::time::Duration;
 use connector::{Account, SystemClock};
 use model::{Actor, Cause, Organisation, Phase, Role, Scope, Side};
 use movement::{Engine, Failure, Person, Progress};
+use programme::Live;
 use ring::rand::{SecureRandom, SystemRandom};
 use store::{MailboxRow, ProjectKey, RosterRow, Store};
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ use crate::people::{self, Password, People};
 use crate::registry::{self, Means};
 use crate::roster::{self, Withheld};
 use crate::secret::Environment;
+use crate::usecase::governed::Gates;
 use crate::usecase::switch::live::Accounts;
 use crate::{Error, Exit};
 
@@ -143,7 +145,8 @@ impl Project {
             }
         }
         let accounts = Accounts::of(&config);
-        let project = Self { config, people, withheld, store, key, actor, endpoints, rows, accounts };
+        let mut project = Self { config, people, withheld, store, key, actor, endpoints, rows, accounts };
+        project.withhold_ungated().await?;
         if project.actor.role.may_migrate() {
             project.follow_file().await?;
         }
@@ -194,6 +197,24 @@ impl Project {
     }
 
     /// Why this mailbox, though it is on the roster, may not be copied now.
+    /// Nothing is copied in a governed project before the stage that allows it. Whose switch has begun is followed to its end.
+    async fn withhold_ungated(&mut self) -> Result<(), Error> {
+        let gates = Box::new(Gates::of(&self.config));
+        let bulk = Box::pin(gates.against(&self.store, self.key, Live::SyncBulk)).await?;
+        if bulk.is_none() {
+            return Ok(());
+        }
+        let pilot = Box::pin(gates.against(&self.store, self.key, Live::SyncPilot)).await?;
+        for row in self.store.mailboxes(self.key).await? {
+            let against = if gates.is_pilot(row.roster.collection.as_deref()) { &pilot } else { &bulk };
+            let (Some(refusal), true) = (against, row.listed && row.state.phase < Phase::Switching) else { continue };
+            let why = refusal.what.lines().next().unwrap_or_default().to_owned();
+            let endpoint = Some(self.endpoint_name(row.roster.source_endpoint).to_owned());
+            self.withheld.push(Withheld { source: row.roster.source_name, endpoint, why, only_if_begun: false });
+        }
+        Ok(())
+    }
+
     pub(crate) fn withheld(&self, row: &MailboxRow) -> Option<&Withheld> {
         let endpoint = self.endpoint_name(row.roster.source_endpoint);
         self.withheld.iter().find(|withheld| withheld.is_of(endpoint, &row.roster.source_name))

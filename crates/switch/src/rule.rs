@@ -28,6 +28,8 @@ pub enum Rule {
     ForwardingDecided,
     /// Calendars and public folders are in step, where the project's type shares them.
     CalendarCoexistence,
+    /// The programme of a governed project is at a stage that allows it.
+    ProgrammeAllows,
     /// No issue about the mailbox is open.
     NoOpenIssue,
     /// Somebody who may has said go.
@@ -38,7 +40,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order in which they are looked at.
-    pub const EVERY: [Self; 14] = [
+    pub const EVERY: [Self; 15] = [
         Self::InStep,
         Self::MatchSignedOff,
         Self::AccountActivated,
@@ -46,6 +48,7 @@ impl Rule {
         Self::SharingInPlace,
         Self::CalendarCoexistence,
         Self::ForwardingDecided,
+        Self::ProgrammeAllows,
         Self::NoOpenIssue,
         Self::Go,
         Self::TargetOpens,
@@ -69,6 +72,7 @@ impl Rule {
             Self::ForwardersAbsent => "forwarders-absent",
             Self::CalendarCoexistence => "calendar-coexistence",
             Self::ForwardingDecided => "forwarding-decided",
+            Self::ProgrammeAllows => "programme-allows",
             Self::NoOpenIssue => "no-open-issue",
             Self::Go => "go",
             Self::RoutingClean => "routing-clean",
@@ -94,6 +98,7 @@ impl Rule {
             Self::ForwardersAbsent => "R-082",
             Self::CalendarCoexistence => "R-198",
             Self::ForwardingDecided => "R-086",
+            Self::ProgrammeAllows => "R-150",
             Self::NoOpenIssue => "R-185",
             Self::Go => "R-179",
             Self::RoutingClean => "R-083",
@@ -104,7 +109,12 @@ impl Rule {
     pub fn may_be_signed(self) -> bool {
         !matches!(
             self,
-            Self::InStep | Self::TargetOpens | Self::QuotaRoom | Self::ForwardersAbsent | Self::RoutingClean
+            Self::InStep
+                | Self::TargetOpens
+                | Self::QuotaRoom
+                | Self::ForwardersAbsent
+                | Self::ProgrammeAllows
+                | Self::RoutingClean
         )
     }
 }

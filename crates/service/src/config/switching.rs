@@ -82,7 +82,7 @@ impl SwitchEntry {
     /// The rules that are asked for.
     pub(crate) fn rules(&self) -> Vec<Rule> {
         let asked = |rule: &Rule| !rule.may_be_signed() || self.require.iter().any(|name| name == rule.name());
-        let always = [Rule::MatchSignedOff, Rule::NoOpenIssue, Rule::AddressesFree];
+        let always = [Rule::MatchSignedOff, Rule::NoOpenIssue, Rule::AddressesFree, Rule::ProgrammeAllows];
         Rule::EVERY.into_iter().filter(|rule| always.contains(rule) || asked(rule)).collect()
     }
 }

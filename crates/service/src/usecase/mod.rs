@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod each;
+pub(crate) mod governed;
 pub(crate) mod init;
 pub(crate) mod issue;
 pub(crate) mod legacy;

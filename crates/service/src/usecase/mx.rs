@@ -402,6 +402,9 @@ impl Project {
         let known = known.ok_or_else(|| {
             Error::usage(format!("{FILE} has no [mx.domains.{domain:?}]")).advise("name one of its domains")
         })?;
+        if matches!(word, MxWord::Rfc(_)) {
+            super::governed::refuse(&self.config, &self.store, self.key, programme::Live::ChangeMx).await?;
+        }
         if by.trim().is_empty() || reference.trim().is_empty() {
             return Err(
                 Error::usage("a decision needs a name and where it stands").advise("give --by NAME --reference TEXT")

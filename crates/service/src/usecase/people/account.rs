@@ -117,6 +117,12 @@ pub(super) fn not_theirs(known: &super::Known, id: &ObjectId, row: &AccountRow) 
 }
 
 impl PeopleProject {
+    /// Refused where the project is governed and its stage makes no accounts.
+    pub(super) async fn refuse_ungated(&self) -> Result<(), Error> {
+        let live = programme::Live::ProvisionAccounts { new_already: 0, asked: 0 };
+        crate::usecase::governed::refuse(&self.config, &self.store, self.key, live).await
+    }
+
     /// Makes accounts live that wait to be accepted, these or all, for a recorded reason why they may be live without a forwarder to
     /// the source.
     pub async fn accept(&self, wanted: &[String], exemption: &str) -> Result<AcceptReport, Error> {
@@ -129,6 +135,7 @@ impl PeopleProject {
             )
             .advise("give the reason: --exemption TEXT"));
         }
+        self.refuse_ungated().await?;
         if self.portal().is_some() {
             return self.accept_in_portal(wanted, exemption).await;
         }

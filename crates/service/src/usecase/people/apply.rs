@@ -9,12 +9,14 @@ use std::sync::Arc;
 use connector::{Change, ChangeOutcome, DirectoryTarget, Door, Effect, PlannedChange, Secret};
 use model::{AccountState, Cause, Entry, EntryKind, Reference, Scope};
 use people::{Class, Line, Member, ObjectId, Planned};
+use programme::Live;
 use serde::Serialize;
 use serde_json::json;
 use store::{ChangeRow, ChangeState, MadeAccount, PeopleLease, PeopleTx};
 
 use super::password::{Safe, generate};
 use super::{LEASE_MS, Opened, PeopleProject, UploadLine};
+use crate::usecase::governed;
 use crate::{Error, Exit};
 
 /// Changes sent at once.
@@ -361,6 +363,11 @@ impl PeopleProject {
             let mut tx = self.store.write_people(lease).await?;
             tx.set_changes(plan, &states).await?;
             tx.commit().await?;
+        }
+        if registrations > 0 {
+            let (already, asked) = (self.registrations_used().await?, registrations as u64);
+            let live = Live::ProvisionAccounts { new_already: already.into(), asked };
+            governed::refuse(&self.config, &self.store, self.key, live).await?;
         }
         let cost = people::Cost {
             registrations,

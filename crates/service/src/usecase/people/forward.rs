@@ -41,6 +41,7 @@ impl PeopleProject {
         environment: Environment<'_>,
     ) -> Result<AcceptReport, Error> {
         self.may_change()?;
+        self.refuse_ungated().await?;
         if let Some(lacks) = self.config.lacks_forwarding() {
             let what =
                 format!("an account goes live with a forwarder to the source, or with a recorded reason: {lacks}");

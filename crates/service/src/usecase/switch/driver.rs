@@ -21,6 +21,7 @@ use super::look::{Inventory, Looks};
 use super::subject::Subject;
 use super::task::Attempt;
 use crate::config::{RoutingEntry, SwitchEntry};
+use crate::usecase::governed::Gates;
 use crate::when;
 
 /// A day, in milliseconds.
@@ -52,6 +53,8 @@ pub(crate) struct Switcher {
     pub(crate) addressing: Addressing,
     /// What closes the mailboxes of each endpoint to their people, where there is such a thing.
     pub(crate) accesses: BTreeMap<i64, Arc<dyn Access>>,
+    /// The gates of the project, where it is governed.
+    pub(crate) gates: Option<Arc<Gates>>,
 }
 
 /// When a mailbox that is in step switches.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use model::{Cause, Digest, Phase, Scope, Side};
 use movement::{Engine, Failure, Holder, Progress, Taken};
+use programme::Live;
 use serde::Serialize;
 use serde_json::json;
 use store::{MailboxRow, NewForwarder, RuleWord, SwitchHow};
@@ -22,6 +23,7 @@ use super::rules::word_of;
 use super::signed::digest_of;
 use crate::config::RoutingEntry;
 use crate::secret::Environment;
+use crate::usecase::governed;
 use crate::{Error, Project, Selection};
 
 /// Accounts whose forwarders are put on at once.
@@ -84,6 +86,7 @@ impl Project {
         environment: Environment<'_>,
     ) -> Result<ForwardersReport, Error> {
         self.may_migrate()?;
+        governed::refuse(&self.config, &self.store, self.key, Live::ForwardersOn).await?;
         self.switcher(environment)?;
         let rows = self.select(selection).await?;
         let given = self.given(word).await?;

@@ -3,6 +3,7 @@
 use connector::Routing;
 use model::{Cause, Side};
 use movement::Failure;
+use programme::Live;
 use store::{FoundRouting, IssueState, MailboxRow, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
 
@@ -70,6 +71,7 @@ impl Switcher {
                 unmet("one of the address books lacks it: whimbrel addressbook compare tells which".to_owned())
             }
             Rule::SharingInPlace if row.sharing.is_some() => self.sharing_in_place(row),
+            Rule::ProgrammeAllows => Box::pin(self.programme_allows(of)).await?,
             Rule::NoOpenIssue => {
                 let issues = of.store.issues(of.key).await?;
                 let is_open = |issue: &&store::IssueRow| {
@@ -106,6 +108,26 @@ impl Switcher {
             | Rule::CalendarCoexistence
             | Rule::ForwardingDecided
             | Rule::Go => sign(),
+        })
+    }
+
+    /// Is a governed project at a stage that allows the switch?
+    async fn programme_allows(&self, of: Subject<'_>) -> Result<Verdict, Failure> {
+        let rule = Rule::ProgrammeAllows;
+        let Some(gates) = &self.gates else {
+            return Ok(Verdict { rule, is_met: true, evidence: "the project is not governed".to_owned() });
+        };
+        let is_pilot = gates.is_pilot(of.row.roster.collection.as_deref());
+        let live = if is_pilot { Live::SwitchPilot } else { Live::Switch };
+        let against = Box::pin(gates.against(of.store, of.key, live)).await;
+        let against = against.map_err(|error| Failure::internal(&error.what))?;
+        Ok(match against {
+            None => Verdict {
+                rule,
+                is_met: true,
+                evidence: "the programme allows it, or the project is not governed".to_owned(),
+            },
+            Some(refusal) => Verdict { rule, is_met: false, evidence: refusal.what },
         })
     }
 

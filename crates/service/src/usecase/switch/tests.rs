@@ -199,6 +199,7 @@ pub(super) fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, req
         accounts: None,
         addressing: Addressing::default(),
         accesses: BTreeMap::new(),
+        gates: None,
     }
 }
 

@@ -1,0 +1,198 @@
+//! `project`, `gate`, `task`, `deliverable`, `register`, `pipeline`: what they say.
+
+use std::fmt::Write as _;
+
+use report::harmless;
+use service::{
+    Acted, DeliverablesShow, GateShow, GovernedPipelineRow as PipelineRow, InitReport, PipelineReport, ProjectShow,
+    RegistersShow, TasksShow,
+};
+
+use crate::show::table;
+
+pub(crate) fn made(report: &InitReport) -> String {
+    format!(
+        "{} is there.\nNext: whimbrel --project {0} project fill intent …; whimbrel --project {0} project show",
+        harmless(&report.folder)
+    )
+}
+
+pub(crate) fn acted(report: &Acted) -> String {
+    let mut text = String::new();
+    for change in &report.changes {
+        let kind = change.get("kind").and_then(|kind| kind.as_str()).unwrap_or("recorded");
+        let _ = writeln!(text, "recorded: {kind}");
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn gates(report: &GateShow) -> String {
+    let mut text = String::new();
+    for gate in &report.gates {
+        let open = gate.open().count();
+        let state = match (gate.is_passed, open) {
+            (true, _) => "passed".to_owned(),
+            (false, 0) => format!("nothing is open; {} may pass it", gate.passed_by.join(" or ")),
+            (false, open) => format!("{open} of {} open", gate.items.len()),
+        };
+        let _ = writeln!(text, "{} ({}): {state}", harmless(&gate.title), gate.gate);
+        if gate.is_passed {
+            continue;
+        }
+        if !gate.asked_by.is_empty() {
+            let _ = writeln!(text, "  asked for by {}", harmless(&gate.asked_by.join(", ")));
+        }
+        for item in &gate.items {
+            let mark = if item.is_met {
+                "ok"
+            } else if item.is_refused {
+                "NO"
+            } else {
+                "open"
+            };
+            let _ = writeln!(text, "  {mark:<5} {:<34} {}", item.criterion, harmless(&item.title));
+            if item.is_met {
+                let _ = writeln!(text, "        {}", harmless(&item.by));
+                continue;
+            }
+            let holders = if item.holders.is_empty() { "nobody yet".to_owned() } else { item.holders.join(", ") };
+            let _ = writeln!(
+                text,
+                "        {}; {} ({}), {} days. {}",
+                harmless(&item.by),
+                item.owner,
+                harmless(&holders),
+                item.age_days,
+                harmless(&item.closes)
+            );
+        }
+        text.push('\n');
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn tasks(report: &TasksShow) -> String {
+    let row = |task: &service::GovernedTask| {
+        let sides: Vec<&str> = task.sides.iter().map(|side| service::side_name(*side)).collect();
+        let forecast = task.forecast.map(|day| day.to_string()).unwrap_or_default();
+        let forecast = if task.is_late { format!("{forecast} LATE") } else { forecast };
+        let owner = task.owner.as_deref().unwrap_or("nobody");
+        [&task.task, &task.stage, &sides.join("+"), task.state.name(), owner, &forecast, &task.lacks.join("; ")]
+            .map(harmless)
+            .to_vec()
+    };
+    let rows: Vec<Vec<String>> = report.tasks.iter().map(row).collect();
+    if rows.is_empty() {
+        return "There is none.".to_owned();
+    }
+    table(&["task", "stage", "whose", "state", "owner", "forecast", "lacks"], &rows)
+}
+
+pub(crate) fn deliverables(report: &DeliverablesShow) -> String {
+    let row = |one: &service::DeliverableLine| {
+        let day = |day: &Option<String>| day.clone().unwrap_or_default();
+        let cells = [
+            one.deliverable.clone(),
+            one.title.clone(),
+            one.side.to_owned(),
+            day(&one.due),
+            day(&one.delivered),
+            day(&one.accepted),
+        ];
+        cells.map(|cell| harmless(&cell)).to_vec()
+    };
+    let rows: Vec<Vec<String>> = report.deliverables.iter().map(row).collect();
+    table(&["deliverable", "what", "whose", "due", "handed over", "accepted"], &rows)
+}
+
+pub(crate) fn registers(report: &RegistersShow) -> String {
+    let mut text = String::new();
+    for register in &report.registers {
+        let _ = writeln!(text, "{}: {}", register.name, harmless(&register.text));
+        if !register.fields.is_empty() {
+            let _ = writeln!(text, "  fields: {}", register.fields.join(", "));
+        }
+        for row in &register.rows {
+            let state = match (&row.struck, row.settled.last()) {
+                (Some(struck), _) => format!("withdrawn by {}: {}", struck.who, struck.why),
+                (None, Some((_, said))) => format!("settled by {}: {}", said.who, said.note),
+                (None, None) => "open".to_owned(),
+            };
+            let _ = writeln!(text, "  {}  {}", row.id, harmless(&state));
+            for (field, value) in &row.fields {
+                let _ = writeln!(text, "      {field}: {}", harmless(value));
+            }
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn project(report: &ProjectShow) -> String {
+    let one = &report.project;
+    let mut text = format!("{} ({})\n", harmless(&one.name), harmless(&one.code));
+    let _ = writeln!(text, "  type: {}", one.project_type.as_deref().unwrap_or("not chosen yet"));
+    if let Some(recommends) = &report.appraisal.recommends {
+        let _ = writeln!(text, "  the appraisal recommends {recommends}:");
+        for spoke in &report.appraisal.spoke {
+            let _ = writeln!(text, "    {}: {}", spoke.rule, harmless(&spoke.why));
+        }
+    }
+    let days = one.stage_days.map(|days| format!(", for {days} days")).unwrap_or_default();
+    let _ = writeln!(text, "  stage: {}{days}", one.stage.as_deref().unwrap_or("none yet"));
+    if let Some(gate) = &report.gate {
+        let open: Vec<&str> = gate.open().map(|item| item.criterion.as_str()).collect();
+        let _ = writeln!(text, "  next gate: {} ({}), {} open: {}", gate.title, gate.gate, open.len(), open.join(", "));
+    }
+    let _ = writeln!(text, "  new accounts: {} may be made; {}", report.registrations.limit, report.registrations.why);
+    if !report.unfilled.is_empty() {
+        let _ = writeln!(text, "  nobody holds: {}", report.unfilled.join(", "));
+    }
+    if !report.gaps.is_empty() {
+        let gaps: Vec<&str> = report.gaps.iter().map(|gap| gap.task.as_str()).collect();
+        let _ = writeln!(text, "  without owner or forecast ({}): {}", gaps.len(), gaps.join(", "));
+    }
+    for week in &report.weeks {
+        let which = if week.week == 0 { "every week".to_owned() } else { format!("week {}", week.week) };
+        let _ = writeln!(text, "  {which}:");
+        let _ = writeln!(text, "    organisation: {}", harmless(&week.organisation.join("; ")));
+        let _ = writeln!(text, "    provider: {}", harmless(&week.provider.join("; ")));
+        if !week.deliverables.is_empty() {
+            let _ = writeln!(text, "    deliverables: {}", week.deliverables.join(", "));
+        }
+    }
+    for state in report.registers.iter().filter_map(service::RegisterState::against) {
+        let _ = writeln!(text, "  register: {}", harmless(&state));
+    }
+    for lesson in &report.lessons {
+        let _ = writeln!(text, "  lesson: {}: {}", harmless(&lesson.title), harmless(&lesson.text));
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn pipeline(report: &PipelineReport) -> String {
+    let row = |one: &PipelineRow| {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let waits: Vec<String> = one.waits_for.iter().map(|(side, open)| format!("{side} {open}")).collect();
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let cells = [
+            one.code.clone(),
+            one.name.clone(),
+            text(&one.project_type),
+            text(&one.stage),
+            text(&one.next_gate),
+            one.open_items.to_string(),
+            waits.join(", "),
+            number(one.existing_accounts),
+            number(one.new_accounts),
+        ];
+        cells.map(|cell| harmless(&cell)).to_vec()
+    };
+    let rows: Vec<Vec<String>> = report.projects.iter().map(row).collect();
+    let headings =
+        ["code", "organisation", "type", "stage", "next gate", ">open", "waits for", ">accounts", ">new accounts"];
+    let mut text = table(&headings, &rows);
+    for (month, accounts) in &report.accounts_by_month {
+        let _ = write!(text, "\n{month}: {accounts} new accounts");
+    }
+    text
+}

@@ -1,0 +1,189 @@
+//! A governed project in a database: who may what, what is recorded, and what live actions are told.
+
+use std::collections::BTreeMap;
+
+use programme::{Live, Register, Side};
+
+use super::*;
+
+fn no_environment(_: &str) -> Option<String> {
+    None
+}
+
+/// A project of this organisation in a database of its own, or in this one.
+async fn begin(folder: &Path, code: &str, database: Option<&str>) -> Governed {
+    new_project(folder, code, &format!("Trust {code}"), "nhsmail", database).unwrap();
+    let mut governed = Governed::open(folder, &no_environment).await.unwrap();
+    governed.act(Action::Open { code: code.to_owned(), name: format!("Trust {code}") }).await.unwrap();
+    governed
+}
+
+impl Governed {
+    /// Somebody else runs the program.
+    fn by(&mut self, name: &str) -> &mut Self {
+        self.actor.name = name.to_owned();
+        self
+    }
+
+    async fn give(&mut self, person: &str, role: &str) {
+        let (person, role) = (person.to_owned(), role.to_owned());
+        self.act(Action::GiveRole { title: person.clone(), person, role, contact: None }).await.unwrap();
+    }
+
+    fn role_of(&self, side: Side) -> String {
+        self.programme.roles.iter().find(|role| role.side == side).unwrap().id.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_project_begins_with_its_intent_and_no_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    let error = governed.gates(None).await.unwrap_err();
+    assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-016")), "{error}");
+    governed
+        .act(Action::ChooseType {
+            project_type: "managed".to_owned(),
+            by: Some("Sue".to_owned()),
+            why: Some("asked for".to_owned()),
+        })
+        .await
+        .unwrap();
+    let gates = governed.gates(None).await.unwrap();
+    assert!(gates.is_open && gates.gates.iter().all(|gate| !gate.is_passed), "{gates:?}");
+    // Whoever comes next finds it as it was left.
+    governed.close().await;
+    let again = Governed::open(folder.path(), &no_environment).await.unwrap();
+    assert_eq!(again.record, governed.record);
+    // What needs a server says which.
+    let error = Project::open(folder.path(), &no_environment).await.err().unwrap();
+    assert!(error.exit == Exit::Usage && error.what.contains("source"), "{error}");
+    let error = new_project(folder.path(), "RX1", "Trust", "nhsmail", None).unwrap_err();
+    assert!(error.what.contains("is there already"), "{error}");
+    assert!(
+        new_project(&folder.path().join("p"), "RX1", "Trust", "plain", None).unwrap_err().what.contains("no programme")
+    );
+}
+
+/// what is open is told with its owner and what would close it; who asks does not pass.
+#[tokio::test]
+async fn a_gate_is_refused_with_all_that_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    let (ours, theirs) = (governed.role_of(Side::Organisation), governed.role_of(Side::Provider));
+    governed.give("kim", &ours).await;
+    governed.give("sam", &theirs).await;
+    governed.by("kim");
+    governed
+        .act(Action::ChooseType {
+            project_type: "managed".to_owned(),
+            by: Some("Kim".to_owned()),
+            why: Some("asked for".to_owned()),
+        })
+        .await
+        .unwrap();
+    let gate = governed.gates(None).await.unwrap().gates.remove(0);
+    let before = governed.record.clone();
+    let error = governed.act(Action::PassGate { gate: gate.gate.clone() }).await.unwrap_err();
+    assert_eq!(error.exit, Exit::Refused);
+    for item in gate.open() {
+        assert!(
+            error.what.contains(&item.criterion) || error.what.contains("asked"),
+            "{}: {}",
+            item.criterion,
+            error.what
+        );
+    }
+    assert_eq!(governed.record, before, "nothing is recorded of what was refused");
+    assert_eq!(record_of(&governed.store, governed.key).await.unwrap(), before);
+}
+
+/// Nobody's change is lost, and the audit log has a line for each.
+#[tokio::test]
+async fn what_two_people_change_at_once_is_changed_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = begin(folder.path(), "RX1", None).await;
+    let role = first.role_of(Side::Organisation);
+    first.give("kim", &role).await;
+    let mut second = Governed::open(folder.path(), &no_environment).await.unwrap();
+    first.by("kim");
+    second.by("kim");
+    for n in 0..5 {
+        for one in [&mut first, &mut second] {
+            let fields: BTreeMap<String, String> = Register::Barriers
+                .fields()
+                .iter()
+                .filter(|field| field.is_needed)
+                .map(|field| (field.name.to_owned(), format!("barrier {n}")))
+                .collect();
+            let added = one.act(Action::AddRow { register: Register::Barriers, fields }).await;
+            assert!(added.is_ok(), "{added:?}");
+        }
+    }
+    let record = record_of(&first.store, first.key).await.unwrap();
+    assert_eq!(record.rows_of(Register::Barriers).count(), 10);
+    assert_eq!(second.record, record);
+    let (log, fault) = first.store.audit_log(first.key).await.unwrap();
+    assert_eq!(fault, None);
+    assert_eq!(log.iter().filter(|row| row.action.starts_with("programme.")).count() as u64, record.seq);
+}
+
+/// what is done live asks first; a project without a record has no gates.
+#[tokio::test]
+async fn live_actions_wait_for_their_stage() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    governed
+        .act(Action::ChooseType {
+            project_type: "self".to_owned(),
+            by: Some("Kim".to_owned()),
+            why: Some("small".to_owned()),
+        })
+        .await
+        .unwrap();
+    for live in [Live::SyncPilot, Live::SyncBulk, Live::ForwardersOn, Live::Switch, Live::ChangeMx, Live::Decommission]
+    {
+        let error = refuse(&governed.config, &governed.store, governed.key, live).await.unwrap_err();
+        assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-250")), "{live}: {error}");
+    }
+    let other = tempfile::tempdir().unwrap();
+    new_project(other.path(), "RX2", "Trust", "nhsmail", None).unwrap();
+    let free = Governed::open(other.path(), &no_environment).await.unwrap();
+    for live in [Live::SyncBulk, Live::Switch, Live::ProvisionAccounts { new_already: 0, asked: 9000 }] {
+        refuse(&free.config, &free.store, free.key, live).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn evidence_is_kept_under_its_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    std::fs::write(folder.path().join("minutes.txt"), "agreed").unwrap();
+    governed.give_evidence(Subject::Project, Path::new("minutes.txt"), "of Monday").await.unwrap();
+    let held = governed.record.evidence_on(&Subject::Project).next().unwrap().evidence.clone();
+    assert_eq!((held.name.as_str(), held.size_bytes), ("minutes.txt", 6));
+    let kept = governed.store.evidence(governed.key, model::Digest::of(b"agreed")).await.unwrap();
+    assert_eq!((kept.as_deref(), held.digest), (Some(&b"agreed"[..]), model::Digest::of(b"agreed").to_string()));
+    let before = governed.record.seq;
+    let error = governed.give_evidence(Subject::Project, Path::new("none.txt"), "").await.unwrap_err();
+    assert!(error.what.contains("none.txt") && governed.record.seq == before, "{error}");
+}
+
+/// all of the database, for whoever may see all; their own organisation's for everybody else.
+#[tokio::test]
+async fn the_pipeline_shows_each_project_to_whom_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("all.db").display());
+    let mut governed = Vec::new();
+    for code in ["RX1", "RX2", "RX3"] {
+        let mut one = begin(&folder.path().join(code), code, Some(&database)).await;
+        one.act(Action::PlanMonths { accounts: BTreeMap::from([("2027-01".to_owned(), 100)]) }).await.unwrap();
+        governed.push(one);
+    }
+    let all = governed[0].pipeline().await.unwrap();
+    assert_eq!(all.projects.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["RX1", "RX2", "RX3"]);
+    assert_eq!(all.accounts_by_month, BTreeMap::from([("2027-01".to_owned(), 300)]));
+    governed[0].config.file.roles = Some(crate::config::Roles::default());
+    let own = governed[0].pipeline().await.unwrap();
+    assert_eq!(own.projects.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["RX1"]);
+}
