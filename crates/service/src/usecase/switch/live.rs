@@ -36,6 +36,7 @@ struct Known {
     /// What its mailbox is called on the target.
     mailbox: Option<String>,
     label: String,
+    is_gone: bool,
 }
 
 /// A new account that is live, with no reason on record why it may be without a forwarder.
@@ -85,9 +86,17 @@ impl Accounts {
         let known = self.known(store, key).await?;
         let mut bare = Vec::new();
         for row in made {
-            // What is gone takes no mail.
-            let Some(account) = known.get(&row.made.account) else { continue };
+            let id = people::ObjectId::new(&row.made.directory, &row.made.key).to_string();
+            let Some(account) = known.get(&row.made.account) else {
+                // It was made, and the platform was not read since.
+                if row.live_at.is_some() {
+                    bare.push(BareAccount { id: id.clone(), account: row.made.account, name: id, mailbox: None });
+                }
+                continue;
+            };
             let is_live = match account.state {
+                // What is gone takes no mail.
+                _ if account.is_gone => false,
                 AccountState::Pending | AccountState::Disabled | AccountState::Leaver => false,
                 AccountState::Active => true,
                 AccountState::Inactive | AccountState::Locked | AccountState::Expired => row.live_at.is_some(),
@@ -95,7 +104,7 @@ impl Accounts {
             if is_live {
                 let mailbox = account.mailbox.as_deref().and_then(|name| mailbox_of(name, target, mailboxes));
                 bare.push(BareAccount {
-                    id: people::ObjectId::new(&row.made.directory, &row.made.key).to_string(),
+                    id,
                     account: row.made.account,
                     name: account.label.clone(),
                     mailbox: mailbox.map(|row| row.mailbox),
@@ -116,11 +125,12 @@ impl Accounts {
         }
         let mut known = HashMap::new();
         if let Some(row) = directories.iter().find(|row| row.name == self.platform) {
-            for row in store.directory_entries(key, row.directory, false).await? {
+            for row in store.directory_entries(key, row.directory, true).await? {
                 let entry: Entry =
                     serde_json::from_str(&row.entry).map_err(|_| store::Error::damaged("an entry of a directory"))?;
                 let mailbox = self.name.of(&entry).map(str::to_owned);
-                known.insert(row.key, Known { state: entry.state, mailbox, label: entry.label().to_owned() });
+                let (label, is_gone) = (entry.label().to_owned(), row.gone_at.is_some());
+                known.insert(row.key, Known { state: entry.state, mailbox, label, is_gone });
             }
         }
         let known = Arc::new(known);
@@ -143,7 +153,7 @@ pub(crate) fn why_missing(
     forwarders: &BTreeMap<i64, ForwarderRow>,
 ) -> Option<String> {
     let Some(row) = account.mailbox.and_then(|mailbox| mailboxes.get(&mailbox)) else {
-        return Some("its mailbox is not on the roster: whimbrel people list says why".to_owned());
+        return Some("its mailbox is not on the roster: whimbrel people sync, then people list says why".to_owned());
     };
     if row.state.phase >= Phase::Switching {
         return None;

@@ -261,6 +261,7 @@ async fn stopped_at_any_moment_nobody_is_live_and_forgotten() {
         if people.open_plan().await.unwrap().is_some() {
             people.apply(None).await.unwrap();
         }
+        people.sync(false, false, false).await.unwrap();
         let report = people.forward_new(&nothing).await.unwrap();
         assert_eq!(report.missing, [], "moment {moments}");
         let all = world.platform.all();
