@@ -162,10 +162,10 @@ impl Project {
 
     /// Whose mail the source forwards for a few days more only, or for longer than it should.
     fn forwarding_ends(&self, rows: &[MailboxRow], switches: &[SwitchRow], today: Date) -> Vec<NewAlert> {
-        let switched: BTreeSet<i64> =
+        let over: BTreeSet<i64> =
             rows.iter().filter(|row| row.state.phase >= Phase::Switched).map(|row| row.mailbox).collect();
         let mut ends: BTreeMap<Date, (Clock, usize)> = BTreeMap::new();
-        for switch in switches.iter().filter(|switch| switched.contains(&switch.mailbox)) {
+        for switch in switches.iter().filter(|switch| over.contains(&switch.mailbox)) {
             let clock = self.forwarding_clock(switch);
             if let Some((clock, until)) = clock.and_then(|clock| clock.until().map(|until| (clock, until))) {
                 ends.entry(until).or_insert((clock, 0)).1 += 1;
