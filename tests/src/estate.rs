@@ -9,12 +9,13 @@ mod directories;
 mod judge;
 mod post;
 
-use std::{fmt::Write, fs, os::unix::fs::PermissionsExt, thread, time::Duration};
+use std::{collections::BTreeSet, fmt::Write, fs, os::unix::fs::PermissionsExt, thread, time::Duration};
 
 use conformance::{
     post::SmtpSink,
     proxy::Proxy,
     servers::{Cyrus, DkimKey, Dovecot, Format, Knot, OpenDkim, OpenDmarc, PostfixSite, SambaAd, Slapd, free_network},
+    talk::Talk,
 };
 
 use serde_json::Value;
@@ -24,6 +25,7 @@ pub use self::{
     post::{LISTS, OUTSIDE, Origin, Outsider, Sent, Writer},
 };
 use crate::{
+    judge as judging,
     project::{Endpoint, Project},
     store::{MIGRATOR, PASSWORD},
 };
@@ -213,24 +215,30 @@ impl Estate {
 
     /// The project that moves these people, with routers on both sides, these lines at the top and these about the switch.
     pub fn project(&self, top: &str, switch: &str) -> Project {
+        let ldap = |kind: &str, place: &str, user: &str, password: &str| {
+            format!("kind = \"{kind}\"\n{place}\nuser = \"{user}\"\npassword = {{ file = \"{password}\" }}\n")
+        };
+        let at_ad = format!("host = \"{}\"\nca_file = \"{}\"", self.ad.host(), self.ad.ca_file().display());
+        let at_openldap = format!("host = \"127.0.0.1\"\nport = {}\ntls = \"none\"", self.line.port());
+        let ad = ldap("active-directory", &at_ad, SambaAd::ADMIN, "ad.password");
+        let openldap = ldap("ldap", &at_openldap, Slapd::ADMIN, "openldap.password");
         let lines = format!(
             "{top}\n\
-             [routers.local]\nkind = \"active-directory\"\nendpoint = \"local\"\nhost = \"{ad}\"\nca_file = \"{ca}\"\nuser = \"{ad_user}\"\n\
-             password = {{ file = \"ad.password\" }}\nbases = [\"{staff}\"]\nsender = \"trusted-relay\"\n\
-             [routers.national]\nkind = \"ldap\"\nendpoint = \"national\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n\
-             user = \"{ldap_user}\"\npassword = {{ file = \"openldap.password\" }}\nbases = [\"{accounts}\"]\n\
-             sender = \"trusted-relay\"\n\
+             [directories.ad]\n{ad}bases = [\"{staff}\", \"{elsewhere}\"]\n\
+             [directories.platform]\n{openldap}bases = [\"{accounts}\", \"{groups}\"]\n\
+             [directories.platform.attributes]\norigin = [\"migrationOrigin\"]\nmembers = [\"member\", \"memberByMail\"]\n\
+             [directories.platform.write]\nbase = \"{accounts}\"\nmail_members = \"memberByMail\"\n\
+             [people]\nsources = [\"ad\"]\nplatform = \"platform\"\ndomain = \"{NATIONAL}\"\n\
+             [routers.local]\nendpoint = \"local\"\n{ad}bases = [\"{staff}\"]\nsender = \"trusted-relay\"\n\
+             [routers.national]\nendpoint = \"national\"\n{openldap}bases = [\"{accounts}\"]\nsender = \"trusted-relay\"\n\
              [routing.source]\ndomains = [\"{LOCAL}\"]\nenforces_spf = false\nenforces_dmarc = false\ntrusts_other = true\n\
              [routing.target]\ndomains = [\"{NATIONAL}\"]\ntrusts_other = true\n\
              [switch]\n{switch}\n\
              [mx]\nresolvers = [\"{dns}\"]\n[mx.domains.\"{LOCAL}\"]\nmx = [\"10 {CHECKER}\"]\nlocal_hosts = [\"mail.{LOCAL}\"]\n",
-            ad = self.ad.host(),
-            ca = self.ad.ca_file().display(),
-            ad_user = SambaAd::ADMIN,
             staff = SambaAd::STAFF,
-            port = self.line.port(),
-            ldap_user = Slapd::ADMIN,
+            elsewhere = SambaAd::ELSEWHERE,
             accounts = directories::ACCOUNTS,
+            groups = directories::GROUPS,
             dns = address(&self.network, At::Dns),
         );
         let source = Endpoint::imap(self.dovecot.port()).login(MIGRATOR, PASSWORD, "master:*");
@@ -248,11 +256,36 @@ impl Estate {
         project
     }
 
-    /// The administrators bring the source's domain to the target: the legacy addresses of people and lists, and the domain once no mail
-    /// for it is in the target's queue, since that mail was looked up before and would be sent back. The switch does not write these
-    /// addresses itself.
+    /// How each side is opened by the person of this number: as an IMAP client, with a password of their own.
+    pub fn client(&self, number: usize, side: Side) -> Talk {
+        let (port, name) = self.at(number, side);
+        Talk::login(port, &name, PASSWORD)
+    }
+
+    /// A side of the person of this number, for the independent judge.
+    pub fn judged(&self, number: usize, side: Side) -> judging::Side {
+        let (port, name) = self.at(number, side);
+        judging::Side::imap(port, &name, PASSWORD)
+    }
+
+    /// The port of a side's store and the name of the person of this number there; 0 is somebody who has always been at the target.
+    fn at(&self, number: usize, side: Side) -> (u16, String) {
+        match (number, side) {
+            (0, _) => (self.cyrus.port(), NATIVE.to_owned()),
+            (_, Side::Source) => (self.dovecot.port(), old(number)),
+            (_, Side::Target) => (self.cyrus.port(), new(number)),
+        }
+    }
+
+    /// Whose account on the target has their address at the source: the switch puts it on, an undo takes it off.
+    pub fn with_old_address(&self) -> BTreeSet<usize> {
+        directories::with_old_address(&self.openldap, 1..=self.people)
+    }
+
+    /// The administrators bring the source's domain to the target: its list, and the domain once no mail for it is in the target's queue,
+    /// since that mail was looked up before and would be sent back. People's own addresses are there by their switches.
     pub fn take_over_domain(&self) {
-        directories::take_over_addresses(&self.openldap, 1..=self.people);
+        directories::take_over_list(&self.openldap, self.people);
         let is_for_domain = |line: &String| {
             let message: Value = serde_json::from_str(line).unwrap_or_default();
             let recipients = message["recipients"].as_array().map(Vec::as_slice).unwrap_or_default();

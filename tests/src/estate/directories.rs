@@ -1,6 +1,6 @@
 //! The directories of both sites: who is in them, and how each site's Postfix reads its own.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use conformance::servers::{Ldif, PostfixSiteBuilder, SambaAd, Slapd};
 
@@ -11,7 +11,8 @@ use super::{
 
 /// Where the target's people are.
 pub(super) const ACCOUNTS: &str = "ou=people,dc=example,dc=test";
-const GROUPS: &str = "ou=groups,dc=example,dc=test";
+/// And its lists.
+pub(super) const GROUPS: &str = "ou=groups,dc=example,dc=test";
 
 /// An attribute that sends mail on, as directories of Netscape's line have it.
 const SCHEMA: &str = "\
@@ -23,11 +24,13 @@ objectclass ( 1.3.6.1.4.1.4203.666.901.101 NAME 'mailForwarder' SUP top AUXILIAR
 pub(super) fn active_directory(numbers: RangeInclusive<usize>) -> Option<SambaAd> {
     let ad = SambaAd::start()?;
     let mut changes = Ldif::new();
-    for number in numbers {
+    for number in numbers.clone() {
         let (name, mail) = (name(number), old(number));
         let smtp = format!("SMTP:{mail}");
-        let values: [(&str, &[u8]); 5] = [
+        let values: [(&str, &[u8]); 6] = [
             ("objectClass", b"user"),
+            // It can be used, and needs no password.
+            ("userAccountControl", b"544"),
             ("sAMAccountName", name.as_bytes()),
             ("userPrincipalName", mail.as_bytes()),
             ("mail", mail.as_bytes()),
@@ -44,7 +47,7 @@ pub(super) fn active_directory(numbers: RangeInclusive<usize>) -> Option<SambaAd
         ("proxyAddresses", smtp.as_bytes()),
     ];
     changes = changes.add(&contact, &values);
-    let members: Vec<String> = local_members().map(person_dn).chain([contact]).collect();
+    let members: Vec<String> = local_members(*numbers.end()).map(person_dn).chain([contact]).collect();
     let smtp = format!("SMTP:{LOCAL_LIST}");
     let mut values: Vec<(&str, &[u8])> = vec![
         ("objectClass", b"group"),
@@ -69,6 +72,7 @@ fn account_dn(name: &str) -> String {
 pub(super) fn openldap(numbers: RangeInclusive<usize>) -> Option<Slapd> {
     let slapd = Slapd::start_with_schema(SCHEMA, "index mailForwardingAddress,proxyAddresses eq")?;
     let mut changes = Ldif::new();
+    let people = *numbers.end();
     let accounts = numbers.map(|number| (name(number), new(number)));
     for (name, mail) in accounts.chain([("native".to_owned(), NATIVE.to_owned())]) {
         let values: [(&str, &[u8]); 6] = [
@@ -82,7 +86,7 @@ pub(super) fn openldap(numbers: RangeInclusive<usize>) -> Option<Slapd> {
         changes = changes.add(&account_dn(&name), &values);
     }
     // Some are in it by their account, others by their address at the source.
-    let (accounts, addresses) = national_members();
+    let (accounts, addresses) = national_members(people);
     slapd.apply(&list(changes, "team", NATIONAL_LIST, &accounts, &addresses));
     Some(slapd)
 }
@@ -100,15 +104,21 @@ fn list(changes: Ldif, name: &str, mail: &str, accounts: &[String], addresses: &
     changes.add(&format!("cn={name},{GROUPS}"), &values)
 }
 
-/// The source's people and lists get their addresses at the target.
-pub(super) fn take_over_addresses(slapd: &Slapd, numbers: RangeInclusive<usize>) {
-    let mut changes = Ldif::new();
-    for number in numbers {
-        let smtp = format!("smtp:{}", old(number));
-        changes = changes.add_values(&account_dn(&name(number)), "proxyAddresses", &[smtp.as_bytes()]);
-    }
-    let members: Vec<String> = local_members().map(name).chain(["native".to_owned()]).collect();
-    slapd.apply(&list(changes, "ward", LOCAL_LIST, &members, &[]));
+/// Whose account has their address at the source.
+pub(super) fn with_old_address(slapd: &Slapd, numbers: RangeInclusive<usize>) -> BTreeSet<usize> {
+    let records = slapd.search(ACCOUNTS, "(proxyAddresses=*)", &["mail", "proxyAddresses"]);
+    let has = |number: &usize| {
+        let (mail, address) = (new(*number), format!("smtp:{}", old(*number)));
+        let own = records.iter().find(|record| record.texts("mail") == [mail.as_str()]);
+        own.is_some_and(|record| record.texts("proxyAddresses").iter().any(|text| text.eq_ignore_ascii_case(&address)))
+    };
+    numbers.filter(has).collect()
+}
+
+/// The source's list is made on the target.
+pub(super) fn take_over_list(slapd: &Slapd, people: usize) {
+    let members: Vec<String> = local_members(people).map(name).chain(["native".to_owned()]).collect();
+    slapd.apply(&list(Ldif::new(), "ward", LOCAL_LIST, &members, &[]));
 }
 
 /// The target takes mail for the source's domain.

@@ -3,10 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use conformance::talk::Talk;
-
-use super::{Estate, NATIVE, new, old, post::Sent};
-use crate::{sites::folders, store::PASSWORD};
+use super::{Estate, post::Sent};
+use crate::sites::folders;
 
 /// The servers that a message from outside to one address passes at most: that of its sender, those of both sites, and the store.
 const ROUTE_MAX: usize = 4;
@@ -32,12 +30,7 @@ pub struct Found {
 impl Estate {
     /// What the person of this number has on this side; 0 is somebody who has always been at the target.
     pub fn found(&self, number: usize, side: Side) -> Found {
-        let (port, who) = match (number, side) {
-            (0, _) => (self.cyrus.port(), NATIVE.to_owned()),
-            (_, Side::Source) => (self.dovecot.port(), old(number)),
-            (_, Side::Target) => (self.cyrus.port(), new(number)),
-        };
-        let mut talk = Talk::login(port, &who, PASSWORD);
+        let mut talk = self.client(number, side);
         let mut found = Found::default();
         for folder in folders(&mut talk) {
             talk.ok(&format!("EXAMINE \"{folder}\""));

@@ -46,27 +46,29 @@ pub(super) const LOCAL_LIST: &str = "ward@hill.test";
 pub(super) const NATIONAL_LIST: &str = "team@nation.test";
 /// Lists, with members on both sides.
 pub const LISTS: [&str; 2] = [LOCAL_LIST, NATIONAL_LIST];
+/// What writes at the source when all its people have gone over.
+const SCANNER: &str = "scanner@hill.test";
 /// After so many messages to people one goes to a list.
 const LIST_EVERY: usize = 40;
 
-/// Who is on the source's list, besides somebody of the target's.
-pub(super) fn local_members() -> impl Iterator<Item = usize> {
-    [1, 2, 21, 22, 41, 42].into_iter()
+/// Who of so many people is on the source's list, besides somebody of the target's.
+pub(super) fn local_members(people: usize) -> impl Iterator<Item = usize> {
+    [1, 2, 21, 22, 41, 42].into_iter().filter(move |number| *number <= people)
 }
 
-/// Who is on the target's list: by their accounts, and by their addresses at the source.
-pub(super) fn national_members() -> (Vec<String>, Vec<String>) {
-    let accounts = [3, 23, 43].map(name).into_iter().chain(["native".to_owned()]).collect();
-    (accounts, [4, 24, 44].map(old).to_vec())
+/// Who of so many people is on the target's list: by their accounts, and by their addresses at the source.
+pub(super) fn national_members(people: usize) -> (Vec<String>, Vec<String>) {
+    let of = |numbers: [usize; 3]| numbers.into_iter().filter(move |number| *number <= people);
+    (of([3, 23, 43]).map(name).chain(["native".to_owned()]).collect(), of([4, 24, 44]).map(old).collect())
 }
 
-/// Whom the post for an address is for: the numbers of people; 0 is somebody who has always been at the target.
-fn whom(to: &str) -> Vec<usize> {
+/// Whom of so many people the post for an address is for: their numbers; 0 is somebody who has always been at the target.
+fn whom(to: &str, people: usize) -> Vec<usize> {
     let number = |text: &String| text.trim_start_matches('p').split('@').next().and_then(|digits| digits.parse().ok());
     match to {
-        LOCAL_LIST => local_members().chain([0]).collect(),
+        LOCAL_LIST => local_members(people).chain([0]).collect(),
         NATIONAL_LIST => {
-            let (accounts, addresses) = national_members();
+            let (accounts, addresses) = national_members(people);
             accounts.iter().chain(&addresses).map(|member| number(member).unwrap_or(0)).collect()
         }
         other => vec![number(&other.to_owned()).unwrap_or(0)],
@@ -167,17 +169,24 @@ impl<'e> Writer<'e> {
     fn write_with(&self, origin: Origin, to: &str, chance: &mut Chance, field: &str) {
         let number = self.next.fetch_add(1, Ordering::SeqCst);
         let mark = format!("mark-{:016x}-", chance.draw());
+        let (turns, after_move) = (self.turns(), self.is_moved.load(Ordering::SeqCst));
         let (from, port) = match origin {
             Origin::Outside => {
                 (format!("someone@{}", OUTSIDE[number % OUTSIDE.len()].domain), self.estate.outside.port())
             }
-            Origin::Local => (old(1 + chance.below(self.estate.people as u64) as usize), self.estate.local.port()),
-            Origin::National => (NATIVE.to_owned(), self.estate.national.port()),
+            Origin::Local => {
+                let writes = somebody(&turns, false, chance).map_or_else(|| SCANNER.to_owned(), old);
+                (writes, self.estate.local.port())
+            }
+            Origin::National => {
+                // Whoever has always been there, or somebody who has come.
+                let writes = somebody(&turns, true, chance).filter(|_| number.is_multiple_of(2));
+                (writes.map_or_else(|| NATIVE.to_owned(), new), self.estate.national.port())
+            }
         };
-        let (turns, after_move) = (self.turns(), self.is_moved.load(Ordering::SeqCst));
         send(port, &from, to, &letter(&from, to, &mark, field));
-        let sent =
-            Sent { mark, to: to.to_owned(), from: format!("{from}, {origin:?}"), whom: whom(to), turns, after_move };
+        let whom = whom(to, self.estate.people);
+        let sent = Sent { mark, to: to.to_owned(), from: format!("{from}, {origin:?}"), whom, turns, after_move };
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
     }
 
@@ -198,6 +207,12 @@ impl<'e> Writer<'e> {
     pub fn turns(&self) -> Vec<usize> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Somebody who is turned over for certain, or is not, by how often everybody was turned.
+fn somebody(turns: &[usize], is_over: bool, chance: &mut Chance) -> Option<usize> {
+    let all: Vec<usize> = (1..turns.len()).filter(|number| turns[*number].is_multiple_of(2) != is_over).collect();
+    (!all.is_empty()).then(|| all[chance.below(all.len() as u64) as usize])
 }
 
 fn letter(from: &str, to: &str, mark: &str, field: &str) -> String {

@@ -18,6 +18,7 @@ mod confirm;
 mod copies;
 mod daily;
 mod database;
+mod day_of_work;
 mod documents;
 mod exchange_scripts;
 mod files;

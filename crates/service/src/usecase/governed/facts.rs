@@ -67,15 +67,16 @@ impl Governed {
         let none = "nobody is on the roster yet";
         for name in ["all-in-scope-through-switch", "people-switched"] {
             if rows.is_empty() {
- found.so(name, false, none);
-} else {
- found.unless(
+                found.so(name, false, none);
+            } else {
+                found.unless(
                     name,
                     names(left.iter().copied()),
                     "all are switched or have a disposition",
                     "are not switched",
                 );
-}
+            }
+        }
         self.forwarders(&rows, &mut found).await?;
         self.mailboxes(&rows, &mut found).await?;
         self.issues(&rows, &mut found).await?;
@@ -112,10 +113,10 @@ impl Governed {
             .collect();
         let left: Vec<String> = left.into_iter().collect();
         if rows.is_empty() {
- found.so("forwarders-f1-f2-gone", false, "nobody is on the roster yet");
-} else {
- found.unless("forwarders-f1-f2-gone", left, "none is left, as they were last read", "still forward");
-}
+            found.so("forwarders-f1-f2-gone", false, "nobody is on the roster yet");
+        } else {
+            found.unless("forwarders-f1-f2-gone", left, "none is left, as they were last read", "still forward");
+        }
         Ok(())
     }
 
@@ -158,10 +159,11 @@ impl Governed {
             ("target-reachable", away(false), "each was reached", "were not reached: whimbrel check"),
         ] {
             if rows.is_empty() {
- found.so(name, false, "nobody is on the roster yet");
-} else {
- found.unless(name, offenders, is_so, is_not);
-}
+                found.so(name, false, "nobody is on the roster yet");
+            } else {
+                found.unless(name, offenders, is_so, is_not);
+            }
+        }
         Ok(())
     }
 

@@ -72,8 +72,8 @@ async fn a_gate_is_refused_with_all_that_is_open() {
     let mut governed = begin(folder.path(), "RX1", None).await;
     let (ours, theirs) = (governed.role_of(Side::Organisation), governed.role_of(Side::Provider));
     governed.give("kim", &ours).await;
-    governed.give("sam", &theirs).await;
     governed.by("kim");
+    governed.give("sam", &theirs).await;
     governed
         .act(Action::ChooseType {
             project_type: "managed".to_owned(),

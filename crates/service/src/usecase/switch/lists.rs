@@ -86,8 +86,8 @@ fn takes_mail_at(entry: &Entry) -> Vec<String> {
     }
 }
 
-/// Puts lists into the model, beside the people that are there already. Of members of a site who are not on the roster nothing is known:
-/// their mail stays with them.
+/// Puts lists into the model, beside the people that are there already. Of members of either site who are not on the roster nothing is
+/// known: their mail stays with them.
 pub(crate) fn add(directory: &mut Directory, lists: &[KnownList]) {
     let parsed = |texts: &[String]| -> Vec<MailAddress> {
         texts.iter().filter_map(|text| MailAddress::parse(text).ok()).collect()
@@ -106,11 +106,14 @@ pub(crate) fn add(directory: &mut Directory, lists: &[KnownList]) {
     let named: BTreeSet<(Side, MailAddress)> = own.keys().cloned().collect();
     // All of them before anybody is counted: one may be a member of another, on either side.
     for ((side, address), members) in own {
-        let site = directory.site(side);
+        let other = if side == Side::Source { Side::Target } else { Side::Source };
+        let is_at = |side: Side, member: &MailAddress| {
+            named.contains(&(side, member.clone())) || directory.site(side).entries.contains_key(member)
+        };
+        let takes =
+            |side: Side, member: &MailAddress| directory.site(side).domains.contains_key(&Domain::new(member.domain()));
         let is_known = |member: &&MailAddress| {
-            named.contains(&(side, (*member).clone()))
-                || site.entries.contains_key(*member)
-                || !site.domains.contains_key(&Domain::new(member.domain()))
+            is_at(side, member) || (!takes(side, member) && (is_at(other, member) || !takes(other, member)))
         };
         let members: Vec<MailAddress> =
             members.iter().filter_map(|member| member.iter().find(is_known).cloned()).collect();
@@ -201,7 +204,11 @@ mod tests {
         all.members = vec![Reference::Key("3".into()), Reference::Mail("guest@else.test".into())];
         let people = [("1", "ann@hill.test"), ("2", "ben@hill.test"), ("5", "gone@hill.test")];
         let mut entries: Vec<Entry> = people.map(|(key, mail)| entry(key, EntryKind::Person, mail)).into();
-        entries.extend([ward, all]);
+        // Somebody who has always been at the target.
+        let mut native = entry("6", EntryKind::Contact, "native@nation.test");
+        native.routed_to = Some("SMTP:native@nation.test".to_owned());
+        ward.members.push(Reference::Key("6".into()));
+        entries.extend([ward, all, native]);
         let mut directory = directory();
         add(&mut directory, &lists(&objects(entries), Side::Source));
         let both: BTreeSet<PersonId> = ["ann", "ben"].map(PersonId::new).into();

@@ -17,8 +17,8 @@ type Calls = (usize, Option<(usize, usize, How)>);
 
 /// A directory whose calls fail as they are told to.
 #[derive(Clone, Default)]
-struct Flaky {
-    directory: DirectoryInMemory,
+pub(super) struct Flaky {
+    pub(super) directory: DirectoryInMemory,
     calls: Arc<Mutex<Calls>>,
 }
 
@@ -93,7 +93,7 @@ impl DirectoryTarget for Flaky {
     }
 }
 
-fn account(key: &str, mail: &str, more: &[&str]) -> Entry {
+pub(super) fn account(key: &str, mail: &str, more: &[&str]) -> Entry {
     let mut entry = Entry::new(key, EntryKind::Person);
     entry.mail = Some(mail.to_owned());
     entry.addresses = more.iter().map(|text| Address::parse(text)).collect();
@@ -101,8 +101,12 @@ fn account(key: &str, mail: &str, more: &[&str]) -> Entry {
 }
 
 /// A project whose platform has these entries, and a domain of the source in which everybody has the same address.
-async fn project_with(entries: Vec<Entry>) -> (Project, Flaky) {
-    let mut project = Project::new(&[]).await;
+pub(super) async fn project_with(entries: Vec<Entry>) -> (Project, Flaky) {
+    with_platform(Project::new(&[]).await, entries)
+}
+
+/// The same, of a project that is there.
+pub(super) fn with_platform(mut project: Project, entries: Vec<Entry>) -> (Project, Flaky) {
     let flaky = Flaky { directory: project.sites.directory.clone(), calls: Arc::default() };
     for entry in entries {
         flaky.directory.put(entry);
@@ -113,7 +117,7 @@ async fn project_with(entries: Vec<Entry>) -> (Project, Flaky) {
 
 /// The switch of this project writes to this directory, and goes on after so many seconds where it can't.
 fn addressed(project: &mut Project, flaky: &Flaky, seconds: u64) {
-    let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: project.sites.clone() });
+    let router = project.sites.router();
     let endpoints: Vec<i64> = project.engine.endpoints.keys().copied().collect();
     let routers = endpoints.iter().map(|endpoint| (*endpoint, router.clone())).collect();
     let mut switcher = switcher(routers, endpoints[1], &[]);

@@ -109,10 +109,11 @@ impl History {
             4 => world.source.set_locked(ANN[0], self.chance.below(2) == 0),
             5 => world.target.set_locked(ANN[1], self.chance.below(2) == 0),
             6 => {
-                let mut mail = self.project.sites.mail();
-                let (from, more) = (mail.calls + 1 + self.chance.below(4) as usize, self.chance.below(4) as usize);
+                let (first, lasts) = (1 + self.chance.below(4) as usize, 1 + self.chance.below(4) as usize);
                 let how = [How::Before, How::After, How::Never][self.chance.below(3) as usize];
-                mail.failing = Some((from, from + more, how));
+                let mut mail = self.project.sites.mail();
+                mail.failing.clear();
+                mail.fail(first, lasts, how);
             }
             7 => world.target.set_quota([None, Some(100)][self.chance.below(2) as usize]),
             8 | 11 | 12 => {
@@ -192,7 +193,7 @@ impl History {
         self.project.world.source.set_locked(ANN[0], false);
         self.project.world.target.set_locked(ANN[1], false);
         self.project.world.target.set_quota(None);
-        self.project.sites.mail().failing = None;
+        self.project.sites.mail().failing.clear();
         for (id, _) in std::mem::take(&mut self.refused) {
             self.project.world.source.expunge(ANN[0], &FolderPath::inbox(), &id);
         }
