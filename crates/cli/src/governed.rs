@@ -492,9 +492,9 @@ impl At<'_> {
         governed.close().await;
         let report = result?;
         if self.json {
-            print_json(name, &report)
+            print_json(name, &report);
         } else {
-            print(&text(&report))
+            print(&text(&report));
         }
         Ok(report)
     }
@@ -510,9 +510,9 @@ impl At<'_> {
         governed.close().await;
         let acted = result?;
         if self.json {
-            print_json("recorded", &acted)
+            print_json("recorded", &acted);
         } else {
-            print(&show::acted(&acted))
+            print(&show::acted(&acted));
         }
         Ok(Exit::Done)
     }
@@ -533,9 +533,9 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
             governed.close().await;
             result?;
             if json {
-                print_json("init", &made)
+                print_json("init", &made);
             } else {
-                print(&show::made(&made))
+                print(&show::made(&made));
             }
             return Ok(Exit::Done);
         }

@@ -160,8 +160,14 @@ pub(crate) fn project(report: &ProjectShow) -> String {
             let _ = writeln!(text, "    deliverables: {}", week.deliverables.join(", "));
         }
     }
-    for state in report.registers.iter().filter_map(service::RegisterState::against) {
+    let (empty, stale): (Vec<&service::RegisterState>, Vec<_>) =
+        report.registers.iter().filter(|state| state.against().is_some()).partition(|state| state.rows == 0);
+    for state in stale.into_iter().filter_map(service::RegisterState::against) {
         let _ = writeln!(text, "  register: {}", harmless(&state));
+    }
+    if !empty.is_empty() {
+        let names: Vec<&str> = empty.iter().map(|state| state.register.name()).collect();
+        let _ = writeln!(text, "  registers with nothing in them: {}", names.join(", "));
     }
     for lesson in &report.lessons {
         let _ = writeln!(text, "  lesson: {}: {}", harmless(&lesson.title), harmless(&lesson.text));

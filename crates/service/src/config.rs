@@ -564,7 +564,7 @@ impl Config {
             return Ok(());
         }
         Err(Error::usage(format!("{FILE} has no [source] and no [target]: this project moves no mail"))
-            .advise("write source.mail and target.mail; or use the commands people and addressbook"))
+            .advise("write [endpoints.NAME], source.mail and target.mail; or use the commands that need no server, such as people and project"))
     }
 
     fn check_names(&self) -> Result<(), Error> {
@@ -576,7 +576,8 @@ impl Config {
                 return Err(error.advise("write the name of one"));
             }
             (Some(_), Some(_)) => {}
-            (None, None) if self.file.people.is_some() => {}
+            // A governed project begins before there is any server.
+            (None, None) if self.file.people.is_some() || self.endpoints.is_empty() => {}
             (None, _) => return Err(lacks("source").advise("say where mail comes from: source = { mail = \"NAME\" }")),
             (_, None) => return Err(lacks("target").advise("say where mail goes: target = { mail = \"NAME\" }")),
         }

@@ -66,7 +66,7 @@ fn the_readmes_file_is_taken_and_names_every_key() {
     let text = text + &std::fs::read_to_string(in_repository("docs/service.md")).unwrap();
     // And the switch and its end, whose files are parts of one.
     let mut text = text;
-    for page in ["docs/switch.md", "docs/mx.md"] {
+    for page in ["docs/switch.md", "docs/mx.md", "docs/programme.md"] {
         let page = std::fs::read_to_string(in_repository(page)).unwrap();
         let file = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let whole = format!(

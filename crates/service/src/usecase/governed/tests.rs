@@ -83,15 +83,19 @@ async fn a_gate_is_refused_with_all_that_is_open() {
         .await
         .unwrap();
     let gate = governed.gates(None).await.unwrap().gates.remove(0);
+    governed.give("lee", &gate.passed_by[0]).await;
+    governed.act(Action::AskGate { gate: gate.gate.clone(), note: String::new() }).await.unwrap();
     let before = governed.record.clone();
     let error = governed.act(Action::PassGate { gate: gate.gate.clone() }).await.unwrap_err();
-    assert_eq!(error.exit, Exit::Refused);
+    assert_eq!(error.exit, Exit::Refused, "who asked: {error}");
+    let error = governed.by("lee").act(Action::PassGate { gate: gate.gate.clone() }).await.unwrap_err();
+    assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-261")), "{error}");
+    assert!(gate.open().count() > 0);
     for item in gate.open() {
         assert!(
-            error.what.contains(&item.criterion) || error.what.contains("asked"),
-            "{}: {}",
-            item.criterion,
-            error.what
+            error.what.contains(&item.criterion) && error.what.contains(&item.closes),
+            "{}: {error}",
+            item.criterion
         );
     }
     assert_eq!(governed.record, before, "nothing is recorded of what was refused");

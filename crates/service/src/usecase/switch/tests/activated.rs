@@ -86,7 +86,7 @@ async fn what_is_known_is_read_and_needs_no_word() {
     assert!(why.contains("signoff record"), "{why}");
     project.enroll(|row| (row.activated, row.in_books) = (Some(true), Some(false))).await;
     let why = project.waits_for().await;
-    assert!(why.contains("address-books: one of the address books lacks it"), "{why}");
+    assert!(why.contains("address-books (and 1 more): one of the address books lacks it"), "{why}");
     project.enroll(|row| row.in_books = Some(true)).await;
     store.record_sharing_compared(key, &[(project.mailbox, 2)]).await.unwrap();
     let why = project.waits_for().await;
