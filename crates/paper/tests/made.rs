@@ -1,0 +1,102 @@
+//! Each document is made at its stage, and is the same each time, in each form.
+
+use std::collections::BTreeSet;
+
+use document::{Block, Document};
+use paper::{Form, forms, make, title, write};
+use programme::{Action, DOCUMENTS};
+
+use crate::project::{FITTING, begun, fitting, issues, makes, papers};
+use crate::text::text;
+
+/// Each form of a document, twice.
+fn bytes(document: &Document, name: &str) -> Vec<Vec<u8>> {
+    forms(name).iter().map(|form| write(*form, document).unwrap()).collect()
+}
+
+#[test]
+fn every_document_has_a_title_and_its_forms() {
+    for (name, _) in DOCUMENTS {
+        assert!(title(name).is_some(), "{name}");
+        let offered = forms(name);
+        assert!(offered.contains(&Form::Html) && offered.contains(&Form::Pdf), "{name}");
+        assert!(FITTING.iter().any(|(known, ..)| *known == name), "{name}");
+    }
+    for form in [Form::Html, Form::Pdf, Form::Xlsx, Form::Docx] {
+        assert_eq!(Form::from_name(form.name()), Some(form));
+    }
+    assert_eq!(Form::from_name("doc"), None);
+    for name in ["readiness-checklist", "work-off-plan", "implementation-plan"] {
+        assert!(forms(name).contains(&Form::Xlsx), "{name}");
+    }
+    for name in ["implementation-plan", "board-pack", "post-project-report"] {
+        assert!(forms(name).contains(&Form::Docx), "{name}");
+    }
+}
+
+#[test]
+fn each_document_is_made_at_its_stage_with_the_same_bytes_each_time() {
+    for (name, _) in DOCUMENTS {
+        let world = fitting(name);
+        let document = makes(&world, name).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let again = makes(&world, name).unwrap();
+        assert_eq!(document, again, "{name}");
+        assert_eq!(bytes(&document, name), bytes(&again, name), "{name}");
+        assert!(document.blocks.len() > 3, "{name}");
+    }
+}
+
+#[test]
+fn no_two_tables_of_a_document_have_the_same_caption() {
+    for (name, _) in DOCUMENTS {
+        let document = makes(&fitting(name), name).unwrap();
+        let mut known = BTreeSet::new();
+        for block in &document.blocks {
+            if let Block::Table(table) = block {
+                assert!(!table.caption.is_empty(), "{name}");
+                assert!(known.insert(&table.caption), "{name}: {}", table.caption);
+                let width = table.columns.len();
+                assert!(table.rows.iter().all(|row| row.len() == width), "{name}: {}", table.caption);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_document_says_what_it_is_of_which_version_and_day() {
+    for (name, _) in DOCUMENTS.iter().filter(|(name, _)| *name != "lessons") {
+        let world = fitting(name);
+        let document = makes(&world, name).unwrap();
+        assert_eq!(document.organisation, "Little Marsh Trust (LM7)");
+        assert_eq!(document.reference, format!("LM7/{name}"));
+        assert_eq!((document.version.as_str(), document.made_on), ("1", world.today()));
+        assert!(text(&document).contains("Little Marsh Trust"), "{name}");
+    }
+}
+
+#[test]
+fn projects_of_the_other_types_have_their_documents_too() {
+    for project_type in ["partial", "self", "third-party"] {
+        let mut world = begun(project_type);
+        let mut made = BTreeSet::new();
+        let issues = issues();
+        loop {
+            world.close_all();
+            for (name, _) in DOCUMENTS {
+                if make(name, &papers(&world, &issues)).is_ok() {
+                    made.insert(name);
+                }
+            }
+            if world.record.standing != programme::Standing::Open {
+                break;
+            }
+            let gate = world.asks();
+            let passer = world.passer();
+            world.does(&passer, Action::PassGate { gate });
+        }
+        let not_made: Vec<&str> = DOCUMENTS.iter().map(|(name, _)| *name).filter(|name| !made.contains(name)).collect();
+        // Those who migrate themselves have no beta test of a provider.
+        let expected: &[&str] = if project_type == "partial" { &[] } else { &["beta-notice"] };
+        assert_eq!(not_made, expected, "{project_type}");
+    }
+}
