@@ -14,12 +14,9 @@ mod world;
 
 use std::{fs, path::PathBuf};
 
-use programme::DOCUMENTS;
-
 fn main() {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
-    for (name, _) in DOCUMENTS {
-        let world = project::fitting(name);
+    for (name, world) in project::every() {
         let document = project::makes(&world, name).unwrap();
         for form in paper::forms(name) {
             let bytes = paper::write(*form, &document).unwrap();

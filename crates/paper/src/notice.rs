@@ -66,7 +66,8 @@ pub(crate) fn beta(ground: &Ground<'_>) -> Result<Vec<Block>, Why> {
     };
     let of_stage: Vec<StatusRow> = ground.status().into_iter().filter(|task| task.stage == *stage).collect();
     let (tests, others): (Vec<&StatusRow>, Vec<&StatusRow>) = of_stage.iter().partition(|task| is_test(task));
-    let missing = not_tested(ground, stage, &tests);
+    // Once it is accepted the sides have said themselves that the test succeeded.
+    let missing = if ground.signed().is_empty() { not_tested(ground, stage, &tests) } else { Vec::new() };
     let is_complete = missing.is_empty();
     ground.complete(missing)?;
     let mut paper = Paper::default();

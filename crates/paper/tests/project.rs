@@ -121,11 +121,7 @@ pub(crate) fn goes_on(world: &mut World) {
         let forecast = world.today().checked_add(jiff::Span::new().days(day)).ok();
         let _ = world.tries(&by, Action::Assign { task, owner, forecast });
     }
-    let mut papers = give(Subject::Project, "business-case.pdf");
-    if let Action::GiveEvidence { evidence, .. } = &mut papers {
-        evidence.note = "The business case, as the board approved it".to_owned();
-    }
-    world.does(&by, papers);
+    world.does(&by, give(Subject::Project, "business-case.pdf"));
     let question = [("title", "May rooms be moved last?"), ("asked-by", "Priya Raghunathan"), ("side", "organisation")];
     writes(world, Register::Questions, &question);
     let lesson = [
@@ -176,7 +172,7 @@ pub(crate) const FITTING: [(&str, &str, &[&str]); 14] = [
     ("confirmation-of-readiness", "readiness", &["prerequisites-signed-off"]),
     ("board-pack", "readiness", &[]),
     ("highlight-report", "readiness", &[]),
-    ("beta-notice", "implementation", &["tools-tested", "beta-confirmed"]),
+    ("beta-notice", "implementation", &[]),
     ("go-no-go-pack", "pilot", &[]),
     ("go-no-go-confirmation", "pilot", &["go-of-all"]),
     ("work-off-plan", "mop-up", &[]),
@@ -188,8 +184,23 @@ pub(crate) const FITTING: [(&str, &str, &[&str]); 14] = [
 
 /// A project that has come so far that this document can be made.
 pub(crate) fn fitting(name: &str) -> World {
-    let (_, stage, criteria) = FITTING.iter().find(|(known, ..)| *known == name).expect("a document");
-    let mut world = at(stage);
+    let (_, stage, _) = FITTING.iter().find(|(known, ..)| *known == name).expect("a document");
+    prepared(name, at(stage))
+}
+
+/// The same project for every document, as far as it can be made.
+pub(crate) fn every() -> Vec<(&'static str, World)> {
+    let mut world = at("readiness");
+    let mut all = Vec::new();
+    for (name, stage, _) in FITTING {
+        world.reaches(stage);
+        all.push((name, prepared(name, world.clone())));
+    }
+    all
+}
+
+fn prepared(name: &str, mut world: World) -> World {
+    let (.., criteria) = FITTING.iter().find(|(known, ..)| *known == name).expect("a document");
     closes(&mut world, criteria);
     if name == "beta-notice" {
         world.close_task("beta-migration");
