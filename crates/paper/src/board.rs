@@ -1,7 +1,8 @@
 //! What the board of the month looks at, and where the project stands on a page or two.
 
 use document::{Block, Cell, Tone};
-use programme::{Register, Row, StatusRow, assess_next, days_between, lessons_offered, missed};
+use jiff::ToSpan;
+use programme::{Register, Row, StatusRow, Verdict, assess_next, days_between, lessons_offered, missed, pipeline_row};
 
 use crate::Papers;
 use crate::ground::Ground;
@@ -96,71 +97,84 @@ fn next_gate(ground: &Ground<'_>, paper: &mut Paper) {
     }
 }
 
-/// The highlight report.
+/// The highlight report: short, and for people who read many of them.
 pub(crate) fn highlights(ground: &Ground<'_>) -> Vec<Block> {
     let tasks = ground.status();
+    let today = ground.today();
     let mut paper = Paper::default();
     paper.part("Where the project stands");
-    ground.project_facts(&mut paper);
+    ground.project_lines(&mut paper);
     warnings(ground, &mut paper, &tasks);
-    paper.part("The last seven days");
-    happened(ground, &mut paper);
-    paper.part("The next seven days");
-    let today = ground.today();
-    let is_near = |task: &&StatusRow| {
-        Ground::is_open(task)
-            && task.forecast.is_some_and(|forecast| task.is_late || (0..=DAYS).contains(&days_between(today, forecast)))
-    };
-    let near: Vec<&StatusRow> = tasks.iter().filter(is_near).collect();
-    ground.tasks_table(&mut paper, "Tasks that are due, or late", &near, "No task has its forecast in these days.");
-    ground.deadlines_table(&mut paper);
-    paper.part("What the next gate waits for");
-    next_gate(ground, &mut paper);
-    paper.part("To be escalated");
+    waits(ground, &mut paper);
     ground.register_table(&mut paper, Register::Risks, is_critical);
     ground.issues_table(&mut paper, "Open issues", |issue| !issue.is_resolved);
     ground.register_table(&mut paper, Register::TechnicalIssues, Row::is_open);
     told(ground, &mut paper);
+    paper.part("The last seven days");
+    happened(ground, &mut paper);
+    paper.part("The days to come");
+    let is_near = |task: &&StatusRow| {
+        let is_soon = |forecast| (0..=DAYS).contains(&days_between(today, forecast));
+        Ground::is_open(task) && (task.is_late || task.forecast.is_some_and(is_soon))
+    };
+    let near: Vec<&StatusRow> = tasks.iter().filter(is_near).collect();
+    let none = "No task has its forecast in the next seven days.";
+    ground.tasks_table(&mut paper, "Tasks that are due or late", &near, none);
+    ground.deadlines_until(&mut paper, "Deadlines of the next four weeks", today.saturating_add(28.days()));
     let lessons = lessons_offered(ground.scope.programme, ground.record());
     if !lessons.is_empty() {
-        paper.part("Lessons of earlier projects for this stage");
+        paper.section("Lessons of earlier projects for this stage");
         paper.list(lessons.iter().map(|lesson| format!("{}: {}", lesson.title, lesson.text)).collect());
     }
     paper.blocks()
 }
 
-/// What happened in the last days, the newest first.
+/// For whom the next gate waits, in a sentence.
+fn waits(ground: &Ground<'_>, paper: &mut Paper) {
+    let Papers { programme, record, facts, today, .. } = *ground.of;
+    let row = pipeline_row(programme, record, facts, today);
+    let Some(gate) = row.next_gate else { return };
+    if row.open_items == 0 {
+        paper.note(Tone::Good, format!("{gate}: each criterion is met."));
+        return;
+    }
+    let sides: Vec<String> = row.waits_for.iter().map(|(side, open)| format!("{side} {open}")).collect();
+    let open = words::count(row.open_items, "criterion is", "criteria are");
+    paper.note(Tone::Neutral, format!("{gate}: {open} open. They wait for: {}.", sides.join(", ")));
+}
+
+/// What happened in the last days, the newest first. Tasks are counted; each of them stands in the checklist.
 fn happened(ground: &Ground<'_>, paper: &mut Paper) {
     let record = ground.record();
     let today = ground.today();
     let is_recent = |at: jiff::Timestamp| (0..DAYS).contains(&days_between(words::day_of(at), today));
+    let tasks = ground.scope.tasks();
+    let done = tasks.iter().filter_map(|task| task.record?.done.values().map(|said| said.at).max());
+    let done = words::count(done.filter(|at| is_recent(*at)).count(), "task was", "tasks were");
+    paper.says(format!("{done} done."));
     let mut found: Vec<(jiff::Timestamp, String, String, String)> = Vec::new();
-    let mut add = |said: &programme::Said, what: String, note: &str| {
+    let mut add = |said: &programme::Said, what: String| {
         if is_recent(said.at) {
-            found.push((said.at, what, ground.person(&said.who), note.to_owned()));
+            found.push((said.at, what, ground.person(&said.who), said.note.clone()));
         }
     };
     for entry in &record.stages {
-        add(&entry.said, format!("Stage entered: {}", ground.stage(&entry.stage)), "");
+        add(&entry.said, format!("Stage entered: {}", ground.stage(&entry.stage)));
     }
     for row in ground.deliverables() {
         let versions = record.deliverables.get(&row.deliverable).into_iter().flat_map(|kept| &kept.versions);
         for version in versions {
-            add(&version.delivered, format!("Handed over: {}", row.title), &version.delivered.note);
+            add(&version.delivered, format!("Handed over: {}", row.title));
             for word in &version.answers {
-                let how = if word.verdict == programme::Verdict::Yes { "Accepted" } else { "Not accepted" };
-                add(&word.said, format!("{how}: {}", row.title), &word.said.note);
+                let how = if word.verdict == Verdict::Yes { "Accepted" } else { "Not accepted" };
+                add(&word.said, format!("{how}: {}", row.title));
             }
         }
     }
     for (name, decisions) in &record.decisions {
         for decision in decisions {
-            add(&decision.said, format!("Decided: {}: {}", words::of_id(name), decision.outcome), &decision.said.note);
-        }
-    }
-    for task in ground.scope.tasks() {
-        for said in task.record.into_iter().flat_map(|task| task.done.values()) {
-            add(said, format!("Done: {}", task.title), "");
+            let verdict = words::verdict(decision.verdict);
+            add(&decision.said, format!("Decided: {}: {verdict}: {}", words::of_id(name), decision.outcome));
         }
     }
     found.sort_by(|one, other| (other.0, &one.1).cmp(&(one.0, &other.1)));
@@ -168,7 +182,8 @@ fn happened(ground: &Ground<'_>, paper: &mut Paper) {
         vec![words::day_of(*at).into(), what.as_str().into(), who.as_str().into(), note.as_str().into()]
     };
     let columns = columns([("Day", 14), ("What", 48), ("By", 20), ("Said", 18)]);
-    paper.table("What happened", columns, found.iter().map(row).collect(), "Nothing is recorded of these days.");
+    let rows = found.iter().map(row).collect();
+    paper.table("What happened", columns, rows, "No stage, deliverable or decision is recorded of these days.");
 }
 
 /// What a side was told of at once.

@@ -9,6 +9,18 @@ use crate::ground::Ground;
 use crate::paper::Paper;
 use crate::words;
 
+/// Fields of forms that tell of the old systems, where a profile asks for them.
+const OLD_SYSTEMS: [&str; 8] = [
+    "current-platform",
+    "support-arrangements",
+    "sources",
+    "source-systems",
+    "directory",
+    "public-folders",
+    "archives",
+    "applications",
+];
+
 /// Issues that stay open after live, each with owner and date.
 pub(crate) fn work_off(ground: &Ground<'_>) -> Vec<Block> {
     let mut paper = Paper::default();
@@ -91,10 +103,9 @@ pub(crate) fn decommission(ground: &Ground<'_>) -> Vec<Block> {
     }
     ground.deadlines_table(&mut paper);
     ground.dates_table(&mut paper);
-    paper.section("What there is");
-    paper.says("What the organisation said of its systems:");
+    paper.section("What the organisation said of its systems");
     for form in &programme.forms {
-        ground.form_table(&mut paper, form);
+        ground.answers_table(&mut paper, form, |field| OLD_SYSTEMS.contains(&field));
     }
     paper.part("What stands against it");
     match allows(programme, record, facts, today, Live::Decommission) {

@@ -51,8 +51,15 @@ impl Paper {
         self.blocks.push(Block::Facts(facts));
     }
 
-    /// A table whose rows are named by their first cells; `empty` is said where it has none.
+    /// A table whose rows are named by their first cells; where it has none, `empty` is said in its place.
     pub(crate) fn table(&mut self, caption: &str, columns: Vec<Column>, rows: Vec<Vec<Cell>>, empty: &str) {
+        if rows.is_empty() {
+            let mut chars = empty.chars();
+            if let Some(first) = chars.next() {
+                self.says(format!("{caption}: {}{}", first.to_lowercase(), chars.as_str()));
+            }
+            return;
+        }
         let (caption, empty) = (caption.to_owned(), empty.to_owned());
         self.blocks.push(Block::Table(Table { caption, columns, has_row_headings: true, rows, empty }));
     }

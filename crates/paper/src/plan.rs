@@ -52,7 +52,7 @@ fn scope(ground: &Ground<'_>, paper: &mut Paper) {
     paper.part("Scope");
     ground.months(paper);
     for form in &ground.scope.programme.forms {
-        ground.form_table(paper, form);
+        ground.answers_table(paper, form, |_| true);
     }
     let left = ground.list("not-migrated");
     if !left.is_empty() {

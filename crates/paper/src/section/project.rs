@@ -1,7 +1,8 @@
 //! What a project is: its type, stages, dates, accounts, people and answers.
 
 use document::{Cell, Chart, Column, Tone};
-use programme::{Deadlines, Milestones, Register, StageEntry, Sureness, days_between, unfilled_roles};
+use jiff::civil::Date;
+use programme::{Deadlines, FieldKind, Milestones, Register, StageEntry, Sureness, days_between, unfilled_roles};
 
 use crate::ground::Ground;
 use crate::paper::{Paper, columns, date, number, text, verdict};
@@ -42,6 +43,19 @@ impl Ground<'_> {
         };
         numbers(&mut facts);
         paper.facts(facts);
+    }
+
+    /// The same on a few lines.
+    pub(crate) fn project_lines(&self, paper: &mut Paper) {
+        let record = self.record();
+        let numbers =
+            record.numbers().map(|(_, numbers)| format!("{} existing, {} new", numbers.existing, numbers.new));
+        paper.facts(vec![
+            ("Type of project", self.scope.project_type.title.clone()),
+            ("Stage", record.stage().map(|entry| self.entered(entry)).unwrap_or_default()),
+            ("Next gate", self.scope.next_gate().map(|gate| gate.title.clone()).unwrap_or_default()),
+            ("Accounts", numbers.unwrap_or_default()),
+        ]);
     }
 
     fn entered(&self, entry: &StageEntry) -> String {
@@ -110,6 +124,11 @@ impl Ground<'_> {
 
     /// What has to be done by when.
     pub(crate) fn deadlines_table(&self, paper: &mut Paper) {
+        self.deadlines_until(paper, "Deadlines", Date::MAX);
+    }
+
+    /// What has to be done by this day; what is over stands in it too.
+    pub(crate) fn deadlines_until(&self, paper: &mut Paper, caption: &str, until: Date) {
         let programme = self.scope.programme;
         let today = self.today();
         let milestones = Milestones::of(programme, self.record());
@@ -132,9 +151,10 @@ impl Ground<'_> {
                         sentence(&deadline.text).into(),
                     ]
                 };
-                let rows = deadlines.iter().map(row).collect();
+                let near = deadlines.iter().filter(|deadline| deadline.due <= until);
+                let rows = near.map(row).collect();
                 let columns = columns([("What", 20), ("Due", 14), ("Kind", 11), ("From today", 15), ("Rule", 40)]);
-                paper.table("Deadlines", columns, rows, "No date is recorded that a deadline hangs on.");
+                paper.table(caption, columns, rows, "None follows from the dates that are recorded.");
             }
         }
     }
@@ -194,26 +214,38 @@ impl Ground<'_> {
         paper.table("Roles to be filled", columns, rows.collect(), "Every role that a stage asks for is filled.");
     }
 
-    /// The answers to a form.
+    /// The answers to a form, each with who gave it.
     pub(crate) fn form_table(&self, paper: &mut Paper, form: &programme::Form) {
-        let record = self.record();
         let row = |field: &programme::Field| {
-            let answers = record.forms.get(&form.id).and_then(|fields| fields.get(&field.id));
-            let last = answers.and_then(|answers| answers.last()).filter(|answer| !answer.value.trim().is_empty());
-            let value = last.map(|answer| answer.value.as_str());
-            let cell = match value.and_then(|value| value.trim().parse::<jiff::civil::Date>().ok()) {
-                Some(day) => day.into(),
-                None => text(value),
-            };
-            vec![
-                field.title.as_str().into(),
-                cell,
-                last.map(|answer| self.said(&answer.said)).unwrap_or_default().into(),
-            ]
+            let (answer, said) = self.answer(form, field);
+            vec![field.title.as_str().into(), answer, said.map(|said| self.said(said)).unwrap_or_default().into()]
         };
         let rows = form.fields.iter().map(row).collect();
-        let columns = columns([("Question", 42), ("Answer", 34), ("Answered by", 24)]);
+        let columns = columns([("Question", 42), ("Answer", 30), ("Answered by", 28)]);
         paper.table(&form.title, columns, rows, "The form asks nothing.");
+    }
+
+    /// The answers to a form to be read, those fields that are asked for.
+    pub(crate) fn answers_table(&self, paper: &mut Paper, form: &programme::Form, is_asked: impl Fn(&str) -> bool) {
+        let fields = form.fields.iter().filter(|field| is_asked(&field.id));
+        let rows = fields.map(|field| vec![field.title.as_str().into(), self.answer(form, field).0]);
+        let rows: Vec<Vec<Cell>> = rows.collect();
+        paper.table(&form.title, columns([("Question", 60), ("Answer", 40)]), rows, "");
+    }
+
+    /// The answer to a field that counts, and who gave it.
+    fn answer(&self, form: &programme::Form, field: &programme::Field) -> (Cell, Option<&programme::Said>) {
+        let answers = self.record().forms.get(&form.id).and_then(|fields| fields.get(&field.id));
+        let last = answers.and_then(|answers| answers.last()).filter(|answer| !answer.value.trim().is_empty());
+        let Some(last) = last else { return (words::NOT_RECORDED.into(), None) };
+        let value = last.value.trim();
+        let cell = match field.kind {
+            FieldKind::Date => value.parse().map_or_else(|_| value.into(), Cell::Date),
+            FieldKind::Number => value.parse().map_or_else(|_| value.into(), Cell::Number),
+            FieldKind::YesNo | FieldKind::Choice => words::capital(value).into(),
+            FieldKind::Text => value.into(),
+        };
+        (cell, Some(&last.said))
     }
 
     /// What each side does in each week of a stage.
@@ -277,7 +309,7 @@ impl Ground<'_> {
 fn sentence(text: &str) -> String {
     let read = |word: &str| {
         let bare = word.trim_end_matches([':', '.', ',']);
-        let day = (bare.len() == 10).then(|| bare.parse::<jiff::civil::Date>().ok()).flatten();
+        let day = (bare.len() == 10).then(|| bare.parse::<Date>().ok()).flatten();
         day.map_or_else(|| word.to_owned(), |day| format!("{}{}", words::day(day), &word[bare.len()..]))
     };
     text.split(' ').map(read).collect::<Vec<_>>().join(" ")
@@ -285,6 +317,6 @@ fn sentence(text: &str) -> String {
 
 /// "2026-11" as "November 2026".
 fn month_name(month: &str) -> String {
-    let first = format!("{month}-01").parse::<jiff::civil::Date>();
+    let first = format!("{month}-01").parse::<Date>();
     first.map_or_else(|_| month.to_owned(), |day| day.strftime("%B %Y").to_string())
 }

@@ -80,8 +80,7 @@ impl Ground<'_> {
         let mut kept: Vec<&Row> = self.record().rows_of(register).filter(|row| is_asked(row)).collect();
         kept.sort_by_key(|row| (row.added.at, row.id.len(), row.id.clone()));
         let rows = kept.into_iter().map(|row| self.register_row(register, own, row)).collect();
-        let empty = "No row is recorded.";
-        paper.table(title(register), columns, rows, empty);
+        paper.table(title(register), columns, rows, "None is recorded.");
     }
 
     fn register_row(&self, register: Register, own: &[&str], row: &Row) -> Vec<Cell> {
@@ -91,7 +90,11 @@ impl Ground<'_> {
         let others = others.filter_map(|field| {
             let value = row.field(field.name)?;
             let value = value.parse::<Date>().map_or_else(|_| value.to_owned(), words::day);
-            Some(if field.name == "note" { value } else { format!("{}: {value}", heading(field.name)) })
+            Some(match field.name {
+                "note" => value,
+                "threatens" => format!("Threatens: {}", self.date_name(&value)),
+                name => format!("{}: {value}", heading(name)),
+            })
         });
         let mut more: Vec<String> = others.collect();
         more.push(format!("Written by {}", self.said(&row.added)));

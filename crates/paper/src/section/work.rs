@@ -38,33 +38,35 @@ impl Ground<'_> {
     pub(crate) fn full_tasks_table(&self, paper: &mut Paper, caption: &str, tasks: &[&StatusRow], empty: &str) {
         let row = |task: &&StatusRow| {
             let record = self.record().tasks.get(&task.task);
-            let done = record.into_iter().flat_map(|record| &record.done);
-            let done: Vec<String> =
-                done.map(|(side, said)| format!("{}: {}", words::side(*side), self.said(said))).collect();
-            let mut state = vec![words::task_state(task.state, task.is_late).1.to_owned()];
-            state.extend(record.and_then(|record| record.dropped.as_ref()).map(|struck| {
-                format!("{} ({}, {})", struck.why, self.person(&struck.who), words::day(words::day_of(struck.at)))
-            }));
-            let round = record.and_then(|record| record.rounds.last()).and_then(|round| round.answer.as_ref());
+            let done = |side: &programme::Side| {
+                let said = record.and_then(|record| record.done.get(side));
+                let by = said.map(|said| format!(": {}", self.said(said))).unwrap_or_default();
+                format!("{}{by}", words::side(*side))
+            };
+            let (tone, word) = words::task_state(task.state, task.is_late);
+            let dropped = record.and_then(|record| record.dropped.as_ref());
+            let why = dropped.map(|struck| {
+                let day = words::day(words::day_of(struck.at));
+                format!(": {} ({}, {day})", struck.why, self.person(&struck.who))
+            });
+            let answer = record.and_then(|record| record.rounds.last()).and_then(|round| round.answer.as_ref());
             vec![
                 task.title.as_str().into(),
-                words::sides(&task.sides).into(),
+                task.sides.iter().map(done).collect::<Vec<_>>().join("\n").into(),
                 text(task.owner.as_deref().map(|owner| self.person(owner))),
                 date(task.forecast),
-                Cell::Verdict(words::task_state(task.state, task.is_late).0, state.join(": ")),
-                done.join("\n").into(),
-                round.map(|answer| self.said(&answer.said)).unwrap_or_default().into(),
+                Cell::Verdict(tone, format!("{word}{}", why.unwrap_or_default())),
+                answer.map(|answer| self.said(&answer.said)).unwrap_or_default().into(),
                 task.evidence.join("\n").into(),
             ]
         };
         let rows = tasks.iter().map(row).collect();
         let columns = columns([
-            ("Task", 23),
-            ("Side", 13),
-            ("Owner", 11),
-            ("Forecast", 10),
-            ("State", 11),
-            ("Done by", 14),
+            ("Task", 26),
+            ("Side, and who did it", 18),
+            ("Owner", 13),
+            ("Forecast", 11),
+            ("State", 10),
             ("Checked by", 12),
             ("Evidence", 12),
         ]);
