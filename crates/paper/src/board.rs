@@ -192,7 +192,7 @@ fn told(ground: &Ground<'_>, paper: &mut Paper) {
         vec![
             row.as_str().into(),
             words::side(*side).into(),
-            said.note.as_str().into(),
+            words::with_days(&said.note).into(),
             date(Some(words::day_of(said.at))),
             verdict((Tone::Neutral, "Told")),
         ]

@@ -169,7 +169,7 @@ impl<'a> Ground<'a> {
         self.signing_roles().into_iter().filter_map(|role| self.signed_by(role)).collect()
     }
 
-    /// Who signs, or has signed: one of those who may, and who hands it over.
+    /// Who signs, or has signed: one of those who may, and who hands it over. All lines have to be signed.
     pub(crate) fn signature_lines(&self) -> Vec<SignatureLine> {
         let signed = self.signed();
         let mut lines: Vec<SignatureLine> = signed
@@ -181,11 +181,11 @@ impl<'a> Ground<'a> {
             })
             .collect();
         if lines.is_empty() {
-            lines.extend(self.signing_roles().into_iter().map(|role| SignatureLine {
-                role: self.role(role),
-                name: self.record().holders(role).collect::<Vec<_>>().join(" or "),
-                date: None,
-            }));
+            // One of them is enough.
+            let roles = self.signing_roles();
+            let names: Vec<&str> = roles.iter().flat_map(|role| self.record().holders(role)).collect();
+            let roles: Vec<String> = roles.into_iter().map(|role| self.role(role)).collect();
+            lines.push(SignatureLine { role: roles.join(" or "), name: names.join(" or "), date: None });
         }
         if let Some(known) = self.deliverable() {
             let side = self.scope.answers(known.side);

@@ -85,7 +85,10 @@ fn seen(ground: &Ground<'_>, criterion: &str) -> String {
     let gates = ground.scope.gates().into_iter().filter_map(|gate| ground.assess(gate));
     let items = gates.flat_map(|assessed| assessed.items);
     let item = items.into_iter().find(|item| item.criterion == criterion);
-    item.map_or_else(|| words::capital(words::NOT_RECORDED), |item| format!("{}.", words::capital(&item.by)))
+    item.map_or_else(
+        || words::capital(words::NOT_RECORDED),
+        |item| format!("{}.", words::capital(&words::with_days(&item.by))),
+    )
 }
 
 /// When the package was submitted.

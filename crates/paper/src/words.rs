@@ -18,6 +18,23 @@ pub(crate) fn day_of(at: Timestamp) -> Date {
     at.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
+/// A text of the engine with its days as people write them: "by 2026-12-04." is "by 4 December 2026.".
+pub(crate) fn with_days(text: &str) -> String {
+    let is_part = |char: char| char.is_alphanumeric() || char == '-';
+    let word = |word: &str| word.parse::<Date>().ok().filter(|_| word.len() == 10).map(day);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let (before, from) = rest.split_at(start);
+        let (part, after) = from.split_at(from.find(|char| !is_part(char)).unwrap_or(from.len()));
+        out.push_str(before);
+        out.push_str(word(part).as_deref().unwrap_or(part));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// An id as words: "last-switch" is "Last switch".
 pub(crate) fn of_id(id: &str) -> String {
     capital(&id.replace(['-', '_'], " "))
@@ -108,6 +125,19 @@ mod tests {
         assert_eq!(money(0), "£0.00");
         assert_eq!(money(3_100_000), "£31.00");
         assert_eq!(money(1_600), "1.600 p");
+    }
+
+    #[test]
+    fn days_in_a_sentence_are_read_as_such() {
+        for (text, read) in [
+            ("by 2026-12-04.", "by 4 December 2026."),
+            ("(2026-06-01): later", "(1 June 2026): later"),
+            ("2026-13-01 and 12026-01-01", "2026-13-01 and 12026-01-01"),
+            ("Zoë – ok", "Zoë – ok"),
+            ("", ""),
+        ] {
+            assert_eq!(with_days(text), read);
+        }
     }
 
     #[test]

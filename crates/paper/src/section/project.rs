@@ -14,8 +14,6 @@ impl Ground<'_> {
         let record = self.record();
         let begun = record.standings.first().map(|(_, said)| self.said(said)).unwrap_or_default();
         let mut facts = vec![
-            ("Organisation", record.name.clone()),
-            ("Organisation code", record.code.clone()),
             ("Type of project", self.scope.project_type.title.clone()),
             ("Sides", words::sides(&self.scope.project_type.sides)),
             ("Opened by", begun),
@@ -78,14 +76,14 @@ impl Ground<'_> {
             let is_here = self.record().stage().is_some_and(|entry| entry.stage == stage.id);
             let state = match entry {
                 Some(_) if is_here && self.record().is_under_way() => (Tone::Neutral, "Under way"),
-                Some(_) => (Tone::Good, "Left"),
+                Some(_) => (Tone::Good, "Complete"),
                 None => (Tone::Neutral, "To come"),
             };
             let agreed = given.map(|given| if given.is_agreed { "Agreed" } else { "Proposed" });
             vec![
                 stage.title.as_str().into(),
                 length.into(),
-                date(given.map(|given| given.day)),
+                if given.is_none() && entry.is_some() { Cell::from("") } else { date(given.map(|given| given.day)) },
                 agreed.unwrap_or_default().into(),
                 entry.map_or_else(|| Cell::from(""), |entry| words::day_of(entry.said.at).into()),
                 verdict(state),
@@ -148,7 +146,7 @@ impl Ground<'_> {
                         deadline.due.into(),
                         kind.into(),
                         left.into(),
-                        sentence(&deadline.text).into(),
+                        words::with_days(&deadline.text).into(),
                     ]
                 };
                 let near = deadlines.iter().filter(|deadline| deadline.due <= until);
@@ -303,16 +301,6 @@ impl Ground<'_> {
         let until = next.map_or(self.today(), words::day_of);
         days_between(words::day_of(entry.said.at), until).max(0)
     }
-}
-
-/// A deadline's text with its days as people write them.
-fn sentence(text: &str) -> String {
-    let read = |word: &str| {
-        let bare = word.trim_end_matches([':', '.', ',']);
-        let day = (bare.len() == 10).then(|| bare.parse::<Date>().ok()).flatten();
-        day.map_or_else(|| word.to_owned(), |day| format!("{}{}", words::day(day), &word[bare.len()..]))
-    };
-    text.split(' ').map(read).collect::<Vec<_>>().join(" ")
 }
 
 /// "2026-11" as "November 2026".

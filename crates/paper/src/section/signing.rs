@@ -16,12 +16,7 @@ impl Ground<'_> {
             return;
         }
         let signed = self.signed();
-        let lines = self.signature_lines();
-        let open = lines.iter().filter(|line| line.date.is_none()).count();
-        if signed.is_empty() && open > 1 && self.deliverable().is_some_and(|known| known.accepted_by.len() > 1) {
-            paper.says("One of those who are named for another side than the one that hands it over accepts it.");
-        }
-        paper.signatures(lines);
+        paper.signatures(self.signature_lines());
         let row = |signed: &crate::ground::Signed<'_>| {
             let version = self.version_at(signed.said.at);
             let file = version.and_then(|version| version.files.first());

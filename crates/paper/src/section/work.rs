@@ -244,7 +244,7 @@ impl Ground<'_> {
             };
             let holders =
                 if item.holders.is_empty() { String::new() } else { format!(": {}", item.holders.join(", ")) };
-            let seen = if item.is_met { self.met_by(item) } else { words::capital(&item.by) };
+            let seen = if item.is_met { self.met_by(item) } else { words::capital(&words::with_days(&item.by)) };
             let closes = if item.is_met { String::new() } else { words::capital(&item.closes) };
             vec![
                 item.title.as_str().into(),
@@ -286,12 +286,16 @@ impl Ground<'_> {
                         self.role(&word.of)
                     )
                 });
-                said.unwrap_or_else(|| words::capital(&item.by))
+                said.unwrap_or_else(|| words::capital(&words::with_days(&item.by)))
             }
             Some(MetBy::Task(id)) => {
                 let done = record.tasks.get(id).into_iter().flat_map(|task| &task.done);
                 let done: Vec<String> = done.map(|(_, said)| self.said(said)).collect();
-                if done.is_empty() { words::capital(&item.by) } else { format!("Done: {}", done.join("; ")) }
+                if done.is_empty() {
+                    words::capital(&words::with_days(&item.by))
+                } else {
+                    format!("Done: {}", done.join("; "))
+                }
             }
             Some(MetBy::Filled(roles)) => {
                 let holders: Vec<&str> = roles.iter().flat_map(|role| record.holders(role)).collect();
@@ -300,13 +304,13 @@ impl Ground<'_> {
             Some(MetBy::Decision(name)) => {
                 let decision = record.decisions.get(name).and_then(|decisions| decisions.last());
                 decision.map_or_else(
-                    || words::capital(&item.by),
+                    || words::capital(&words::with_days(&item.by)),
                     |decision| format!("{}, decided by {}", words::capital(&decision.outcome), decision.by),
                 )
             }
-            _ => words::capital(&item.by),
+            _ => words::capital(&words::with_days(&item.by)),
         };
-        if text.trim().is_empty() { words::capital(&item.by) } else { text }
+        if text.trim().is_empty() { words::capital(&words::with_days(&item.by)) } else { text }
     }
 
     /// Gates that were passed.
