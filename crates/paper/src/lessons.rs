@@ -24,7 +24,12 @@ pub(crate) fn blocks(of: &Papers<'_>) -> Vec<Block> {
             stage.map_or_else(|| words::of_id(id), |stage| stage.title.clone())
         });
         let more = [field("of"), field("note")].into_iter().flatten().filter(|more| !more.trim().is_empty());
-        vec![text(field("title")), text(field("text")), text(stage), more.collect::<Vec<_>>().join("\n").into()]
+        vec![
+            text(field("title").map(words::capital)),
+            text(field("text").map(words::capital)),
+            text(stage),
+            more.collect::<Vec<_>>().join("\n").into(),
+        ]
     };
     let rows = lessons.iter().map(row).collect();
     let columns = columns([("Lesson", 24), ("What was learned", 40), ("Stage", 16), ("More", 20)]);

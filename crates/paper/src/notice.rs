@@ -24,7 +24,7 @@ pub(crate) fn readiness(ground: &Ground<'_>) -> Result<Vec<Block>, Why> {
     if is_ready {
         let name = &ground.record().name;
         let text =
-            format!("All pre-requisites of {name} are complete and signed off. The stage \"{stage}\" can be prepared.");
+            format!("{name} is ready for the stage \"{stage}\": all pre-requisites are complete and signed off.");
         paper.note(Tone::Good, text);
     } else {
         paper.note(Tone::Caution, "The pre-requisites are not signed off yet: this draft confirms nothing.");
