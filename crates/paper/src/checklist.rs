@@ -30,6 +30,7 @@ pub(crate) fn blocks(ground: &Ground<'_>) -> Vec<Block> {
     }
     paper.part("Results and checks");
     ground.results_table(&mut paper, "Results of each task", |_| true);
+    ground.register_table(&mut paper, Register::Policies, |_| true);
     paper.part("Validation");
     ground.rounds_table(&mut paper);
     ground.questions_table(&mut paper);

@@ -114,20 +114,29 @@ impl<'a> Ground<'a> {
 
     /// Earlier versions of this document.
     pub(crate) fn versions(&self) -> impl Iterator<Item = &'a DocumentVersion> {
-        let versions = self.record().documents.get(self.name).map(Vec::as_slice).unwrap_or_default();
-        versions.iter().filter(|version| version.version < self.of.version)
+        self.all_versions().iter().filter(|version| version.version < self.of.version)
     }
 
-    /// Was it said of what this version is? A version for signature that came after the word and before this one asks for
-    /// another word.
+    /// Was it said of what this version is? A complete version that came after the word and before this one asks for another
+    /// word; and a word that came after a later version was said of that one.
     fn still_counts(&self, at: Timestamp) -> bool {
-        !self.versions().any(|version| !version.is_draft && version.made.at > at)
+        let complete = self.all_versions().iter().filter(|version| !version.is_draft);
+        let mut others = complete.filter(|version| version.version != self.of.version);
+        let is_of_other = |version: &DocumentVersion| {
+            let is_later = version.version > self.of.version;
+            if is_later { version.made.at <= at } else { version.made.at > at }
+        };
+        !others.any(is_of_other)
     }
 
-    /// The version that was the last one when something was said of the document.
+    fn all_versions(&self) -> &'a [DocumentVersion] {
+        self.record().documents.get(self.name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The complete version that was the last one when something was said of the document.
     pub(crate) fn version_at(&self, at: Timestamp) -> Option<&'a DocumentVersion> {
-        let versions = self.record().documents.get(self.name).map(Vec::as_slice).unwrap_or_default();
-        versions.iter().filter(|version| version.made.at <= at).max_by_key(|version| version.version)
+        let versions = self.all_versions().iter().filter(|version| !version.is_draft && version.made.at <= at);
+        versions.max_by_key(|version| version.version)
     }
 
     /// The roles of which one signs this document: those that accept it and stand on another side than who hands it over.

@@ -46,6 +46,8 @@ pub(crate) fn blocks(ground: &Ground<'_>) -> Result<Vec<Block>, Why> {
             MetBy::Form(id) => {
                 if let Some(form) = programme.forms.iter().find(|form| form.id == *id) {
                     ground.form_table(&mut paper, form);
+                    let caption = format!("Evidence: {}", part.title);
+                    ground.evidence_table(&mut paper, &caption, |held| held.on == Subject::Form(id.clone()));
                 }
             }
             MetBy::Task(id) => {

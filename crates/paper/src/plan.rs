@@ -30,8 +30,7 @@ pub(crate) fn blocks(ground: &Ground<'_>) -> Vec<Block> {
     ground.people_table(&mut paper);
     ground.unfilled_table(&mut paper);
     ground.escalation_table(&mut paper);
-    ground.history(&mut paper);
-    ground.signing(&mut paper);
+    ground.closing_parts(&mut paper);
     paper.blocks()
 }
 

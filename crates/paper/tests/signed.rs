@@ -77,6 +77,20 @@ fn a_signature_does_not_stand_under_a_plan_that_was_written_anew_since() {
 }
 
 #[test]
+fn a_signature_under_a_later_plan_does_not_stand_under_the_one_it_superseded() {
+    let mut world = at("readiness");
+    records(&mut world);
+    records(&mut world);
+    world.signs("senior-responsible-owner", "implementation-plan-signed", Verdict::Yes);
+    let owner = |version: u32| {
+        let lines = lines(&self::version(&world, version));
+        lines.into_iter().find(|line| line.role == "Senior responsible owner").unwrap().date
+    };
+    assert_eq!(owner(1), None);
+    assert_eq!(owner(2), Some(world.today()));
+}
+
+#[test]
 fn a_no_is_no_signature() {
     let mut world = at("readiness");
     world.signs("senior-responsible-owner", "implementation-plan-signed", Verdict::No);
