@@ -78,8 +78,8 @@ fn deliverables(ground: &Ground<'_>, paper: &mut Paper) {
     ground.deliverables_table(paper, "Other deliverables", |row| !row.is_contractual, "There are none.");
     paper.section("Payment milestones");
     paper.says(
-        "What was ordered or quoted stands below with the prices of the record. Payment follows the acceptance of the \
-         deliverables of the contract; other milestones of payment are not recorded.",
+        "What was ordered or quoted stands below, with the prices and days of the record. Other milestones of payment are not \
+         recorded.",
     );
     ground.register_table(paper, Register::Orders, |_| true);
     paper.section("What implementation waits for");

@@ -75,7 +75,7 @@ impl Ground<'_> {
         }
         let columns =
             columns([("Handed over as", 12), ("What happened", 17), ("By", 20), ("As", 20), ("On", 14), ("Said", 17)]);
-        paper.table("Handed over and accepted", columns, rows, "It has not been handed over yet.");
+        paper.table("Versions that were handed over", columns, rows, "None yet.");
     }
 
     /// Earlier versions of this document.
