@@ -140,6 +140,9 @@ pub(crate) enum Command {
     /// Registers of a governed project: risks, lessons, applications, calls and others
     #[command(subcommand)]
     Register(crate::governed::RegisterOf),
+    /// Documents of a governed project, made of its record
+    #[command(subcommand)]
+    Document(crate::governed::DocumentOf),
     /// Every governed project of the database: who is where, and what waits for whom
     Pipeline,
     /// Legacy domains: what the DNS says, and what has to change at the end

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use service::{
-    Acted, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side,
+    Acted, DocumentForm, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side,
     GovernedSubject as Subject, GovernedVerdict as Verdict, Outcome, OwnTask, Register, Sureness,
 };
 
@@ -469,6 +469,33 @@ pub(crate) enum RegisterOf {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum DocumentOf {
+    /// Make a document of what is recorded, write its files and keep them as evidence
+    Make {
+        /// Which
+        document: String,
+        /// As what: html, pdf, xlsx, docx; all that it has, when left out
+        #[arg(long, value_parser = form)]
+        form: Vec<DocumentForm>,
+        /// It is a draft: nothing is held back
+        #[arg(long, conflicts_with = "version")]
+        draft: bool,
+        /// An earlier version again, of the record as it was then
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        /// The folder it is written into
+        #[arg(long, value_name = "DIR", default_value = "documents")]
+        to: PathBuf,
+    },
+    /// Documents, each with its current version
+    List,
+}
+
+fn form(text: &str) -> Result<DocumentForm, String> {
+    DocumentForm::from_name(text).ok_or_else(|| "it is html, pdf, xlsx or docx".to_owned())
+}
+
 /// What is done, or shown.
 struct At<'f> {
     folder: &'f Path,
@@ -670,5 +697,26 @@ pub(crate) async fn register(which: RegisterOf, folder: &Path, json: bool) -> Re
 pub(crate) async fn pipeline(folder: &Path, json: bool) -> Result<Exit, Error> {
     let at = At { folder, json };
     at.view("pipeline", async |governed| governed.pipeline().await, show::pipeline).await?;
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn document(which: DocumentOf, folder: &Path, json: bool) -> Result<Exit, Error> {
+    let at = At { folder, json };
+    match which {
+        DocumentOf::List => {
+            at.view("documents", async |governed| Ok(governed.documents()), show::documents).await?;
+        }
+        DocumentOf::Make { document, form, draft, version, to } => {
+            let mut governed = at.open().await?;
+            let made = governed.make_document(&document, (&form, draft), version, &to).await;
+            governed.close().await;
+            let made = made?;
+            if json {
+                print_json("document", &made);
+            } else {
+                print(&show::document(&made));
+            }
+        }
+    }
     Ok(Exit::Done)
 }

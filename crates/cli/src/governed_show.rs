@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use report::harmless;
 use service::{
-    Acted, DeliverablesShow, GateShow, GovernedPipelineRow as PipelineRow, InitReport, PipelineReport, ProjectShow,
-    RegistersShow, TasksShow,
+    Acted, DeliverablesShow, DocumentMade, DocumentsShow, GateShow, GovernedPipelineRow as PipelineRow, InitReport,
+    PipelineReport, ProjectShow, RegistersShow, TasksShow,
 };
 
 use crate::show::table;
@@ -201,4 +201,28 @@ pub(crate) fn pipeline(report: &PipelineReport) -> String {
         let _ = write!(text, "\n{month}: {accounts} new accounts");
     }
     text
+}
+
+pub(crate) fn document(report: &DocumentMade) -> String {
+    let draft = if report.is_draft { ", a draft" } else { "" };
+    let mut text = format!("{}, version {}{draft}", report.document, report.version);
+    if let Some(by) = report.superseded_by {
+        let _ = write!(text, ", superseded by version {by}");
+    }
+    for (file, digest) in &report.files {
+        let _ = write!(text, "\n  {}  {digest}", harmless(file));
+    }
+    text
+}
+
+pub(crate) fn documents(report: &DocumentsShow) -> String {
+    let row = |one: &service::DocumentLine| {
+        let version = one.version.map(|version| version.to_string()).unwrap_or_default();
+        let version = if one.is_draft { format!("{version} (draft)") } else { version };
+        let made = one.made.clone().unwrap_or_else(|| "not made yet".to_owned());
+        let superseded: Vec<String> = one.superseded.iter().map(u32::to_string).collect();
+        vec![one.document.to_owned(), version, harmless(&made), superseded.join(", "), one.forms.join(", ")]
+    };
+    let rows: Vec<Vec<String>> = report.documents.iter().map(row).collect();
+    table(&["document", "version", "made", "superseded", "forms"], &rows)
 }

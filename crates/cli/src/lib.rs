@@ -370,6 +370,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Task(which) => Box::pin(governed::task(which, folder, json)).await,
         Command::Deliverable(which) => Box::pin(governed::deliverable(which, folder, json)).await,
         Command::Register(which) => Box::pin(governed::register(which, folder, json)).await,
+        Command::Document(which) => Box::pin(governed::document(which, folder, json)).await,
         Command::Pipeline => Box::pin(governed::pipeline(folder, json)).await,
         Command::Mx(which) => Box::pin(switching::mx(which, folder, json)).await,
         Command::Routing(which) => Box::pin(switching::routing(which, folder, json)).await,

@@ -23,6 +23,7 @@ pub use config::{Config, FILE as PROJECT_FILE, ReportKind, schema};
 pub use error::{Error, Exit};
 pub use jiff::civil::Date as GovernedDate;
 pub use model::Tally;
+pub use paper::Form as DocumentForm;
 pub use people::FILE as PEOPLE_FILE;
 pub use programme::{
     Action as GovernedAction, Outcome, OwnTask, PipelineRow as GovernedPipelineRow, Register, RegisterState,
@@ -43,8 +44,8 @@ pub use usecase::demo::{Demo, DemoReport};
 pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::governed::{
-    Acted, DeliverableLine, DeliverablesShow, GateShow, Governed, GovernedTask, PipelineReport, ProjectShow,
-    RegisterShow, RegistersShow, TasksShow, new_project,
+    Acted, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade, DocumentsShow, GateShow, Governed,
+    GovernedTask, PipelineReport, ProjectShow, RegisterShow, RegistersShow, TasksShow, new_project,
 };
 pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{

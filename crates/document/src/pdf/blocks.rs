@@ -140,7 +140,7 @@ fn head(flow: &mut Flow<'_>, document: &Document, levels: &[u8], place: usize, w
 }
 
 /// How much of what follows a heading stays with it.
-fn lead(flow: &Flow<'_>, document: &Document, place: usize) -> f32 {
+fn lead(flow: &mut Flow<'_>, document: &Document, place: usize) -> f32 {
     match document.blocks.get(place) {
         None => 0.0,
         Some(Block::Heading { level, .. }) => {
@@ -152,10 +152,10 @@ fn lead(flow: &Flow<'_>, document: &Document, place: usize) -> f32 {
 }
 
 /// The same for the block below a heading, which may be one more heading; no further.
-fn lead_within(flow: &Flow<'_>, document: &Document, place: usize) -> f32 {
+fn lead_within(flow: &mut Flow<'_>, document: &Document, place: usize) -> f32 {
     match document.blocks.get(place) {
         None => 0.0,
-        Some(Block::Table(given)) => table::lead(flow, given),
+        Some(Block::Table(given)) => table::lead(flow, given, 0.0),
         Some(Block::Chart(given)) => {
             given.bars.len().min(BARS_MAX) as f32 * BAR_HEIGHT + CAPTION.before + CAPTION.leading + CAPTION.after
         }

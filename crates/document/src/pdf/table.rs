@@ -1,7 +1,7 @@
 //! Tables: how wide their columns are, and how their rows are laid out.
 
 use super::{
-    columns::{self, Layout, PAD, SIZES},
+    columns::{self, Layout, PAD},
     flow::{Flow, Mark, Row, RowCell, width_of},
     font::{Fonts, Weight},
     style::{BLUE, CAPTION, INK, RULE, STRIPE, Style, WHITE, table as table_style, tone},
@@ -13,6 +13,8 @@ use crate::{Align, Cell, Table, text};
 const PAD_ABOVE: f32 = 3.5;
 /// A table does not begin at the foot of a page with fewer rows than these.
 const ROWS_TOGETHER: usize = 3;
+/// And no more of a page than this is left empty for them.
+const BEGINNING_MAX: f32 = 0.3;
 /// What an empty cell holds, so that readers of the structure find it.
 const NOTHING: &str = " ";
 
@@ -24,9 +26,30 @@ pub(super) fn put(flow: &mut Flow<'_>, table: &Table, height_min: f32) {
 }
 
 /// How much room the beginning of a table takes: what a heading above it is kept together with.
-pub(super) fn lead(flow: &Flow<'_>, table: &Table) -> f32 {
-    let caption = if table.caption.is_empty() { 0.0 } else { CAPTION.before + CAPTION.leading + CAPTION.after };
-    caption + 4.0 * table_style(SIZES[0], Weight::Regular, INK).leading + 4.0 * PAD_ABOVE + flow.height() * 0.02
+pub(super) fn lead(flow: &mut Flow<'_>, table: &Table, height_min: f32) -> f32 {
+    let parts = columns::parts(flow.fonts, table, width_of(false), width_of(true));
+    let Some((part, layout)) = parts.first() else { return 0.0 };
+    let heading = table_style(layout.size, Weight::Bold, WHITE);
+    let named = part.columns.iter().map(|column| text::line(&column.heading)).chain(std::iter::repeat(String::new()));
+    let headings = named.take(layout.widths.len());
+    let headings = headings.map(|words| (NodeId::nowhere(), words, heading, Align::Start, None)).collect();
+    let head = row(flow.fonts, layout, headings, 0.0).height();
+    beginning(flow, part, layout, &text::line(&part.caption), head, height_min)
+}
+
+/// The room of a table's caption, head and first rows, as far as they stay together: a tall row may break, before it leaves
+/// half a page empty.
+fn beginning(flow: &mut Flow<'_>, table: &Table, layout: &Layout, caption: &str, head: f32, height_min: f32) -> f32 {
+    let mut room = head;
+    for cells in table.rows.iter().take(ROWS_TOGETHER) {
+        let cells = cells_of(flow, None, table, cells, layout);
+        room += row(flow.fonts, layout, cells, height_min).height();
+    }
+    if !caption.is_empty() {
+        let lines = flow.fonts.wrap(caption, CAPTION.weight, flow.width() / CAPTION.size).len() as f32;
+        room += CAPTION.before + lines * CAPTION.leading + CAPTION.after;
+    }
+    room.min(flow.height() * BEGINNING_MAX)
 }
 
 /// Does a table need a page that is wider than high?
@@ -54,19 +77,11 @@ fn part(flow: &mut Flow<'_>, table: &Table, layout: &Layout, caption: &str, heig
         .collect();
     let head = Row { ground: Some(BLUE), rule: None, ..row(flow.fonts, layout, headings, 0.0) };
 
-    // The caption and the head are not left behind by the first row.
-    let mut first = 0.0;
-    for cells in table.rows.iter().take(ROWS_TOGETHER) {
-        let cells = cells_of(flow, None, table, cells, layout);
-        first += row(flow.fonts, layout, cells, height_min).height();
-    }
+    // The caption and the head are not left behind by the first rows.
+    let room = beginning(flow, table, layout, caption, head.height(), height_min);
+    flow.ensure(room);
     if let Some(caption_node) = caption_node {
-        let lines = flow.fonts.wrap(caption, CAPTION.weight, flow.width() / CAPTION.size).len() as f32;
-        let above = CAPTION.before + lines * CAPTION.leading + CAPTION.after;
-        flow.ensure((above + head.height() + first).min(flow.height() * 0.5));
         flow.text(caption_node, caption, CAPTION);
-    } else {
-        flow.ensure((head.height() + first).min(flow.height() * 0.5));
     }
     let repeated = head.repeated();
     flow.row(head, None);

@@ -7,6 +7,7 @@
 mod facts;
 mod file;
 mod live;
+mod papers;
 mod shows;
 
 use std::fmt::Write as _;
@@ -20,6 +21,7 @@ use store::{ProjectKey, Store};
 
 pub use self::file::new_project;
 pub(crate) use self::live::{Gates, refuse};
+pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
 pub use self::shows::{
     DeliverableLine, DeliverablesShow, GateShow, PipelineReport, ProjectShow, RegisterShow, RegistersShow,
     TaskLine as GovernedTask, TasksShow,

@@ -191,3 +191,36 @@ async fn the_pipeline_shows_each_project_to_whom_it_may() {
     let own = governed[0].pipeline().await.unwrap();
     assert_eq!(own.projects.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["RX1"]);
 }
+
+/// a newer version takes the place of an older one, which says so when it is made again; nothing else of it changes.
+#[tokio::test]
+async fn a_document_has_versions_and_says_which_is_current() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    let (project_type, by) = ("managed".to_owned(), Some("Sue".to_owned()));
+    governed.act(Action::ChooseType { project_type, by, why: Some("asked for".to_owned()) }).await.unwrap();
+    let name = "readiness-checklist";
+    let to = Path::new("made");
+    let first = governed.make_document(name, (&[], false), None, to).await.unwrap();
+    assert_eq!((first.version, first.files.len() > 1), (1, true));
+    for (file, digest) in &first.files {
+        let bytes = std::fs::read(file).unwrap();
+        assert_eq!(&model::Digest::of(&bytes).to_string(), digest);
+        assert_eq!(governed.store.evidence(governed.key, model::Digest::of(&bytes)).await.unwrap(), Some(bytes));
+    }
+    // The version that counts is the same bytes again.
+    assert_eq!(governed.make_document(name, (&[], false), Some(1), to).await.unwrap().files, first.files);
+    assert_eq!(governed.make_document(name, (&[], false), None, to).await.unwrap().version, 2);
+    let again = governed.make_document(name, (&[paper::Form::Html], false), Some(1), Path::new("again")).await.unwrap();
+    assert_eq!(again.superseded_by, Some(2));
+    let page = std::fs::read_to_string(&again.files[0].0).unwrap();
+    assert!(page.contains("Superseded"), "its first page says so");
+    let line = governed.documents().documents.into_iter().find(|line| line.document == name).unwrap();
+    assert_eq!((line.version, line.superseded), (Some(2), vec![1]));
+    // What would say what is not so is not made, and nothing is recorded of it.
+    let before = governed.record.seq;
+    let error = governed.make_document("rfc-package", (&[], false), None, to).await.unwrap_err();
+    assert_eq!((error.exit, error.rule, governed.record.seq), (Exit::Refused, Some("R-124"), before), "{error}");
+    let error = governed.make_document("shopping-list", (&[], false), None, to).await.unwrap_err();
+    assert!(error.exit == Exit::Usage && error.what.contains("implementation-plan"), "{error}");
+}

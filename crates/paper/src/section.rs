@@ -1,0 +1,6 @@
+//! Sections that several documents have.
+
+pub(crate) mod project;
+pub(crate) mod register;
+pub(crate) mod signing;
+pub(crate) mod work;
