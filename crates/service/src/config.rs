@@ -158,6 +158,8 @@ pub struct ProjectFile {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProgrammeEntry {
+    /// The project is governed: without its record nothing is done live. `project new` writes it.
+    pub governed: bool,
     /// The collections of the pilot.
     pub pilot: Vec<String>,
 }

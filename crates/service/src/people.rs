@@ -49,8 +49,8 @@ pub(crate) struct Row {
     pub source_endpoint: Option<String>,
     /// Does its person work on the target already?
     pub target_in_use: bool,
-    /// Was the account at the target made for this move? Where nothing says so: if nobody works in it yet.
-    pub new_account: bool,
+    /// Was the account at the target made for this move? None where nothing says so: then it was, if nobody works in it yet.
+    pub new_account: Option<bool>,
     /// Has its person logged in at the target, where that is known?
     pub activated: Option<bool>,
     /// Are they in both address books, where that is known?
@@ -284,7 +284,7 @@ impl Parser<'_> {
                 collection,
                 source_endpoint,
                 target_in_use,
-                new_account: if says_new { is_new } else { !target_in_use },
+                new_account: says_new.then_some(is_new),
                 activated: None,
                 in_books: None,
                 archive: false,

@@ -38,6 +38,8 @@ pub struct Project {
     pub(crate) people: People,
     /// Who is known on both sides and waits for a signature.
     pub(crate) withheld: Vec<Withheld>,
+    /// Mailboxes that the programme of a governed project does not let be copied yet.
+    pub(crate) ungated: HashMap<i64, Withheld>,
     pub(crate) store: Store,
     pub(crate) key: ProjectKey,
     pub(crate) actor: Actor,
@@ -117,7 +119,7 @@ impl Project {
                 kind: row.kind,
                 collection: row.collection.clone(),
                 target_in_use: row.target_in_use,
-                new_account: row.new_account,
+                new_account: row.new_account.unwrap_or(!row.target_in_use),
                 activated: row.activated,
                 in_books: row.in_books,
             })
@@ -145,7 +147,8 @@ impl Project {
             }
         }
         let accounts = Accounts::of(&config);
-        let mut project = Self { config, people, withheld, store, key, actor, endpoints, rows, accounts };
+        let ungated = HashMap::new();
+        let mut project = Self { config, people, withheld, ungated, store, key, actor, endpoints, rows, accounts };
         project.withhold_ungated().await?;
         if project.actor.role.may_migrate() {
             project.follow_file().await?;
@@ -196,26 +199,35 @@ impl Project {
         Ok(listed)
     }
 
-    /// Why this mailbox, though it is on the roster, may not be copied now.
-    /// Nothing is copied in a governed project before the stage that allows it. Whose switch has begun is followed to its end.
+    /// Nothing is copied in a governed project before the stage that allows it. Whose switch has begun is followed to its end, and
+    /// where it can't be known what is allowed nothing else is done.
     async fn withhold_ungated(&mut self) -> Result<(), Error> {
         let gates = Box::new(Gates::of(&self.config));
-        let bulk = Box::pin(gates.against(&self.store, self.key, Live::SyncBulk)).await?;
+        let ask = async |live| match Box::pin(gates.against(&self.store, self.key, live)).await {
+            Ok(against) => against,
+            Err(error) => Some(error),
+        };
+        let bulk = ask(Live::SyncBulk).await;
         if bulk.is_none() {
             return Ok(());
         }
-        let pilot = Box::pin(gates.against(&self.store, self.key, Live::SyncPilot)).await?;
+        let pilot = ask(Live::SyncPilot).await;
         for row in self.store.mailboxes(self.key).await? {
             let against = if gates.is_pilot(row.roster.collection.as_deref()) { &pilot } else { &bulk };
             let (Some(refusal), true) = (against, row.listed && row.state.phase < Phase::Switching) else { continue };
             let why = refusal.what.lines().next().unwrap_or_default().to_owned();
             let endpoint = Some(self.endpoint_name(row.roster.source_endpoint).to_owned());
-            self.withheld.push(Withheld { source: row.roster.source_name, endpoint, why, only_if_begun: false });
+            let withheld = Withheld { source: row.roster.source_name, endpoint, why, only_if_begun: false };
+            self.ungated.insert(row.mailbox, withheld);
         }
         Ok(())
     }
 
+    /// Why this mailbox, though it is on the roster, may not be copied now.
     pub(crate) fn withheld(&self, row: &MailboxRow) -> Option<&Withheld> {
+        if let Some(ungated) = self.ungated.get(&row.mailbox) {
+            return Some(ungated);
+        }
         let endpoint = self.endpoint_name(row.roster.source_endpoint);
         self.withheld.iter().find(|withheld| withheld.is_of(endpoint, &row.roster.source_name))
     }

@@ -168,7 +168,7 @@ pub(crate) async fn complete(
             source_endpoint: plan.endpoint(object).filter(|_| plan.sources.len() > 1),
             // Who had the account before works there already.
             target_in_use: !was_made || account.last_logon.is_some(),
-            new_account: was_made,
+            new_account: Some(was_made),
             // Of an account that was made it is known that nobody has until somebody is seen to have.
             activated: account.is_activated.or(account.last_logon.map(|_| true)).or(was_made.then_some(false)),
             in_books: books.as_ref().map(in_books),
@@ -319,7 +319,7 @@ impl<'r> Roster<'r> {
             collection: None,
             source_endpoint: self.endpoint(object).filter(|_| self.sources.len() > 1),
             target_in_use: false,
-            new_account: true,
+            new_account: Some(true),
             activated: None,
             in_books: None,
             archive: true,
@@ -461,6 +461,7 @@ fn merge(people: &mut People, rows: Vec<Row>, must_be_signed: bool, withheld: &m
     for row in &mut people.rows {
         if let Some(told) = told.get(&(name(row), row.target.to_lowercase())) {
             (row.activated, row.in_books) = (told.activated, told.in_books);
+            row.new_account = row.new_account.or(told.new_account);
         }
     }
     let known: HashSet<_> = people.rows.iter().map(name).collect();

@@ -93,7 +93,7 @@ fn a_very_large_message() {
 
 #[test]
 fn a_very_large_folder() {
-    let count = whole::amount(25_000, 100_000);
+    let count = whole::amount(18_000, 100_000);
     let source = planted(|maildir| {
         for number in 0..count {
             let file = maildir.join(format!("cur/{}.M{number}P1.many:2,", 1_400_000_000 + number));

@@ -68,7 +68,9 @@ async fn reports(project: &Project, environment: Environment<'_>) -> Result<(), 
 
 async fn alerts(project: &Project, environment: Environment<'_>) -> Result<(), Error> {
     // What broke off before the forwarder of a live new account was asked for is gone on with.
-    project.ask_missing_forwarders().await?;
+    if let Err(error) = project.ask_missing_forwarders().await {
+        tracing::warn!(%error, "forwarders of new accounts could not be asked for");
+    }
     let tellers = project.tellers(environment)?;
     tend_alerts(project, Timestamp::now(), &tellers).await
 }

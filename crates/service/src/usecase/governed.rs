@@ -10,8 +10,10 @@ mod live;
 mod papers;
 mod shows;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use model::Actor;
@@ -91,12 +93,17 @@ impl Governed {
         Ok(Moment { at, today: at.to_zoned(self.config.time_zone()).date() })
     }
 
+    fn may_act(&self) -> Result<(), Error> {
+        if self.actor.role.may_migrate() {
+            return Ok(());
+        }
+        let what = format!("{} may only look", self.actor.name);
+        Err(Error::refused("R-347", what).advise("ask for another place in [roles] of the project's file"))
+    }
+
     /// Does something, if it may be: it is recorded and audited, or refused and nothing is.
     pub async fn act(&mut self, action: Action) -> Result<Acted, Error> {
-        if !self.actor.role.may_migrate() {
-            let what = format!("{} may only look", self.actor.name);
-            return Err(Error::refused("R-347", what).advise("ask for another place in [roles] of the project's file"));
-        }
+        self.may_act()?;
         for _ in 0..TRIES_MAX {
             let now = self.moment().await?;
             let facts = self.facts().await?;
@@ -133,11 +140,18 @@ impl Governed {
 
     /// Gives a file as evidence: its bytes are kept in the database, under their digest, before anything names them.
     pub async fn give_evidence(&mut self, on: Subject, file: &Path, note: &str) -> Result<Acted, Error> {
-        let evidence = self.keep(file, note).await?;
-        self.act(Action::GiveEvidence { on, evidence }).await
+        let (evidence, bytes) = self.read_evidence(file, note)?;
+        let action = Action::GiveEvidence { on, evidence };
+        // Nothing is kept for whoever may not give it.
+        self.may_act()?;
+        let (facts, now) = (self.facts().await?, self.moment().await?);
+        programme::decide(&self.programme, &self.record, &facts, &self.doer(), now, action.clone())
+            .map_err(|refusal| refused(&refusal))?;
+        self.store.keep_evidence(self.key, model::Digest::of(&bytes), &bytes).await?;
+        self.act(action).await
     }
 
-    async fn keep(&self, file: &Path, note: &str) -> Result<Evidence, Error> {
+    fn read_evidence(&self, file: &Path, note: &str) -> Result<(Evidence, Vec<u8>), Error> {
         let path = self.config.folder.join(file);
         let unreadable = |error: std::io::Error| {
             Error::usage(format!("the evidence {} cannot be read: {error}", path.display()))
@@ -150,9 +164,9 @@ impl Governed {
         }
         let bytes = std::fs::read(&path).map_err(unreadable)?;
         let digest = model::Digest::of(&bytes);
-        self.store.keep_evidence(self.key, digest, &bytes).await?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Evidence { name, digest: digest.to_string(), size_bytes: bytes.len() as u64, note: note.trim().to_owned() })
+        let (size_bytes, note) = (bytes.len() as u64, note.trim().to_owned());
+        Ok((Evidence { name, digest: digest.to_string(), size_bytes, note }, bytes))
     }
 
     /// Governs a project that is under way from now on.
@@ -169,11 +183,21 @@ impl Governed {
     }
 }
 
+/// The programmes that were read, by profile and edition: they come with the program, and each is read once.
+static PROGRAMMES: Mutex<BTreeMap<(String, String), Programme>> = Mutex::new(BTreeMap::new());
+
 /// The programme of a project's profile.
 pub(crate) fn programme_of(config: &Config) -> Result<Programme, Error> {
     let (name, edition) = (config.policy.profile.as_str(), config.policy.edition.as_str());
+    let mut programmes = PROGRAMMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(programme) = programmes.get(&(name.to_owned(), edition.to_owned())) {
+        return Ok(programme.clone());
+    }
     match Programme::shipped(name, edition) {
-        Some(Ok(programme)) => Ok(programme),
+        Some(Ok(programme)) => {
+            programmes.insert((name.to_owned(), edition.to_owned()), programme.clone());
+            Ok(programme)
+        }
         Some(Err(mistakes)) => Err(internal(&mistakes.to_string())),
         None => {
             Err(Error::usage(format!("{FILE}: the profile {name}@{edition} has no programme: no stages, no gates"))

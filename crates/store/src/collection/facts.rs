@@ -37,6 +37,8 @@ pub struct PredictionRow {
     pub is_begun: bool,
     /// The numbers, as JSON.
     pub detail: String,
+    /// Every item was read; else sizes, dates and flags were listed.
+    pub is_read: bool,
 }
 
 impl Store {
@@ -61,10 +63,15 @@ impl Store {
 
     /// What was last predicted of each mailbox, before anything of it was copied where that is known.
     pub async fn predictions(&self, key: ProjectKey) -> Result<HashMap<i64, PredictionRow>, Error> {
-        let select = "SELECT mailbox, begun, at, detail FROM forecast WHERE organisation = $1 AND project = $2 \
+        let select = "SELECT mailbox, begun, at, detail, is_read FROM forecast WHERE organisation = $1 AND project = $2 \
             ORDER BY mailbox, begun DESC";
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
-        let row = |row: &Row| PredictionRow { is_begun: row.bool(1), at: row.int(2), detail: row.text(3) };
+        let row = |row: &Row| PredictionRow {
+            is_begun: row.bool(1),
+            at: row.int(2),
+            detail: row.text(3),
+            is_read: row.bool(4),
+        };
         Ok(rows.iter().map(|found| (found.int(0), row(found))).collect())
     }
 

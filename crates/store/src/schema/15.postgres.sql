@@ -5,6 +5,8 @@ ALTER TABLE mailbox ADD COLUMN in_books BIGINT;                         -- both 
 ALTER TABLE mailbox ADD COLUMN sharing_compared_at BIGINT;              -- when rights were last compared
 ALTER TABLE mailbox ADD COLUMN sharing_missing BIGINT;                  -- how many were missing then
 
+UPDATE mailbox SET new_account = 1 - target_in_use;
+
 -- What happened in a governed project, appended and never altered.
 CREATE TABLE programme_change (
     organisation BIGINT NOT NULL,

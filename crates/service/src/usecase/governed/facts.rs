@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use model::{Cause, Phase};
+use model::{Cause, Phase, Side};
 use mx::history::Observation;
 use people::Class;
-use programme::{Fact, Facts};
+use programme::{FACTS, Fact, Facts, Verdict};
 use store::{IssueState, MailboxRow};
 
 use super::Governed;
@@ -60,6 +60,12 @@ impl Governed {
         let mut found = Gathered { facts: BTreeMap::new(), at };
         let mut rows = store.mailboxes(key).await?;
         rows.retain(|row| row.listed);
+        // What goes to the archive is switched nowhere.
+        if let Some(archive) = &self.config.file.archive {
+            let endpoints = store.endpoints(key).await?;
+            let number = endpoints.iter().find(|(_, name, _)| *name == archive.mail).map(|(number, ..)| *number);
+            rows.retain(|row| Some(row.roster.target_endpoint) != number);
+        }
         let of = store.mailbox_facts(key).await?;
         let is_aside = |row: &&MailboxRow| of.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
         let left: Vec<&MailboxRow> =
@@ -80,12 +86,13 @@ impl Governed {
         self.forwarders(&rows, &mut found).await?;
         self.mailboxes(&rows, &mut found).await?;
         self.issues(&rows, &mut found).await?;
-        let (pilot_accounts, wave_accounts) = self.people(&mut found).await?;
+        self.people(&mut found).await?;
         let is_reported = self.config.file.reports.is_some();
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
         self.legacy(&mut found).await?;
-        Ok(Facts { facts: found.facts, pilot_accounts, wave_accounts })
+        self.decided(&mut found);
+        Ok(Facts { facts: found.facts, ..Facts::default() })
     }
 
     /// Names of the mailboxes of the pilot's collections.
@@ -104,18 +111,34 @@ impl Governed {
             rows.iter().map(|row| (row.mailbox, row.roster.source_name.as_str())).collect();
         let ours = self.store.forwarders(self.key).await?;
         let theirs = self.store.found_forwarders(self.key).await?;
-        let name = |mailbox: i64| called.get(&mailbox).map(|name| (*name).to_owned());
+        let name =
+            |mailbox: i64| called.get(&mailbox).map_or_else(|| format!("mailbox {mailbox}"), |name| (*name).to_owned());
+        // Of whom nobody has looked, or not all could be read, it is not known.
+        let seen: BTreeSet<i64> = self
+            .store
+            .found_routings(self.key)
+            .await?
+            .into_iter()
+            .filter(|look| look.side == Side::Source && look.unread.is_empty())
+            .map(|look| look.mailbox)
+            .collect();
         let left: BTreeSet<String> = ours
             .iter()
             .filter(|row| row.off_at.is_none())
-            .filter_map(|row| name(row.is.mailbox))
-            .chain(theirs.iter().filter_map(|row| name(row.mailbox)))
+            .map(|row| name(row.is.mailbox))
+            .chain(theirs.iter().filter(|row| row.side == Side::Source).map(|row| name(row.mailbox)))
+            .chain(rows.iter().filter(|row| !seen.contains(&row.mailbox)).map(|row| name(row.mailbox)))
             .collect();
         let left: Vec<String> = left.into_iter().collect();
         if rows.is_empty() {
             found.so("forwarders-f1-f2-gone", false, "nobody is on the roster yet");
         } else {
-            found.unless("forwarders-f1-f2-gone", left, "none is left, as they were last read", "still forward");
+            found.unless(
+                "forwarders-f1-f2-gone",
+                left,
+                "none is left, as they were last read",
+                "still forward, or were not looked into: whimbrel forwarder find",
+            );
         }
         Ok(())
     }
@@ -125,8 +148,18 @@ impl Governed {
         let is_unseen = |row: &&MailboxRow| !predicted.contains_key(&row.mailbox) && row.pass.is_none();
         let unseen = names(rows.iter().filter(is_unseen));
         let is_over = |row: &&MailboxRow| row.state.cause.is_some_and(|(cause, _)| cause == Cause::OverQuota);
-        let mut over = unseen.clone();
-        over.extend(names(rows.iter().filter(is_over)));
+        let fits = |row: &MailboxRow| {
+            let detail = predicted.get(&row.mailbox).and_then(|row| serde_json::from_str(&row.detail).ok());
+            detail.and_then(|detail: serde_json::Value| detail.get("fits")?.as_bool())
+        };
+        let over = names(
+            rows.iter()
+                .filter(|row| is_unseen(row) || is_over(row) || (fits(row) == Some(false) && row.pass.is_none())),
+        );
+        let is_unread = |row: &&MailboxRow| {
+            row.pass.is_none() && predicted.get(&row.mailbox).is_none_or(|predicted| !predicted.is_read)
+        };
+        let unread = names(rows.iter().filter(is_unread));
         let endpoints = self.store.endpoints(self.key).await?;
         let reached: BTreeSet<i64> = rows
             .iter()
@@ -145,13 +178,13 @@ impl Governed {
             ("quota-checked", over, "every mailbox was looked at, and fits", "were not looked at, or do not fit"),
             (
                 "sizes-checked",
-                unseen.clone(),
+                unseen,
                 "every mailbox was looked through",
                 "were not looked through: whimbrel preflight",
             ),
             (
                 "attachments-checked",
-                unseen,
+                unread,
                 "every mailbox was looked through",
                 "were not looked through: whimbrel preflight --read",
             ),
@@ -179,12 +212,16 @@ impl Governed {
             .filter(|row| row.is.mailbox.is_none_or(|mailbox| pilot.contains(&mailbox)) && row.assigned_to.is_none())
             .map(|row| number(&row))
             .collect();
-        found.unless(
-            "pilot-issues-have-actions",
-            without,
-            "each open issue has somebody at work",
-            "have nobody at work: whimbrel issue assign",
-        );
+        if pilot.is_empty() {
+            found.so("pilot-issues-have-actions", false, "no collection is the pilot's: [programme] pilot names them");
+        } else {
+            found.unless(
+                "pilot-issues-have-actions",
+                without,
+                "each open issue has somebody at work",
+                "have nobody at work: whimbrel issue assign",
+            );
+        }
         let undecided: Vec<String> = open.iter().map(number).collect();
         found.unless("issues-resolved-or-handed-over", undecided, "none is open", "are open");
         let left: Vec<&MailboxRow> =
@@ -202,13 +239,13 @@ impl Governed {
         Ok(())
     }
 
-    /// New accounts: those of the pilot, those of all who are in a collection.
-    async fn people(&self, found: &mut Gathered) -> Result<(Option<u64>, Option<u64>), Error> {
+    /// Whose account is whose, and which are to be made. Whoever has none yet is not on the roster, and not switched.
+    async fn people(&self, found: &mut Gathered) -> Result<(), Error> {
         let Some(entry) = self.config.file.people.clone() else {
             for name in ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"] {
                 found.so(name, false, "the project's file has no [people]: nobody knows who has which account");
             }
-            return Ok((None, None));
+            return Ok(());
         };
         let plane = PeopleProject::of(self.config.clone(), entry, self.store.clone(), self.key, self.actor.clone())?;
         let known = plane.known().await?;
@@ -222,19 +259,39 @@ impl Governed {
             for name in ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"] {
                 found.so(name, false, "no directory was read yet: whimbrel people sync");
             }
-            return Ok((None, None));
+            return Ok(());
+        }
+        for name in ["all-in-scope-through-switch", "people-switched"] {
+            if let Some(fact) = found.facts.remove(name) {
+                let mut offenders = fact.offenders;
+                offenders.extend(missing.iter().chain(&open).cloned());
+                let is_met = fact.is_met && offenders.is_empty();
+                let text = if is_met { fact.text } else { format!("{}: are not switched", offenders.len()) };
+                found.put(name, Fact { is_met, text, offenders, as_of: fact.as_of });
+            }
         }
         found.unless("addresses-matched", open, "everybody is matched, or known to be new", "are not decided");
         found.unless("new-accounts-provisioned", missing.clone(), "every new account is there", "have no account yet");
         found.unless("pilot-accounts-provisioned", missing, "every new account is there", "have no account yet");
-        Ok((None, None))
+        Ok(())
+    }
+
+    /// What can't be looked up is known by a decision of that name: somebody says it, with why.
+    fn decided(&self, found: &mut Gathered) {
+        for (name, _) in FACTS {
+            let decision = self.record.decisions.get(name).and_then(|decisions| decisions.last());
+            if let (Some(decision), false) = (decision, found.facts.contains_key(name)) {
+                let text = format!("decided by {}: {}", decision.by, decision.outcome);
+                let (is_met, as_of) = (decision.verdict == Verdict::Yes, decision.said.at);
+                found.put(name, Fact { is_met, text, offenders: Vec::new(), as_of });
+            }
+        }
     }
 
     /// Legacy domains: as the last look at the DNS found them.
     async fn legacy(&self, found: &mut Gathered) -> Result<(), Error> {
         let Some(settings) = self.config.file.mx.as_deref() else {
             found.so("mx-changed", false, "the project's file has no [mx]");
-            found.so("forwarders-only-after-mx", true, "no redirect is taken off but by an undo");
             return Ok(());
         };
         let mut left = Vec::new();
@@ -255,7 +312,6 @@ impl Governed {
             "each domain's mail goes to the target, as the DNS was last read",
             "do not point to the target yet",
         );
-        found.so("forwarders-only-after-mx", true, "no redirect is taken off but by an undo");
         Ok(())
     }
 }

@@ -63,5 +63,9 @@ database = {database}
 # side = "organisation"
 # roles = ["project-manager"]
 
+[programme]
+governed = true                       # nothing is done live without the project's record
+# pilot = ["pilot"]                   # the collections of the pilot
+
 # Servers come with the implementation: [endpoints.NAME], [source], [target]; docs/ shows each kind.
 "#;

@@ -42,7 +42,15 @@ impl Gates {
     pub(crate) async fn against(&self, store: &Store, key: ProjectKey, live: Live) -> Result<Option<Error>, Error> {
         let record = record_of(store, key).await?;
         if record.seq == 0 {
-            return Ok(None);
+            // Another database, code or project name would be a way around every gate.
+            let is_lost = self.config.file.programme.governed;
+            return Ok(is_lost.then(|| {
+                Error::refused(
+                    "R-250",
+                    format!("cannot {live}: the project is governed, and this database has no record of it"),
+                )
+                .advise("give it back its database; or begin its record: whimbrel project adopt")
+            }));
         }
         let programme = programme_of(&self.config)?;
         let (config, actor) = (self.config.clone(), self.actor.clone());

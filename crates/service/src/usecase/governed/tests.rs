@@ -150,9 +150,15 @@ async fn live_actions_wait_for_their_stage() {
         let error = refuse(&governed.config, &governed.store, governed.key, live).await.unwrap_err();
         assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-250")), "{live}: {error}");
     }
-    let other = tempfile::tempdir().unwrap();
-    new_project(other.path(), "RX2", "Trust", "nhsmail", None).unwrap();
-    let free = Governed::open(other.path(), &no_environment).await.unwrap();
+    // Its record is in another database, or there is none yet.
+    let lost = tempfile::tempdir().unwrap();
+    new_project(lost.path(), "RX2", "Trust", "nhsmail", None).unwrap();
+    let lost = Governed::open(lost.path(), &no_environment).await.unwrap();
+    let error = refuse(&lost.config, &lost.store, lost.key, Live::SyncBulk).await.unwrap_err();
+    assert!(error.rule == Some("R-250") && error.what.contains("no record"), "{error}");
+    let free = tempfile::tempdir().unwrap();
+    crate::init(free.path(), Some("RX3"), "Trust", "nhsmail").unwrap();
+    let free = Governed::open(free.path(), &no_environment).await.unwrap();
     for live in [Live::SyncBulk, Live::Switch, Live::ProvisionAccounts { new_already: 0, asked: 9000 }] {
         refuse(&free.config, &free.store, free.key, live).await.unwrap();
     }

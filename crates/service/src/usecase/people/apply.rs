@@ -365,8 +365,8 @@ impl PeopleProject {
             tx.commit().await?;
         }
         if registrations > 0 {
-            let (already, asked) = (self.registrations_used().await?, registrations as u64);
-            let live = Live::ProvisionAccounts { new_already: already.into(), asked };
+            let (already, asked) = (self.made().await?.len() as u64, registrations as u64);
+            let live = Live::ProvisionAccounts { new_already: already, asked };
             governed::refuse(&self.config, &self.store, self.key, live).await?;
         }
         let cost = people::Cost {

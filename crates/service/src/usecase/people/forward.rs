@@ -42,6 +42,7 @@ impl PeopleProject {
     ) -> Result<AcceptReport, Error> {
         self.may_change()?;
         self.refuse_ungated().await?;
+        crate::usecase::governed::refuse(&self.config, &self.store, self.key, programme::Live::ForwardersOn).await?;
         if let Some(lacks) = self.config.lacks_forwarding() {
             let what =
                 format!("an account goes live with a forwarder to the source, or with a recorded reason: {lacks}");

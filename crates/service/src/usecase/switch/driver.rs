@@ -366,7 +366,10 @@ impl Turnover for Switcher {
         if held.row().state.phase < Phase::Switching {
             // By what lies on the target: a turn that was cut has left its phase behind.
             let is_untouched = held.row().state.phase <= Phase::Copying && held.is_untouched().await?;
-            if let Err(failure) = Box::pin(self.refuse_forwarded(Subject::of(held), is_untouched)).await {
+            // What goes to the archive lies nowhere twice, wherever it is sent besides.
+            let is_to_target = held.row().roster.target_endpoint == self.target;
+            if is_to_target && let Err(failure) = Box::pin(self.refuse_forwarded(Subject::of(held), is_untouched)).await
+            {
                 return Ok(Ready::Not(failure));
             }
             match Box::pin(self.forward(held)).await {

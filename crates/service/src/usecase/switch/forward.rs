@@ -323,6 +323,7 @@ impl Project {
         if !self.actor.role.may_migrate() || self.config.lacks_forwarding().is_some() {
             return Ok(Vec::new());
         }
+        governed::refuse(&self.config, &self.store, self.key, Live::ForwardersOn).await?;
         let (mut asked, mut news, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         let words = self.store.rule_words(self.key).await?;
         for (missing, row) in self.missing().await? {

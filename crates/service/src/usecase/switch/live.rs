@@ -84,6 +84,7 @@ impl Accounts {
             return Ok(Vec::new());
         }
         let known = self.known(store, key).await?;
+        let named = by_name(target, mailboxes);
         let mut bare = Vec::new();
         for row in made {
             let id = people::ObjectId::new(&row.made.directory, &row.made.key).to_string();
@@ -102,7 +103,7 @@ impl Accounts {
                 AccountState::Inactive | AccountState::Locked | AccountState::Expired => row.live_at.is_some(),
             };
             if is_live {
-                let mailbox = account.mailbox.as_deref().and_then(|name| mailbox_of(name, target, mailboxes));
+                let mailbox = account.mailbox.as_deref().and_then(|name| named.get(&name.to_lowercase()));
                 bare.push(BareAccount {
                     id,
                     account: row.made.account,
@@ -138,6 +139,18 @@ impl Accounts {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(known)
     }
+}
+
+/// The mailboxes of this endpoint by their names there, in small letters; of several those that are on the roster.
+fn by_name(target: i64, mailboxes: &[MailboxRow]) -> HashMap<String, &MailboxRow> {
+    let mut named: HashMap<String, &MailboxRow> = HashMap::new();
+    for row in mailboxes.iter().filter(|row| row.roster.target_endpoint == target) {
+        let known = named.entry(row.roster.target_name.to_lowercase()).or_insert(row);
+        if row.listed {
+            *known = row;
+        }
+    }
+    named
 }
 
 fn mailbox_of<'m>(name: &str, target: i64, mailboxes: &'m [MailboxRow]) -> Option<&'m MailboxRow> {

@@ -311,6 +311,10 @@ impl Project {
             if self.is_archived(row) {
                 return Err(Error::refused("R-043", format!("{name} goes to the archive: nobody is switched to it")));
             }
+            if let Some(withheld) = self.withheld(row).filter(|_| !is_back && row.state.phase < Phase::Switching) {
+                let what = format!("{name} may not be copied yet, and so not be switched: {}", withheld.why);
+                return Err(Error::refused("R-054", what).advise("cure that first"));
+            }
             if is_back && row.state.phase < Phase::Switching {
                 let what = format!("{name} is {}: there is nothing to take back", row.state.phase.name());
                 return Err(Error::refused("R-184", what).advise("leave it out"));

@@ -127,7 +127,11 @@ impl Switcher {
                 is_met: true,
                 evidence: "the programme allows it, or the project is not governed".to_owned(),
             },
-            Some(refusal) => Verdict { rule, is_met: false, evidence: refusal.what },
+            Some(refusal) => {
+                let what = refusal.what.lines().next().unwrap_or_default();
+                let advice = refusal.advice.unwrap_or_default();
+                Verdict { rule, is_met: false, evidence: format!("{what}. {advice}") }
+            }
         })
     }
 

@@ -310,8 +310,14 @@ impl Switcher {
         }
         let mut why = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account);
         if why.is_none() {
-            let (left, _) = self.others(Subject::of(held)).await?;
+            let (left, unread) = self.others(Subject::of(held)).await?;
             why = left.first().map(|first| format!("its mail is sent on by {first}"));
+            // What can't be looked into may lead back: then mail would go round.
+            if let (None, Some(first)) = (&why, unread.first())
+                && self.word_about_unread(Subject::of(held)).await?.is_none()
+            {
+                why = Some(format!("what sends its mail on can't be read: {first}"));
+            }
         }
         if why.is_none() {
             let attempt = self.put_on(Task::ForwarderOn, held, Side::Target).await?;

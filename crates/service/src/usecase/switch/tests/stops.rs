@@ -176,7 +176,7 @@ async fn stopped_at_every_effect_of_a_switch_and_of_an_undo_every_message_comes_
         let count = Stopped::new(is_back).await.goes(is_back, 0, "counting").await;
         println!("back: {is_back}: {count} moments, two an effect");
         assert!(count > 30, "{count}");
-        for moment in whole::moments(count as u64, 4) {
+        for moment in whole::moments(count as u64, 7) {
             let what = format!("back: {is_back}, stopped at {moment} of {count}");
             Stopped::new(is_back).await.goes(is_back, moment as usize, &what).await;
         }
@@ -186,7 +186,7 @@ async fn stopped_at_every_effect_of_a_switch_and_of_an_undo_every_message_comes_
 #[tokio::test]
 async fn stopped_at_every_effect_and_taken_back_there_every_message_comes_once() {
     let (count, mut turned) = (Stopped::new(false).await.goes(false, 0, "counting").await, 0);
-    for moment in whole::moments(count as u64, 5) {
+    for moment in whole::moments(count as u64, 9) {
         let what = format!("stopped at {moment} of {count} and taken back");
         let mut stopped = Stopped::new(false).await;
         stopped.stop.moments.store(0, Ordering::SeqCst);
@@ -297,7 +297,7 @@ async fn wherever_the_reverse_fails_too_every_message_comes_once() {
     let ways = [(How::Before, 1), (How::After, 1), (How::Never, 1), (How::Before, 3), (How::Never, 3), (How::After, 3)];
     let all = count * REVERSE * ways.len();
     let mut reversed = 0;
-    for number in whole::moments(all as u64, 9) {
+    for number in whole::moments(all as u64, 13) {
         let number = number as usize - 1;
         let (how, lasts) = ways[number % ways.len()];
         let (first, after) = (1 + number / ways.len() / REVERSE, 1 + number / ways.len() % REVERSE);
