@@ -1,7 +1,6 @@
 //! What the database knows of a governed project: the facts that criteria of its gates ask for.
 //!
-//! Nothing is asked of a server here: what is told is what was last read, with the time of the looking. What can't be known yet is not met,
-//! and says so.
+//! Nothing is asked of a server here: what is told is what was last read. What can't be known yet is not met, and says so.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -68,25 +67,22 @@ impl Governed {
         }
         let of = store.mailbox_facts(key).await?;
         let is_aside = |row: &&MailboxRow| of.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
-        let left: Vec<&MailboxRow> =
-            rows.iter().filter(|row| row.state.phase < Phase::Switched && !is_aside(row)).collect();
-        let none = "nobody is on the roster yet";
-        for name in ["all-in-scope-through-switch", "people-switched"] {
+        // Who has no account yet, or of whom that is not decided, is in scope and on no roster.
+        let without = self.people(&mut found).await?;
+        for (name, counts_aside) in [("all-in-scope-through-switch", true), ("people-switched", false)] {
             if rows.is_empty() {
-                found.so(name, false, none);
-            } else {
-                found.unless(
-                    name,
-                    names(left.iter().copied()),
-                    "all are switched or have a disposition",
-                    "are not switched",
-                );
+                found.so(name, false, "nobody is on the roster yet");
+                continue;
             }
+            let is_left = |row: &&MailboxRow| row.state.phase < Phase::Switched && !(counts_aside && is_aside(row));
+            let mut left = names(rows.iter().filter(is_left));
+            left.extend(without.iter().cloned());
+            let is_so = if counts_aside { "all are switched or have a disposition" } else { "all are switched" };
+            found.unless(name, left, is_so, "are not switched");
         }
         self.forwarders(&rows, &mut found).await?;
         self.mailboxes(&rows, &mut found).await?;
-        self.issues(&rows, &mut found).await?;
-        self.people(&mut found).await?;
+        self.issues(&mut found).await?;
         let is_reported = self.config.file.reports.is_some();
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
@@ -200,7 +196,7 @@ impl Governed {
         Ok(())
     }
 
-    async fn issues(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
+    async fn issues(&self, found: &mut Gathered) -> Result<(), Error> {
         let pilot = self.pilot().await?;
         let issues = self.store.issues(self.key).await?;
         let open: Vec<_> = issues.iter().filter(|row| row.state != IssueState::Closed).collect();
@@ -224,28 +220,16 @@ impl Governed {
         }
         let undecided: Vec<String> = open.iter().map(number).collect();
         found.unless("issues-resolved-or-handed-over", undecided, "none is open", "are open");
-        let left: Vec<&MailboxRow> =
-            rows.iter().filter(|row| pilot.contains(&row.mailbox) && row.state.phase < Phase::Switched).collect();
-        if pilot.is_empty() {
-            found.so("pilot-checks-complete", false, "no collection is the pilot's: [programme] pilot names them");
-        } else {
-            found.unless(
-                "pilot-checks-complete",
-                names(left),
-                "everybody of the pilot is switched",
-                "of the pilot are not switched",
-            );
-        }
         Ok(())
     }
 
-    /// Whose account is whose, and which are to be made. Whoever has none yet is not on the roster, and not switched.
-    async fn people(&self, found: &mut Gathered) -> Result<(), Error> {
+    /// Whose account is whose, and which are to be made. Who has none yet, or of whom that is not decided.
+    async fn people(&self, found: &mut Gathered) -> Result<Vec<String>, Error> {
         let Some(entry) = self.config.file.people.clone() else {
             for name in ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"] {
                 found.so(name, false, "the project's file has no [people]: nobody knows who has which account");
             }
-            return Ok(());
+            return Ok(Vec::new());
         };
         let plane = PeopleProject::of(self.config.clone(), entry, self.store.clone(), self.key, self.actor.clone())?;
         let known = plane.known().await?;
@@ -259,21 +243,13 @@ impl Governed {
             for name in ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"] {
                 found.so(name, false, "no directory was read yet: whimbrel people sync");
             }
-            return Ok(());
+            return Ok(Vec::new());
         }
-        for name in ["all-in-scope-through-switch", "people-switched"] {
-            if let Some(fact) = found.facts.remove(name) {
-                let mut offenders = fact.offenders;
-                offenders.extend(missing.iter().chain(&open).cloned());
-                let is_met = fact.is_met && offenders.is_empty();
-                let text = if is_met { fact.text } else { format!("{}: are not switched", offenders.len()) };
-                found.put(name, Fact { is_met, text, offenders, as_of: fact.as_of });
-            }
-        }
+        let without = missing.iter().chain(&open).cloned().collect();
         found.unless("addresses-matched", open, "everybody is matched, or known to be new", "are not decided");
         found.unless("new-accounts-provisioned", missing.clone(), "every new account is there", "have no account yet");
         found.unless("pilot-accounts-provisioned", missing, "every new account is there", "have no account yet");
-        Ok(())
+        Ok(without)
     }
 
     /// What can't be looked up is known by a decision of that name: somebody says it, with why.

@@ -230,3 +230,29 @@ async fn a_document_has_versions_and_says_which_is_current() {
     let error = governed.make_document("shopping-list", (&[], false), None, to).await.unwrap_err();
     assert!(error.exit == Exit::Usage && error.what.contains("implementation-plan"), "{error}");
 }
+
+/// Nothing is told as met of which nobody has seen anything, and what no database can know is known by a decision of its name.
+#[tokio::test]
+async fn what_is_not_known_is_not_met_until_somebody_says_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    let role = governed.role_of(Side::Organisation);
+    governed.give("kim", &role).await;
+    governed.by("kim");
+    let (project_type, by) = ("managed".to_owned(), Some("Kim".to_owned()));
+    governed.act(Action::ChooseType { project_type, by, why: Some("asked for".to_owned()) }).await.unwrap();
+    let facts = governed.facts().await.unwrap().facts;
+    let met: Vec<&String> = facts.iter().filter(|(_, fact)| fact.is_met).map(|(name, _)| name).collect();
+    assert_eq!(met, ["issues-resolved-or-handed-over"], "there is none");
+    for name in
+        ["licences-cover-scope", "directory-sync-handed-over", "registration-limit-requested", "pilot-checks-complete"]
+    {
+        assert!(!facts.contains_key(name), "{name}");
+        for verdict in [programme::Verdict::Yes, programme::Verdict::No] {
+            let (decision, outcome, by) = (name.to_owned(), "seen".to_owned(), "Kim".to_owned());
+            governed.act(Action::Decide { decision, verdict, outcome, by, why: "why".to_owned() }).await.unwrap();
+            let fact = governed.facts().await.unwrap().facts.remove(name).unwrap();
+            assert_eq!(fact.is_met, verdict == programme::Verdict::Yes, "{name}: {fact:?}");
+        }
+    }
+}
