@@ -237,7 +237,7 @@ fn is_address(text: &str) -> bool {
 impl Router for ExchangeRouter {
     fn offers(&self) -> RouterOffers {
         let platform = "exchange-script";
-        RouterOffers { platform, sender: self.config.sender, keeps_no_copy: true, lists_all: false }
+        RouterOffers { platform, sender: self.config.sender, keeps_no_copy: true, lists_all: false, asks_people: true }
     }
 
     async fn read(&self, who: &Recipient) -> Result<Routing, Error> {

@@ -98,6 +98,7 @@ impl Router for LdapRouter {
             sender: config.sender,
             keeps_no_copy: !(config.scheme() == Scheme::Forwarding && config.forwarding.keeps_copy),
             lists_all: true,
+            asks_people: false,
         }
     }
 

@@ -80,6 +80,7 @@ impl Router for PostfixRouter {
             sender: self.config.sender,
             keeps_no_copy: true,
             lists_all: !self.config.maps.is_empty() || !self.config.forward_files.is_empty(),
+            asks_people: false,
         }
     }
 

@@ -94,6 +94,7 @@ impl Router for SieveRouter {
             sender: self.endpoint.config.sender,
             keeps_no_copy: true,
             lists_all: false,
+            asks_people: false,
         }
     }
 

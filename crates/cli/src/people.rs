@@ -10,8 +10,8 @@ use report::harmless;
 use serde::Serialize;
 use service::{
     ActivationReport, AddressBookReport, Decision, DecisionReport, DirectoryReport, Error, Exit, ImportReport,
-    ListChoice, PeopleProject, PeopleSyncReport, PlanOf, ShowReport, SignedList, SignoffReport, TasksReport,
-    classes_in_words,
+    ListChoice, MissingForwarder, PeopleProject, PeopleSyncReport, PlanOf, ShowReport, SignedList, SignoffReport,
+    TasksReport, classes_in_words,
 };
 
 use self::plan::{accepted, applied, lacking, planned, registrations, unlocked, withdrawn};
@@ -305,28 +305,50 @@ pub(crate) async fn run(which: PeopleOf, folder: &Path, json: bool) -> Result<Ex
     result.map_err(|error| Error { what: harmless(&error.what), ..error })
 }
 
+/// What came of the forwarders of live new accounts; and why it broke off, if it did.
+struct Forwarded {
+    missing: Vec<MissingForwarder>,
+    error: Option<Error>,
+}
+
+/// Puts the forwarders of live new accounts on, whatever became of what made them.
+async fn forwarded(people: &PeopleProject) -> Forwarded {
+    let environment = |name: &str| std::env::var(name).ok();
+    match people.forward_new(&environment).await {
+        Ok(report) => Forwarded { missing: report.missing, error: None },
+        Err(error) => Forwarded { missing: Vec::new(), error: Some(error) },
+    }
+}
+
+/// How it ends, once all that was done is told.
+fn ended(exit: Exit, error: Option<Error>) -> Result<Exit, Error> {
+    error.map_or(Ok(exit), Err)
+}
+
 async fn work(which: PeopleOf, people: &PeopleProject, json: bool) -> Result<Exit, Error> {
     match which {
         PeopleOf::Sync { watch: Some(seconds), .. } => watch(people, Duration::from_secs(seconds), json).await,
         PeopleOf::Sync { dry_run, whole, accept_gone, .. } => {
-            let environment = |name: &str| std::env::var(name).ok();
-            let mut report = people.sync(dry_run, accept_gone, whole).await?;
-            report.missing = people.forward_new(&environment).await?.missing;
+            let synced_now = people.sync(dry_run, accept_gone, whole).await;
+            let (forwarded, mut report) = (forwarded(people).await, synced_now?);
+            report.missing = forwarded.missing;
             give(json, "people-sync", &report, synced);
             let is_faulty = report.directories.iter().any(|directory| directory.faults_count > 0);
-            Ok(if is_faulty || !report.missing.is_empty() { Exit::WithFailures } else { Exit::Done })
+            let is_well = !is_faulty && report.missing.is_empty();
+            ended(if is_well { Exit::Done } else { Exit::WithFailures }, forwarded.error)
         }
         PeopleOf::Import { file: Some(file), to, dry_run, .. } => {
-            let environment = |name: &str| std::env::var(name).ok();
-            let mut report = people.import_file(&file, to.as_deref(), dry_run).await?;
-            report.missing = people.forward_new(&environment).await?.missing;
-            Ok(imported_as(&report, json))
+            let imported = people.import_file(&file, to.as_deref(), dry_run).await;
+            let (forwarded, mut report) = (forwarded(people).await, imported?);
+            report.missing = forwarded.missing;
+            ended(imported_as(&report, json), forwarded.error)
         }
         PeopleOf::Import { dry_run, .. } => {
             let environment = |name: &str| std::env::var(name).ok();
-            let mut report = people.import_mailed(dry_run, &environment).await?;
-            report.missing = people.forward_new(&environment).await?.missing;
-            Ok(imported_as(&report, json))
+            let imported = people.import_mailed(dry_run, &environment).await;
+            let (forwarded, mut report) = (forwarded(people).await, imported?);
+            report.missing = forwarded.missing;
+            ended(imported_as(&report, json), forwarded.error)
         }
         PeopleOf::List { class, kind, idle, shown } => {
             let report = people.list(&ListChoice { class, kind, idle_days: idle }).await?;
@@ -386,11 +408,12 @@ async fn work(which: PeopleOf, people: &PeopleProject, json: bool) -> Result<Exi
             Ok(if is_well { Exit::Done } else { Exit::WithFailures })
         }
         PeopleOf::Apply { plan, .. } => {
-            let environment = |name: &str| std::env::var(name).ok();
-            let mut report = people.apply(plan).await?;
-            report.missing = people.forward_new(&environment).await?.missing;
+            // What was made before it broke off may be live as well.
+            let applied_now = people.apply(plan).await;
+            let (forwarded, mut report) = (forwarded(people).await, applied_now?);
+            report.missing = forwarded.missing;
             give(json, "people-apply", &report, applied);
-            Ok(if report.is_well() { Exit::Done } else { Exit::WithFailures })
+            ended(if report.is_well() { Exit::Done } else { Exit::WithFailures }, forwarded.error)
         }
         PeopleOf::Results(of) => Box::pin(portal::results(of, people, json)).await,
         PeopleOf::Accept { who, exemption, .. } => {
@@ -443,17 +466,24 @@ pub(crate) async fn book(which: BookOf, folder: &Path, json: bool) -> Result<Exi
 /// Nothing but the end that somebody asks for ends it.
 async fn watch(people: &PeopleProject, every: Duration, json: bool) -> Result<Exit, Error> {
     let mut stop = stop_on_interrupt();
-    let (mut in_the_way, mut faults) = (None, Vec::new());
+    let (mut in_the_way, mut faults, mut missing) = (None, Vec::new(), Vec::new());
     loop {
-        match people.sync(false, false, false).await {
+        let synced_now = people.sync(false, false, false).await;
+        let forwarded = forwarded(people).await;
+        let synced_now = synced_now.and_then(|report| match forwarded.error {
+            None => Ok(PeopleSyncReport { missing: forwarded.missing, ..report }),
+            Some(error) => Err(error),
+        });
+        match synced_now {
             Ok(report) => {
                 let is_news = |directory: &DirectoryReport| directory.new + directory.changed + directory.gone > 0;
                 let now: Vec<_> = report.directories.iter().flat_map(|directory| directory.faults.clone()).collect();
                 let is_back = in_the_way.take().is_some();
-                if report.directories.iter().any(is_news) || now != faults || is_back {
+                let is_other = now != faults || report.missing != missing;
+                if report.directories.iter().any(is_news) || is_other || is_back {
                     give(json, "people-sync", &report, synced);
                 }
-                faults = now;
+                (faults, missing) = (now, report.missing);
             }
             Err(error) => {
                 let what = harmless(&error.to_string());
@@ -466,7 +496,7 @@ async fn watch(people: &PeopleProject, every: Duration, json: bool) -> Result<Ex
         tokio::select! {
             () = tokio::time::sleep(every) => {}
             _ = stop.wait_for(|stop| *stop) => {
-                let is_well = in_the_way.is_none() && faults.is_empty();
+                let is_well = in_the_way.is_none() && faults.is_empty() && missing.is_empty();
                 return Ok(if is_well { Exit::Done } else { Exit::WithFailures });
             }
         }

@@ -359,6 +359,9 @@ fn switches(report: &SwitchReport) -> String {
                 let _ = write!(text, "\n      {}", harmless(evidence));
             }
         }
+        if let Some(counts) = line.counts.as_ref().filter(|_| !line.tasks.is_empty()) {
+            let _ = write!(text, "\n  {counts}");
+        }
         if let Some(at_source) = &line.at_source {
             let _ = write!(text, "\n  the mailbox at the source: {}", harmless(at_source));
         }

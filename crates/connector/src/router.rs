@@ -73,6 +73,8 @@ pub struct RouterOffers {
     pub keeps_no_copy: bool,
     /// It can list what the whole site sends on, by [`Router::list`]; else each person is read alone.
     pub lists_all: bool,
+    /// A person does what it asks for, reading as well: it is asked only where its answer is needed.
+    pub asks_people: bool,
 }
 
 /// Whose mail it is.

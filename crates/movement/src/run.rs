@@ -224,14 +224,27 @@ impl Engine {
         let asked = self.clock.since_boot();
         let room = self.room();
         let claim = self.claim(among, &room, closed);
-        let (lease, row) = match self.store.claim(self.key, &claim).await? {
+        let claimed = self.store.claim(self.key, &claim).await?;
+        Ok(self.taken(claimed, asked))
+    }
+
+    /// Takes this mailbox whether or not it is due, for what is no pass; [`Engine::give_back`] ends it.
+    pub async fn take_one(&self, mailbox: i64) -> Result<Taken, Failure> {
+        let asked = self.clock.since_boot();
+        let room = self.room();
+        let claimed = self.store.claim_one(self.key, mailbox, &self.claim(None, &room, &[])).await?;
+        Ok(self.taken(claimed, asked))
+    }
+
+    fn taken(&self, claimed: Claimed, asked: Duration) -> Taken {
+        let (lease, row) = match claimed {
             Claimed::Mailbox(claimed) => *claimed,
-            Claimed::NoRoom => return Ok(Taken::NoRoom),
-            Claimed::Nothing => return Ok(Taken::Nothing),
+            Claimed::NoRoom => return Taken::NoRoom,
+            Claimed::Nothing => return Taken::Nothing,
         };
         let store = self.store.clone();
         let keeper = Keeper::new(store, lease.clone(), self.terms, self.clock.clone(), self.probe.clone(), asked);
-        Ok(Taken::Turn(Box::new(Turn { lease, row, keeper })))
+        Taken::Turn(Box::new(Turn { lease, row, keeper }))
     }
 
     /// Would a mailbox be taken now?

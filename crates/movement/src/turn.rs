@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use connector::{Door, Error, Retry};
 use model::{Cause, Phase, Scope, Side};
-use store::{Again, Lease};
+use store::Lease;
 use tokio::sync::watch;
 
 use crate::back::{self, CarriedBack};
@@ -33,10 +33,9 @@ impl Turn {
 }
 
 impl Engine {
-    /// Gives back a mailbox that was taken for something else than passes: it stands as it stood, and is due at once.
+    /// Gives back a mailbox that was taken for something else than passes: it stands as it stood, and is due when it was.
     pub async fn give_back(&self, turn: Turn) -> Result<(), Failure> {
-        let again = Again { after_ms: Some(0), failed: false, stopped: true };
-        match self.store.release(&turn.lease, &turn.row.state, again).await {
+        match self.store.give_back(&turn.lease).await {
             // Somebody else has it by now, and says how it stands.
             Ok(()) | Err(store::Error::Fenced) => Ok(()),
             Err(error) => Err(error.into()),

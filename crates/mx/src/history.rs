@@ -55,6 +55,41 @@ impl Observation {
     }
 }
 
+/// Where a domain's mail comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// To the local server.
+    Local,
+    /// To where it is wanted: the target platform.
+    Wanted,
+    /// Nowhere: the domain takes none.
+    Nowhere,
+}
+
+/// Where mail comes now, as the last look tells, and where some of it may come besides: servers that say something else, or caches that may
+/// still have an old answer. None where that is not known: nobody was asked, or somebody names hosts of neither.
+pub fn leads(looks: &[Observation], wanted: &Wanted, now: Timestamp) -> Option<(Place, Option<Place>)> {
+    let place = |said: &Said| match &said.mail {
+        mail if wanted.is_wanted(mail) => Some(Place::Wanted),
+        MailRoute::Mx(all) if all.iter().all(|mx| wanted.local_hosts.contains(&mx.exchange)) => Some(Place::Local),
+        MailRoute::NullMx => Some(Place::Nowhere),
+        _ => None,
+    };
+    let said = looks.last()?.said.iter().filter_map(|(_, said)| said.as_ref());
+    let mut places = said.map(place).collect::<Option<Vec<Place>>>()?;
+    places.sort_unstable();
+    places.dedup();
+    match places[..] {
+        [Place::Wanted] => {
+            let is_over = old_gone_at(looks, wanted).is_some_and(|gone| gone <= now);
+            Some((Place::Wanted, (!is_over).then_some(Place::Local)))
+        }
+        [one] => Some((one, None)),
+        [one, other] => Some((one, Some(other))),
+        _ => None,
+    }
+}
+
 /// Since when the zone's servers all lead mail to where it is wanted. None while they do not.
 pub fn changed_at(looks: &[Observation], wanted: &Wanted) -> Option<Timestamp> {
     let is_so = |look: &&Observation| look.holds(|said| wanted.is_wanted(&said.mail));

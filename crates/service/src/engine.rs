@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::Error;
 use crate::access;
-use crate::config::{Config, EndpointEntry, Limits, SwitchEntry};
+use crate::config::{Config, EndpointEntry, Limits, MxSettings, SwitchEntry};
 use crate::directories;
 use crate::registry::{self, Means};
 use crate::routers;
@@ -24,6 +24,7 @@ use crate::usecase::governed::Gates;
 use crate::usecase::people::Opened;
 use crate::usecase::switch::addresses::Addressing;
 use crate::usecase::switch::driver::Switcher;
+use crate::usecase::switch::exchanges::Exchanges;
 use crate::usecase::switch::lists::Lists;
 use crate::usecase::switch::live::Accounts;
 use crate::usecase::switch::look::{Inventory, Looks};
@@ -143,6 +144,7 @@ impl<'m> Making<'m> {
         let zone = self.config.time_zone();
         let (platform, lists) = (self.config.platform().map(str::to_owned), Lists::default());
         let accounts = Accounts::of(self.config);
+        let wanted = self.config.file.mx.as_deref().map(MxSettings::wanted).transpose()?.unwrap_or_default();
         Ok(Some(Switcher {
             routers,
             inventory,
@@ -157,6 +159,7 @@ impl<'m> Making<'m> {
             accounts,
             addressing,
             accesses,
+            exchanges: Exchanges::of(wanted),
             gates: Some(Arc::new(Gates::of(self.config))),
         }))
     }

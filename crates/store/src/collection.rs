@@ -224,6 +224,14 @@ impl Store {
         Ok(made)
     }
 
+    /// Mailboxes of the roster that are not switched, and that nobody works on or is to work on now.
+    pub async fn at_rest(&self, key: ProjectKey) -> Result<Vec<i64>, Error> {
+        let select = "SELECT mailbox FROM mailbox WHERE organisation = $1 AND project = $2 AND due_at IS NULL \
+            AND listed = 1 AND holder IS NULL AND phase IN ('planned', 'copying', 'in-step') ORDER BY mailbox";
+        let rows = self.database.query(select, values![key.organisation, key.project]).await?;
+        Ok(rows.iter().map(|row| row.int(0)).collect())
+    }
+
     /// The collections of a project, in the order in which they were made.
     pub async fn collections(&self, key: ProjectKey) -> Result<Vec<CollectionRow>, Error> {
         let rows = self.database.query(COLLECTIONS, values![key.organisation, key.project]).await?;

@@ -210,6 +210,12 @@ async fn take(
     Ok(tx.query(update, values).await?.into_iter().next())
 }
 
+fn claimed(key: ProjectKey, claim: &Claim<'_>, row: &Row) -> Result<Claimed, Error> {
+    let (fence, at, mailbox) = (row.int(0), row.int(1), mailbox_row(&row.without_first().without_first())?);
+    let lease = Lease { key, mailbox: mailbox.mailbox, fence, holder: claim.holder.to_owned(), at };
+    Ok(Claimed::Mailbox(Box::new((lease, mailbox))))
+}
+
 impl Store {
     /// Marks mailboxes of the roster as due now. How many there are.
     pub async fn mark_due(&self, key: ProjectKey, mailboxes: &[i64]) -> Result<u64, Error> {
@@ -220,6 +226,22 @@ impl Store {
         } else {
             "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 1 \
              AND mailbox IN (SELECT value FROM json_each($3))"
+        };
+        let marked = tx.execute(update, values![key.organisation, key.project, list(mailboxes)]).await?;
+        tx.commit().await?;
+        Ok(marked)
+    }
+
+    /// Makes mailboxes due now that are due some time; not those at rest, whose collection has not begun, say.
+    pub async fn hasten(&self, key: ProjectKey, mailboxes: &[i64]) -> Result<u64, Error> {
+        let mut tx = self.begin(Durability::Relaxed).await?;
+        let update = if tx.is_postgres() {
+            "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 1 \
+             AND due_at IS NOT NULL \
+             AND mailbox IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($3 AS JSON)))"
+        } else {
+            "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 1 \
+             AND due_at IS NOT NULL AND mailbox IN (SELECT value FROM json_each($3))"
         };
         let marked = tx.execute(update, values![key.organisation, key.project, list(mailboxes)]).await?;
         tx.commit().await?;
@@ -238,9 +260,47 @@ impl Store {
             return Ok(if is_full { Claimed::NoRoom } else { Claimed::Nothing });
         };
         tx.commit().await?;
-        let (fence, at, mailbox) = (row.int(0), row.int(1), mailbox_row(&row.without_first().without_first())?);
-        let lease = Lease { key, mailbox: mailbox.mailbox, fence, holder: claim.holder.to_owned(), at };
-        Ok(Claimed::Mailbox(Box::new((lease, mailbox))))
+        claimed(key, claim, &row)
+    }
+
+    /// Claims this mailbox whether or not it is due, if it is free: for what is no work on its items. [`Store::give_back`] ends it, and
+    /// it is due when it was.
+    pub async fn claim_one(&self, key: ProjectKey, mailbox: i64, claim: &Claim<'_>) -> Result<Claimed, Error> {
+        self.void_after_failover().await?;
+        let mut tx = self.begin(Durability::Full).await?;
+        let select = if tx.is_postgres() {
+            "SELECT due_at FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 FOR UPDATE"
+        } else {
+            "SELECT due_at FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3"
+        };
+        let of = || values![key.organisation, key.project, mailbox];
+        let Some(due_at) = tx.query(select, of()).await?.first().map(|row| row.int_or_null(0)) else {
+            return Ok(Claimed::Nothing);
+        };
+        let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        tx.execute(due, of()).await?;
+        let among = [mailbox];
+        let (taken, is_full) = self.take_one(&mut tx, key, &Claim { among: Some(&among), ..*claim }).await?;
+        let Some(row) = taken else {
+            return Ok(if is_full { Claimed::NoRoom } else { Claimed::Nothing });
+        };
+        let as_before = "UPDATE mailbox SET due_at = $4 WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        tx.execute(as_before, values![key.organisation, key.project, mailbox, due_at]).await?;
+        tx.commit().await?;
+        claimed(key, claim, &row)
+    }
+
+    /// Gives a mailbox back that stands as it stood, and is due when it was.
+    pub async fn give_back(&self, lease: &Lease) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Relaxed).await?;
+        let update = "UPDATE mailbox SET holder = NULL, lease_until = NULL WHERE organisation = $1 AND project = $2 \
+             AND mailbox = $3 AND fence = $4 AND holder = $5";
+        let key = lease.key;
+        let of = values![key.organisation, key.project, lease.mailbox, lease.fence, lease.holder.as_str()];
+        if tx.execute(update, of).await? != 1 {
+            return Err(Error::Fenced);
+        }
+        tx.commit().await
     }
 
     /// Would a claim get a mailbox now?

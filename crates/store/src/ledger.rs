@@ -11,6 +11,7 @@ mod write;
 
 pub use back::{BackIntent, BackMove};
 pub use batch::{Intent, IntentItem, IntentState};
+pub use read::MailboxCounts;
 pub use rows::{
     DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced, HeldItem, HeldRemoval,
     How, ItemThere, LedgerItem, NewException, NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,

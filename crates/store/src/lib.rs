@@ -44,8 +44,8 @@ pub use issue::{Disposition, FailedCause, IssueEnd, IssueNote, IssueRow, IssueSt
 pub use lease::{Again, Claim, Claimed, Lease, LeaseTerms};
 pub use ledger::{
     BackIntent, BackMove, DateGiven, ExceptionRow, Fact, FailureRow, FlagFact, FlagIntent, FolderRow, FormerReplaced,
-    HeldItem, HeldRemoval, How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, NewException,
-    NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,
+    HeldItem, HeldRemoval, How, Intent, IntentItem, IntentState, ItemThere, LedgerItem, LedgerTx, MailboxCounts,
+    NewException, NewFailure, NewFolder, RemovalState, Treatment, TreatmentRow,
 };
 pub use legacy::{LegacyArrival, LogRead};
 pub use people::{

@@ -9,7 +9,7 @@ use crate::secret::Environment;
 use crate::usecase::alerts::tend_alerts;
 use crate::usecase::issue::tend_issues;
 use crate::usecase::report::daily::tend_reports;
-use crate::{Error, Project};
+use crate::{Error, Exit, Project};
 
 /// How long a chore is held without being ended: what a process that was killed had begun is done by another after that.
 const LASTS: Duration = Duration::from_secs(120);
@@ -19,10 +19,11 @@ const TAKES_MAX: Duration = Duration::from_secs(90);
 const FAILED_AGAIN: Duration = Duration::from_secs(30);
 
 /// The chores, each with how often it is done.
-const CHORES: [(&str, Duration); 4] = [
+const CHORES: [(&str, Duration); 5] = [
     ("issues", Duration::from_secs(10)),
     ("reports", Duration::from_secs(20)),
     ("alerts", Duration::from_secs(10)),
+    ("forwarders", Duration::from_secs(30)),
     ("logs", Duration::from_secs(600)),
 ];
 
@@ -38,6 +39,7 @@ pub(crate) async fn tend(project: &Project, holder: &str, environment: Environme
                 "issues" => tend_issues(project, Timestamp::now()).await.map(drop),
                 "reports" => reports(project, environment).await,
                 "logs" => logs(project).await,
+                "forwarders" => forwarders(project, environment).await,
                 _ => alerts(project, environment).await,
             }
         };
@@ -61,16 +63,20 @@ async fn logs(project: &Project) -> Result<(), Error> {
     }
 }
 
+/// Where the programme allows none yet there is nothing to do.
+async fn forwarders(project: &Project, environment: Environment<'_>) -> Result<(), Error> {
+    match Box::pin(project.tend_forwarders(environment)).await {
+        Err(error) if error.exit == Exit::Refused => Ok(()),
+        tended => tended,
+    }
+}
+
 async fn reports(project: &Project, environment: Environment<'_>) -> Result<(), Error> {
     let mailer = project.mailer(environment)?;
     tend_reports(project, Timestamp::now(), mailer.as_deref()).await
 }
 
 async fn alerts(project: &Project, environment: Environment<'_>) -> Result<(), Error> {
-    // What broke off before the forwarder of a live new account was asked for is gone on with.
-    if let Err(error) = project.ask_missing_forwarders().await {
-        tracing::warn!(%error, "forwarders of new accounts could not be asked for");
-    }
     let tellers = project.tellers(environment)?;
     tend_alerts(project, Timestamp::now(), &tellers).await
 }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use store::{ProjectKey, Store};
 
 pub use self::file::new_project;
-pub(crate) use self::live::{Gates, refuse};
+pub(crate) use self::live::{Gates, Governs, refuse};
 pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
 pub use self::shows::{
     DeliverableLine, DeliverablesShow, GateShow, PipelineReport, ProjectShow, RegisterShow, RegistersShow,

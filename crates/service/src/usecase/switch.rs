@@ -4,6 +4,7 @@ pub(crate) mod addresses;
 mod closing;
 mod directory;
 pub(crate) mod driver;
+pub(crate) mod exchanges;
 mod form;
 pub(crate) mod forward;
 pub(crate) mod lists;

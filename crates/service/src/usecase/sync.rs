@@ -184,8 +184,8 @@ impl Project {
         }
         let mut engine = self.engine(environment, progress, stop, dry_run)?;
         if !dry_run {
-            // Each is put on at the beginning of its mailbox's turn.
-            self.ask_missing_forwarders().await?;
+            // Of whom is copied now it is put on at the beginning of their mailbox's turn.
+            Box::pin(self.tend_forwarders(environment)).await?;
             engine.quarantine = self.originals().await?;
         }
         let mut selected = self.select(selection).await?;

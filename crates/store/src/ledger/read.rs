@@ -146,6 +146,32 @@ impl Items<'_> {
     }
 }
 
+/// What there is to tell of a mailbox in one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MailboxCounts {
+    /// Items of the source that are on the target, by the ledger.
+    pub items: u64,
+    /// Items that stay behind by a rule or a word.
+    pub left: u64,
+    /// Items that could not be copied.
+    pub failed: u64,
+    /// Issues about it that are open.
+    pub issues: Vec<i64>,
+}
+
+impl std::fmt::Display for MailboxCounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} items are there, {} stay behind, {} could not be copied", self.items, self.left, self.failed)?;
+        match self.issues[..] {
+            [] => f.write_str(", no issue is open"),
+            _ => {
+                let open: Vec<String> = self.issues.iter().map(ToString::to_string).collect();
+                write!(f, ", open issues: {}", open.join(", "))
+            }
+        }
+    }
+}
+
 impl Store {
     /// The folders of a mailbox.
     pub async fn folders(&self, key: ProjectKey, mailbox: i64) -> Result<Vec<FolderRow>, Error> {
@@ -442,6 +468,22 @@ impl Store {
         let values = values![key.organisation, key.project, mailbox, path_text(target_path), validity as i64];
         let rows = self.database.query(select, values).await?;
         Ok(rows.iter().map(|row| ItemId::new(row.blob(0))).collect())
+    }
+
+    /// What there is to tell of a mailbox in one line (R-185).
+    pub async fn counts_of(&self, key: ProjectKey, mailbox: i64) -> Result<MailboxCounts, Error> {
+        let tallies = self.tallies(key, mailbox).await?;
+        let there = tallies.iter().filter(|(folder, _)| !folder.is_gone()).map(|(_, tally)| tally);
+        let (mut items, mut left, mut failed) = (0, 0, 0);
+        for tally in there {
+            items += tally.copied + tally.adopted;
+            left += tally.excluded + tally.held + tally.withdrawn;
+            failed += tally.failed;
+        }
+        let select = "SELECT issue FROM issue WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND state <> 'closed' ORDER BY issue";
+        let rows = self.database.query(select, values![key.organisation, key.project, mailbox]).await?;
+        Ok(MailboxCounts { items, left, failed, issues: rows.iter().map(|row| row.int(0)).collect() })
     }
 
     /// How many items of a mailbox came to each fate, by folder (number, path, whether the source still lists it).

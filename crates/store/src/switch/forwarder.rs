@@ -268,6 +268,24 @@ impl LedgerTx<'_> {
         self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox]).await.map(|_| ())
     }
 
+    /// The forwarder of the mailbox was taken off for a while, and is to come again.
+    pub async fn forwarder_waits(&mut self) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE forwarder SET on_at = NULL, off_at = NULL WHERE organisation = $1 AND project = $2 \
+            AND mailbox = $3";
+        self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox]).await.map(|_| ())
+    }
+
+    /// What was found of where the mailbox's mail goes on a side is out of date: who asks looks again.
+    pub async fn look_again(&mut self, of: Side) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE forwarders_seen SET seen_at = 0 WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND side = $4";
+        let side = of.to_string();
+        let row = values![key.organisation, key.project, self.lease.mailbox, side.as_str()];
+        self.tx.execute(update, row).await.map(|_| ())
+    }
+
     /// Marks the mailbox for its person's client, or takes the mark away.
     pub async fn set_client_mark(&mut self, is_marked: bool) -> Result<(), Error> {
         let key = self.lease.key;

@@ -44,6 +44,8 @@ pub(crate) enum AlertKind {
     ForwardingEnds,
     /// Somebody who is switched lacks an old address on the target.
     AddressesMissing,
+    /// What a switched person set up at the target sends their mail back to the source.
+    MailSentBack,
     /// A new account is live with neither a forwarder to the source nor a recorded reason.
     ForwarderMissing,
     /// A report can't be sent.
@@ -67,6 +69,7 @@ impl AlertKind {
             Self::NotActivated => "not-activated",
             Self::ForwardingEnds => "forwarding-ends",
             Self::AddressesMissing => "addresses-missing",
+            Self::MailSentBack => "mail-sent-back",
             Self::ForwarderMissing => "forwarder-missing",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",

@@ -211,6 +211,12 @@ impl Project {
         found.extend(conditions::not_activated(&rows, &dates, now, &self.config.time_zone()));
         found.extend(conditions::addresses_missing(&rows, &self.store.every_old_address(self.key).await?));
         found.extend(conditions::forwarders_missing(&self.missing_forwarders().await?));
+        found.extend(self.sent_back(&rows).await?.into_iter().map(|(name, place)| {
+            let what = format!(
+                "{name} is switched, and at the target {place} sends the mail back: it goes round and comes to nobody. Have it taken off"
+            );
+            conditions::AlertKind::MailSentBack.about(name, what)
+        }));
 
         let today = now.to_zoned(self.config.time_zone()).date();
         found.extend(self.forwarding_ends(&rows, &switches, today));

@@ -24,6 +24,13 @@ pub(crate) struct Gates {
     facts: Mutex<Option<(Instant, Facts)>>,
 }
 
+/// What the programme of a governed project says of its switches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Governs {
+    /// Calendars are shared during the migration.
+    pub(crate) coexists: bool,
+}
+
 impl Gates {
     /// The gates of the project of this file.
     pub(crate) fn of(config: &Config) -> Self {
@@ -36,6 +43,17 @@ impl Gates {
     /// Are these people of the pilot?
     pub(crate) fn is_pilot(&self, collection: Option<&str>) -> bool {
         collection.is_some_and(|name| self.config.file.programme.pilot.iter().any(|known| known == name))
+    }
+
+    /// What the programme says of switches in it; none: the project is not governed.
+    pub(crate) async fn governs(&self, store: &Store, key: ProjectKey) -> Result<Option<Governs>, Error> {
+        let record = record_of(store, key).await?;
+        if record.seq == 0 && !self.config.file.programme.governed {
+            return Ok(None);
+        }
+        let programme = programme_of(&self.config)?;
+        let kind = programme.types.iter().find(|kind| Some(kind.id.as_str()) == record.project_type());
+        Ok(Some(Governs { coexists: kind.is_some_and(|kind| kind.coexists) }))
     }
 
     /// Why this may not be done now; none: it may, or the project is not governed.

@@ -16,7 +16,7 @@ use store::{AccountRow, MailboxRow, PeopleLease};
 use super::account::{AcceptReport, PORTION, not_theirs};
 use super::{Known, PeopleProject};
 use crate::secret::Environment;
-use crate::usecase::switch::forward::Forwarded;
+use crate::usecase::switch::forward::{Forwarded, HELD_WAIT};
 use crate::usecase::switch::live::{Accounts, BareAccount, why_missing};
 use crate::{Error, MissingForwarder, Project};
 
@@ -149,7 +149,7 @@ impl PeopleProject {
             if report.live.len() == before {
                 continue;
             }
-            match project.forward_now(&[mailbox], environment).await?.remove(&mailbox) {
+            match project.forward_now(&[mailbox], HELD_WAIT, environment).await?.remove(&mailbox) {
                 Some(Forwarded::On) => report.forwarded.push(id.to_string()),
                 Some(Forwarded::Not { why, .. }) => {
                     broken = true;

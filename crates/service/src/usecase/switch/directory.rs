@@ -12,6 +12,7 @@ use routing::{
 use store::{ForwarderRow, FoundForwarder, MailboxRow, OldAddressRow, OldAddressState, SwitchRow};
 use switch::Task;
 
+use super::exchanges::Seen;
 use super::lists::{self, KnownList};
 use crate::config::{MxEntry, RoutingEntry, SiteEntry};
 
@@ -32,6 +33,10 @@ pub(crate) struct Recorded {
     pub(crate) awaited: Vec<(i64, Side)>,
     /// Mailboxes whose new account is live, with no recorded reason why it may be without a forwarder.
     pub(crate) live: HashSet<i64>,
+    /// Addresses that the source's directories give to mailboxes, besides those of `[routing.source]`.
+    pub(crate) further: Vec<(i64, String)>,
+    /// Where the MX records of legacy domains were last seen to lead.
+    pub(crate) exchanges: Arc<Seen>,
 }
 
 /// What of a project the model needs besides.
@@ -146,7 +151,7 @@ pub(crate) fn directory(
     let mut directory = Directory {
         source: site(&entry.source),
         target: site(&entry.target),
-        mx: mx(entry),
+        mx: mx(entry, &recorded.exchanges),
         policy: Policy {
             source_to_target: entry.source_to_target,
             target_to_source: entry.target_to_source,
@@ -230,6 +235,17 @@ pub(crate) fn directory(
             let pending = Pending { now: rule(ours.now), then: ours.then.map(rule) };
             directory.site_mut(side).mailboxes.insert(person.clone(), pending);
         }
+    }
+    for (mailbox, text) in &recorded.further {
+        let person = PersonId::new(&mailbox.to_string());
+        let Ok(address) = MailAddress::parse(text) else { continue };
+        let is_of_source = directory.source.domains.contains_key(&Domain::new(address.domain()));
+        // Where somebody else has it, whose it is was decided before.
+        if !is_of_source || !directory.people.contains_key(&person) || directory.source.entries.contains_key(&address) {
+            continue;
+        }
+        directory.source.entries.insert(address.clone(), Pending::settled(Route::Mailbox(person.clone())));
+        directory.expected.insert(address, Owner::Person(person));
     }
     let listed: BTreeSet<&PersonId> = directory.people.keys().collect();
     let on_accounts: Vec<(PersonId, &OldAddressRow)> = recorded
@@ -322,22 +338,28 @@ fn site(entry: &SiteEntry) -> Site {
     }
 }
 
-fn mx(entry: &RoutingEntry) -> BTreeMap<Domain, Pending<Mx>> {
+/// Where each domain's mail comes first: what the project says, and what was seen since.
+fn mx(entry: &RoutingEntry, seen: &Seen) -> BTreeMap<Domain, Pending<Mx>> {
     let of = |site: &SiteEntry, side: Side| -> Vec<(Domain, Pending<Mx>)> {
         let names = site.domains.iter().chain(&site.alias_domains);
         names.map(|name| (Domain::new(name), Pending::settled(Mx::Site(side)))).collect()
     };
     let mut all: BTreeMap<Domain, Pending<Mx>> = of(&entry.target, Side::Target).into_iter().collect();
-    // A domain of both sides points to the source, until it is said to have moved.
+    // A domain of both sides points to the source, until it is said to have moved, or seen to.
     all.extend(of(&entry.source, Side::Source));
+    all.extend(seen.iter().map(|(domain, place)| (domain.clone(), *place)));
     for (name, place) in &entry.mx {
-        let mx = match place {
+        let said = match place {
             MxEntry::Source => Mx::Site(Side::Source),
             MxEntry::Target => Mx::Site(Side::Target),
             MxEntry::Elsewhere => Mx::Elsewhere,
             MxEntry::Nowhere => Mx::Nowhere,
         };
-        all.insert(Domain::new(name), Pending::settled(mx));
+        let domain = Domain::new(name);
+        // What is said and what is seen may both be: a look is of one moment, and so is what somebody wrote down.
+        let seen = seen.get(&domain).into_iter().flat_map(|place| [Some(place.now), place.then]).flatten();
+        let then = seen.into_iter().find(|place| *place != said);
+        all.insert(domain, Pending { now: said, then });
     }
     all
 }

@@ -15,6 +15,7 @@ use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
 
 use super::addresses::Addressing;
 use super::directory::{Ends, Recorded, directory};
+use super::exchanges::Exchanges;
 use super::lists::Lists;
 use super::live::Accounts;
 use super::look::{Inventory, Looks};
@@ -53,6 +54,8 @@ pub(crate) struct Switcher {
     pub(crate) addressing: Addressing,
     /// What closes the mailboxes of each endpoint to their people, where there is such a thing.
     pub(crate) accesses: BTreeMap<i64, Arc<dyn Access>>,
+    /// Legacy domains, and where their MX records lead.
+    pub(crate) exchanges: Exchanges,
     /// The gates of the project, where it is governed.
     pub(crate) gates: Option<Arc<Gates>>,
 }
@@ -144,6 +147,7 @@ impl Switcher {
     /// What is on record of where a project's mail goes.
     pub(crate) async fn recorded(&self, store: &Store, key: ProjectKey) -> Result<Recorded, store::Error> {
         let lists = self.lists.read(store, key, self.platform.as_deref()).await?;
+        let (named, exchanges) = (self.addressing.further(store, key).await?, self.exchanges.seen(store, key).await?);
         // What may be pending is read last: what is begun after this is looked at by whoever begins it.
         let mailboxes = store.mailboxes(key).await?;
         let forwarders: HashMap<i64, _> =
@@ -157,7 +161,12 @@ impl Switcher {
         let live = live.iter().filter_map(|account| account.mailbox).collect();
         let switches = store.switches(key).await?.into_iter().map(|row| (row.mailbox, row)).collect();
         let awaited = super::scripts::awaited(&mailboxes, &store.asked_changes(key).await?);
-        Ok(Recorded { mailboxes, switches, forwarders, found, lists, old_addresses, awaited, live })
+        let of_theirs = |row: &store::MailboxRow| {
+            let theirs = named.get(&self.addressing.whose(&row.roster)).into_iter().flatten();
+            theirs.map(|address| (row.mailbox, address.clone())).collect::<Vec<_>>()
+        };
+        let further = mailboxes.iter().filter(|row| row.listed).flat_map(of_theirs).collect();
+        Ok(Recorded { mailboxes, switches, forwarders, found, lists, old_addresses, awaited, live, further, exchanges })
     }
 
     /// When and by whose word a mailbox that is in step switches.
@@ -316,6 +325,10 @@ impl Switcher {
                     let mut tx = held.write().await?;
                     attempt.record(task, &mut tx).await?;
                     tx.end_switch(row.switch, way == Way::Over, &attempt.evidence).await?;
+                    if way == Way::Back {
+                        // What their people set up meanwhile is looked for before anything else.
+                        tx.look_again(Side::Source).await?;
+                    }
                     tx.set_state(&state).await?;
                     tx.commit().await?;
                     held.set(state);
@@ -351,6 +364,10 @@ impl Switcher {
         }
         self.tend_addresses(held).await?;
         self.tend_access(held, switch).await?;
+        // What can't be asked now is asked with the next turn.
+        if let Err(failure) = self.look_at_switched(Subject::of(held)).await {
+            tracing::warn!(mailbox = held.row().mailbox, %failure, "whether the target sends its mail on could not be looked at");
+        }
         Ok(None)
     }
 }
@@ -368,8 +385,12 @@ impl Turnover for Switcher {
             let is_untouched = held.row().state.phase <= Phase::Copying && held.is_untouched().await?;
             // What goes to the archive lies nowhere twice, wherever it is sent besides.
             let is_to_target = held.row().roster.target_endpoint == self.target;
-            if is_to_target && let Err(failure) = Box::pin(self.refuse_forwarded(Subject::of(held), is_untouched)).await
+            if is_to_target
+                && let Err(mut failure) = Box::pin(self.refuse_forwarded(Subject::of(held), is_untouched)).await
             {
+                if let Some(told) = Box::pin(self.break_circle(held)).await? {
+                    failure.error.what = format!("{}; {told}", failure.error.what);
+                }
                 return Ok(Ready::Not(failure));
             }
             match Box::pin(self.forward(held)).await {
@@ -426,6 +447,7 @@ impl Attempt {
         match task {
             Task::ForwarderOff => tx.set_forwarder(false).await?,
             Task::ForwarderOn | Task::Thaw if self.has_forwarder => tx.set_forwarder(true).await?,
+            Task::ForwarderOn | Task::Thaw if self.forwarder_waits => tx.forwarder_waits().await?,
             Task::MarkOn => tx.set_client_mark(true).await?,
             Task::MarkOff => {
                 tx.set_client_mark(false).await?;

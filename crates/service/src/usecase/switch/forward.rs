@@ -1,7 +1,7 @@
 //! Forwarders from the target to the source (F1): asked for, allowed on accounts that were there before, and put on at once where an account
 //! goes live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,14 @@ use movement::{Engine, Failure, Holder, Progress, Taken};
 use programme::Live;
 use serde::Serialize;
 use serde_json::json;
-use store::{MailboxRow, NewForwarder, RuleWord, SwitchHow};
+use store::{FoundRouting, MailboxRow, NewForwarder, RuleWord, SwitchHow};
 use switch::Rule;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::driver::Switcher;
 use super::live::{BareAccount, why_missing};
+use super::look::Looks;
 use super::routes::{ForwardersReport, no_routing};
 use super::rules::word_of;
 use super::signed::digest_of;
@@ -28,8 +29,10 @@ use crate::{Error, Project, Selection};
 
 /// Accounts whose forwarders are put on at once.
 const AT_ONCE: usize = 8;
-/// For so long a mailbox is waited for that another process works on.
-const HELD_WAIT: Duration = Duration::from_secs(30);
+/// So many are looked after before it is seen whether any comes on.
+const PORTION: usize = 64;
+/// For so long a mailbox is waited for that another process works on, where somebody waits for what comes of it.
+pub(crate) const HELD_WAIT: Duration = Duration::from_secs(30);
 /// How often it is looked whether it is free.
 const HELD_AGAIN: Duration = Duration::from_millis(300);
 const DAY_MS: i64 = 86_400_000;
@@ -97,7 +100,7 @@ impl Project {
         }
         self.ask_forwarders(&rows, &news).await?;
         let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
-        self.store.mark_due(self.key, &mailboxes).await?;
+        self.store.hasten(self.key, &mailboxes).await?;
         self.forwarders(selection).await
     }
 
@@ -253,14 +256,16 @@ impl Project {
         }
         self.ask_forwarders(&asked, &news).await?;
         let mailboxes: Vec<i64> = asked.iter().map(|row| row.mailbox).collect();
-        done.extend(self.forward_now(&mailboxes, environment).await?);
+        done.extend(self.forward_now(&mailboxes, HELD_WAIT, environment).await?);
         Ok(done)
     }
 
-    /// Puts forwarders on that are on record, several at a time, each under its mailbox's lease.
+    /// Puts forwarders on that are on record, several at a time, each under its mailbox's lease. One that another process works on is waited
+    /// for so long.
     pub(crate) async fn forward_now(
         &self,
         mailboxes: &[i64],
+        wait: Duration,
         environment: Environment<'_>,
     ) -> Result<BTreeMap<i64, Forwarded>, Error> {
         self.refuse_paused().await?;
@@ -268,8 +273,7 @@ impl Project {
         let (begun, stop) = watch::channel(false);
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), false)?;
         self.store.void_leases(Holder::is_dead).await?;
-        self.store.mark_due(self.key, mailboxes).await?;
-        let until = Instant::now() + HELD_WAIT;
+        let until = Instant::now() + wait;
         let mut asking: JoinSet<(i64, Result<Forwarded, Failure>)> = JoinSet::new();
         let (mut waiting, mut done) = (mailboxes.iter().copied(), BTreeMap::new());
         loop {
@@ -342,9 +346,46 @@ impl Project {
         if !asked.is_empty() {
             self.ask_forwarders(&asked, &news).await?;
             let mailboxes: Vec<i64> = asked.iter().map(|row| row.mailbox).collect();
-            self.store.mark_due(self.key, &mailboxes).await?;
+            self.store.hasten(self.key, &mailboxes).await?;
         }
         Ok(refused)
+    }
+
+    /// Asks for the forwarders of live new accounts, and puts those on, now, whose mailboxes nobody works on yet: their collection begins
+    /// later, or not at all. Those of the others come with their next turn. Forwarders that are on there are looked after as well: what
+    /// leads back from the source is found within the hour.
+    pub(crate) async fn tend_forwarders(&self, environment: Environment<'_>) -> Result<(), Error> {
+        self.ask_missing_forwarders().await?;
+        let is_paused = self.store.pauses(self.key).await?.iter().any(|pause| pause.scope == "all");
+        if self.config.lacks_forwarding().is_some() || is_paused {
+            return Ok(());
+        }
+        let rest: BTreeSet<i64> = self.store.at_rest(self.key).await?.into_iter().collect();
+        let before = self.store.now().await?.saturating_sub(Looks::default().again_ms);
+        let looks = self.store.found_routings(self.key).await?;
+        let is_fresh = |look: &&FoundRouting| look.side == Side::Source && look.seen_at > before;
+        let fresh: BTreeSet<i64> = looks.iter().filter(is_fresh).map(|look| look.mailbox).collect();
+        let of_rest = self.store.forwarders(self.key).await?.into_iter().filter(|row| rest.contains(&row.is.mailbox));
+        let (mut to_come, mut to_look) = (Vec::new(), Vec::new());
+        for row in of_rest.filter(|row| row.off_at.is_none()) {
+            match row.on_at {
+                None => to_come.push(row.is.mailbox),
+                Some(_) if !fresh.contains(&row.is.mailbox) => to_look.push(row.is.mailbox),
+                Some(_) => {}
+            }
+        }
+        for portion in to_come.chunks(PORTION) {
+            let done = self.forward_now(portion, Duration::ZERO, environment).await?;
+            // Where none at all comes on, a server is away or takes none: the others wait for the next time.
+            if !done.values().any(|forwarded| *forwarded == Forwarded::On) {
+                break;
+            }
+        }
+        to_look.truncate(PORTION);
+        if !to_look.is_empty() {
+            self.forward_now(&to_look, Duration::ZERO, environment).await?;
+        }
+        Ok(())
     }
 
     /// Puts the forwarders of live new accounts on that lack theirs, at once. Those that lack one afterwards, each with why.
@@ -382,8 +423,8 @@ async fn forward_one(
     until: Instant,
 ) -> Result<Forwarded, Failure> {
     loop {
-        if let Taken::Turn(turn) = engine.take(Some(&[mailbox]), &[]).await? {
-            let forwarded = switcher.forward(&mut turn.held(engine, stop)).await;
+        if let Taken::Turn(turn) = engine.take_one(mailbox).await? {
+            let forwarded = switcher.tend_forwarder(&mut turn.held(engine, stop)).await;
             engine.give_back(*turn).await?;
             let is_on = engine.store.forwarder(engine.key, mailbox).await?.is_some_and(|row| row.is_on());
             return Ok(match forwarded {

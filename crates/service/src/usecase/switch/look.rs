@@ -11,7 +11,7 @@ use std::sync::Arc;
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy};
 use connector::{Recipient, Retry, Router, Routing};
 use model::{Cause, Scope, Side};
-use movement::Failure;
+use movement::{Failure, Held};
 use switch::Rule;
 
 use super::driver::{Switcher, failed};
@@ -51,13 +51,12 @@ impl Readers {
         self.changes.is_none() && self.inventory.is_empty()
     }
 
-    /// Asks each of them. One that waits for a person is told once all were asked, so that the person does all at once; any other
-    /// that fails is told at once.
-    pub(crate) async fn read(&self, who: &Recipient) -> Result<Routing, connector::Error> {
-        let mut awaited = None;
+    /// Asks each of them. One that waits for a person is told besides what all others say; any other that fails is told at once.
+    pub(crate) async fn read(&self, who: &Recipient) -> Result<Told, connector::Error> {
+        let mut told = Told::default();
         let mut take = |read: Result<Routing, connector::Error>| match read {
             Err(error) if error.cause == Cause::Awaiting => {
-                awaited.get_or_insert(error);
+                told.awaited.get_or_insert(error);
                 Ok(None)
             }
             read => read.map(Some),
@@ -72,7 +71,31 @@ impl Readers {
                 add(&mut routing, name, told);
             }
         }
-        awaited.map_or(Ok(routing), Err)
+        told.routing = routing;
+        Ok(told)
+    }
+
+    /// Those that can be asked without a person who is to do something for it.
+    fn by_themselves(mut self) -> Self {
+        self.changes = self.changes.filter(|router| !router.offers().asks_people);
+        self.inventory.retain(|(_, router)| !router.offers().asks_people);
+        self
+    }
+}
+
+/// What the routers of a side told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// What those told that answered.
+    routing: Routing,
+    /// What one of the others waits for.
+    awaited: Option<connector::Error>,
+}
+
+impl Told {
+    /// What all of them told; or what is waited for.
+    pub(crate) fn whole(self) -> Result<Routing, connector::Error> {
+        self.awaited.map_or(Ok(self.routing), Err)
     }
 }
 
@@ -128,19 +151,19 @@ impl Switcher {
                 continue;
             }
             let who = self.recipient(of, side)?;
-            let routing = match readers.read(&who).await {
+            let told = readers.read(&who).await.map_err(|error| failed(side, error))?;
+            found.extend(left(&told.routing.others).into_iter().map(|place| format!("{side}, {place}")));
+            match told.whole() {
                 // Both sides are asked, so that one person does both at once.
-                Err(error) if error.cause == Cause::Awaiting => {
-                    awaited.get_or_insert(failed(side, error));
-                    continue;
+                Err(error) => drop(awaited.get_or_insert(failed(side, error))),
+                Ok(routing) => {
+                    keep_found(of.store, of.key, (of.row.mailbox, side), &routing).await?;
+                    unread.extend(routing.unread);
                 }
-                read => read.map_err(|error| failed(side, error))?,
-            };
-            keep_found(of.store, of.key, (of.row.mailbox, side), &routing).await?;
-            found.extend(left(&routing.others).into_iter().map(|place| format!("{side}, {place}")));
-            unread.extend(routing.unread);
+            }
         }
-        awaited.map_or(Ok((found, unread)), Err)
+        // What was found needs nobody's answer.
+        awaited.filter(|_| found.is_empty()).map_or(Ok((found, unread)), Err)
     }
 
     /// Nothing is copied of somebody whose mail the source sends on already, since what is sent on would lie on the target twice:
@@ -156,26 +179,30 @@ impl Switcher {
             return Ok(());
         }
         let who = self.recipient(of, Side::Source)?;
-        let routing = match readers.read(&who).await {
-            Ok(routing) => routing,
-            // It waits for whoever is to do it, and needs no issue for that.
-            Err(error) if error.cause == Cause::Awaiting && is_untouched => {
-                return Err(failed(Side::Source, error.retry(Retry::Later(None))));
-            }
-            Err(error) if error.cause == Cause::Awaiting => return Ok(()),
+        let told = match readers.read(&who).await {
+            Ok(told) => told,
             Err(error) if clean_for.is_some_and(|age| age < self.looks.missed_ms_max) => {
                 tracing::warn!(mailbox = of.row.mailbox, %error, "whether something sends its mail on could not be looked at again");
                 return Ok(());
             }
             Err(error) => return Err(failed(Side::Source, error)),
         };
-        keep_found(of.store, of.key, its, &routing).await?;
-        let left = left(&routing.others);
         let more = if is_untouched { "" } else { " more" };
+        let left: Vec<String> = left(&told.routing.others).into_iter().map(str::to_owned).collect();
+        let whole = told.whole();
+        if let Ok(routing) = &whole {
+            keep_found(of.store, of.key, its, routing).await?;
+        }
         if !left.is_empty() {
             let what = format!("nothing{more} is copied while its mail is sent on by {}", left.join("; "));
             return Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
         }
+        let routing = match whole {
+            Ok(routing) => routing,
+            // It waits for whoever is to do it, and needs no issue for that.
+            Err(error) if is_untouched => return Err(failed(Side::Source, error.retry(Retry::Later(None)))),
+            Err(_) => return Ok(()),
+        };
         let Some(first) = routing.unread.first() else { return Ok(()) };
         if self.word_about_unread(of).await?.is_some() {
             return Ok(());
@@ -209,21 +236,112 @@ impl Switcher {
         Ok(word.filter(|word| matches!(word.is.scope, store::RuleScope::Mailbox(_))).map(said))
     }
 
-    /// What would lead mail in a circle if a side sent it to this address: what is not ours on the other side and leads back there.
-    pub(crate) async fn leads_back(&self, of: Subject<'_>, side: Side, other: Side) -> Result<Option<String>, Failure> {
+    /// What would lead mail in a circle if a side sent it to the other: ours that is on there, or what is not ours and leads back. What
+    /// looked like ours as long as ours was on is somebody else's.
+    pub(crate) async fn leads_back(&self, of: Subject<'_>, side: Side, other: Side) -> Result<Option<Back>, Failure> {
         let readers = self.readers(of, other);
-        if readers.inventory.is_empty() {
+        if readers.is_empty() {
             return Ok(None);
         }
-        let own = self.addresses(of, side);
         let who = self.recipient(of, other)?;
-        let routing = readers.read(&who).await.map_err(|error| failed(other, error))?;
-        let is_back = |forwarder: &&Forwarder| {
-            let Destination::Address(to) = &forwarder.to else { return false };
-            forwarder.force != Force::Dormant && own.iter().any(|address| address.eq_ignore_ascii_case(to))
-        };
-        Ok(routing.others.iter().find(is_back).map(|forwarder| forwarder.place.clone()))
+        let told = readers.read(&who).await.map_err(|error| failed(other, error))?;
+        let routing = told.whole().map_err(|error| failed(other, error))?;
+        if routing.ours.as_ref().is_some_and(|ours| ours.ineffective.is_none()) {
+            return Ok(Some(Back { what: format!("the {other} sends its mail on by ours"), is_ours: true }));
+        }
+        let own = self.every_address(of, side).await?;
+        let back = routing.others.iter().find(|forwarder| leads_to(forwarder, &own));
+        let what = back.map(|forwarder| format!("the {other} sends its mail back by {}", forwarder.place));
+        Ok(what.map(|what| Back { what, is_ours: false }))
     }
+
+    /// What of a side was last found to lead to the other side's addresses.
+    async fn found_back(&self, of: Subject<'_>, side: Side, other: Side) -> Result<Option<String>, Failure> {
+        let Some((_, others)) = of.store.found_routing(of.key, (of.row.mailbox, other)).await? else { return Ok(None) };
+        let own = self.every_address(of, side).await?;
+        let mut others = others.iter().filter_map(|text| serde_json::from_str::<Forwarder>(text).ok());
+        Ok(others.find(|forwarder| leads_to(forwarder, &own)).map(|forwarder| forwarder.place))
+    }
+
+    /// The addresses of a mailbox on a side, with those that the source's directories give it there.
+    async fn every_address(&self, of: Subject<'_>, side: Side) -> Result<Vec<String>, Failure> {
+        let mut own = self.addresses(of, side);
+        if side == Side::Source {
+            let further = self.addressing.further(of.store, of.key).await?;
+            own.extend(self.old_addresses_of(&of.row.roster, &further));
+        }
+        Ok(own)
+    }
+
+    /// Takes the forwarder to the source off where what was found there leads back: mail would go round between both. It is to
+    /// come again, once that is gone. Told, if it was taken off.
+    pub(crate) async fn break_circle(&self, held: &mut Held<'_>) -> Result<Option<String>, Failure> {
+        let of = Subject::of(held);
+        let is_on = of.store.forwarder(of.key, of.row.mailbox).await?.is_some_and(|row| row.is_on());
+        if !is_on {
+            return Ok(None);
+        }
+        let Some(place) = self.found_back(of, Side::Target, Side::Source).await? else { return Ok(None) };
+        let Some(router) = self.router(of, Side::Target) else { return Ok(None) };
+        let who = self.recipient(of, Side::Target)?;
+        router.release(&who, &*held.door()).await.map_err(|error| failed(Side::Target, error))?;
+        let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
+        if let Some(to) = seen.redirected_to() {
+            let what = format!("the target still sends mail on to {to}, and the source back by {place}");
+            return Err(failed(Side::Target, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
+        }
+        let mut tx = held.write().await?;
+        tx.forwarder_waits().await?;
+        tx.commit().await?;
+        Ok(Some(format!(
+            "the forwarder from the target was taken off, since {place} leads back to it; it comes again once that is gone"
+        )))
+    }
+
+    /// Puts the forwarder on that is on record, or looks after the one that is on. Why it is not on, if so.
+    pub(crate) async fn tend_forwarder(&self, held: &mut Held<'_>) -> Result<Option<String>, Failure> {
+        let of = Subject::of(held);
+        let is_on = of.store.forwarder(of.key, of.row.mailbox).await?.is_some_and(|row| row.is_on());
+        if !is_on {
+            return Box::pin(self.forward(held)).await;
+        }
+        match Box::pin(self.refuse_forwarded(of, false)).await {
+            Err(failure) if failure.error.cause == Cause::Forwarded => self.break_circle(held).await,
+            looked => looked.map(|()| None),
+        }
+    }
+
+    /// Looks every hour at what sends a switched mailbox's mail on at the target: what leads back to the source would go round with the
+    /// redirect, and whoever set it can't know that. What is found is kept; an alert tells it.
+    pub(crate) async fn look_at_switched(&self, of: Subject<'_>) -> Result<(), Failure> {
+        let its = (of.row.mailbox, Side::Target);
+        let readers = self.readers(of, Side::Target).by_themselves();
+        let is_fresh = match of.store.found_routing(of.key, its).await? {
+            Some((found, _)) => of.store.now().await?.saturating_sub(found.seen_at) < self.looks.again_ms,
+            None => false,
+        };
+        if readers.is_empty() || is_fresh {
+            return Ok(());
+        }
+        let who = self.recipient(of, Side::Target)?;
+        let told = readers.read(&who).await.map_err(|error| failed(Side::Target, error))?;
+        let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
+        keep_found(of.store, of.key, its, &routing).await?;
+        Ok(())
+    }
+}
+
+/// What would lead mail in a circle.
+pub(crate) struct Back {
+    pub(crate) what: String,
+    /// It is this program's.
+    pub(crate) is_ours: bool,
+}
+
+/// Does it send mail on to one of these, in force?
+pub(super) fn leads_to(forwarder: &Forwarder, own: &[String]) -> bool {
+    let Destination::Address(to) = &forwarder.to else { return false };
+    forwarder.force != Force::Dormant && own.iter().any(|address| address.eq_ignore_ascii_case(to))
 }
 
 /// How somebody signs for what can't be looked into.

@@ -10,7 +10,7 @@ use movement::Progress;
 use mx::clocks::Clock;
 use serde::Serialize;
 use serde_json::json;
-use store::{MailboxRow, SwitchOrder, SwitchRow};
+use store::{MailboxCounts, MailboxRow, SwitchOrder, SwitchRow};
 use switch::{Rule, Task, Verdict, Way};
 use tokio::sync::watch;
 
@@ -70,6 +70,9 @@ pub struct SwitchLine {
     /// What was done and seen.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<SwitchTaskLine>,
+    /// How many items the ledger holds of it, how many of them could not be copied, and which issues about it are open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<MailboxCounts>,
     /// The person's old addresses, as they stand on their account at the target since the switch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub old_addresses: Vec<OldAddressLine>,
@@ -403,6 +406,7 @@ impl Project {
                 switch.filter(|_| row.state.phase >= Phase::Switched).and_then(|row| self.forwarding_clock(row));
             let forwards_until = clock.and_then(|clock| clock.until()).map(|day| day.to_string());
             let waits = open.and_then(|switch| switch.waits.clone());
+            let counts = if in_full { Some(self.store.counts_of(self.key, row.mailbox).await?) } else { None };
             lines.push(SwitchLine {
                 source: row.roster.source_name,
                 target: row.roster.target_name,
@@ -415,6 +419,7 @@ impl Project {
                 ended_on: ended.map(|(_, on_target)| if on_target { "target" } else { "source" }),
                 ordered,
                 tasks,
+                counts,
                 old_addresses,
                 at_source,
                 forwards_until,

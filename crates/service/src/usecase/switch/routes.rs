@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use connector::router::{Force, Forwarder, ForwarderOwner, LocalCopy};
-use model::Side;
+use model::{Phase, Side};
 use serde::Serialize;
 use store::MailboxRow;
 use tokio::task::JoinSet;
 
+use super::addresses::Addressing;
 use super::directory::directory;
 use super::driver::Switcher;
 use super::forward::MissingForwarder;
+use super::look::{Told, leads_to};
 use super::rules::keep_found;
 use super::subject::Subject;
 use crate::secret::Environment;
@@ -171,6 +173,31 @@ impl Project {
         Ok(report)
     }
 
+    /// Switched people whose mail something at the target sends back to the source, as it was last looked at: with the redirect it goes
+    /// round. Each with where that stands.
+    pub(crate) async fn sent_back(&self, rows: &[MailboxRow]) -> Result<Vec<(String, String)>, Error> {
+        let Some(routing) = &self.config.file.routing else { return Ok(Vec::new()) };
+        let mut found = self.store.found_forwarders(self.key).await?;
+        found.retain(|one| one.side == Side::Target);
+        let is_switched = |row: &&MailboxRow| row.state.phase >= Phase::Switched;
+        let switched: BTreeMap<i64, &MailboxRow> =
+            rows.iter().filter(is_switched).map(|row| (row.mailbox, row)).collect();
+        found.retain(|one| switched.contains_key(&one.mailbox));
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let addressing = Addressing::new(&self.config, &self.endpoints);
+        let further = addressing.further(&self.store, self.key).await?;
+        let back = found.iter().filter_map(|one| {
+            let (row, forwarder) = (switched.get(&one.mailbox)?, serde_json::from_str::<Forwarder>(&one.what).ok()?);
+            let name = &row.roster.source_name;
+            let mut own = routing.source.addresses(Side::Source, name, &row.roster.target_name);
+            own.extend(further.get(&addressing.whose(&row.roster)).into_iter().flatten().cloned());
+            leads_to(&forwarder, &own).then(|| (name.clone(), forwarder.place))
+        });
+        Ok(back.collect())
+    }
+
     /// Endpoints of the source of which nothing tells what sends people's mail on there: a copy of theirs is not held up by it.
     fn unlooked(&self, names: &BTreeMap<i64, String>, rows: &[MailboxRow]) -> Vec<UnreadForwarders> {
         let has_router = |endpoint: &str| self.config.routers.values().any(|router| router.endpoint == endpoint);
@@ -283,7 +310,7 @@ impl Project {
             {
                 asking.spawn(async move {
                     let routing = match who {
-                        Ok(who) => readers.read(&who).await.map_err(|error| error.to_string()),
+                        Ok(who) => readers.read(&who).await.and_then(Told::whole).map_err(|error| error.to_string()),
                         Err(failure) => Err(failure.to_string()),
                     };
                     (row, side, routing)

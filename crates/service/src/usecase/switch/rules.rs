@@ -7,27 +7,46 @@ use programme::Live;
 use store::{FoundRouting, IssueState, MailboxRow, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
 
-use super::driver::Switcher;
+use super::driver::{DAY_MS, Switcher};
 use super::look::sign_about_unread;
 use super::subject::Subject;
+use crate::usecase::governed::Governs;
 use crate::when;
+
+/// What was compared longer ago tells nothing of today: people give and take rights every day.
+const SHARING_DAYS: i64 = 7;
 
 impl Switcher {
     /// What came of looking at every rule that is asked for. The last ones ask servers, and only where all others are met.
     pub(crate) async fn verdicts(&self, of: Subject<'_>) -> Result<Vec<Verdict>, Failure> {
         let words = of.store.rule_words(of.key).await?;
+        let governs = match &self.gates {
+            Some(gates) => Box::pin(gates.governs(of.store, of.key)).await,
+            None => Ok(None),
+        };
+        let governs = governs.map_err(|error| Failure::internal(&error.what))?;
+        let asked = self.entry.rules();
+        // A governed project's type says whether calendars are shared during the migration.
+        let needs_calendars = governs.as_ref().is_some_and(|governs| governs.coexists);
+        let is_asked = |rule: &Rule| asked.contains(rule) || (needs_calendars && *rule == Rule::CalendarCoexistence);
         let mut verdicts: Vec<Verdict> = Vec::new();
-        for rule in self.entry.rules() {
+        for rule in Rule::EVERY.into_iter().filter(is_asked) {
             let asks_servers = matches!(rule, Rule::AddressesFree | Rule::ForwardersAbsent | Rule::RoutingClean);
             if asks_servers && verdicts.iter().any(|verdict| !verdict.is_met) {
                 break;
             }
-            verdicts.push(self.verdict(of, rule, &words).await?);
+            verdicts.push(self.verdict(of, rule, &words, governs.as_ref()).await?);
         }
         Ok(verdicts)
     }
 
-    async fn verdict(&self, of: Subject<'_>, rule: Rule, words: &[RuleWord]) -> Result<Verdict, Failure> {
+    async fn verdict(
+        &self,
+        of: Subject<'_>,
+        rule: Rule,
+        words: &[RuleWord],
+        governs: Option<&Governs>,
+    ) -> Result<Verdict, Failure> {
         let row = of.row;
         let met = |evidence: String| Verdict { rule, is_met: true, evidence };
         let unmet = |evidence: String| Verdict { rule, is_met: false, evidence };
@@ -38,7 +57,9 @@ impl Switcher {
                 || row.roster.activated != Some(false)
                 || matches!(word.is.scope, RuleScope::Mailbox(_))
         };
-        if let Some(word) = word.filter(|_| rule.may_be_signed()).filter(is_by_name) {
+        // The go of a governed project is its programme's.
+        let may_be_signed = rule.may_be_signed() && !(rule == Rule::Go && governs.is_some());
+        if let Some(word) = word.filter(|_| may_be_signed).filter(is_by_name) {
             return Ok(met(said(word)));
         }
         let sign = || {
@@ -70,8 +91,12 @@ impl Switcher {
             Rule::AddressBooks if row.roster.in_books == Some(false) => {
                 unmet("one of the address books lacks it: whimbrel addressbook compare tells which".to_owned())
             }
-            Rule::SharingInPlace if row.sharing.is_some() => self.sharing_in_place(row),
+            Rule::SharingInPlace if row.sharing.is_some() => self.sharing_in_place(row, of.store.now().await?),
             Rule::ProgrammeAllows => Box::pin(self.programme_allows(of)).await?,
+            Rule::Go if governs.is_some() => Verdict { rule, ..Box::pin(self.programme_allows(of)).await? },
+            Rule::CalendarCoexistence if governs.is_some_and(|governs| !governs.coexists) => {
+                met("a project of this type shares no calendars during the migration".to_owned())
+            }
             Rule::NoOpenIssue => {
                 let issues = of.store.issues(of.key).await?;
                 let is_open = |issue: &&store::IssueRow| {
@@ -141,14 +166,18 @@ impl Switcher {
     }
 
     /// Are the rights of the mailbox and of its person there? As they were last compared.
-    fn sharing_in_place(&self, row: &MailboxRow) -> Verdict {
-        let (at, missing) = row.sharing.unwrap_or_default();
-        let at = when::shown(at, &self.zone);
+    fn sharing_in_place(&self, row: &MailboxRow, now: i64) -> Verdict {
+        let (at_ms, missing) = row.sharing.unwrap_or_default();
+        let at = when::shown(at_ms, &self.zone);
+        let is_old = now.saturating_sub(at_ms) > SHARING_DAYS * DAY_MS;
         let evidence = match missing {
+            0 if is_old => {
+                format!("it was read last {at}, more than {SHARING_DAYS} days ago: sharing compare looks again")
+            }
             0 => format!("nothing was missing when sharing compare read it {at}"),
             _ => format!("{missing} rights were missing {at}: sharing inject gives them, sharing compare looks again"),
         };
-        Verdict { rule: Rule::SharingInPlace, is_met: missing == 0, evidence }
+        Verdict { rule: Rule::SharingInPlace, is_met: missing == 0 && !is_old, evidence }
     }
 
     /// Looks for what sends the mailbox's mail on and is not ours, on both sides, and keeps what was found.

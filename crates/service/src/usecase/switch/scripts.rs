@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use exchange::Step;
-use model::{Digest, Side};
+use model::{Digest, Phase, Side};
 use serde::Serialize;
 use serde_json::json;
 use store::{MailboxRow, ScriptRow, SignOutcome};
@@ -222,8 +222,7 @@ impl Project {
         let is_told = |row: &&MailboxRow| {
             account_at(row, desk.endpoint).is_some_and(|account| supplied.changed.contains(&account))
         };
-        let due: Vec<i64> = rows.iter().filter(is_told).map(|row| row.mailbox).collect();
-        self.store.mark_due(self.key, &due).await?;
+        self.go_on_with(rows.iter().filter(is_told)).await?;
         let notes = supplied.notes.into_iter().map(|(account, what)| ScriptNote { account, what }).collect();
         Ok(ScriptsReport { notes, ..only(self.script_line(&self.script_row(number).await?)) })
     }
@@ -247,9 +246,17 @@ impl Project {
         let rows = self.store.mailboxes(self.key).await?;
         let is_in =
             |one: &&MailboxRow| account_at(one, row.endpoint).is_some_and(|account| accounts.contains(&account));
-        let due: Vec<i64> = rows.iter().filter(is_in).map(|row| row.mailbox).collect();
-        self.store.mark_due(self.key, &due).await?;
+        self.go_on_with(rows.iter().filter(is_in)).await?;
         Ok(only(self.script_line(&self.script_row(number).await?)))
+    }
+
+    /// What waited for a script goes on at once; nobody's copy begins before its time for that.
+    async fn go_on_with(&self, rows: impl Iterator<Item = &MailboxRow>) -> Result<(), Error> {
+        let (turned, others): (Vec<&MailboxRow>, _) = rows.partition(|row| row.state.phase >= Phase::Switching);
+        let numbers = |rows: Vec<&MailboxRow>| rows.into_iter().map(|row| row.mailbox).collect::<Vec<_>>();
+        self.store.mark_due(self.key, &numbers(turned)).await?;
+        self.store.hasten(self.key, &numbers(others)).await?;
+        Ok(())
     }
 
     async fn script_row(&self, number: i64) -> Result<ScriptRow, Error> {

@@ -21,6 +21,8 @@ pub(crate) struct Attempt {
     pub(crate) quiet_since: Option<i64>,
     /// The target forwards to the source.
     pub(crate) has_forwarder: bool,
+    /// It is to, and can't for now.
+    pub(crate) forwarder_waits: bool,
     /// A person is to do something for it.
     pub(crate) is_awaited: bool,
 }
@@ -35,6 +37,7 @@ impl Attempt {
             evidence: evidence.into(),
             quiet_since: None,
             has_forwarder: false,
+            forwarder_waits: false,
             is_awaited: false,
         }
     }
@@ -83,7 +86,11 @@ impl Switcher {
             Task::MarkOff => self.open_again(held).await,
             // Much time may have passed since either was read back.
             Task::RecordOver => match self.take_off(Task::ForwarderOff, held, Side::Target, row).await {
-                Ok(Attempt { ended: Ended::Done, .. }) => self.put_on(Task::RedirectOn, held, Side::Source).await,
+                Ok(Attempt { ended: Ended::Done, .. }) => match self.put_on(Task::RedirectOn, held, Side::Source).await
+                {
+                    Ok(on @ Attempt { ended: Ended::Done, .. }) => self.with_result(held, on).await,
+                    other => other,
+                },
                 other => other,
             },
             Task::Thaw => match self.take_off(Task::RedirectOff, held, Side::Source, row).await {
@@ -99,6 +106,13 @@ impl Switcher {
 
     fn quiet(&self) -> Duration {
         Duration::from_secs(self.entry.drain_quiet_seconds)
+    }
+
+    /// Adds what a switch ends with to what was seen.
+    async fn with_result(&self, held: &Held<'_>, attempt: Attempt) -> Result<Attempt, Failure> {
+        let counts = held.store().counts_of(held.key(), held.row().mailbox).await?;
+        let evidence = format!("{}; {counts}", attempt.evidence);
+        Ok(Attempt { evidence, ..attempt })
     }
 
     /// From here on only what is new at the source is followed. A pass takes all there is, and writes down how the target stands: it has to
@@ -140,7 +154,7 @@ impl Switcher {
         };
         let who = self.recipient(Subject::of(held), side)?;
         let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
-        let (mut notes, mut is_in_doubt) = (Vec::new(), false);
+        let (mut notes, mut is_in_doubt): (Vec<String>, _) = (Vec::new(), false);
         // On the way back nothing is better than to go on.
         if seen.ours.is_some()
             && task == Task::ForwarderOff
@@ -148,9 +162,15 @@ impl Switcher {
         {
             return Ok(refused);
         }
+        // That counts for the way back, too, which is told what it leads to.
+        if seen.ours.is_some() && task == Task::RedirectOff {
+            let faults = self.faults(Subject::of(held), task).await?;
+            let told = |first| format!("the routing check finds {} on the way back; the first: {first}", faults.len());
+            notes.extend(faults.first().map(told));
+        }
         // Where nothing of ours is on, one may be asked for that nobody has begun yet: it is asked for no more.
         match router.release(&who, &*held.door()).await {
-            Ok(released) => notes = released.notes,
+            Ok(released) => notes.extend(released.notes),
             Err(error) if error.cause == Cause::InDoubt => is_in_doubt = true,
             Err(error) => return Err(failed(side, error)),
         }
@@ -177,20 +197,8 @@ impl Switcher {
         let who = self.recipient(Subject::of(held), side)?;
         let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         // Both on together would lead mail in a circle, whatever is on record.
-        if let Some(there) = self.router(Subject::of(held), other) {
-            let them = self.recipient(Subject::of(held), other)?;
-            let ours = there.read(&them).await.map_err(|error| failed(other, error))?;
-            if ours.ours.is_some_and(|ours| ours.ineffective.is_none()) {
-                return Ok(Attempt::failed(
-                    true,
-                    format!("the {other} sends its mail on by ours: both would lead in a circle"),
-                ));
-            }
-        }
-        // What looked like ours as long as ours was on there is somebody else's.
-        if let Some(place) = self.leads_back(Subject::of(held), side, other).await? {
-            let what = format!("the {other} sends its mail back by {place}: both would lead in a circle");
-            return Ok(Attempt::failed(true, what));
+        if let Some(back) = self.leads_back(Subject::of(held), side, other).await? {
+            return Ok(Attempt::failed(true, format!("{}: both would lead in a circle", back.what)));
         }
         let mut notes = Vec::new();
         if !is_on(&**router, seen.redirected_to(), &to) {
@@ -220,6 +228,12 @@ impl Switcher {
         };
         if let Some(why) = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account) {
             return Ok(Attempt::done(format!("it stays off: {why}")));
+        }
+        // Somebody's own may have come while they were switched. That holds nobody's way back up.
+        let back = self.leads_back(Subject::of(held), Side::Target, Side::Source).await?;
+        if let Some(back) = back.filter(|back| !back.is_ours) {
+            let what = format!("it stays off as long as {}: both would lead in a circle", back.what);
+            return Ok(Attempt { forwarder_waits: true, ..Attempt::done(what) });
         }
         Ok(Attempt { has_forwarder: true, ..self.put_on(Task::ForwarderOn, held, Side::Target).await? })
     }

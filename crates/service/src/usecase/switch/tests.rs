@@ -19,6 +19,7 @@ use switch::Rule;
 
 use super::addresses::Addressing;
 use super::driver::Switcher;
+use super::exchanges::Exchanges;
 use super::lists::Lists;
 use super::look::Looks;
 use crate::config::SwitchEntry;
@@ -183,7 +184,13 @@ impl Mail {
 #[async_trait]
 impl Router for MemoryRouter {
     fn offers(&self) -> RouterOffers {
-        RouterOffers { platform: "memory", sender: SenderMode::TrustedRelay, keeps_no_copy: true, lists_all: false }
+        RouterOffers {
+            platform: "memory",
+            sender: SenderMode::TrustedRelay,
+            keeps_no_copy: true,
+            lists_all: false,
+            asks_people: false,
+        }
     }
 
     async fn read(&self, who: &Recipient) -> Result<Routing, Error> {
@@ -235,6 +242,7 @@ pub(super) fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, req
         accounts: None,
         addressing: Addressing::default(),
         accesses: BTreeMap::new(),
+        exchanges: Exchanges::default(),
         gates: None,
     }
 }

@@ -220,7 +220,7 @@ async fn an_account_that_is_live_at_once_is_missing_its_forwarder_until_somebody
     let faults: Vec<_> =
         report.faults.iter().map(|fault| (fault.address.as_str(), fault.fault, fault.requirement)).collect();
     assert_eq!(faults, [(ANN[1], "not-followed", "R-083")], "a black hole is found");
-    // The service asks for it, and its mailbox's next turn puts it on.
+    // It is asked for, and whatever comes next puts it on.
     assert_eq!(project.ask_missing_forwarders().await.unwrap(), []);
     project.close().await;
     assert_eq!(world.missing().await[0].1, "it is to come, and not on yet");
@@ -229,6 +229,30 @@ async fn an_account_that_is_live_at_once_is_missing_its_forwarder_until_somebody
     assert_eq!((report.missing.as_slice(), world.forwards(ANN[1], ANN[0])), (&[][..], true));
     people.close().await;
     assert_eq!(world.missing().await, []);
+}
+
+/// A forwarder does not wait for its mailbox's copy to begin, and does not make it begin: whoever moves in the third month has an account
+/// that is live today.
+#[tokio::test]
+async fn a_forwarder_comes_before_its_persons_copy_begins_and_begins_none() {
+    let world = world(vec![person("1", "Ann", "Lee")]);
+    let mut people = world.open().await;
+    people.platform = Some(Meddled::opened(&world.platform, Live));
+    people.sync(false, false, false).await.unwrap();
+    approve(&people).await;
+    people.apply(None).await.unwrap();
+    people.close().await;
+    let project = world.project().await;
+    let rest = project.store.at_rest(project.key).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    // As the service does, again and again.
+    for _ in 0..2 {
+        project.tend_forwarders(&nothing).await.unwrap();
+        assert!(world.forwards(ANN[1], ANN[0]));
+        assert_eq!(project.store.at_rest(project.key).await.unwrap(), rest, "nobody is to work on it now");
+    }
+    assert_eq!(project.missing_forwarders().await.unwrap(), []);
+    project.close().await;
 }
 
 #[tokio::test]

@@ -35,7 +35,13 @@ impl Aliases {
 #[async_trait]
 impl Router for Aliases {
     fn offers(&self) -> RouterOffers {
-        RouterOffers { platform: "memory", sender: SenderMode::Kept, keeps_no_copy: true, lists_all: false }
+        RouterOffers {
+            platform: "memory",
+            sender: SenderMode::Kept,
+            keeps_no_copy: true,
+            lists_all: false,
+            asks_people: false,
+        }
     }
 
     async fn read(&self, _: &Recipient) -> Result<Routing, Error> {
@@ -227,4 +233,86 @@ async fn a_look_that_could_not_be_taken_holds_nothing_up_for_a_day() {
     inventory[0].told().is_away = false;
     project.turn().await;
     assert_eq!(project.copied(), 6);
+}
+
+/// A rule of the person's own, at a side, that leads to an address of theirs on the other.
+fn own_rule(project: &Project, side: usize) {
+    let forwarder = Forwarder {
+        to: Destination::Address(ANN[1 - side].to_owned()),
+        copy: LocalCopy::NotKept,
+        force: Force::Always,
+        owner: ForwarderOwner::Person,
+        place: "a rule of their own".to_owned(),
+    };
+    project.sites.mail().rules.insert(ANN[side].to_owned(), forwarder);
+}
+
+impl Project {
+    async fn forwarder(&self) -> store::ForwarderRow {
+        self.engine.store.forwarder(self.engine.key, self.mailbox).await.unwrap().unwrap()
+    }
+
+    /// It is looked at afresh with each turn.
+    fn looking_each_time(&mut self) {
+        let router: Arc<dyn Router> = Arc::new(MemoryRouter { sites: self.sites.clone() });
+        let endpoints: Vec<i64> = self.engine.endpoints.keys().copied().collect();
+        let routers = endpoints.iter().map(|endpoint| (*endpoint, router.clone())).collect();
+        let mut switcher = switcher(routers, endpoints[1], &[]);
+        switcher.looks.again_ms = 0;
+        self.engine.turnover = Some(Arc::new(switcher));
+    }
+}
+
+/// Who is switched may lead what still comes to the old mailbox to the new one, in good faith. An undo then ends without the forwarder,
+/// which would lead in a circle, and says so; it comes once the rule is gone.
+#[tokio::test]
+async fn what_its_person_set_up_meanwhile_leads_in_no_circle_after_an_undo() {
+    let project = Project::new(&[]).await;
+    project.order(false, 0).await;
+    project.until_it_ends("over").await;
+    assert_eq!(project.phase().await, Phase::Switched);
+    own_rule(&project, 0);
+    project.order(true, 0).await;
+    project.until_it_ends("back").await;
+    assert!(project.phase().await < Phase::Switching && project.sites.redirects().is_empty());
+    let switch = project.engine.store.switch_of(project.engine.key, project.mailbox).await.unwrap().unwrap();
+    let tasks = project.engine.store.switch_tasks(project.engine.key, project.mailbox, switch.switch).await.unwrap();
+    assert!(tasks.iter().any(|task| task.evidence.contains("it stays off as long as")), "{tasks:?}");
+    // At once, not within the hour.
+    let outcome = project.turn().await;
+    assert_eq!(outcome.state.cause.map(|(cause, _)| cause), Some(Cause::Forwarded), "{:?}", outcome.state);
+    assert!(!project.forwarder().await.is_on() && project.sites.redirects().is_empty());
+    project.sites.mail().rules.clear();
+    project.turn().await;
+    assert!(project.forwarder().await.is_on());
+    assert_eq!(project.sites.redirects(), BTreeMap::from([(ANN[1].to_owned(), ANN[0].to_owned())]));
+}
+
+#[tokio::test]
+async fn a_rule_that_leads_back_to_a_forwarder_takes_it_off_until_it_is_gone() {
+    let mut project = Project::new(&[]).await;
+    project.looking_each_time();
+    own_rule(&project, 0);
+    let reason = project.turn().await.state.condition.reason().unwrap_or_default().to_owned();
+    assert!(reason.contains("a rule of their own") && reason.contains("was taken off"), "{reason}");
+    assert!(!project.forwarder().await.is_on() && project.sites.redirects().is_empty());
+    project.sites.mail().rules.clear();
+    project.turn().await;
+    assert!(project.forwarder().await.is_on());
+    assert_eq!(project.sites.redirects().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_switched_person_set_up_at_the_target_is_found() {
+    let mut project = Project::new(&[]).await;
+    project.order(false, 0).await;
+    project.until_it_ends("over").await;
+    project.looking_each_time();
+    own_rule(&project, 1);
+    project.turn().await;
+    let found = project.found().await;
+    assert!(found.len() == 1 && found[0].what.contains("a rule of their own"), "{found:?}");
+    project.sites.mail().rules.clear();
+    project.turn().await;
+    assert_eq!(project.found().await, []);
 }
