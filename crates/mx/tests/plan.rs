@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, civil::date};
 use mx::Name;
-use mx::history::{Observation, old_gone_at};
+use mx::history::{Observation, Place, leads, old_gone_at};
 use mx::plan::{Action, Facts, GapKind, Limits, LocalMail, Plan, RecordedRfc, StepState, plan};
 use mx::standing::{
     Autodiscover, DkimKey, Dmarc, Host, MailRoute, Mx, Observer, Seen, Spf, SpfCost, Standing, View, Wanted,
@@ -110,6 +110,24 @@ fn refusals(plan: &Plan, action: Action) -> Vec<GapKind> {
         StepState::Refused(gaps) => gaps.iter().map(|gap| gap.kind).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Where mail comes is what was seen: as long as somebody may still have the old answer, at both.
+#[test]
+fn where_mail_comes_is_told_by_the_looks_or_not_at_all() {
+    let wanted = Wanted { local_hosts: vec![name("mail.example.test")], ..wanted() };
+    let lead = |looks: &[(i64, Standing)], now| leads(&looked(looks), &wanted, at(now));
+    assert_eq!(lead(&[], 0), None, "nobody has looked");
+    assert_eq!(lead(&[(0, all(&old(), 300))], 1), Some((Place::Local, None)));
+    let moved = [(0, all(&old(), 7200)), (1, all(&new(), 300))];
+    assert_eq!(lead(&moved, 2), Some((Place::Wanted, Some(Place::Local))), "caches keep the old answer");
+    assert_eq!(lead(&moved, 24 * 8), Some((Place::Wanted, None)));
+    let said = |mail: &MailRoute| Some((mail.clone(), 300));
+    let half = standing([said(&new()), said(&new())], [said(&old()), None]);
+    assert_eq!(lead(&[(0, half)], 1), Some((Place::Local, Some(Place::Wanted))));
+    assert_eq!(lead(&[(0, all(&MailRoute::NullMx, 300))], 1), Some((Place::Nowhere, None)));
+    assert_eq!(lead(&[(0, all(&to("filter.example.net", 10), 300))], 1), None, "a host of neither");
+    assert_eq!(lead(&[(0, standing([None, None], [None, None]))], 1), None, "all are silent");
 }
 
 #[test]

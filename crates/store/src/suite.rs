@@ -69,6 +69,7 @@ macro_rules! every_store_test {
             each_mailbox_is_watched_by_one_and_no_more_than_may_be,
             a_pause_is_of_its_project_only,
             the_hold_of_a_dead_worker_ends_at_once,
+            what_is_taken_for_no_pass_is_due_when_it_was,
             nothing_of_a_dropped_transaction_is_there,
             a_commit_that_is_held_back_does_not_happen,
             facts_are_read_back_and_replaced_by_later_ones,
@@ -305,6 +306,28 @@ pub async fn the_hold_of_a_dead_worker_ends_at_once(url: &str) {
     assert_eq!(w.store.void_leases(|holder| holder == "dead").await.unwrap(), 1);
     assert!(claim(&w.store, w.key, &ids, "next", TERMS).await.is_some());
     assert!(claim(&w.store, w.key, &ids, "next", TERMS).await.is_none());
+}
+
+pub async fn what_is_taken_for_no_pass_is_due_when_it_was(url: &str) {
+    let w = world(url).await;
+    let ids = w.enroll(2).await;
+    // The first waits for its time, and is asked for by nobody; the second is due.
+    let lease = claim(&w.store, w.key, &ids[..1], "me", TERMS).await.unwrap().0;
+    w.store.release(&lease, &state(Phase::Planned), Again::default()).await.unwrap();
+    assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
+    let mine = Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], version: None };
+    for id in &ids {
+        let (lease, row) = w.store.claim_one(w.key, *id, &mine).await.unwrap().mailbox().unwrap();
+        assert_eq!(row.mailbox, *id);
+        assert!(claim(&w.store, w.key, &[*id], "other", TERMS).await.is_none(), "it is held");
+        let other = Claim { holder: "other", ..mine };
+        assert!(w.store.claim_one(w.key, *id, &other).await.unwrap().mailbox().is_none(), "whoever asks");
+        w.store.give_back(&lease).await.unwrap();
+        assert!(matches!(w.store.give_back(&lease).await, Err(Error::Fenced)), "it is given back once");
+    }
+    assert_eq!(w.store.hasten(w.key, &ids).await.unwrap(), 1);
+    assert!(claim(&w.store, w.key, &ids[..1], "me", TERMS).await.is_none(), "it still waits for its time");
+    assert!(claim(&w.store, w.key, &ids[1..], "me", TERMS).await.is_some(), "and the other is still due");
 }
 
 pub async fn nothing_of_a_dropped_transaction_is_there(url: &str) {

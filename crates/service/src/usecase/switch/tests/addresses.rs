@@ -6,10 +6,10 @@ use connector::{
     ChangeOutcome, Directory, DirectoryCursor, DirectoryDeclaration, DirectoryRead, DirectoryTarget, EntrySink,
     PlannedChange,
 };
-use model::{Address, EntryKind};
+use model::{Address, EntryKind, Side};
 use store::{OldAddressRow, OldAddressState};
 
-use super::super::directory::{Ends, directory};
+use super::super::directory::{Ends, Recorded, directory};
 use super::*;
 
 /// How many calls were made, and which of them fail: from the first to the second number, so.
@@ -285,5 +285,42 @@ async fn an_old_address_on_the_account_and_the_forwarder_are_never_on_together()
             routing::check(&directory).findings.iter().map(|finding| finding.fault).collect();
         let is_on = state.is_some_and(|state| state != OldAddressState::Missing);
         assert_eq!(faults.contains(&routing::Fault::Loop), is_on, "{state:?}: {faults:?}");
+    }
+}
+
+/// Who has a further address by the source's directory gets mail there; and what was seen of the MX records counts before somebody writes it
+/// down.
+#[tokio::test]
+async fn the_routing_check_knows_further_addresses_and_where_the_mx_was_seen() {
+    let project = Project::without_forwarder(&[]).await;
+    project.turn().await;
+    let (store, key) = (&project.engine.store, project.engine.key);
+    let target = store.mailboxes(key).await.unwrap()[0].roster.target_endpoint;
+    let ends = Ends { target, ..Ends::default() };
+    let entry = toml::from_str(ROUTING).unwrap();
+    let mut recorded = switcher(BTreeMap::new(), target, &[]).recorded(store, key).await.unwrap();
+    let checked = |recorded: &Recorded| routing::check(&directory(&entry, recorded, &ends, None).0);
+    let before = checked(&recorded);
+    assert_eq!(before.findings, []);
+    // A further address in a domain of the source, one that is somebody's already, and one elsewhere.
+    let further = ["a.lee@hill.test", ANN[0], "ann@elsewhere.test"];
+    recorded.further = further.iter().map(|address| (project.mailbox, (*address).to_owned())).collect();
+    let with_further = checked(&recorded);
+    assert_eq!(with_further.findings, []);
+    assert_eq!(with_further.addresses_checked, before.addresses_checked + 1);
+    // The MX records lead to the target, which knows none of these: whatever the file says.
+    let hill = routing::Domain::new("hill.test");
+    let (here, there) = (routing::Mx::Site(Side::Source), routing::Mx::Site(Side::Target));
+    for (place, is_found) in [
+        (routing::Pending::settled(here), false),
+        (routing::Pending::changing(there, here), true),
+        (routing::Pending::settled(there), true),
+    ] {
+        recorded.exchanges = Arc::new(BTreeMap::from([(hill.clone(), place)]));
+        let mut lost: Vec<String> =
+            checked(&recorded).findings.iter().map(|finding| finding.address.as_str().to_owned()).collect();
+        lost.dedup();
+        let all = ["a.lee@hill.test", ANN[0]];
+        assert_eq!(lost, if is_found { all.as_slice() } else { &[] }, "{place:?}");
     }
 }
