@@ -87,7 +87,8 @@
 //!
 //! # Where mail goes
 //!
-//! Where the site's mail servers read that in the directory, [`router`] puts redirects there, with the same connections.
+//! Where the site's mail servers read that in the directory, [`router`] puts redirects there, with the same connections; and where
+//! they read there who may log in, [`access`] closes mailboxes.
 //!
 //! # Where to look
 //!
@@ -118,6 +119,7 @@
 //! * **389 Directory Server** tells what is gone by its nsUniqueIds, not by entryUUID: it is followed by times.
 //! * Texts of Active Directory end in NUL.
 
+pub mod access;
 pub mod config;
 mod directory;
 mod map;
@@ -125,5 +127,6 @@ mod op;
 pub mod router;
 mod wire;
 
+pub use access::LdapAccess;
 pub use directory::LdapDirectory;
 pub use router::LdapRouter;

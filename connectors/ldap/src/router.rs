@@ -44,11 +44,11 @@ mod check;
 pub mod config;
 mod contact;
 mod list;
-mod marker;
-mod person;
-mod put;
-mod schema;
-mod site;
+pub(crate) mod marker;
+pub(crate) mod person;
+pub(crate) mod put;
+pub(crate) mod schema;
+pub(crate) mod site;
 mod values;
 
 use std::sync::Arc;

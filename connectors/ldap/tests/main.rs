@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by what goes wrong in it")]
 
+mod access;
 mod active_directory;
 mod active_directory_details;
 mod common;

@@ -244,7 +244,7 @@ async fn who_may_not_write_is_told_before() {
     let router = site.router_with(|config| {
         (config.user, config.password) = (Slapd::READER.to_owned(), Some(Secret::new(Slapd::READER_PASSWORD)));
     });
-    assert!(router.check(Some(&Site::who("ann"))).await.last().unwrap().sentence.contains("first redirect"));
+    assert!(router.check(Some(&Site::who("ann"))).await.last().unwrap().sentence.contains("first change"));
     refused(&site, &router, "ann", Cause::Permission, "insufficientAccess").await;
     let router = site.router_with(|config| config.password = Some(Secret::new("wrong")));
     let findings = router.check(None).await;

@@ -88,22 +88,5 @@ async fn rights(site: &mut Site<'_>, person: Option<&Person>) -> Result<String, 
     let is_written = |name: &str| set.iter().any(|(set, _)| set == name) || !person.now.of(name).is_empty();
     let written = fields.iter().map(|field| field.name.as_str()).filter(|name| is_written(name));
     let written: Vec<&str> = written.chain([resolved.marker.name.as_str()]).collect();
-    if site.is_active_directory() {
-        let effective = "allowedAttributesEffective";
-        let found = site.connection.entry(&person.dn, &[effective.to_owned()]).await?.unwrap_or_default();
-        if let Some(name) = written.iter().find(|name| !found.has(effective, name)) {
-            let what = format!("the account may not write {name} of {:?}: give it the right Write {name}", person.dn);
-            return Err(Error::new(Cause::Permission, Scope::Mailbox, what));
-        }
-        return Ok(format!("{} may be written", written.join(", ")));
-    }
-    if let Some(name) = resolved.forbidden(&person.classes, written.iter().copied()) {
-        let what = format!("{:?} may have no {name}: none of its object classes allows it", person.dn);
-        return Err(Error::new(Cause::Refused, Scope::Mailbox, what));
-    }
-    Ok(format!(
-        "{} may have {}; whether the account may write them is known only with the first redirect",
-        person.dn,
-        written.join(", ")
-    ))
+    site.may_write(person, &written.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).await
 }

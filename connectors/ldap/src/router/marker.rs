@@ -98,7 +98,7 @@ pub(crate) fn encoded(value: &[u8]) -> String {
 }
 
 /// What [`encoded`] was made of.
-fn decoded(text: &str) -> Option<Value> {
+pub(crate) fn decoded(text: &str) -> Option<Value> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

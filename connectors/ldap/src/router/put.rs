@@ -47,10 +47,15 @@ fn is_own(to: &str) -> Error {
     Error::new(Cause::Unsupported, Scope::Mailbox, what)
 }
 
+/// What is to be changed of an entry as it was read, if anything; or why that can't be.
+pub(crate) type Planned = Result<Option<Plan>, Error>;
+
 /// The changes of one call.
 pub(crate) struct Work<'w> {
     pub(crate) site: Site<'w>,
     pub(crate) door: &'w dyn Door,
+    /// What each of them is to whoever watches the door.
+    pub(crate) effect: Passed,
     /// Something has taken effect, or may have.
     pub(crate) changed: bool,
     pub(crate) notes: Vec<String>,
@@ -63,21 +68,26 @@ pub(crate) async fn redirect(
     to: &str,
     door: &dyn Door,
 ) -> Result<Rerouted, Error> {
-    let mut work = Work { site: Site::open(endpoint).await?, door, changed: false, notes: Vec::new() };
+    let mut work = Work::begin(endpoint, door, Passed::Route).await?;
     let rerouted = work.redirect(who, to).await;
     work.settled(rerouted)
 }
 
 /// Takes our redirect off.
 pub(crate) async fn release(endpoint: &Endpoint, who: &Recipient, door: &dyn Door) -> Result<Rerouted, Error> {
-    let mut work = Work { site: Site::open(endpoint).await?, door, changed: false, notes: Vec::new() };
+    let mut work = Work::begin(endpoint, door, Passed::Route).await?;
     let rerouted = work.release(who).await;
     work.settled(rerouted)
 }
 
-impl Work<'_> {
+impl<'w> Work<'w> {
+    /// Connects and logs in, for one call.
+    pub(crate) async fn begin(endpoint: &'w Endpoint, door: &'w dyn Door, effect: Passed) -> Result<Self, Error> {
+        Ok(Self { site: Site::open(endpoint).await?, door, effect, changed: false, notes: Vec::new() })
+    }
+
     /// What a call came to: after something has taken effect every error is in doubt, but for that of a shut door.
-    fn settled(&mut self, rerouted: Result<(Evidence, Evidence), Failed>) -> Result<Rerouted, Error> {
+    pub(crate) fn settled(&mut self, rerouted: Result<(Evidence, Evidence), Failed>) -> Result<Rerouted, Error> {
         match rerouted {
             Ok((before, after)) => {
                 let changed = self.changed || before != after;
@@ -100,7 +110,8 @@ impl Work<'_> {
             return Ok((before.clone(), before));
         }
         let contact = contact::find_or_make(self, &person, to).await?;
-        let person = self.reach(who, person, &Goal::On(to, contact)).await?;
+        let goal = Goal::On(to, contact);
+        let person = self.reach(who, person, &|site, person| plan(site, person, &goal)).await?;
         contact::clean(self, &person).await?;
         Ok((before, person.evidence(&self.site.resolved)))
     }
@@ -108,16 +119,21 @@ impl Work<'_> {
     async fn release(&mut self, who: &Recipient) -> Result<(Evidence, Evidence), Failed> {
         let person = self.site.person(who).await?;
         let before = person.evidence(&self.site.resolved);
-        let person = self.reach(who, person, &Goal::Off).await?;
+        let person = self.reach(who, person, &|site, person| plan(site, person, &Goal::Off)).await?;
         contact::clean(self, &person).await?;
         Ok((before, person.evidence(&self.site.resolved)))
     }
 
     /// Changes the entry until a reading shows what is wanted.
-    async fn reach(&mut self, who: &Recipient, mut person: Person, goal: &Goal<'_>) -> Result<Person, Failed> {
+    pub(crate) async fn reach(
+        &mut self,
+        who: &Recipient,
+        mut person: Person,
+        plan: &(dyn Fn(&Site<'_>, &Person) -> Planned + Sync),
+    ) -> Result<Person, Failed> {
         let mut asserts = true;
         for _ in 0..TRIES_MAX {
-            let Some(plan) = plan(&self.site, &person, goal)? else { return Ok(person) };
+            let Some(plan) = plan(&self.site, &person)? else { return Ok(person) };
             let assertion = self.site.assertion(&person).filter(|_| asserts);
             let (dn, parts) = (person.dn.clone(), plan.parts);
             let effect = match assertion {
@@ -145,7 +161,7 @@ impl Work<'_> {
             }
             person = self.site.person(who).await?;
         }
-        if plan(&self.site, &person, goal)?.is_none() {
+        if plan(&self.site, &person)?.is_none() {
             return Ok(person);
         }
         let what = format!("{:?} is changed by somebody else again and again: find out by whom", person.dn);
@@ -154,9 +170,9 @@ impl Work<'_> {
 
     /// Sends one change, if the door lets it pass.
     pub(crate) async fn send(&mut self, effect: Effect) -> Result<Sent, Failed> {
-        self.door.before(Passed::Route).map_err(Failed::Door)?;
+        self.door.before(self.effect).map_err(Failed::Door)?;
         let begun = self.site.connection.begin(effect).await;
-        self.door.after(Passed::Route);
+        self.door.after(self.effect);
         let sent = begun.await;
         self.changed |= matches!(sent, Sent::Done | Sent::InDoubt(_));
         Ok(sent)
@@ -188,11 +204,11 @@ fn in_doubt(error: Error) -> Error {
 /// What is to be sent.
 pub(crate) struct Plan {
     pub(crate) parts: Vec<Part>,
-    notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What is to be changed of an entry as it was read, if anything; or why that can't be.
-pub(crate) fn plan(site: &Site<'_>, person: &Person, goal: &Goal<'_>) -> Result<Option<Plan>, Error> {
+pub(crate) fn plan(site: &Site<'_>, person: &Person, goal: &Goal<'_>) -> Planned {
     let attributes = &site.resolved.attributes;
     let place = &site.resolved.marker;
     let refuse = |cause, what: String| Err(Error::new(cause, Scope::Mailbox, what).retry(Retry::AfterPerson));

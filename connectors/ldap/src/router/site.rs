@@ -356,6 +356,29 @@ impl<'e> Site<'e> {
         }
     }
 
+    /// What is known of whether these attributes of an entry may be written, without trying; an error where they may not.
+    pub(crate) async fn may_write(&mut self, person: &Person, names: &[String]) -> Result<String, Error> {
+        if self.is_active_directory() {
+            let effective = "allowedAttributesEffective";
+            let found = self.connection.entry(&person.dn, &[effective.to_owned()]).await?.unwrap_or_default();
+            if let Some(name) = names.iter().find(|name| !found.has(effective, name)) {
+                let what =
+                    format!("the account may not write {name} of {:?}: give it the right Write {name}", person.dn);
+                return Err(Error::new(Cause::Permission, Scope::Mailbox, what));
+            }
+            return Ok(format!("{} may be written", names.join(", ")));
+        }
+        if let Some(name) = self.resolved.forbidden(&person.classes, names.iter().map(String::as_str)) {
+            let what = format!("{:?} may have no {name}: none of its object classes allows it", person.dn);
+            return Err(Error::new(Cause::Refused, Scope::Mailbox, what));
+        }
+        Ok(format!(
+            "{} may have {}; whether the account may write them is known only with the first change",
+            person.dn,
+            names.join(", ")
+        ))
+    }
+
     /// Can a change be made to depend on the entry's being as it was read?
     pub(crate) fn assertion(&self, person: &Person) -> Option<String> {
         let csn = person.csn.as_ref().filter(|_| self.root.has_control(ASSERTION))?;
