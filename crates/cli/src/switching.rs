@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use movement::state::counted;
 use report::harmless;
 use service::{
-    Error, Exit, ForwardedAccount, ForwardedReport, ForwarderForm, ForwardersReport, GuardianWord, LegacyReport,
-    LegacySender, MarksReport, MissingForwarder, MxReport, MxWord, Project, RoutingReport, RuleSignoffs, Said,
-    SwitchReport, SwitchRules,
+    AutoAnswersReport, Error, Exit, ForwardedAccount, ForwardedReport, ForwarderForm, ForwardersReport, GuardianWord,
+    LegacyReport, LegacySender, MarksReport, MissingForwarder, MxReport, MxWord, Project, RoutingReport, RuleSignoffs,
+    Said, SwitchReport, SwitchRules,
 };
 
 use crate::args::{Chosen, SaidBy};
@@ -69,6 +69,11 @@ pub(crate) enum SwitchOf {
     },
     /// The same, with what was done and seen at every task
     Show {
+        #[command(flatten)]
+        selection: Chosen,
+    },
+    /// What the source is to answer by itself to mail of people who are switched, and until when
+    Answer {
         #[command(flatten)]
         selection: Chosen,
     },
@@ -215,6 +220,10 @@ async fn switched(which: SwitchOf, project: &Project, json: bool) -> Result<Exit
             give(json, "switch-rules", &report, rules);
             return Ok(report.exit());
         }
+        SwitchOf::Answer { selection } => {
+            give(json, "switch-answers", &project.answers(&selection.into()).await?, answers);
+            return Ok(Exit::Done);
+        }
         SwitchOf::Script(which) => return script(which, project, json).await,
         SwitchOf::Mark(MarkOf::List { selection }) => {
             give(json, "client-marks", &project.client_marks(&selection.into()).await?, marks);
@@ -272,6 +281,20 @@ pub(crate) async fn forwarder(which: ForwarderOf, folder: &Path, json: bool) -> 
     }
     give(json, "forwarders", &report, forwarders);
     Ok(Exit::Done)
+}
+
+fn answers(report: &AutoAnswersReport) -> String {
+    let mut text = String::new();
+    for answer in &report.answers {
+        let over = if answer.is_over { ", which is over: have it taken off" } else { "" };
+        let (mailbox, said) = (harmless(&answer.mailbox), harmless(&answer.text));
+        let _ = writeln!(text, "{mailbox}, until {}{over}\n    {said}", answer.until);
+    }
+    for mailbox in &report.not_switched {
+        let _ = writeln!(text, "{}: not switched, so nothing is answered", harmless(mailbox));
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 fn form(form: &ForwarderForm) -> String {

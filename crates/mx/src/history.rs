@@ -66,27 +66,48 @@ pub enum Place {
     Nowhere,
 }
 
-/// Where mail comes now, as the last look tells, and where some of it may come besides: servers that say something else, or caches that may
-/// still have an old answer. None where that is not known: nobody was asked, or somebody names hosts of neither.
+/// Where mail comes now, as the last look tells that was answered, and where some of it may come besides: servers that say something else, hosts of
+/// both, or caches that may still have an old answer. None where that is not known: nobody was asked, or somebody names hosts of neither.
 pub fn leads(looks: &[Observation], wanted: &Wanted, now: Timestamp) -> Option<(Place, Option<Place>)> {
-    let place = |said: &Said| match &said.mail {
-        mail if wanted.is_wanted(mail) => Some(Place::Wanted),
-        MailRoute::Mx(all) if all.iter().all(|mx| wanted.local_hosts.contains(&mx.exchange)) => Some(Place::Local),
-        MailRoute::NullMx => Some(Place::Nowhere),
-        _ => None,
+    let said = |look: &Observation| -> Option<Vec<Place>> {
+        let said = look.said.iter().filter_map(|(_, said)| said.as_ref());
+        let mut places: Vec<Place> =
+            said.map(|said| places(&said.mail, wanted)).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        places.sort_unstable();
+        places.dedup();
+        Some(places)
     };
-    let said = looks.last()?.said.iter().filter_map(|(_, said)| said.as_ref());
-    let mut places = said.map(place).collect::<Option<Vec<Place>>>()?;
-    places.sort_unstable();
-    places.dedup();
-    match places[..] {
-        [Place::Wanted] => {
-            let is_over = old_gone_at(looks, wanted).is_some_and(|gone| gone <= now);
-            Some((Place::Wanted, (!is_over).then_some(Place::Local)))
+    let answered: Vec<&Observation> =
+        looks.iter().filter(|look| look.said.iter().any(|(_, said)| said.is_some())).collect();
+    match said(answered.last()?)?[..] {
+        [one] => {
+            let others: Vec<Place> = answered.iter().filter_map(|look| said(look)).flatten().collect();
+            let other = others.into_iter().rev().find(|place| *place != one);
+            // Where it has been led since the first look it may have been led elsewhere before.
+            let other = other.or((one == Place::Wanted).then_some(Place::Local));
+            let gone = match one {
+                Place::Wanted => old_gone_at(looks, wanted),
+                _ => gone_at(looks, |said| places(&said.mail, wanted).is_some_and(|places| places == [one])),
+            };
+            let is_over = gone.is_some_and(|gone| gone <= now);
+            Some((one, other.filter(|_| !is_over)))
         }
-        [one] => Some((one, None)),
         [one, other] => Some((one, Some(other))),
         _ => None,
+    }
+}
+
+/// Where mail comes by this; none: to hosts of neither side.
+fn places(mail: &MailRoute, wanted: &Wanted) -> Option<Vec<Place>> {
+    let place = |exchange: &crate::Name| {
+        let is_wanted = wanted.mx.iter().any(|mx| mx.exchange == *exchange);
+        let is_local = wanted.local_hosts.contains(exchange);
+        if is_wanted { Some(Place::Wanted) } else { is_local.then_some(Place::Local) }
+    };
+    match mail {
+        MailRoute::Mx(all) => all.iter().map(|mx| place(&mx.exchange)).collect(),
+        MailRoute::NullMx => Some(vec![Place::Nowhere]),
+        MailRoute::OwnAddress(_) | MailRoute::Nothing | MailRoute::NoDomain => None,
     }
 }
 

@@ -127,7 +127,19 @@ fn where_mail_comes_is_told_by_the_looks_or_not_at_all() {
     assert_eq!(lead(&[(0, half)], 1), Some((Place::Local, Some(Place::Wanted))));
     assert_eq!(lead(&[(0, all(&MailRoute::NullMx, 300))], 1), Some((Place::Nowhere, None)));
     assert_eq!(lead(&[(0, all(&to("filter.example.net", 10), 300))], 1), None, "a host of neither");
-    assert_eq!(lead(&[(0, standing([None, None], [None, None]))], 1), None, "all are silent");
+    let silent = || standing([None, None], [None, None]);
+    assert_eq!(lead(&[(0, silent())], 1), None, "all are silent");
+    let late = [(0, all(&old(), 300)), (1, all(&new(), 300)), (24 * 9, silent())];
+    assert_eq!(lead(&late, 24 * 9).map(|(place, _)| place), Some(Place::Wanted), "what was seen before counts");
+    let both = MailRoute::Mx(
+        [(PLATFORM, 0), ("mail.example.test", 10)]
+            .map(|(host, preference)| Mx { preference, exchange: name(host) })
+            .to_vec(),
+    );
+    assert_eq!(lead(&[(0, all(&both, 300))], 1), Some((Place::Local, Some(Place::Wanted))), "hosts of both");
+    let back = [(0, all(&new(), 7200)), (1, all(&old(), 300))];
+    assert_eq!(lead(&back, 2), Some((Place::Local, Some(Place::Wanted))), "it was moved back, and caches keep that");
+    assert_eq!(lead(&back, 24), Some((Place::Local, None)));
 }
 
 #[test]

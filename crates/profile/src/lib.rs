@@ -15,7 +15,7 @@ pub use folders::{Folders, Placement};
 pub use page::page;
 pub use policy::{Policy, moment};
 pub use settings::{Adopted, BannedAttachment, Items, MergedBelow, RuleLine, Settings, SignedMail};
-pub use switching::{Forwarding, Switching};
+pub use switching::{Forwarding, Switching, response_mistake};
 
 use serde::Deserialize;
 

@@ -21,6 +21,9 @@ pub struct Switching {
     pub close_after_days: Option<u64>,
     /// The source forwards and answers by itself so many months after a person's switch (R-084); `switch.auto_forward_months` goes before it.
     pub auto_forward_months: u8,
+    /// What the source answers by itself meanwhile (R-084); `switch.auto_response` goes before it. `{name}`, `{address}`: the person's at the
+    /// platform; `{until}`: the last day; `{organisation}`.
+    pub auto_response: String,
     /// Legacy addresses receive so many months after the last switch (R-237); `mx.receiving_months` goes before it.
     pub receiving_months: u8,
     /// And no more than so many, on a recorded request; `mx.receiving_months_max` goes before it.
@@ -39,12 +42,28 @@ impl Default for Switching {
             secure_domains: Vec::new(),
             close_after_days: None,
             auto_forward_months: 3,
+            auto_response: "My address has changed. Please write to {address} from now on: mail to the old address is sent on until \
+                {until}, and not after that."
+                .to_owned(),
             receiving_months: 6,
             receiving_months_max: 9,
             quiet_days: 14,
             forwarded_weeks: 6,
         }
     }
+}
+
+/// What can't be made of the text of an automatic answer, if anything.
+pub fn response_mistake(text: &str) -> Option<String> {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('{') {
+        let Some((name, then)) = after.split_once('}') else { return Some("a brace is not closed".to_owned()) };
+        if !["name", "address", "until", "organisation"].contains(&name) {
+            return Some(format!("{{{name}}} is none of {{name}}, {{address}}, {{until}}, {{organisation}}"));
+        }
+        rest = then;
+    }
+    (!text.contains("{address}")).then(|| "it does not say {address}, which is what it is for".to_owned())
 }
 
 /// May mail be forwarded in one direction (R-086, ruling A-20)?
@@ -62,6 +81,9 @@ pub enum Forwarding {
 impl Switching {
     /// What makes no sense in it, and what to do.
     pub(crate) fn mistake(&self) -> Option<(String, &'static str)> {
+        if let Some(what) = response_mistake(&self.auto_response) {
+            return Some((format!("auto_response: {what}"), "write it as in: please write to {address}"));
+        }
         if self.receiving_months_max < self.receiving_months {
             let what = format!(
                 "receiving_months_max = {} is less than receiving_months = {}",

@@ -1,23 +1,26 @@
 //! The registry of accesses: which connector a table of `[access]` is. One line a kind.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use connector::Access;
 use schemars::JsonSchema;
 
 use crate::Error;
-use crate::config::{Config, FILE, kinds};
+use crate::config::{Config, FILE, SecretEntry, kinds};
+use crate::routers;
+use crate::secret::Environment;
 
 /// The kinds of accesses there are.
-const KINDS: [&str; 1] = ["dovecot"];
+const KINDS: [&str; 3] = ["active-directory", "dovecot", "ldap"];
 const ADVICE: &str = "correct it; docs/switch.md shows what each kind takes";
 
 /// What closes the mailboxes of an endpoint's people to them after the switch. What each kind takes besides stands on the page of the
 /// switch.
 #[derive(Clone, Debug, JsonSchema)]
 pub struct AccessEntry {
-    /// What it is: `dovecot`.
+    /// What it is: `active-directory`, `dovecot` or `ldap`.
     #[expect(dead_code, reason = "the schema's word for what the kind below says")]
     kind: String,
     /// The endpoint whose mailboxes it closes: one of the source.
@@ -31,6 +34,8 @@ pub struct AccessEntry {
 enum Kind {
     /// A file that Dovecot denies by.
     Dovecot(Box<dovecot::Config>),
+    /// An attribute of people's entries in a directory, with its password.
+    Ldap(Box<ldap::access::AccessConfig>, Option<SecretEntry>),
 }
 
 /// Reads a table of `[access]`.
@@ -43,25 +48,64 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Acces
     };
     let kind = word("kind", format!("write kind = one of {}", KINDS.join(", ")))?;
     let endpoint = word("endpoint", "name the endpoint whose mailboxes it closes".to_owned())?;
+    let wrong = |error: toml::de::Error| Error::usage(format!("{place}: {}", error.message().trim())).advise(ADVICE);
     let of = match kind.as_str() {
-        "dovecot" => Kind::Dovecot(Box::new(own.try_into().map_err(|error: toml::de::Error| {
-            Error::usage(format!("{place}: {}", error.message().trim())).advise(ADVICE)
-        })?)),
+        "dovecot" => Kind::Dovecot(Box::new(own.try_into().map_err(wrong)?)),
+        "active-directory" | "ldap" => {
+            let password = routers::secret(&mut own, "password", &place)?;
+            own.insert("kind".to_owned(), toml::Value::String(kind.clone()));
+            let config: ldap::access::AccessConfig = own.try_into().map_err(wrong)?;
+            if let Some(mistake) = config.mistake() {
+                return Err(Error::usage(format!("{place}: {mistake}")).advise(ADVICE));
+            }
+            Kind::Ldap(Box::new(config), password)
+        }
         other => return Err(kinds::not_known(&place, other, &KINDS)),
     };
     Ok(AccessEntry { kind, endpoint, of })
 }
 
+impl AccessEntry {
+    /// Where its secrets are.
+    pub(crate) fn secrets(&self) -> Vec<&SecretEntry> {
+        match &self.of {
+            Kind::Dovecot(_) => Vec::new(),
+            Kind::Ldap(_, secret) => secret.iter().collect(),
+        }
+    }
+
+    /// The files of its CAs.
+    pub(crate) fn ca_files(&self) -> Vec<&PathBuf> {
+        match &self.of {
+            Kind::Dovecot(_) => Vec::new(),
+            Kind::Ldap(config, _) => config.ca_file.iter().collect(),
+        }
+    }
+}
+
 /// The access of this name.
-pub(crate) fn open(config: &Config, name: &str, entry: &AccessEntry) -> Result<Arc<dyn Access>, Error> {
+pub(crate) fn open(
+    config: &Config,
+    name: &str,
+    entry: &AccessEntry,
+    unacknowledged_max: Duration,
+    environment: Environment<'_>,
+) -> Result<Arc<dyn Access>, Error> {
     let at = |path: &Path| config.path(path);
-    let wrong =
-        |error: connector::Error| Error::usage(format!("{FILE}: [access.{name}]: {}", error.what)).advise(ADVICE);
+    let whose = format!("{FILE}: [access.{name}]");
+    let wrong = |error: connector::Error| Error::usage(format!("{whose}: {}", error.what)).advise(ADVICE);
     Ok(match &entry.of {
         Kind::Dovecot(site) => {
             let mut site = (**site).clone();
             site.path = at(&site.path);
             Arc::new(dovecot::DovecotAccess::new(site).map_err(wrong)?)
+        }
+        Kind::Ldap(server, password) => {
+            let mut server = (**server).clone();
+            server.password = routers::reveal(config, password.as_ref(), &whose, environment)?;
+            server.ca_file = server.ca_file.as_deref().map(at);
+            server.unacknowledged_max = unacknowledged_max;
+            Arc::new(ldap::LdapAccess::new(&server).map_err(wrong)?)
         }
     })
 }
@@ -83,6 +127,12 @@ mod tests {
             ("kind = \"dovecoat\"\nendpoint = \"mail\"", "not known"),
             ("kind = \"dovecot\"\nendpoint = \"mail\"\npaht = \"x\"", "paht"),
             ("kind = \"dovecot\"\nendpoint = \"mail\"", "path"),
+            ("kind = \"ldap\"\nendpoint = \"mail\"\nhost = \"x\"\nuser = \"cn=x\"", "attribute"),
+            (
+                "kind = \"ldap\"\nendpoint = \"mail\"\nhost = \"x\"\nuser = \"cn=x\"\nattribute = \"a\"\nclosed_with = \"\"",
+                "closed_with",
+            ),
+            ("kind = \"ldap\"\nendpoint = \"mail\"\npassword = \"x\"", "not written out"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.what.contains(words), "{error}");

@@ -170,7 +170,8 @@ impl<'m> Making<'m> {
         for (name, entry) in &self.config.accesses {
             let number = self.endpoints.iter().find(|(_, (endpoint, _))| *endpoint == entry.endpoint);
             if let Some((number, _)) = number {
-                accesses.insert(*number, access::open(self.config, name, entry)?);
+                let access = access::open(self.config, name, entry, self.unacknowledged_max(), self.environment)?;
+                accesses.insert(*number, access);
             }
         }
         Ok(accesses)

@@ -85,10 +85,10 @@ pub use usecase::rules::{
 };
 pub use usecase::status::{FolderStatus, Glance, MailboxGlance, MailboxStatus, StatusReport};
 pub use usecase::switch::{
-    ForwardedAccount, ForwarderForm, ForwardersReport, GuardianWord, MarkLine, MarksReport, MissingForwarder,
-    OldAddressLine, OtherForwarder, OurForwarder, RoutingFault, RoutingReport, RuleSignoff, RuleSignoffs,
-    RulesOfMailbox, ScriptLine, ScriptNote, ScriptsReport, SwitchLine, SwitchReport, SwitchRules, SwitchTaskLine,
-    UnreadForwarders, UnwrittenScripts,
+    AutoAnswer, AutoAnswersReport, ForwardedAccount, ForwarderForm, ForwardersReport, GuardianWord, MarkLine,
+    MarksReport, MissingForwarder, OldAddressLine, OtherForwarder, OurForwarder, RoutingFault, RoutingReport,
+    RuleSignoff, RuleSignoffs, RulesOfMailbox, ScriptLine, ScriptNote, ScriptsReport, SwitchLine, SwitchReport,
+    SwitchRules, SwitchTaskLine, UnreadForwarders, UnwrittenScripts,
 };
 pub use usecase::sync::{MailboxResult, SyncReport};
 pub use usecase::verify::{MailboxVerdict, VerifyReport};

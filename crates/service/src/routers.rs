@@ -109,7 +109,7 @@ fn database(table: &mut toml::Table, place: &str) -> Result<Option<SecretEntry>,
 }
 
 /// Takes where a secret is out of a table. One that is written out is refused, and shown nowhere.
-fn secret(table: &mut toml::Table, key: &str, place: &str) -> Result<Option<SecretEntry>, Error> {
+pub(crate) fn secret(table: &mut toml::Table, key: &str, place: &str) -> Result<Option<SecretEntry>, Error> {
     let Some(value) = table.remove(key) else { return Ok(None) };
     if value.is_str() {
         return Err(Error::usage(format!("{place}: {key} is not written out here"))
@@ -155,6 +155,20 @@ impl RouterEntry {
     }
 }
 
+/// A secret of whose table this is, if it has one.
+pub(crate) fn reveal(
+    config: &Config,
+    entry: Option<&SecretEntry>,
+    whose: &str,
+    environment: Environment<'_>,
+) -> Result<Option<Secret>, Error> {
+    match entry {
+        None => Ok(None),
+        Some(SecretEntry::Env(name)) => secret::from_environment(name, whose, environment).map(Some),
+        Some(SecretEntry::File(path)) => config.files.secret(&config.path(path), whose).map(Some),
+    }
+}
+
 /// The router of this name.
 pub(crate) fn open(
     config: &Config,
@@ -165,13 +179,7 @@ pub(crate) fn open(
     board: impl FnOnce() -> Arc<dyn exchange::Board>,
 ) -> Result<Arc<dyn Router>, Error> {
     let whose = format!("{FILE}: [routers.{name}]");
-    let reveal = |entry: &Option<SecretEntry>| -> Result<Option<Secret>, Error> {
-        match entry {
-            None => Ok(None),
-            Some(SecretEntry::Env(name)) => secret::from_environment(name, &whose, environment).map(Some),
-            Some(SecretEntry::File(path)) => config.files.secret(&config.path(path), &whose).map(Some),
-        }
-    };
+    let reveal = |entry: &Option<SecretEntry>| reveal(config, entry.as_ref(), &whose, environment);
     let at = |path: &Path| config.path(path);
     let wrong = |error: connector::Error| Error::usage(format!("{whose}: {}", error.what)).advise(ADVICE);
     Ok(match &entry.of {

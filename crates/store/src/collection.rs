@@ -190,7 +190,7 @@ impl Store {
                     $before,
                     " WHERE organisation = $1 AND project = $2 AND due_at IS NULL AND listed = 1",
                     $of,
-                    " AND holder IS NULL AND set_aside IS NULL AND phase IN ('planned', 'copying', 'in-step')",
+                    " AND (holder IS NULL OR lease_until < {now}) AND set_aside IS NULL AND phase IN ('planned', 'copying', 'in-step')",
                     $after
                 )
             };
@@ -209,7 +209,7 @@ impl Store {
         }
         // Whose switch has begun is followed whatever else is said of them: their mail is on its way between both sides.
         let turned = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND due_at IS NULL AND listed = 1 \
-            AND holder IS NULL AND phase IN ('switching', 'switched') LIMIT 1";
+            AND (holder IS NULL OR lease_until < {now}) AND phase IN ('switching', 'switched') LIMIT 1";
         if self.database.query(idle!("SELECT 1 FROM mailbox", " LIMIT 1"), of_project()).await?.is_empty()
             && self.database.query(turned, of_project()).await?.is_empty()
         {
@@ -218,16 +218,17 @@ impl Store {
         let mut tx = self.begin(Durability::Relaxed).await?;
         let mut made = tx.execute(idle!("UPDATE mailbox SET due_at = {now}", ""), of_project()).await?;
         let turned = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND due_at IS NULL \
-            AND listed = 1 AND holder IS NULL AND phase IN ('switching', 'switched')";
+            AND listed = 1 AND (holder IS NULL OR lease_until < {now}) AND phase IN ('switching', 'switched')";
         made += tx.execute(turned, of_project()).await?;
         tx.commit().await?;
         Ok(made)
     }
 
-    /// Mailboxes of the roster that are not switched, and that nobody works on or is to work on now.
+    /// Mailboxes of the roster that are not switched or withheld, and that nobody works on or is to work on now.
     pub async fn at_rest(&self, key: ProjectKey) -> Result<Vec<i64>, Error> {
         let select = "SELECT mailbox FROM mailbox WHERE organisation = $1 AND project = $2 AND due_at IS NULL \
-            AND listed = 1 AND holder IS NULL AND phase IN ('planned', 'copying', 'in-step') ORDER BY mailbox";
+            AND listed = 1 AND withheld = 0 AND (holder IS NULL OR lease_until < {now}) \
+            AND phase IN ('planned', 'copying', 'in-step') ORDER BY mailbox";
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
         Ok(rows.iter().map(|row| row.int(0)).collect())
     }

@@ -128,13 +128,14 @@ fn switch_order(row: &Row) -> SwitchOrder {
 }
 
 impl Store {
-    /// Says when a mailbox switches, or is taken back. What was said before counts no more. It is due at once then, so that it is looked
-    /// at.
+    /// Says when a mailbox switches, or is taken back. What was said before counts no more. It is looked at at once then, unless
+    /// nobody works on it yet and that is for later.
     pub async fn order_switch(&self, key: ProjectKey, order: &SwitchOrder) -> Result<(), Error> {
         let mut tx = self.begin(Durability::Full).await?;
         // The mailbox first, as whoever ends a switch does.
-        let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3";
-        tx.execute(due, values![key.organisation, key.project, order.mailbox]).await?;
+        let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND (due_at IS NOT NULL OR CAST($4 AS BIGINT) <= {now})";
+        tx.execute(due, values![key.organisation, key.project, order.mailbox, order.at]).await?;
         let upsert = "INSERT INTO switch_order (organisation, project, mailbox, way, at, reason, said_by, said_at) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT (organisation, project, mailbox) DO UPDATE SET \
             way = excluded.way, at = excluded.at, reason = excluded.reason, said_by = excluded.said_by, \

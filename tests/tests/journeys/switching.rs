@@ -188,6 +188,11 @@ fn nobody_misses_a_message_while_all_are_switched() {
     });
     let sent = sent.into_inner().unwrap();
     assert!(sent.len() > 100, "{}", sent.len());
+    // What the source answers by itself for who is switched leads to the new address; for the others nothing is answered.
+    let answers = named("answer", &["ann", STAY[0]], &[]);
+    assert_eq!(answers.code, 0, "{answers:?}");
+    assert!(answers.out.contains(&format!("Please write to {}", at_target("ann"))), "{answers:?}");
+    assert!(answers.out.contains(&format!("{}: not switched", at_source(STAY[0]))), "{answers:?}");
     sites.settle();
     let judge = || -> Vec<String> {
         let mut wrong = Vec::new();

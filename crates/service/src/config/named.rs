@@ -15,6 +15,9 @@ impl Config {
         for (name, entry) in &self.routers {
             files.extend(entry.ca_files().into_iter().map(|path| (format!("routers.{name}.ca_file"), path)));
         }
+        for (name, entry) in &self.accesses {
+            files.extend(entry.ca_files().into_iter().map(|path| (format!("access.{name}.ca_file"), path)));
+        }
         if let Some((name, entry)) = self.written_by_the_switch() {
             files.extend(entry.ca_files().into_iter().map(|path| (format!("directories.{name}.ca_file"), path)));
         }
@@ -43,6 +46,9 @@ impl Config {
         }
         for (name, entry) in &self.routers {
             secrets.extend(entry.secrets().into_iter().map(|secret| (format!("routers.{name}"), secret)));
+        }
+        for (name, entry) in &self.accesses {
+            secrets.extend(entry.secrets().into_iter().map(|secret| (format!("access.{name}"), secret)));
         }
         if let Some((name, entry)) = self.written_by_the_switch() {
             secrets.extend(entry.secrets().into_iter().map(|secret| (format!("directories.{name}"), secret)));

@@ -36,6 +36,9 @@ pub struct SwitchEntry {
     pub close_after_days: Option<u64>,
     /// The source forwards a person's mail, and answers by itself, so many months after their switch. Left out: those of the profile.
     pub auto_forward_months: Option<u8>,
+    /// What the source answers by itself meanwhile, with `{name}`, `{address}`, `{until}` and `{organisation}`. Left out: that
+    /// of the profile.
+    pub auto_response: Option<String>,
     /// The day on which the local servers are taken down: nothing is forwarded past it.
     pub decommission_on: Option<String>,
     /// Old addresses are added to people's accounts by hand: nothing is written to the platform's directory by the switch.
@@ -59,6 +62,7 @@ impl Default for SwitchEntry {
             address_domains: None,
             close_after_days: None,
             auto_forward_months: None,
+            auto_response: None,
             decommission_on: None,
             addresses_by_hand: false,
             forwarded_weeks: None,
@@ -185,6 +189,7 @@ impl SwitchEntry {
     pub(super) fn complete(&mut self, profile: &Switching, closes: bool) {
         self.close_after_days = self.close_after_days.or(profile.close_after_days.filter(|_| closes));
         self.auto_forward_months.get_or_insert(profile.auto_forward_months);
+        self.auto_response.get_or_insert_with(|| profile.auto_response.clone());
         self.forwarded_weeks.get_or_insert(profile.forwarded_weeks);
         let asks = [profile.source_to_target, profile.target_to_source].contains(&Forwarding::Decided);
         let name = Rule::ForwardingDecided.name();
@@ -280,6 +285,10 @@ impl Config {
         {
             let what = format!("{FILE}: switch.decommission_on = {day:?} is no day");
             return Err(Error::usage(what).advise("write it as 2027-03-31"));
+        }
+        if let Some(mistake) = self.file.switch.auto_response.as_deref().and_then(profile::response_mistake) {
+            let what = format!("{FILE}: switch.auto_response: {mistake}");
+            return Err(Error::usage(what).advise("write it as in: please write to {address}"));
         }
         if self.file.switch.retry_seconds == 0 {
             let what = format!("{FILE}: switch.retry_seconds = 0 would ask without a pause");

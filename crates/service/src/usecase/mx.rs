@@ -337,10 +337,12 @@ impl Project {
             forwarders.iter().filter(|one| one.off_at.is_none()).map(|one| one.is.mailbox).collect();
         let found = self.store.found_forwarders(self.key).await?;
         let found: HashSet<i64> = found.iter().filter(|one| one.side == Side::Source).map(|one| one.mailbox).collect();
+        let rows = self.store.mailboxes(self.key).await?;
+        let unlooked = self.unlooked_at(&rows).await?;
         let switches = self.store.switches(self.key).await?;
         let switches: HashMap<i64, _> = switches.iter().map(|switch| (switch.mailbox, switch)).collect();
         let zone = self.config.time_zone();
-        for row in self.store.mailboxes(self.key).await?.into_iter().filter(|row| row.listed) {
+        for row in rows.into_iter().filter(|row| row.listed) {
             let (source, target) = (&row.roster.source_name, &row.roster.target_name);
             let ending = format!("@{}", domain.to_lowercase());
             let addresses = routing.source.addresses(Side::Source, source, target);
@@ -359,6 +361,7 @@ impl Project {
             }
             facts.f1_left.extend(forwarders.contains(&row.mailbox).then(|| source.clone()));
             facts.f2_left.extend(found.contains(&row.mailbox).then(|| source.clone()));
+            facts.f2_left.extend(unlooked.get(&row.mailbox).map(|why| format!("{source} ({why})")));
             facts.f3_left.extend((row.state.phase >= Phase::Switched).then(|| source.clone()));
             if let Some((at, true)) = switches.get(&row.mailbox).and_then(|switch| switch.ended) {
                 let day = Timestamp::from_millisecond(at).ok().map(|at| at.to_zoned(zone.clone()).date());
@@ -370,6 +373,33 @@ impl Project {
             OnTarget::NotRead | OnTarget::Read(_) => {}
         }
         Ok(facts)
+    }
+
+    /// Mailboxes of which it is not known what sends their mail on at the source, though a router could tell: each with why. Somebody's word about what
+    /// can't be read counts.
+    async fn unlooked_at(&self, rows: &[store::MailboxRow]) -> Result<HashMap<i64, &'static str>, Error> {
+        let looks = self.store.found_routings(self.key).await?;
+        let looks: HashMap<i64, bool> = looks
+            .into_iter()
+            .filter(|look| look.side == Side::Source)
+            .map(|look| (look.mailbox, look.unread.is_empty()))
+            .collect();
+        let words = self.store.rule_words(self.key).await?;
+        let is_signed = |mailbox: i64| {
+            let rule = switch::Rule::ForwardersAbsent.name();
+            let of = |word: &RuleWord| word.withdrawn.is_none() && word.is.rule == rule;
+            words.iter().any(|word| of(word) && word.is.scope == RuleScope::Mailbox(mailbox))
+        };
+        let has_router = |row: &&store::MailboxRow| {
+            let endpoint = self.endpoint_name(row.roster.source_endpoint);
+            self.config.routers.values().any(|router| router.endpoint == endpoint)
+        };
+        let why = |row: &store::MailboxRow| match looks.get(&row.mailbox) {
+            None => Some((row.mailbox, "nobody has looked: forwarder find")),
+            Some(false) if !is_signed(row.mailbox) => Some((row.mailbox, "not all could be read: forwarder list")),
+            Some(_) => None,
+        };
+        Ok(rows.iter().filter(has_router).filter_map(why).collect())
     }
 
     /// Who has which address on the target, by its directory as it is now.

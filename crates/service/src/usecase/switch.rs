@@ -1,6 +1,7 @@
 //! `switch`, `signoff`, `forwarder`, `routing`: turning people over, and what must be so before.
 
 pub(crate) mod addresses;
+mod answer;
 mod closing;
 mod directory;
 pub(crate) mod driver;
@@ -23,6 +24,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{AutoAnswer, AutoAnswersReport};
 pub use form::{ForwardedAccount, ForwarderForm};
 pub use forward::{GuardianWord, MissingForwarder};
 pub use marks::{MarkLine, MarksReport};

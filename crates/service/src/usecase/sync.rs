@@ -184,8 +184,11 @@ impl Project {
         }
         let mut engine = self.engine(environment, progress, stop, dry_run)?;
         if !dry_run {
-            // Of whom is copied now it is put on at the beginning of their mailbox's turn.
-            Box::pin(self.tend_forwarders(environment)).await?;
+            // Of whom is copied now it is put on at the beginning of their mailbox's turn. That of nobody else keeps them from it.
+            self.ask_missing_forwarders().await?;
+            if let Err(error) = Box::pin(self.forward_at_rest(environment)).await {
+                tracing::warn!(%error, "forwarders of others could not be put on");
+            }
             engine.quarantine = self.originals().await?;
         }
         let mut selected = self.select(selection).await?;

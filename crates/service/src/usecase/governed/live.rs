@@ -53,7 +53,8 @@ impl Gates {
         }
         let programme = programme_of(&self.config)?;
         let kind = programme.types.iter().find(|kind| Some(kind.id.as_str()) == record.project_type());
-        Ok(Some(Governs { coexists: kind.is_some_and(|kind| kind.coexists) }))
+        // Of a type that is not known nobody can say that it needs none.
+        Ok(Some(Governs { coexists: kind.is_none_or(|kind| kind.coexists) }))
     }
 
     /// Why this may not be done now; none: it may, or the project is not governed.

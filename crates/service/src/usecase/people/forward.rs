@@ -114,7 +114,7 @@ impl PeopleProject {
                     report.forwarded.push(id.to_string());
                     ready.push((id, row));
                 }
-                Some(Forwarded::Not { is_absent: true, why }) if self.portal().is_none() => {
+                Some(Forwarded::Not { is_absent: true, why, .. }) if self.portal().is_none() => {
                     absent.push(((id, row, mailbox), why));
                 }
                 Some(Forwarded::Not { why, .. }) => {

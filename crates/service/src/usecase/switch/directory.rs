@@ -356,10 +356,17 @@ fn mx(entry: &RoutingEntry, seen: &Seen) -> BTreeMap<Domain, Pending<Mx>> {
             MxEntry::Nowhere => Mx::Nowhere,
         };
         let domain = Domain::new(name);
-        // What is said and what is seen may both be: a look is of one moment, and so is what somebody wrote down.
-        let seen = seen.get(&domain).into_iter().flat_map(|place| [Some(place.now), place.then]).flatten();
-        let then = seen.into_iter().find(|place| *place != said);
-        all.insert(domain, Pending { now: said, then });
+        // What is said and what is seen may both be: a look is of one moment, and so is what somebody wrote down. Where it was seen at two
+        // places, and is said to be at a third, what was seen counts.
+        let place = match seen.get(&domain) {
+            Some(Pending { now, then: Some(then) }) if *now != said && *then != said => Pending::changing(*now, *then),
+            Some(Pending { now, then }) => {
+                let then = [Some(*now), *then].into_iter().flatten().find(|place| *place != said);
+                Pending { now: said, then }
+            }
+            None => Pending::settled(said),
+        };
+        all.insert(domain, place);
     }
     all
 }

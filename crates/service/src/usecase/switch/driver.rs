@@ -388,7 +388,13 @@ impl Turnover for Switcher {
             if is_to_target
                 && let Err(mut failure) = Box::pin(self.refuse_forwarded(Subject::of(held), is_untouched)).await
             {
-                if let Some(told) = Box::pin(self.break_circle(held)).await? {
+                let told = match Box::pin(self.break_circle(held)).await {
+                    Ok(told) => told,
+                    Err(circle) => {
+                        Some(format!("whether its forwarder leads in a circle with that is not known: {circle}"))
+                    }
+                };
+                if let Some(told) = told {
                     failure.error.what = format!("{}; {told}", failure.error.what);
                 }
                 return Ok(Ready::Not(failure));

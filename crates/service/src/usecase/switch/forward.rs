@@ -29,7 +29,9 @@ use crate::{Error, Project, Selection};
 
 /// Accounts whose forwarders are put on at once.
 const AT_ONCE: usize = 8;
-/// So many are looked after before it is seen whether any comes on.
+/// Mailboxes at rest are looked after for so long at a time.
+const TENDS_MAX: Duration = Duration::from_secs(45);
+/// So many are looked after before it is seen whether a server is away.
 const PORTION: usize = 64;
 /// For so long a mailbox is waited for that another process works on, where somebody waits for what comes of it.
 pub(crate) const HELD_WAIT: Duration = Duration::from_secs(30);
@@ -67,13 +69,18 @@ pub struct MissingForwarder {
 pub(crate) enum Forwarded {
     /// It is on, and was read back.
     On,
-    /// It is not: why. `is_absent`: the target does not know the account yet, as one that waits to be accepted may not be known.
-    Not { why: String, is_absent: bool },
+    /// It is not: why. `is_absent`: the target does not know the account yet, as one that waits to be accepted may not be known. `is_away`: a
+    /// server can't be reached.
+    Not { why: String, is_absent: bool, is_away: bool },
 }
 
 impl Forwarded {
     fn not(why: impl Into<String>) -> Self {
-        Self::Not { why: why.into(), is_absent: false }
+        Self::Not { why: why.into(), is_absent: false, is_away: false }
+    }
+
+    fn is_away(&self) -> bool {
+        matches!(self, Self::Not { is_away: true, .. })
     }
 }
 
@@ -274,19 +281,19 @@ impl Project {
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), false)?;
         self.store.void_leases(Holder::is_dead).await?;
         let until = Instant::now() + wait;
-        let mut asking: JoinSet<(i64, Result<Forwarded, Failure>)> = JoinSet::new();
+        let mut asking = AtWork(JoinSet::new());
         let (mut waiting, mut done) = (mailboxes.iter().copied(), BTreeMap::new());
         loop {
-            while asking.len() < AT_ONCE
+            while asking.0.len() < AT_ONCE
                 && let Some(mailbox) = waiting.next()
             {
                 let (engine, switcher, stop) = (engine.clone(), switcher.clone(), stop.clone());
-                asking.spawn(async move {
+                asking.0.spawn(async move {
                     let forwarded = Box::pin(forward_one(&engine, &switcher, &stop, mailbox, until)).await;
                     (mailbox, forwarded)
                 });
             }
-            let Some(asked) = asking.join_next().await else { break };
+            let Some(asked) = asking.0.join_next().await else { break };
             let (mailbox, forwarded) =
                 asked.map_err(|error| Failure::internal(&format!("putting a forwarder on broke off: {error}")))?;
             done.insert(mailbox, forwarded?);
@@ -335,6 +342,11 @@ impl Project {
             if self.store.forwarder(self.key, row.mailbox).await?.is_some() {
                 continue;
             }
+            // To whom the account belongs is not settled: its mail goes nowhere else.
+            if let Some(withheld) = self.withheld(&row) {
+                refused.push(MissingForwarder { why: withheld.why.clone(), ..missing });
+                continue;
+            }
             match self.new_forwarder(&row, &Given::default(), &words).await {
                 Ok(new) => {
                     asked.push(row);
@@ -351,41 +363,63 @@ impl Project {
         Ok(refused)
     }
 
-    /// Asks for the forwarders of live new accounts, and puts those on, now, whose mailboxes nobody works on yet: their collection begins
-    /// later, or not at all. Those of the others come with their next turn. Forwarders that are on there are looked after as well: what
-    /// leads back from the source is found within the hour.
+    /// Asks for the forwarders of live new accounts, and puts those on whose mailboxes nobody works on yet.
     pub(crate) async fn tend_forwarders(&self, environment: Environment<'_>) -> Result<(), Error> {
         self.ask_missing_forwarders().await?;
+        self.forward_at_rest(environment).await
+    }
+
+    /// Puts those forwarders on, now, whose mailboxes nobody works on yet: their collection begins later, or not at all. Those of the others
+    /// come with their next turn. Forwarders that are on there are looked after as well, every hour.
+    ///
+    /// It takes no more than a while, and begins at another place each time, so that whom nobody can help holds up nobody else.
+    pub(crate) async fn forward_at_rest(&self, environment: Environment<'_>) -> Result<(), Error> {
         let is_paused = self.store.pauses(self.key).await?.iter().any(|pause| pause.scope == "all");
         if self.config.lacks_forwarding().is_some() || is_paused {
             return Ok(());
         }
+        let (until, now) = (Instant::now() + TENDS_MAX, self.store.now().await?);
+        for mut mailboxes in self.forwarders_at_rest(now).await? {
+            if !mailboxes.is_empty() {
+                let begin = usize::try_from(now / 1000).unwrap_or_default().wrapping_mul(PORTION) % mailboxes.len();
+                mailboxes.rotate_left(begin);
+            }
+            for portion in mailboxes.chunks(PORTION) {
+                if Instant::now() >= until {
+                    return Ok(());
+                }
+                let done = self.forward_now(portion, Duration::ZERO, environment).await?;
+                // Where a server is away for all of them the others wait for the next time.
+                if done.values().all(Forwarded::is_away) {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of mailboxes at rest, those whose forwarder is to come, and those where it is to be looked after.
+    async fn forwarders_at_rest(&self, now: i64) -> Result<[Vec<i64>; 2], Error> {
         let rest: BTreeSet<i64> = self.store.at_rest(self.key).await?.into_iter().collect();
-        let before = self.store.now().await?.saturating_sub(Looks::default().again_ms);
+        let before = now.saturating_sub(Looks::default().again_ms);
         let looks = self.store.found_routings(self.key).await?;
         let is_fresh = |look: &&FoundRouting| look.side == Side::Source && look.seen_at > before;
-        let fresh: BTreeSet<i64> = looks.iter().filter(is_fresh).map(|look| look.mailbox).collect();
-        let of_rest = self.store.forwarders(self.key).await?.into_iter().filter(|row| rest.contains(&row.is.mailbox));
+        let mut fresh: BTreeSet<i64> = looks.iter().filter(is_fresh).map(|look| look.mailbox).collect();
+        // Where something was found it is looked at until it is gone.
+        for found in self.store.found_forwarders(self.key).await?.iter().filter(|found| found.side == Side::Source) {
+            fresh.remove(&found.mailbox);
+        }
         let (mut to_come, mut to_look) = (Vec::new(), Vec::new());
-        for row in of_rest.filter(|row| row.off_at.is_none()) {
+        for row in self.store.forwarders(self.key).await?.into_iter().filter(|row| row.off_at.is_none()) {
+            let mailbox = row.is.mailbox;
             match row.on_at {
-                None => to_come.push(row.is.mailbox),
-                Some(_) if !fresh.contains(&row.is.mailbox) => to_look.push(row.is.mailbox),
+                _ if !rest.contains(&mailbox) => {}
+                None => to_come.push(mailbox),
+                Some(_) if !fresh.contains(&mailbox) => to_look.push(mailbox),
                 Some(_) => {}
             }
         }
-        for portion in to_come.chunks(PORTION) {
-            let done = self.forward_now(portion, Duration::ZERO, environment).await?;
-            // Where none at all comes on, a server is away or takes none: the others wait for the next time.
-            if !done.values().any(|forwarded| *forwarded == Forwarded::On) {
-                break;
-            }
-        }
-        to_look.truncate(PORTION);
-        if !to_look.is_empty() {
-            self.forward_now(&to_look, Duration::ZERO, environment).await?;
-        }
-        Ok(())
+        Ok([to_come, to_look])
     }
 
     /// Puts the forwarders of live new accounts on that lack theirs, at once. Those that lack one afterwards, each with why.
@@ -414,7 +448,16 @@ impl Project {
     }
 }
 
-/// Puts the forwarder of a mailbox's account on that is on record, and reads it back.
+/// Those that are at work. Whoever asked for it may be gone: each comes to its end all the same, and gives its mailbox back.
+struct AtWork(JoinSet<(i64, Result<Forwarded, Failure>)>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.detach_all();
+    }
+}
+
+/// Puts the forwarder of a mailbox's account on that is on record, and reads it back; or looks after one that is on.
 async fn forward_one(
     engine: &Engine,
     switcher: &Switcher,
@@ -424,16 +467,24 @@ async fn forward_one(
 ) -> Result<Forwarded, Failure> {
     loop {
         if let Taken::Turn(turn) = engine.take_one(mailbox).await? {
+            let is_on = async || {
+                let row = engine.store.forwarder(engine.key, mailbox).await;
+                row.map(|row| row.is_some_and(|row| row.is_on()))
+            };
+            let was_on = is_on().await;
             let forwarded = switcher.tend_forwarder(&mut turn.held(engine, stop)).await;
             engine.give_back(*turn).await?;
-            let is_on = engine.store.forwarder(engine.key, mailbox).await?.is_some_and(|row| row.is_on());
+            let (was_on, is_on) = (was_on?, is_on().await?);
             return Ok(match forwarded {
-                _ if is_on => Forwarded::On,
+                // Of one that was on before only the end counts that is well.
+                Ok(None) | Err(_) if is_on && !was_on => Forwarded::On,
+                Ok(None) if is_on => Forwarded::On,
                 Ok(why) => Forwarded::not(why.unwrap_or_else(|| "it is not to be on".to_owned())),
                 Err(failure) => {
                     let is_of_account = failure.side == Some(Side::Target) && failure.error.scope == Scope::Mailbox;
                     let is_absent = is_of_account && matches!(failure.error.cause, Cause::Missing | Cause::Login);
-                    Forwarded::Not { why: failure.to_string(), is_absent }
+                    let is_away = matches!(failure.error.cause, Cause::Connection | Cause::Tls | Cause::Unavailable);
+                    Forwarded::Not { why: failure.to_string(), is_absent, is_away }
                 }
             });
         }

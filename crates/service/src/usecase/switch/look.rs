@@ -17,6 +17,7 @@ use switch::Rule;
 use super::driver::{Switcher, failed};
 use super::rules::{keep_found, said, word_of};
 use super::subject::Subject;
+use super::task::is_on;
 
 /// How often a mailbox whose copy has begun is looked at again.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +74,12 @@ impl Readers {
         }
         told.routing = routing;
         Ok(told)
+    }
+
+    /// Does one of them ask a person?
+    fn asks_people(&self) -> bool {
+        let inventory = self.inventory.iter().map(|(_, router)| router);
+        self.changes.iter().chain(inventory).any(|router| router.offers().asks_people)
     }
 
     /// Those that can be asked without a person who is to do something for it.
@@ -169,7 +176,10 @@ impl Switcher {
     /// Nothing is copied of somebody whose mail the source sends on already, since what is sent on would lie on the target twice:
     /// looked at each time as long as nothing lies on the target (`is_untouched`), and every hour from then on.
     pub(crate) async fn refuse_forwarded(&self, of: Subject<'_>, is_untouched: bool) -> Result<(), Failure> {
-        let readers = self.readers(of, Side::Source);
+        self.refuse_found(of, self.readers(of, Side::Source), is_untouched).await
+    }
+
+    async fn refuse_found(&self, of: Subject<'_>, readers: Readers, is_untouched: bool) -> Result<(), Failure> {
         if readers.is_empty() {
             return Ok(());
         }
@@ -188,21 +198,22 @@ impl Switcher {
             Err(error) => return Err(failed(Side::Source, error)),
         };
         let more = if is_untouched { "" } else { " more" };
-        let left: Vec<String> = left(&told.routing.others).into_iter().map(str::to_owned).collect();
-        let whole = told.whole();
-        if let Ok(routing) = &whole {
-            keep_found(of.store, of.key, its, routing).await?;
+        let Told { mut routing, awaited } = told;
+        let left: Vec<String> = left(&routing.others).into_iter().map(str::to_owned).collect();
+        if awaited.is_none() || !left.is_empty() {
+            routing.unread.extend(awaited.iter().map(|error| error.what.clone()));
+            keep_found(of.store, of.key, its, &routing).await?;
         }
         if !left.is_empty() {
             let what = format!("nothing{more} is copied while its mail is sent on by {}", left.join("; "));
             return Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
         }
-        let routing = match whole {
-            Ok(routing) => routing,
+        match awaited {
             // It waits for whoever is to do it, and needs no issue for that.
-            Err(error) if is_untouched => return Err(failed(Side::Source, error.retry(Retry::Later(None)))),
-            Err(_) => return Ok(()),
-        };
+            Some(error) if is_untouched => return Err(failed(Side::Source, error.retry(Retry::Later(None)))),
+            Some(_) => return Ok(()),
+            None => {}
+        }
         let Some(first) = routing.unread.first() else { return Ok(()) };
         if self.word_about_unread(of).await?.is_some() {
             return Ok(());
@@ -277,22 +288,27 @@ impl Switcher {
     /// come again, once that is gone. Told, if it was taken off.
     pub(crate) async fn break_circle(&self, held: &mut Held<'_>) -> Result<Option<String>, Failure> {
         let of = Subject::of(held);
-        let is_on = of.store.forwarder(of.key, of.row.mailbox).await?.is_some_and(|row| row.is_on());
-        if !is_on {
+        let row = of.store.forwarder(of.key, of.row.mailbox).await?.filter(|row| row.off_at.is_none());
+        let (Some(row), Some(router)) = (row, self.router(of, Side::Target)) else { return Ok(None) };
+        let Some(place) = self.found_back(of, Side::Target, Side::Source).await? else { return Ok(None) };
+        let who = self.recipient(of, Side::Target)?;
+        let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
+        if seen.ours.is_none() {
             return Ok(None);
         }
-        let Some(place) = self.found_back(of, Side::Target, Side::Source).await? else { return Ok(None) };
-        let Some(router) = self.router(of, Side::Target) else { return Ok(None) };
-        let who = self.recipient(of, Side::Target)?;
+        let router = router.clone();
+        // On record first: who looks meanwhile takes it for on and for off.
+        if row.on_at.is_some() {
+            let mut tx = held.write().await?;
+            tx.forwarder_waits().await?;
+            tx.commit().await?;
+        }
         router.release(&who, &*held.door()).await.map_err(|error| failed(Side::Target, error))?;
         let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         if let Some(to) = seen.redirected_to() {
             let what = format!("the target still sends mail on to {to}, and the source back by {place}");
             return Err(failed(Side::Target, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
         }
-        let mut tx = held.write().await?;
-        tx.forwarder_waits().await?;
-        tx.commit().await?;
         Ok(Some(format!(
             "the forwarder from the target was taken off, since {place} leads back to it; it comes again once that is gone"
         )))
@@ -305,28 +321,66 @@ impl Switcher {
         if !is_on {
             return Box::pin(self.forward(held)).await;
         }
-        match Box::pin(self.refuse_forwarded(of, false)).await {
+        let readers = self.readers(of, Side::Source).by_themselves();
+        match Box::pin(self.refuse_found(of, readers, false)).await {
             Err(failure) if failure.error.cause == Cause::Forwarded => self.break_circle(held).await,
-            looked => looked.map(|()| None),
+            looked => {
+                looked?;
+                Box::pin(self.forward(held)).await
+            }
         }
+    }
+
+    /// Looks every hour whether the forwarder that is on record as on is: one that somebody has taken off comes again. Is it to be put on?
+    pub(crate) async fn is_forwarder_gone(&self, held: &mut Held<'_>) -> Result<bool, Failure> {
+        let of = Subject::of(held);
+        let its = (of.row.mailbox, Side::Target);
+        let router = self.router(of, Side::Target).filter(|router| !router.offers().asks_people);
+        let to = self.addresses(of, Side::Source).into_iter().next();
+        let (Some(router), Some(to)) = (router, to) else { return Ok(false) };
+        if self.was_looked_at(of, its).await? {
+            return Ok(false);
+        }
+        let (router, who) = (router.clone(), self.recipient(of, Side::Target)?);
+        let readers = self.readers(of, Side::Target).by_themselves();
+        let told = readers.read(&who).await.map_err(|error| failed(Side::Target, error))?;
+        let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
+        keep_found(of.store, of.key, its, &routing).await?;
+        if is_on(&*router, routing.redirected_to(), &to) {
+            return Ok(false);
+        }
+        tracing::warn!(mailbox = of.row.mailbox, "its forwarder is not there any more, and is put on again");
+        let mut tx = held.write().await?;
+        tx.forwarder_waits().await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Was it looked at within the hour?
+    async fn was_looked_at(&self, of: Subject<'_>, its: (i64, Side)) -> Result<bool, Failure> {
+        let found = of.store.found_routing(of.key, its).await?;
+        let now = of.store.now().await?;
+        Ok(found.is_some_and(|(found, _)| now.saturating_sub(found.seen_at) < self.looks.again_ms))
     }
 
     /// Looks every hour at what sends a switched mailbox's mail on at the target: what leads back to the source would go round with the
     /// redirect, and whoever set it can't know that. What is found is kept; an alert tells it.
     pub(crate) async fn look_at_switched(&self, of: Subject<'_>) -> Result<(), Failure> {
         let its = (of.row.mailbox, Side::Target);
-        let readers = self.readers(of, Side::Target).by_themselves();
-        let is_fresh = match of.store.found_routing(of.key, its).await? {
-            Some((found, _)) => of.store.now().await?.saturating_sub(found.seen_at) < self.looks.again_ms,
-            None => false,
-        };
-        if readers.is_empty() || is_fresh {
+        let all = self.readers(of, Side::Target);
+        let is_part = all.asks_people();
+        let readers = all.by_themselves();
+        if readers.is_empty() || self.was_looked_at(of, its).await? {
             return Ok(());
         }
         let who = self.recipient(of, Side::Target)?;
         let told = readers.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
-        keep_found(of.store, of.key, its, &routing).await?;
+        let own = self.every_address(of, Side::Source).await?;
+        // What a router by scripts has told stays, as long as nothing worse is known.
+        if !is_part || routing.others.iter().any(|other| leads_to(other, &own)) {
+            keep_found(of.store, of.key, its, &routing).await?;
+        }
         Ok(())
     }
 }

@@ -319,7 +319,10 @@ impl Switcher {
     pub(crate) async fn forward(&self, held: &mut Held<'_>) -> Result<Option<String>, Failure> {
         let (mailbox, phase) = (held.row().mailbox, held.row().state.phase);
         let Some(row) = held.store().forwarder(held.key(), mailbox).await? else { return Ok(None) };
-        if row.on_at.is_some() || row.off_at.is_some() || phase >= Phase::Switching {
+        if row.off_at.is_some() || phase >= Phase::Switching {
+            return Ok(None);
+        }
+        if row.is_on() && !self.is_forwarder_gone(held).await? {
             return Ok(None);
         }
         let mut why = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account);
@@ -348,7 +351,7 @@ impl Switcher {
 }
 
 /// Does our redirect lead there, and keeps no copy?
-fn is_on(router: &dyn Router, leads: Option<&str>, to: &str) -> bool {
+pub(super) fn is_on(router: &dyn Router, leads: Option<&str>, to: &str) -> bool {
     router.offers().keeps_no_copy && leads.is_some_and(|leads| leads.eq_ignore_ascii_case(to))
 }
 

@@ -316,3 +316,35 @@ async fn what_a_switched_person_set_up_at_the_target_is_found() {
     project.turn().await;
     assert_eq!(project.found().await, []);
 }
+
+/// Where ours can't be taken off now, nothing is copied all the same, and it is tried again.
+#[tokio::test]
+async fn a_refusal_stands_where_the_circle_can_not_be_broken_yet() {
+    let (mut project, inventory) = with_inventory(true).await;
+    inventory[0].lead(ANN[1]);
+    project.later(&inventory, false);
+    project.sites.send(ANN[0]);
+    let copied = project.copied();
+    // The source is read; the target's router is away then.
+    project.sites.mail().fail(2, 1, How::Before);
+    let reason = project.turn().await.state.condition.reason().unwrap_or_default().to_owned();
+    assert!(reason.contains("aliases, line 7") && reason.contains("is not known"), "{reason}");
+    assert_eq!(project.copied(), copied);
+    assert!(project.sites.redirects().contains_key(ANN[1]), "it is still on");
+    let reason = project.turn().await.state.condition.reason().unwrap_or_default().to_owned();
+    assert!(reason.contains("was taken off"), "{reason}");
+    assert!(project.sites.redirects().is_empty());
+}
+
+/// What is on record as on is looked at as well: what comes to a live account without it lies where nobody looks.
+#[tokio::test]
+async fn a_forwarder_that_somebody_has_taken_off_at_the_target_comes_again() {
+    let mut project = Project::new(&[]).await;
+    project.sites.mail().redirects.clear();
+    project.turn().await;
+    assert!(project.sites.redirects().is_empty(), "nobody is asked at every turn");
+    project.looking_each_time();
+    project.turn().await;
+    assert_eq!(project.sites.redirects(), BTreeMap::from([(ANN[1].to_owned(), ANN[0].to_owned())]));
+    assert!(project.forwarder().await.is_on());
+}
