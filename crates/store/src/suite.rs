@@ -308,47 +308,6 @@ pub async fn the_hold_of_a_dead_worker_ends_at_once(url: &str) {
     assert!(claim(&w.store, w.key, &ids, "next", TERMS).await.is_none());
 }
 
-pub async fn what_is_taken_for_no_pass_is_due_when_it_was(url: &str) {
-    let w = world(url).await;
-    let ids = w.enroll(2).await;
-    // The first waits for its time, and is asked for by nobody; the second is due.
-    let lease = claim(&w.store, w.key, &ids[..1], "me", TERMS).await.unwrap().0;
-    w.store.release(&lease, &state(Phase::Planned), Again::default()).await.unwrap();
-    assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
-    let mine = Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], version: None };
-    for id in &ids {
-        let (lease, row) = w.store.claim_one(w.key, *id, &mine).await.unwrap().mailbox().unwrap();
-        assert_eq!(row.mailbox, *id);
-        assert!(claim(&w.store, w.key, &[*id], "other", TERMS).await.is_none(), "it is held");
-        let other = Claim { holder: "other", ..mine };
-        assert!(w.store.claim_one(w.key, *id, &other).await.unwrap().mailbox().is_none(), "whoever asks");
-        w.store.give_back(&lease).await.unwrap();
-        assert!(matches!(w.store.give_back(&lease).await, Err(Error::Fenced)), "it is given back once");
-    }
-    // What is for later makes nobody due who is at rest; what is for now does.
-    let order = |at| crate::SwitchOrder {
-        mailbox: ids[0],
-        is_back: false,
-        at,
-        reason: String::new(),
-        said_by: "me".to_owned(),
-        said_at: 0,
-    };
-    w.store.order_switch(w.key, &order(w.store.now().await.unwrap() + 3_600_000)).await.unwrap();
-    assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
-    assert_eq!(w.store.hasten(w.key, &ids).await.unwrap(), 1);
-    assert!(claim(&w.store, w.key, &ids[..1], "me", TERMS).await.is_none(), "it still waits for its time");
-    assert!(claim(&w.store, w.key, &ids[1..], "me", TERMS).await.is_some(), "and the other is still due");
-    // Whoever was to give it back may be gone: once its time has run out it is at rest again, and begins with its collection.
-    let gone = Claim { holder: "gone", terms: SHORT, ..mine };
-    w.store.claim_one(w.key, ids[0], &gone).await.unwrap().mailbox().unwrap();
-    pause(30).await;
-    assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
-    assert_eq!(w.store.make_due(w.key).await.unwrap(), 1);
-    w.store.order_switch(w.key, &order(0)).await.unwrap();
-    assert!(claim(&w.store, w.key, &ids[..1], "me", TERMS).await.is_some());
-}
-
 pub async fn nothing_of_a_dropped_transaction_is_there(url: &str) {
     let w = world(url).await;
     let lease = w.claim_one(TERMS).await;

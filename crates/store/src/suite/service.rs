@@ -1,8 +1,8 @@
 //! What processes share.
 
-use super::{TERMS, World, state, world};
+use super::{SHORT, TERMS, World, claim, pause, state, world};
 use crate::{
-    Again, Claim, Claimed, LeaseTerms, Paced, PauseRow, ProcessRow, ProjectKey, RosterRow, Store, suite::SHORT,
+    Again, Claim, Claimed, Error, LeaseTerms, Paced, PauseRow, ProcessRow, ProjectKey, RosterRow, Store, SwitchOrder,
 };
 use model::Phase;
 
@@ -104,10 +104,10 @@ pub async fn a_mailbox_is_due_again_when_it_was_said_and_sooner_when_it_changed(
     assert_eq!(w.store.tries(w.key, ids[0]).await.unwrap(), 1);
     w.store.changed(w.key, ids[0]).await.unwrap();
     let (lease, _) = ask(&w, &[]).await.mailbox().unwrap();
-    super::pause(5).await;
+    pause(5).await;
     // It changes while it is being worked on: what was read by then may lack it.
     w.store.changed(w.key, ids[0]).await.unwrap();
-    super::pause(5).await;
+    pause(5).await;
     w.store.release(&lease, &state(Phase::InStep), again(60_000, false)).await.unwrap();
     assert_eq!(w.store.tries(w.key, ids[0]).await.unwrap(), 0);
     let (lease, _) = ask(&w, &[]).await.mailbox().unwrap();
@@ -189,7 +189,7 @@ pub async fn a_chore_is_done_by_one_and_again_when_it_is_due(url: &str) {
     assert_eq!(claim("you", 60_000).await, None, "it is not theirs to end");
     w.store.end_chore(w.key, "reports", "me", 0, Some("it failed")).await.unwrap();
     assert_eq!(claim("you", 1).await, Some(None), "it was not done");
-    super::pause(20).await;
+    pause(20).await;
     assert_eq!(claim("me", 60_000).await, Some(None), "whoever had it is dead");
     w.store.end_chore(w.key, "reports", "me", 60_000, None).await.unwrap();
     assert_eq!(claim("you", 60_000).await, None, "it is done, and due in a minute");
@@ -216,7 +216,7 @@ pub async fn each_mailbox_is_watched_by_one_and_no_more_than_may_be(url: &str) {
     assert!(claim("you", 60_000).await.is_empty(), "it is not theirs to end");
     w.store.end_watch(w.key, mine[0], "me").await.unwrap();
     assert_eq!(claim("you", 1).await.len(), 1);
-    super::pause(20).await;
+    pause(20).await;
     assert!(w.store.renew_watches(w.key, "you", 60_000).await.unwrap().is_empty(), "it has run out");
     assert_eq!(claim("me", 60_000).await.len(), 1);
 }
@@ -231,4 +231,45 @@ pub async fn a_pause_is_of_its_project_only(url: &str) {
     let claim = Claim { among: None, holder: "me", terms: short, room: &[], shut: &[], version: None };
     assert!(w.store.claim(w.key, &claim).await.unwrap().mailbox().is_some());
     assert!(w.store.pauses(w.key).await.unwrap().is_empty());
+}
+
+pub async fn what_is_taken_for_no_pass_is_due_when_it_was(url: &str) {
+    let w = world(url).await;
+    let ids = w.enroll(2).await;
+    // The first waits for its time, and is asked for by nobody; the second is due.
+    let lease = claim(&w.store, w.key, &ids[..1], "me", TERMS).await.unwrap().0;
+    w.store.release(&lease, &state(Phase::Planned), Again::default()).await.unwrap();
+    assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
+    let mine = Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], version: None };
+    for id in &ids {
+        let (lease, row) = w.store.claim_one(w.key, *id, &mine).await.unwrap().mailbox().unwrap();
+        assert_eq!(row.mailbox, *id);
+        assert!(claim(&w.store, w.key, &[*id], "other", TERMS).await.is_none(), "it is held");
+        let other = Claim { holder: "other", ..mine };
+        assert!(w.store.claim_one(w.key, *id, &other).await.unwrap().mailbox().is_none(), "whoever asks");
+        w.store.give_back(&lease).await.unwrap();
+        assert!(matches!(w.store.give_back(&lease).await, Err(Error::Fenced)), "it is given back once");
+    }
+    // What is for later makes nobody due who is at rest; what is for now does.
+    let order = |at| SwitchOrder {
+        mailbox: ids[0],
+        is_back: false,
+        at,
+        reason: String::new(),
+        said_by: "me".to_owned(),
+        said_at: 0,
+    };
+    w.store.order_switch(w.key, &order(w.store.now().await.unwrap() + 3_600_000)).await.unwrap();
+    assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
+    assert_eq!(w.store.hasten(w.key, &ids).await.unwrap(), 1);
+    assert!(claim(&w.store, w.key, &ids[..1], "me", TERMS).await.is_none(), "it still waits for its time");
+    assert!(claim(&w.store, w.key, &ids[1..], "me", TERMS).await.is_some(), "and the other is still due");
+    // Whoever was to give it back may be gone: once its time has run out it is at rest again, and begins with its collection.
+    let gone = Claim { holder: "gone", terms: SHORT, ..mine };
+    w.store.claim_one(w.key, ids[0], &gone).await.unwrap().mailbox().unwrap();
+    pause(30).await;
+    assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
+    assert_eq!(w.store.make_due(w.key).await.unwrap(), 1);
+    w.store.order_switch(w.key, &order(0)).await.unwrap();
+    assert!(claim(&w.store, w.key, &ids[..1], "me", TERMS).await.is_some());
 }
