@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use model::{Actor, Role};
-use programme::{Facts, Live, allows};
+use programme::{Facts, Live, Record, allows};
 use store::{ProjectKey, Store};
 use tokio::sync::Mutex;
 
@@ -33,14 +33,25 @@ impl Gates {
         Self { config: config.clone(), actor, facts: Mutex::default() }
     }
 
-    /// Are these people of the pilot?
-    pub(crate) fn is_pilot(&self, collection: Option<&str>) -> bool {
-        collection.is_some_and(|name| self.config.file.programme.pilot.iter().any(|known| known == name))
+    /// Why a mailbox may not be switched now; none: it may, or the project is not governed.
+    pub(crate) async fn against_switch(
+        &self,
+        store: &Store,
+        key: ProjectKey,
+        name: &str,
+    ) -> Result<Option<Error>, Error> {
+        let record = record_of(store, key).await?;
+        let live = if record.is_pilot(name) { Live::SwitchPilot } else { Live::Switch };
+        self.by(store, key, live, record).await
     }
 
     /// Why this may not be done now; none: it may, or the project is not governed.
     pub(crate) async fn against(&self, store: &Store, key: ProjectKey, live: Live) -> Result<Option<Error>, Error> {
         let record = record_of(store, key).await?;
+        self.by(store, key, live, record).await
+    }
+
+    async fn by(&self, store: &Store, key: ProjectKey, live: Live, record: Record) -> Result<Option<Error>, Error> {
         if record.seq == 0 {
             // Another database, code or project name would be a way around every gate.
             let is_lost = self.config.file.programme.governed;
