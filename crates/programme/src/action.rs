@@ -35,6 +35,8 @@ pub struct Doer {
     pub sides: BTreeSet<Side>,
     /// The roles they hold.
     pub roles: BTreeSet<String>,
+    /// Sides of which there are people by the project's file, besides those of the record.
+    pub sides_of_file: BTreeSet<Side>,
     /// Is it the program itself?
     pub is_system: bool,
 }
@@ -46,7 +48,7 @@ impl Doer {
         let roles: BTreeSet<String> = held.into_iter().chain(roles.iter().cloned()).collect();
         let of_roles = programme.roles.iter().filter(|role| roles.contains(&role.id)).map(|role| role.side);
         let sides = of_roles.chain(sides.iter().copied()).collect();
-        Self { name: name.to_owned(), sides, roles, is_system: false }
+        Self { name: name.to_owned(), sides, roles, sides_of_file: BTreeSet::new(), is_system: false }
     }
 
     /// The program itself.

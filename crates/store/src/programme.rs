@@ -60,6 +60,13 @@ impl Store {
         Ok(rows.iter().map(|row| change(row, 0)).collect())
     }
 
+    /// The number of the last change of a project's record; 0 where there is none.
+    pub async fn programme_end(&self, key: ProjectKey) -> Result<i64, Error> {
+        let select = "SELECT coalesce(max(seq), 0) FROM programme_change WHERE organisation = $1 AND project = $2";
+        let rows = self.database.query(select, values![key.organisation, key.project]).await?;
+        Ok(rows[0].int(0))
+    }
+
     /// What happened in every project of this database that has a record; of these organisations alone, where some are named by code.
     pub async fn governed_projects(&self, codes: Option<&[String]>) -> Result<Vec<GovernedProject>, Error> {
         let select = "SELECT c.organisation, c.project, o.code, o.name, p.name, f.profile, f.at, f.facts \

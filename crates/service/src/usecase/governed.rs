@@ -19,7 +19,9 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use model::Actor;
-use programme::{Action, Change, Doer, Entry, Evidence, Facts, Moment, Programme, Record, Refusal, Rule, Subject};
+use programme::{
+    Action, Change, Doer, Entry, Evidence, Facts, Moment, Programme, Record, Refusal, Rule, Side, Subject,
+};
 use serde::Serialize;
 use store::{ProjectKey, Store};
 
@@ -85,10 +87,16 @@ impl Governed {
 
     /// Who acts: the roles of the record, and those that the project's file gives to whoever runs the program.
     fn doer(&self) -> Doer {
-        let given = self.config.file.roles.as_ref().and_then(|roles| roles.people.get(&self.actor.name));
-        let roles = given.map(|given| given.roles.clone()).unwrap_or_default();
-        let sides: Vec<programme::Side> = given.and_then(|given| given.side).into_iter().collect();
-        Doer::of(&self.programme, &self.record, &self.actor.name, &sides, &roles)
+        let people = self.config.file.roles.as_ref().map(|roles| &roles.people);
+        let doer_of = |name: &str| {
+            let given = people.and_then(|people| people.get(name));
+            let roles = given.map(|given| given.roles.clone()).unwrap_or_default();
+            let sides: Vec<Side> = given.and_then(|given| given.side).into_iter().collect();
+            Doer::of(&self.programme, &self.record, name, &sides, &roles)
+        };
+        let mut doer = doer_of(&self.actor.name);
+        doer.sides_of_file = people.into_iter().flatten().flat_map(|(name, _)| doer_of(name).sides).collect();
+        doer
     }
 
     /// When it is, by the database's clock, and the day that it is where the organisation is.

@@ -6,6 +6,7 @@ use programme::{Live, Register, Side};
 
 use super::*;
 
+mod consent;
 #[allow(dead_code, reason = "the driver of the programme's own tests, of which only a part is needed here")]
 #[path = "../../../../programme/tests/engine/driver.rs"]
 mod driver;

@@ -150,6 +150,14 @@ impl Estate {
         Ok(applied.done)
     }
 
+    /// The plan that was approved is carried out, or goes on.
+    pub(super) async fn carries_on(&self, governed: &Governed) -> usize {
+        let plane = self.plane(governed).await;
+        let applied = Box::pin(plane.apply(None)).await.unwrap();
+        self.sync(governed).await;
+        applied.done
+    }
+
     /// Somebody comes who has an account, and a mailbox that nobody has looked at.
     async fn joins(&mut self, governed: &Governed) {
         self.later += 1;
