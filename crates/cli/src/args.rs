@@ -140,6 +140,9 @@ pub(crate) enum Command {
     /// Registers of a governed project: risks, lessons, applications, calls and others
     #[command(subcommand)]
     Register(crate::governed::RegisterOf),
+    /// The pilot of a governed project: who is of it, and what each of them checked
+    #[command(subcommand)]
+    Pilot(crate::pilot::PilotOf),
     /// Documents of a governed project, made of its record
     #[command(subcommand)]
     Document(crate::governed::DocumentOf),

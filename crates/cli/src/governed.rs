@@ -17,7 +17,7 @@ fn side(text: &str) -> Result<Side, String> {
     named(text, "organisation, provider, authority or supplier")
 }
 
-fn outcome(text: &str) -> Result<Outcome, String> {
+pub(crate) fn outcome(text: &str) -> Result<Outcome, String> {
     named(text, "passed, failed or not-applicable")
 }
 
@@ -82,6 +82,8 @@ pub(crate) enum ProjectOf {
     Adopt,
     /// The project as a whole: stage, next gate, gaps, registers, what is due
     Show,
+    /// Everything that is recorded, as it stands; --json gives all of it
+    Record,
     /// Every gate with what it still lacks
     Stage,
     /// What the options appraisal says of the discovery questionnaire, recorded
@@ -488,6 +490,17 @@ pub(crate) enum DocumentOf {
         #[arg(long, value_name = "DIR", default_value = "documents")]
         to: PathBuf,
     },
+    /// The files of a version as they were issued, byte for byte
+    Get {
+        /// Which
+        document: String,
+        /// Which version; the one that counts, when left out
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+        /// The folder they are written into
+        #[arg(long, value_name = "DIR", default_value = "documents")]
+        to: PathBuf,
+    },
     /// Documents, each with its current version
     List,
 }
@@ -497,9 +510,9 @@ fn form(text: &str) -> Result<DocumentForm, String> {
 }
 
 /// What is done, or shown.
-struct At<'f> {
-    folder: &'f Path,
-    json: bool,
+pub(crate) struct At<'f> {
+    pub(crate) folder: &'f Path,
+    pub(crate) json: bool,
 }
 
 impl At<'_> {
@@ -508,7 +521,7 @@ impl At<'_> {
     }
 
     /// Shows something.
-    async fn view<R: serde::Serialize>(
+    pub(crate) async fn view<R: serde::Serialize>(
         &self,
         name: &str,
         work: impl AsyncFnOnce(&Governed) -> Result<R, Error>,
@@ -527,11 +540,14 @@ impl At<'_> {
     }
 
     /// Does something.
-    async fn act(&self, action: Action) -> Result<Exit, Error> {
+    pub(crate) async fn act(&self, action: Action) -> Result<Exit, Error> {
         self.work(async |governed| governed.act(action).await).await
     }
 
-    async fn work(&self, work: impl AsyncFnOnce(&mut Governed) -> Result<Acted, Error>) -> Result<Exit, Error> {
+    pub(crate) async fn work(
+        &self,
+        work: impl AsyncFnOnce(&mut Governed) -> Result<Acted, Error>,
+    ) -> Result<Exit, Error> {
         let mut governed = self.open().await?;
         let result = work(&mut governed).await;
         governed.close().await;
@@ -544,7 +560,7 @@ impl At<'_> {
         Ok(Exit::Done)
     }
 
-    async fn evidence(&self, on: Subject, file: PathBuf, note: String) -> Result<Exit, Error> {
+    pub(crate) async fn evidence(&self, on: Subject, file: PathBuf, note: String) -> Result<Exit, Error> {
         self.work(async |governed| governed.give_evidence(on, &file, &note).await).await
     }
 }
@@ -570,6 +586,10 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
         ProjectOf::Appraise => return at.work(async |governed| governed.appraise().await).await,
         ProjectOf::Show => {
             at.view("project", async |governed| governed.show().await, show::project).await?;
+            return Ok(Exit::Done);
+        }
+        ProjectOf::Record => {
+            at.view("record", async |governed| Ok(governed.record().clone()), show::record).await?;
             return Ok(Exit::Done);
         }
         ProjectOf::Stage => return gate(GateOf::Show { gate: None }, folder, json).await,
@@ -696,8 +716,8 @@ pub(crate) async fn register(which: RegisterOf, folder: &Path, json: bool) -> Re
 
 pub(crate) async fn pipeline(folder: &Path, json: bool) -> Result<Exit, Error> {
     let at = At { folder, json };
-    at.view("pipeline", async |governed| governed.pipeline().await, show::pipeline).await?;
-    Ok(Exit::Done)
+    let report = at.view("pipeline", async |governed| governed.pipeline().await, show::pipeline).await?;
+    Ok(if report.broken.is_empty() { Exit::Done } else { Exit::WithFailures })
 }
 
 pub(crate) async fn document(which: DocumentOf, folder: &Path, json: bool) -> Result<Exit, Error> {
@@ -705,6 +725,10 @@ pub(crate) async fn document(which: DocumentOf, folder: &Path, json: bool) -> Re
     match which {
         DocumentOf::List => {
             at.view("documents", async |governed| Ok(governed.documents()), show::documents).await?;
+        }
+        DocumentOf::Get { document, version, to } => {
+            let work = async |governed: &Governed| governed.get_document(&document, version, &to).await;
+            at.view("document", work, show::document).await?;
         }
         DocumentOf::Make { document, form, draft, version, to } => {
             let mut governed = at.open().await?;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use report::harmless;
 use service::{
-    Acted, DeliverablesShow, DocumentMade, DocumentsShow, GateShow, GovernedPipelineRow as PipelineRow, InitReport,
-    PipelineReport, ProjectShow, RegistersShow, TasksShow,
+    Acted, DeliverablesShow, DocumentMade, DocumentsShow, GateShow, GovernedRecord, InitReport, PilotShow,
+    PipelineLine, PipelineReport, ProjectShow, RegistersShow, TasksShow,
 };
 
 use crate::show::table;
@@ -176,7 +176,8 @@ pub(crate) fn project(report: &ProjectShow) -> String {
 }
 
 pub(crate) fn pipeline(report: &PipelineReport) -> String {
-    let row = |one: &PipelineRow| {
+    let row = |line: &PipelineLine| {
+        let one = &line.row;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let waits: Vec<String> = one.waits_for.iter().map(|(side, open)| format!("{side} {open}")).collect();
         let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -190,15 +191,30 @@ pub(crate) fn pipeline(report: &PipelineReport) -> String {
             waits.join(", "),
             number(one.existing_accounts),
             number(one.new_accounts),
+            line.known_at.as_deref().and_then(|at| at.split('T').next()).unwrap_or("never").to_owned(),
         ];
         cells.map(|cell| harmless(&cell)).to_vec()
     };
     let rows: Vec<Vec<String>> = report.projects.iter().map(row).collect();
-    let headings =
-        ["code", "organisation", "type", "stage", "next gate", ">open", "waits for", ">accounts", ">new accounts"];
+    let headings = [
+        "code",
+        "organisation",
+        "type",
+        "stage",
+        "next gate",
+        ">open",
+        "waits for",
+        ">accounts",
+        ">new accounts",
+        "looked at",
+    ];
     let mut text = table(&headings, &rows);
     for (month, accounts) in &report.accounts_by_month {
         let _ = write!(text, "\n{month}: {accounts} new accounts");
+    }
+    for line in &report.broken {
+        let (code, name, project) = (harmless(&line.code), harmless(&line.name), harmless(&line.project));
+        let _ = write!(text, "\ncannot be read: {code} ({name}, {project}): {}", harmless(&line.what));
     }
     text
 }
@@ -225,4 +241,35 @@ pub(crate) fn documents(report: &DocumentsShow) -> String {
     };
     let rows: Vec<Vec<String>> = report.documents.iter().map(row).collect();
     table(&["document", "version", "made", "superseded", "forms"], &rows)
+}
+
+pub(crate) fn record(record: &GovernedRecord) -> String {
+    let (people, tasks, rows) = (record.people.len(), record.tasks.len(), record.rows.len());
+    format!(
+        "{} ({}): {} changes; {people} people, {tasks} tasks, {rows} rows of registers, {} pieces of evidence. --json gives all of it",
+        harmless(&record.name),
+        harmless(&record.code),
+        record.seq,
+        record.evidence.len(),
+    )
+}
+
+pub(crate) fn pilot(report: &PilotShow) -> String {
+    let pilot = &report.pilot;
+    let right = match (pilot.in_scope, pilot.right) {
+        (Some(all), Some((least, most))) => format!("{least} to {most} of {all} are to be"),
+        _ => "how many are to be is not known before the numbers are given".to_owned(),
+    };
+    let (people, complete) = (pilot.people.len(), report.complete);
+    let mut text = format!("{people} people, {right}; {complete} have checked everything\n");
+    let row = |line: &service::GovernedPilotLine| {
+        let failed: Vec<String> = line.failed.iter().map(|(item, seen)| format!("{item}: {seen}")).collect();
+        vec![harmless(&line.person), harmless(&line.unanswered.join(", ")), harmless(&failed.join("; "))]
+    };
+    let is_open = |line: &&service::GovernedPilotLine| !line.unanswered.is_empty() || !line.failed.is_empty();
+    let rows: Vec<Vec<String>> = pilot.people.iter().filter(is_open).map(row).collect();
+    if !rows.is_empty() {
+        text.push_str(&table(&["person", "not answered", "did not pass"], &rows));
+    }
+    text.trim_end().to_owned()
 }

@@ -9,6 +9,7 @@ mod governed_show;
 mod issue;
 mod manifest;
 mod people;
+mod pilot;
 mod portal;
 mod progress;
 mod report_to;
@@ -370,6 +371,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Task(which) => Box::pin(governed::task(which, folder, json)).await,
         Command::Deliverable(which) => Box::pin(governed::deliverable(which, folder, json)).await,
         Command::Register(which) => Box::pin(governed::register(which, folder, json)).await,
+        Command::Pilot(which) => Box::pin(pilot::pilot(which, folder, json)).await,
         Command::Document(which) => Box::pin(governed::document(which, folder, json)).await,
         Command::Pipeline => Box::pin(governed::pipeline(folder, json)).await,
         Command::Mx(which) => Box::pin(switching::mx(which, folder, json)).await,

@@ -261,6 +261,7 @@ impl World {
             stop: self.stop.1.clone(),
             probe: self.probe.clone(),
             dry_run: false,
+            consent: None,
             turnover: None,
         };
         (engine, rows.iter().filter(|row| row.listed).map(|row| row.mailbox).collect())

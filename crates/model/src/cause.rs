@@ -154,6 +154,8 @@ causes! {
     InDoubt "in-doubt" "Nothing to do: the next run looks for what happened before it repeats anything.";
     /// Something that a person is to do at the site has been asked for, and what came of it has not been supplied.
     Awaiting "awaiting" "Write, sign and run the script that it names, then supply what it printed: `whimbrel switch script list` shows each.";
+    /// The programme of the project does not allow it at this stage, or somebody said no.
+    Gated "gated" "Nothing is wrong with the mailbox: `whimbrel gate show` lists what is open and who can close it. It goes on by itself then.";
     /// This worker's lease on the mailbox ran out; another may have it.
     LeaseLapsed "lease-lapsed" "Nothing to do: whoever holds the mailbox now goes on.";
     /// Something was said that the protocol does not allow.
@@ -206,6 +208,7 @@ impl Cause {
             | Self::Ambiguous
             | Self::InDoubt
             | Self::Awaiting
+            | Self::Gated
             | Self::LeaseLapsed
             | Self::Protocol
             | Self::Unsupported

@@ -13,6 +13,7 @@ mod afresh;
 mod back;
 mod batch;
 mod comparing;
+mod consent;
 mod dates;
 pub mod decide;
 mod departed;
@@ -52,6 +53,7 @@ mod work;
 
 pub use afresh::{Afresh, FolderNow, ItemNow};
 pub use back::CarriedBack;
+pub use consent::Consent;
 pub use failure::Failure;
 pub use forecast::{Becomes, Forecast, Kept, Pace, rates};
 pub use hold::{Holder, Moment, NoProbe, Probe};

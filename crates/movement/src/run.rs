@@ -10,6 +10,7 @@ use profile::Policy;
 use store::{Again, Claim, Claimed, Lease, LeaseTerms, MailboxRow, MailboxState, ProjectKey, Store};
 use tokio::sync::watch;
 
+use crate::consent::Consent;
 use crate::dates::Dates;
 use crate::decide::Setting;
 use crate::failure::Failure;
@@ -88,6 +89,8 @@ pub struct Engine {
     pub probe: Arc<dyn Probe>,
     /// Decide and report, change nothing.
     pub dry_run: bool,
+    /// Says whether anything of a mailbox may be copied now, where somebody has a say in it.
+    pub consent: Option<Arc<dyn Consent>>,
     /// Switches mailboxes, where that is done.
     pub turnover: Option<Arc<dyn Turnover>>,
 }
@@ -326,7 +329,12 @@ impl Engine {
         }
         // Where nobody is there to go on with a switch, what is new at the source is followed all the same.
         let mut is_urgent = row.state.phase == Phase::Switching && self.turnover.is_some();
-        if let Some(turnover) = self.turnover.as_ref().filter(|_| !self.dry_run && !is_urgent) {
+        if let Some(consent) = self.consent.as_ref().filter(|_| !self.dry_run && stood < Phase::Switching) {
+            // Where it can't be known whether it may be, it may not.
+            outcome.failure = consent.against(&store, self.key, &row).await.unwrap_or_else(Some);
+        }
+        let is_let = outcome.failure.is_none();
+        if let Some(turnover) = self.turnover.as_ref().filter(|_| !self.dry_run && !is_urgent && is_let) {
             let mut held = Held { engine: self, store: &store, turn: &turn, stop, row: row.clone(), report: None };
             match turnover.prepare(&mut held).await {
                 Ok(Ready::Passes) => {}

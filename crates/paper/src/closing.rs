@@ -72,7 +72,11 @@ pub(crate) fn service(ground: &Ground<'_>) -> Vec<Block> {
     let accepted = others.iter().filter(|row| Ground::is_accepted(row)).count();
     let all = words::count(others.len(), "deliverable", "deliverables");
     let tone = if accepted == others.len() { Tone::Good } else { Tone::Caution };
-    paper.note(tone, format!("{accepted} of {all} of the contract are accepted."));
+    if others.is_empty() {
+        paper.says("No deliverable of this kind of project is part of a contract.");
+    } else {
+        paper.note(tone, format!("{accepted} of {all} of the contract are accepted."));
+    }
     ground.project_facts(&mut paper);
     ground.deliverables_table(&mut paper, "Deliverables of the contract", |row| row.is_contractual, "There are none.");
     ground.deliverables_table(&mut paper, "Other deliverables", |row| !row.is_contractual, "There are none.");
@@ -98,6 +102,9 @@ pub(crate) fn decommission(ground: &Ground<'_>) -> Vec<Block> {
     ground.project_facts(&mut paper);
     let milestones = Milestones::of(programme, record);
     match milestones.last_switch {
+        Some(day) if day > today => {
+            paper.says(format!("The last mailbox is to be switched on {}.", words::day(day)));
+        }
         Some(day) => paper.says(format!("The last mailbox was switched on {}.", words::day(day))),
         None => paper.note(Tone::Caution, "The day of the last switch is not recorded, so no day follows from it."),
     }

@@ -83,6 +83,8 @@ pub(crate) fn pack(ground: &Ground<'_>) -> Result<Vec<Block>, Why> {
         ground.full_tasks_table(&mut paper, "Tasks of the stage", &of_stage, "The stage has no tasks.");
         ground.results_table(&mut paper, "Results of the stage", |of| of == stage);
     }
+    paper.part("What the pilot showed");
+    ground.pilot_tables(&mut paper);
     paper.part("Readiness by workstream");
     workstreams_table(&mut paper, &tasks);
     let open: Vec<&StatusRow> =

@@ -115,7 +115,11 @@ fn whole(name: &str, kind: &str, of: &Papers<'_>, blocks: Vec<Block>) -> Documen
     let Record { code, name: organisation, .. } = of.record;
     let is_nameless = name == "lessons";
     Document {
-        title: if is_nameless { kind.to_owned() } else { format!("{kind}: {organisation}") },
+        title: match (is_nameless, kind.contains(':')) {
+            (true, _) => kind.to_owned(),
+            (false, true) => format!("{kind}, {organisation}"),
+            (false, false) => format!("{kind}: {organisation}"),
+        },
         kind: kind.to_owned(),
         organisation: if is_nameless { "Not named".to_owned() } else { format!("{organisation} ({code})") },
         reference: if is_nameless { name.to_owned() } else { format!("{code}/{name}") },

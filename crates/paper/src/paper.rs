@@ -60,6 +60,7 @@ impl Paper {
             }
             return;
         }
+        let (columns, rows) = without_empty(columns, rows);
         let (caption, empty) = (caption.to_owned(), empty.to_owned());
         self.blocks.push(Block::Table(Table { caption, columns, has_row_headings: true, rows, empty }));
     }
@@ -75,6 +76,24 @@ impl Paper {
     pub(crate) fn blocks(self) -> Vec<Block> {
         self.blocks
     }
+}
+
+/// Columns that say something more where there is something to say: without it they take room from the others.
+const LEFT_OUT_IF_EMPTY: [&str; 5] = ["Said", "Why", "Was before", "To close it", "Checked by"];
+
+fn without_empty(columns: Vec<Column>, rows: Vec<Vec<Cell>>) -> (Vec<Column>, Vec<Vec<Cell>>) {
+    let is_empty = |cell: Option<&Cell>| cell.is_none_or(says_nothing);
+    let is_kept = |place: usize, column: &Column| {
+        !LEFT_OUT_IF_EMPTY.contains(&column.heading.as_str()) || rows.iter().any(|row| !is_empty(row.get(place)))
+    };
+    let kept: Vec<bool> = columns.iter().enumerate().map(|(place, column)| is_kept(place, column)).collect();
+    let columns = columns.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(column, _)| column).collect();
+    let row = |row: Vec<Cell>| row.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell).collect();
+    (columns, rows.into_iter().map(row).collect())
+}
+
+fn says_nothing(cell: &Cell) -> bool {
+    matches!(cell, Cell::Text(text) if text.trim().is_empty())
 }
 
 /// Columns with these shares of the width.

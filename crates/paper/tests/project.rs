@@ -4,7 +4,7 @@ use jiff::civil::{Date, date};
 use paper::{Issue, Papers, Why, make};
 use programme::{Action, Programme, Register, Side, Subject, Verdict};
 
-use crate::world::{World, give, row};
+use super::world::{World, give, row};
 
 /// The programme that ships.
 pub(crate) fn programme() -> Programme {

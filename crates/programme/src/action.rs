@@ -6,6 +6,7 @@
 
 mod deliver;
 mod gate;
+mod pilot;
 mod project;
 mod row;
 mod task;
@@ -34,6 +35,8 @@ pub struct Doer {
     pub sides: BTreeSet<Side>,
     /// The roles they hold.
     pub roles: BTreeSet<String>,
+    /// Sides of which there are people by the project's file, besides those of the record.
+    pub sides_of_file: BTreeSet<Side>,
     /// Is it the program itself?
     pub is_system: bool,
 }
@@ -45,7 +48,7 @@ impl Doer {
         let roles: BTreeSet<String> = held.into_iter().chain(roles.iter().cloned()).collect();
         let of_roles = programme.roles.iter().filter(|role| roles.contains(&role.id)).map(|role| role.side);
         let sides = of_roles.chain(sides.iter().copied()).collect();
-        Self { name: name.to_owned(), sides, roles, is_system: false }
+        Self { name: name.to_owned(), sides, roles, sides_of_file: BTreeSet::new(), is_system: false }
     }
 
     /// The program itself.
@@ -133,6 +136,19 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// What a person of the pilot says of one of the things to check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PilotAnswer {
+    /// Who, by address.
+    pub person: String,
+    /// The thing: a line of the profile's list.
+    pub item: String,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What was seen.
+    pub text: String,
+}
 
 /// What somebody wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,6 +254,23 @@ pub enum Action {
         role: String,
         /// Why.
         why: String,
+    },
+    /// People are named for the pilot.
+    NamePilot {
+        /// Who, by address.
+        people: Vec<String>,
+    },
+    /// Somebody is not of the pilot any more.
+    LeavePilot {
+        /// Who, by address.
+        person: String,
+        /// Why.
+        why: String,
+    },
+    /// People of the pilot say what they checked.
+    CheckPilot {
+        /// What each says.
+        answers: Vec<PilotAnswer>,
     },
     /// A task is given an owner, a forecast or both.
     Assign {
@@ -461,6 +494,60 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Does what is decided depend on what the system knows besides the record? Where it does not, nobody has to look it up.
+    pub fn rests_on_facts(&self, programme: &Programme, record: &Record) -> bool {
+        let has_check = |task: &String| {
+            let task = Scope::of(programme, record).and_then(|scope| scope.task(task));
+            task.is_some_and(|task| task.check.is_some())
+        };
+        match self {
+            Self::Check { .. } | Self::PassGate { .. } | Self::SubmitPackage { .. } | Self::Deliver { .. } => true,
+            // In the middle of a track the gates behind it are asked again.
+            Self::ChooseType { .. } => record.stage().is_some(),
+            Self::Submit { task, .. } | Self::Done { task, .. } => has_check(task),
+            // A call takes a picture of the checklist, and a workshop is closed when nothing of it is open.
+            Self::AddRow { register, .. } => *register == Register::Calls,
+            Self::SettleRow { row, .. } => row.starts_with(Register::Workshops.singular()),
+            Self::Open { .. }
+            | Self::Adopt { .. }
+            | Self::Appraise { .. }
+            | Self::Answer { .. }
+            | Self::GiveNumbers { .. }
+            | Self::PlanMonths { .. }
+            | Self::SetDate { .. }
+            | Self::SetLength { .. }
+            | Self::Cancel { .. }
+            | Self::Close { .. }
+            | Self::GiveRole { .. }
+            | Self::TakeRole { .. }
+            | Self::NamePilot { .. }
+            | Self::LeavePilot { .. }
+            | Self::CheckPilot { .. }
+            | Self::Assign { .. }
+            | Self::AddTask { .. }
+            | Self::EditTask { .. }
+            | Self::DropTask { .. }
+            | Self::AnswerItem { .. }
+            | Self::Validate { .. }
+            | Self::Reopen { .. }
+            | Self::GiveEvidence { .. }
+            | Self::WithdrawEvidence { .. }
+            | Self::SetDue { .. }
+            | Self::Accept { .. }
+            | Self::Sign { .. }
+            | Self::Say { .. }
+            | Self::Decide { .. }
+            | Self::AskGate { .. }
+            | Self::UnaskGate { .. }
+            | Self::ChangeRow { .. }
+            | Self::WithdrawRow { .. }
+            | Self::Review { .. }
+            | Self::RecordDocument { .. } => false,
+        }
+    }
+}
+
 /// Everything that a decision is made from.
 pub(crate) struct Case<'a> {
     pub(crate) programme: &'a Programme,
@@ -500,6 +587,9 @@ pub fn decide(
         Action::Close { note } => case.close(note),
         Action::GiveRole { person, title, role, contact } => case.give_role(&person, &title, role, contact),
         Action::TakeRole { person, role, why } => case.take_role(person, role, why),
+        Action::NamePilot { people } => case.name_pilot(&people),
+        Action::LeavePilot { person, why } => case.leave_pilot(&person, why),
+        Action::CheckPilot { answers } => case.check_pilot(answers),
         Action::Assign { task, owner, forecast } => case.assign(task, owner, forecast),
         Action::AddTask { task, own } => case.add_task(task, own),
         Action::EditTask { task, title, due, why } => case.edit_task(task, title, due, why),

@@ -20,6 +20,7 @@ mod desk;
 mod gate;
 mod names;
 mod page;
+mod pilot;
 mod pipeline;
 mod read;
 mod readiness;
@@ -31,7 +32,7 @@ mod shipped;
 pub mod sizing;
 mod validate;
 
-pub use action::{Action, Doer, Moment, Refusal, decide};
+pub use action::{Action, Doer, Moment, PilotAnswer, Refusal, decide};
 pub use appraisal::{Appraisal, Silent, Spoke, appraise};
 pub use calendar::{Calendar, ChangeLead, Deadline, DeadlineError, Deadlines, Milestones, constant, days_between};
 pub use catalogue::{Quote, QuoteError, QuoteLine, Wish, price_on, quote};
@@ -41,6 +42,7 @@ pub use desk::{DeskError, DeskPlan, DeskWeek, forecast};
 pub use gate::{Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, assess, assess_next, registrations};
 pub use names::*;
 pub use page::{page, page_of};
+pub use pilot::{PilotLine, PilotState, pilot};
 pub use pipeline::{PipelineRow, demand, pipeline, pipeline_row};
 pub use read::{Mistake, Mistakes, Source};
 pub use readiness::{

@@ -5,10 +5,11 @@
 
 /// What the system itself knows, as criteria may ask it: name and meaning. The service computes each; the last ones and
 /// `applications-resolved` are known from the project's own record.
-pub const FACTS: [(&str, &str); 27] = [
+pub const FACTS: [(&str, &str); 28] = [
     ("new-accounts-provisioned", "Every new account in scope is there (R-060)."),
     ("pilot-accounts-provisioned", "Every new account of the people of the pilot is there."),
     ("registration-limit-requested", "The limit of registrations was asked for the whole project (R-063)."),
+    ("pilot-share", "So many people of all are named for the pilot as the profile says, or it was decided otherwise."),
     ("pilot-checks-complete", "Every person of the pilot answered every check of the pilot (R-146)."),
     ("pilot-issues-have-actions", "No open issue of the pilot is without an agreed action (R-148)."),
     ("all-in-scope-through-switch", "Everything in scope is switched or has a disposition (R-255)."),

@@ -106,9 +106,9 @@ pub fn pipeline_row(programme: &Programme, record: &Record, facts: &Facts, today
 }
 
 /// New accounts per month over all projects that are under way.
-pub fn demand(rows: &[PipelineRow]) -> BTreeMap<String, u64> {
+pub fn demand<'a>(rows: impl IntoIterator<Item = &'a PipelineRow>) -> BTreeMap<String, u64> {
     let mut demand: BTreeMap<String, u64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| matches!(row.standing, Standing::Open | Standing::Ended)) {
+    for row in rows.into_iter().filter(|row| matches!(row.standing, Standing::Open | Standing::Ended)) {
         for (month, accounts) in &row.months {
             let sum = demand.entry(month.clone()).or_default();
             *sum = sum.saturating_add(*accounts);

@@ -23,7 +23,7 @@ pub use row::{
     Decision, DeliverableRecord, DeliveredVersion, DocumentVersion, EvidenceHeld, GateAsk, GatePass, GateRecord,
     Person, Row, Snapshot, Word,
 };
-pub use task::{Answer, Check, ItemAnswer, Round, TaskRecord};
+pub use task::{Answer, Check, ItemAnswer, PilotPerson, Round, TaskRecord};
 
 /// Who said something, when, and in what words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -184,6 +184,8 @@ pub struct Record {
     pub lengths: BTreeMap<String, Vec<(u32, Said)>>,
     /// Its people, by who they are to sign-ins.
     pub people: BTreeMap<String, Person>,
+    /// People who are or were of the pilot, by address.
+    pub pilot: BTreeMap<String, PilotPerson>,
     /// What is recorded of tasks.
     pub tasks: BTreeMap<String, TaskRecord>,
     /// What is recorded of deliverables.
@@ -269,6 +271,16 @@ impl Record {
         words.iter().map(|word| (word.of.as_str(), word)).collect()
     }
 
+    /// People of the pilot, by address.
+    pub fn pilot_people(&self) -> impl Iterator<Item = (&str, &PilotPerson)> {
+        self.pilot.iter().filter(|(_, person)| person.left.is_none()).map(|(who, person)| (who.as_str(), person))
+    }
+
+    /// Is this person of the pilot?
+    pub fn is_pilot(&self, address: &str) -> bool {
+        self.pilot.get(&pilot_key(address)).is_some_and(|person| person.left.is_none())
+    }
+
     /// Rows of a register that count.
     pub fn rows_of(&self, register: Register) -> impl Iterator<Item = &Row> {
         self.rows.values().filter(move |row| row.register == register && row.struck.is_none())
@@ -331,6 +343,9 @@ impl Record {
                 let held = self.people.entry(person.clone()).or_default();
                 held.roles.remove(role);
                 held.taken.push((role.clone(), struck(why)));
+            }
+            Change::PilotNamed { .. } | Change::PilotLeft { .. } | Change::PilotChecked { .. } => {
+                self.after_pilot(change, at, who);
             }
             Change::TaskAssigned { .. }
             | Change::TaskAdded { .. }
@@ -467,6 +482,33 @@ impl Record {
         self.standings.push((standing, said));
     }
 
+    fn after_pilot(&mut self, change: &Change, at: Timestamp, who: &str) {
+        let said = |note: &str| Said { who: who.to_owned(), at, note: note.to_owned() };
+        match change {
+            Change::PilotNamed { people } => {
+                for person in people {
+                    let new = || PilotPerson { named: said(""), left: None, checks: BTreeMap::new() };
+                    let person = self.pilot.entry(pilot_key(person)).or_insert_with(new);
+                    if person.left.take().is_some() {
+                        person.named = said("");
+                    }
+                }
+            }
+            Change::PilotLeft { person, why } => {
+                if let Some(person) = self.pilot.get_mut(&pilot_key(person)) {
+                    person.left = Some(Struck { who: who.to_owned(), at, why: why.clone() });
+                }
+            }
+            Change::PilotChecked { person, item, outcome, text } => {
+                if let Some(person) = self.pilot.get_mut(&pilot_key(person)) {
+                    let answers = person.checks.entry(item.clone()).or_default();
+                    answers.push(ItemAnswer { outcome: *outcome, said: said(text) });
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn after_task(&mut self, change: &Change, at: Timestamp, who: &str) {
         let said = |note: &str| Said { who: who.to_owned(), at, note: note.to_owned() };
         let struck = |why: &str| Struck { who: who.to_owned(), at, why: why.to_owned() };
@@ -529,4 +571,9 @@ impl Record {
             _ => {}
         }
     }
+}
+
+/// An address by which somebody is known in the pilot, however it is written.
+pub(crate) fn pilot_key(address: &str) -> String {
+    address.trim().to_lowercase()
 }

@@ -113,6 +113,7 @@ impl<'m> Making<'m> {
             stop,
             probe: Arc::new(NoProbe),
             dry_run,
+            consent: Some(Arc::new(Gates::of(self.config))),
             turnover: self.switcher()?.map(|switcher| Arc::new(switcher) as Arc<dyn Turnover>),
         })
     }

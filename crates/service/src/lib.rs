@@ -26,8 +26,9 @@ pub use model::Tally;
 pub use paper::Form as DocumentForm;
 pub use people::FILE as PEOPLE_FILE;
 pub use programme::{
-    Action as GovernedAction, Outcome, OwnTask, PipelineRow as GovernedPipelineRow, Register, RegisterState,
-    Side as GovernedSide, Subject as GovernedSubject, Sureness, Verdict as GovernedVerdict, side_name,
+    Action as GovernedAction, Outcome, OwnTask, PilotAnswer, PilotLine as GovernedPilotLine, Record as GovernedRecord,
+    Register, RegisterState, Side as GovernedSide, Subject as GovernedSubject, Sureness, Verdict as GovernedVerdict,
+    side_name,
 };
 pub use project::{Project, Selection};
 pub use secret::Environment;
@@ -44,8 +45,9 @@ pub use usecase::demo::{Demo, DemoReport};
 pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::governed::{
-    Acted, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade, DocumentsShow, GateShow, Governed,
-    GovernedTask, PipelineReport, ProjectShow, RegisterShow, RegistersShow, TasksShow, new_project,
+    Acted, BrokenLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade, DocumentsShow, GateShow,
+    Governed, GovernedTask, PilotShow, PipelineGate, PipelineLine, PipelineReport, ProjectShow, RegisterShow,
+    RegistersShow, TasksShow, new_project,
 };
 pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{

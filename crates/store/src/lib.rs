@@ -54,7 +54,7 @@ pub use people::{
     PlanRow, ReplyRow, SharingRow, SharingWord, SignedRow, SignoffRow, SubmissionRow, SubmissionState, UploadResultRow,
     UploadRow, WordRow,
 };
-pub use programme::{GovernedProject, ProgrammeChange};
+pub use programme::{FactsRow, GovernedProject, ProgrammeChange};
 pub use project::{Enrolled, Freeze, MailboxRow, MailboxState, ProjectKey, RosterRow};
 pub use rate::RateRow;
 pub use report::{DayRow, Figures, LetterRow, NewReport, ReportRow};

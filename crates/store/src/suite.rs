@@ -11,6 +11,7 @@ mod issues;
 mod left_behind;
 mod many;
 mod people;
+mod programme;
 mod removals;
 mod roster;
 mod scripts;
@@ -37,6 +38,7 @@ pub use self::issues::*;
 pub use self::left_behind::*;
 pub use self::many::*;
 pub use self::people::*;
+pub use self::programme::*;
 pub use self::removals::*;
 pub use self::roster::*;
 pub use self::scripts::*;
@@ -72,6 +74,8 @@ macro_rules! every_store_test {
             what_is_taken_for_no_pass_is_due_when_it_was,
             nothing_of_a_dropped_transaction_is_there,
             a_commit_that_is_held_back_does_not_happen,
+            a_programme_is_appended_to_by_whoever_knows_its_end,
+            the_programmes_of_a_database_are_told_apart,
             facts_are_read_back_and_replaced_by_later_ones,
             fates_add_up_by_folder,
             a_batch_under_way_is_known_until_its_outcome_is,

@@ -418,6 +418,7 @@ impl Ground<'_> {
                 let title = self.record().rows.get(id).and_then(|row| row.field("title"));
                 title.map_or_else(|| words::of_id(id), |title| format!("{}: {title}", words::of_id(id)))
             }
+            Subject::Pilot(person) => format!("Person of the pilot: {person}"),
             Subject::Project => "The project".to_owned(),
         }
     }

@@ -210,7 +210,7 @@ impl Case<'_> {
         let side_of = |role: &str| self.programme.roles.iter().find(|known| known.id == role).map(|known| known.side);
         let Some(side) = side_of(role) else { return Ok(()) };
         let mut held = self.record.people.values().flat_map(|person| &person.roles);
-        let has_people = held.any(|held| side_of(held) == Some(side));
+        let has_people = held.any(|held| side_of(held) == Some(side)) || self.doer.sides_of_file.contains(&side);
         if !has_people || self.stands_on(side) {
             return Ok(());
         }

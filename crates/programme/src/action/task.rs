@@ -221,6 +221,7 @@ impl Case<'_> {
             Subject::Decision(name) => ("decision", name, !name.trim().is_empty()),
             Subject::Form(id) => ("form", id, self.programme.forms.iter().any(|form| form.id == *id)),
             Subject::Row(id) => ("row", id, self.record.rows.contains_key(id)),
+            Subject::Pilot(who) => ("person of the pilot", who, self.record.is_pilot(who)),
             Subject::Project => return Ok(()),
         };
         if is_known { Ok(()) } else { Err(self.unknown(what, name)) }

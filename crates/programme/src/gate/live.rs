@@ -202,6 +202,13 @@ pub struct Allowance {
     pub next: Option<Item>,
 }
 
+/// New accounts that are planned for this month and those before it.
+fn planned_until(record: &Record, today: Date) -> u64 {
+    let month = format!("{:04}-{:02}", today.year(), today.month());
+    let due = record.months.iter().filter(|(planned, _)| **planned <= month);
+    due.fold(0, |sum: u64, (_, accounts)| sum.saturating_add(*accounts))
+}
+
 /// How many new accounts may be made now.
 pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Allowance {
     let Some(scope) = Scope::of(programme, record) else {
@@ -225,7 +232,11 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
         }
         let (count, whose) = match step.whose {
             Whose::Pilot => (facts.pilot_accounts.unwrap_or(needed), "the pilot"),
-            Whose::Waves => (facts.wave_accounts.unwrap_or(needed), "the waves that are released"),
+            // A wave is a month of the plan of registrations; what the pilot may have stays.
+            Whose::Waves => {
+                let planned = planned_until(record, today).max(allowance.limit);
+                (facts.wave_accounts.unwrap_or(planned), "what is planned until this month")
+            }
             Whose::All => (needed, "the whole project"),
         };
         let most = step.at_most.as_ref().and_then(|name| programme.constants.get(name)).map(|most| most.value);

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use super::{Facts, day_of, is_no};
 use crate::data::{Criterion, MetBy, Side};
+use crate::pilot::pilot;
 use crate::readiness::pre_requisites_open;
 use crate::record::{Row, Sureness, Verdict};
 use crate::register::{Register, state_of};
@@ -37,7 +38,9 @@ impl Finding {
 }
 
 /// Facts that the record itself knows, with their meaning; nobody has to pass them in.
-pub const BUILT_IN: [(&str, &str); 7] = [
+pub const BUILT_IN: [(&str, &str); 9] = [
+    ("pilot-share", "So many people of all are named for the pilot as the profile says, or it was decided otherwise."),
+    ("pilot-checks-complete", "Every person of the pilot answered every check of the pilot (R-146)."),
     ("applications-resolved", "No application is unresolved (R-028)."),
     ("key-roles-filled", "Somebody holds each key role of the sides that take part (R-275)."),
     ("escalation-complete", "There is a contact of each side, with its place in the escalation (R-277)."),
@@ -109,6 +112,8 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
                 Finding::not_yet(format!("no contact of the {}", missing.join(", ")))
             }
         }
+        "pilot-share" => pilot_share(scope),
+        "pilot-checks-complete" => pilot_checks(scope),
         "numbers-confirmed" => match record.numbers.get(&Sureness::Confirmed).and_then(|given| given.last()) {
             Some(numbers) => Finding::yes(format!(
                 "{} existing and {} new accounts, confirmed by {} on {}",
@@ -130,6 +135,39 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
         "type-chosen" => Finding::yes(format!("the type is {}", scope.project_type.title)),
         _ => return None,
     })
+}
+
+fn pilot_share(scope: &Scope<'_>) -> Finding {
+    let decided = scope.record.decisions.get("pilot-share").and_then(|decisions| decisions.last());
+    if let Some(decision) = decided.filter(|decision| !is_no(decision.verdict)) {
+        return Finding::yes(format!("{}, decided by {}", decision.outcome, decision.by));
+    }
+    let pilot = pilot(scope.programme, scope.record);
+    let count = pilot.people.len();
+    match (pilot.in_scope, pilot.right) {
+        (None, _) => Finding::not_yet("the number of people is not known"),
+        (_, None) => Finding::not_yet("the profile says no share of the pilot"),
+        (Some(all), Some((least, most))) => {
+            let text = format!("{count} of {all} people are of the pilot, {least} to {most} are to be");
+            if pilot.has_its_share() { Finding::yes(text) } else { Finding::not_yet(text) }
+        }
+    }
+}
+
+fn pilot_checks(scope: &Scope<'_>) -> Finding {
+    let pilot = pilot(scope.programme, scope.record);
+    if pilot.people.is_empty() {
+        return Finding::not_yet("nobody is named for the pilot");
+    }
+    let failed: usize = pilot.people.iter().map(|person| person.failed.len()).sum();
+    let of = format!("{} of {} people of the pilot checked everything", pilot.complete(), pilot.people.len());
+    let text = if failed == 0 { of } else { format!("{of}; {failed} checks did not pass") };
+    match pilot.people.iter().find(|person| !person.unanswered.is_empty()) {
+        None => Finding::yes(text),
+        Some(first) => {
+            Finding::not_yet(format!("{text}; {} has not said: {}", first.person, first.unanswered.join(", ")))
+        }
+    }
 }
 
 fn months_planned(scope: &Scope<'_>) -> Finding {

@@ -33,13 +33,19 @@ impl Change {
         struct Versioned {
             version: u32,
         }
+        // What a later version writes may not be readable as anything else.
+        let read = match serde_json::from_str::<Stored>(text) {
+            Ok(stored) if stored.version <= VERSION => return Ok(stored.change),
+            Ok(stored) => Ok(stored.version),
+            Err(error) => Err(error),
+        };
         let version = serde_json::from_str::<Versioned>(text)?.version;
         if version > VERSION {
             return Err(serde::de::Error::custom(format!(
                 "a change of version {version} can't be read by this program, which knows version {VERSION}: use a newer one"
             )));
         }
-        Ok(serde_json::from_str::<Stored>(text)?.change)
+        Err(read.err().unwrap_or_else(|| serde::de::Error::custom("the change can't be read")))
     }
 
     /// Its name, as it is stored.
@@ -100,6 +106,8 @@ pub enum Subject {
     Form(String),
     /// A row of a register, by its id.
     Row(String),
+    /// A person of the pilot, by address.
+    Pilot(String),
     /// The project as a whole.
     Project,
 }
@@ -350,6 +358,29 @@ pub enum Change {
         verdict: Verdict,
         /// What is to be said of it.
         note: String,
+    },
+    /// People were named for the pilot, by address.
+    PilotNamed {
+        /// Who.
+        people: Vec<String>,
+    },
+    /// Somebody is not of the pilot any more; what they checked stays.
+    PilotLeft {
+        /// Who.
+        person: String,
+        /// Why.
+        why: String,
+    },
+    /// A person of the pilot checked one of the things that the profile asks about.
+    PilotChecked {
+        /// Who.
+        person: String,
+        /// The thing.
+        item: String,
+        /// How it came out.
+        outcome: Outcome,
+        /// What was seen.
+        text: String,
     },
     /// A side said that a task is done.
     TaskDone {

@@ -97,6 +97,18 @@ pub struct ItemAnswer {
     pub said: Said,
 }
 
+/// A person of the pilot, with what they checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PilotPerson {
+    /// Who named them, and when.
+    pub named: Said,
+    /// That they are not of it any more.
+    pub left: Option<Struck>,
+    /// What they checked: the last answer to each thing counts.
+    pub checks: BTreeMap<String, Vec<ItemAnswer>>,
+}
+
 /// What the system saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,11 +1,11 @@
 //! Drives any project through any gate: for each open criterion it does what its kind asks for, by whoever may.
 
 use programme::{
-    Action, Criterion, Field, FieldKind, MetBy, Outcome, Register, Scope, Side, Subject, Sureness, TaskState, Verdict,
-    assess_next, gaps, missed, missing_parts, side_name,
+    Action, Criterion, Field, FieldKind, MetBy, Outcome, PilotAnswer, Register, Scope, Side, Subject, Sureness,
+    TaskState, Verdict, assess_next, gaps, missed, missing_parts, pilot, side_name,
 };
 
-use crate::world::{World, give, row};
+use super::world::{World, give, row};
 
 const YES: Verdict = Verdict::Yes;
 
@@ -29,9 +29,10 @@ impl World {
     /// Somebody who names the people of a role: another of its side.
     fn namer(&self, role: &str) -> String {
         let side = self.programme.roles.iter().find(|known| known.id == role).expect("a role").side;
-        let known = |known: &&programme::RoleOfProject| known.side == side && known.id != role;
-        let other = self.programme.roles.iter().find(known);
-        format!("{}-2", other.unwrap_or_else(|| panic!("nobody else stands on the side of {role}")).id)
+        let is_other = |known: &&programme::RoleOfProject| known.side == side && known.id != role;
+        let others = self.programme.roles.iter().filter(is_other).map(|other| format!("{}-2", other.id));
+        let holds = |person: &String| self.record.people.get(person).is_some_and(|person| !person.roles.is_empty());
+        others.into_iter().find(holds).unwrap_or_else(|| panic!("nobody else stands on the side of {role}"))
     }
 
     fn criterion(&self, id: &str) -> Criterion {
@@ -48,14 +49,12 @@ impl World {
             MetBy::Prerequisites(role) => self.close_prerequisites(&criterion.id, role),
             MetBy::Filled(roles) => {
                 for role in roles {
-                    let give = Action::GiveRole {
-                        person: role.clone(),
-                        title: format!("The {role}"),
-                        role: role.clone(),
-                        contact: None,
-                    };
-                    let by = self.namer(role);
-                    self.does(&by, give);
+                    for person in [role.clone(), format!("{role}-2")] {
+                        let title = format!("The {person}");
+                        let give = Action::GiveRole { title, person, role: role.clone(), contact: None };
+                        let by = self.namer(role);
+                        self.does(&by, give);
+                    }
                 }
             }
             MetBy::SignedBy(roles) => {
@@ -169,8 +168,22 @@ impl World {
                     self.does(&by, Action::GiveNumbers { sureness: Sureness::Draft, existing: 210, new: 690 });
                 }
                 let new = self.record.numbers().expect("numbers").1.new;
-                let accounts = [("2026-11".to_owned(), new)].into();
+                let accounts = [(self.month(), new)].into();
                 self.does(&by, Action::PlanMonths { accounts });
+            }
+            "pilot-share" => {
+                let (least, _) = pilot(&self.programme, &self.record).right.expect("the number of people is known");
+                let people = self.somebody(usize::try_from(least).expect("a number"));
+                self.does(&by, Action::NamePilot { people });
+            }
+            "pilot-checks-complete" => {
+                let state = pilot(&self.programme, &self.record);
+                if state.people.is_empty() {
+                    let people = self.somebody(3);
+                    self.does(&by, Action::NamePilot { people });
+                }
+                let answers = self.pilot_answers(|_| true, Outcome::Passed, "");
+                self.does(&by, Action::CheckPilot { answers });
             }
             "key-roles-filled" => {
                 let keys: Vec<String> =
@@ -206,17 +219,62 @@ impl World {
             }
             "numbers-confirmed" => panic!("what is confirmed stays so"),
             "months-planned" => {
-                let accounts = [("2026-11".to_owned(), 1)].into();
+                let accounts = [(self.month(), 1)].into();
                 self.does(&by, Action::PlanMonths { accounts });
+            }
+            "pilot-share" => {
+                let person = self.record.pilot_people().next().expect("somebody").0.to_owned();
+                let (least, _) = pilot(&self.programme, &self.record).right.expect("the number of people is known");
+                assert_eq!(self.record.pilot_people().count() as u64, least, "one less is too few");
+                self.does(&by, Action::LeavePilot { person, why: "they are away".into() });
+            }
+            "pilot-checks-complete" => {
+                let people = self.somebody(self.record.pilot_people().count() + 1);
+                self.does(&by, Action::NamePilot { people });
             }
             "key-roles-filled" => {
                 let key = self.speaker(Side::Organisation);
-                for person in [key.clone(), format!("{key}-2")] {
+                let holds = |person: &&String| {
+                    self.record.people.get(*person).is_some_and(|person| person.roles.contains(&key))
+                };
+                let holders: Vec<String> = [key.clone(), format!("{key}-2")].iter().filter(holds).cloned().collect();
+                for person in holders {
                     self.does(&by, Action::TakeRole { person, role: key.clone(), why: "they left".into() });
                 }
             }
             other => self.knows(other, false),
         }
+    }
+
+    /// The month that it is.
+    fn month(&self) -> String {
+        self.today().strftime("%Y-%m").to_string()
+    }
+
+    /// So many people of all who are not of the pilot yet, from everywhere among them.
+    fn somebody(&self, count: usize) -> Vec<String> {
+        let missing = count - self.record.pilot_people().count().min(count);
+        let others: Vec<&String> = self.people.iter().filter(|person| !self.record.is_pilot(person)).collect();
+        let step = (others.len() / missing.max(1)).max(1);
+        others.into_iter().rev().step_by(step).take(missing).cloned().collect()
+    }
+
+    /// What each of these people of the pilot says of everything that they have not answered.
+    pub(crate) fn pilot_answers(
+        &self,
+        is_asked: impl Fn(&str) -> bool,
+        outcome: Outcome,
+        text: &str,
+    ) -> Vec<PilotAnswer> {
+        let state = pilot(&self.programme, &self.record);
+        let people = state.people.iter().filter(|line| is_asked(&line.person));
+        let answer = |person: &str, item: &String| PilotAnswer {
+            person: person.to_owned(),
+            item: item.clone(),
+            outcome,
+            text: text.to_owned(),
+        };
+        people.flat_map(|line| line.unanswered.iter().map(|item| answer(&line.person, item))).collect()
     }
 
     /// Parts of a package that are missing.

@@ -126,6 +126,23 @@ fn in_their_own_hands_five_hundred_until_the_pilot_succeeded_then_by_wave() {
     assert!(world.may(make(0, 651)).is_err());
     world.facts.wave_accounts = Some(9000);
     assert_eq!(limit(&world).limit, 700, "never more than the project needs");
+    // Where nobody says otherwise a wave is a month of the plan, from its first day on.
+    world.facts.wave_accounts = None;
+    let accounts = [("2026-02", 520), ("2026-03", 100), ("2026-05", 80)];
+    let accounts = accounts.map(|(month, count)| (month.to_owned(), count)).into();
+    world.does("lead", Action::PlanMonths { accounts });
+    for (at, released) in [
+        ("2026-02-28T23:59:00Z", 520),
+        ("2026-03-01T00:00:00Z", 620),
+        ("2026-03-02T00:00:00Z", 620),
+        ("2026-04-30T00:00:00Z", 620),
+        ("2026-05-01T00:00:00Z", 700),
+    ] {
+        world.at = at.parse().unwrap();
+        assert_eq!(limit(&world).limit, released, "{at}");
+    }
+    world.at = "2026-01-31T00:00:00Z".parse().unwrap();
+    assert_eq!(limit(&world).limit, 500, "what the pilot has is not taken back");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod deadlines;
 mod driver;
 mod gates;
 mod live;
+mod pilot;
 mod random;
 mod readiness;
 mod registers;

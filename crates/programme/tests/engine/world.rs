@@ -14,6 +14,16 @@ pub(crate) fn invented() -> Programme {
     toml::from_str(include_str!("invented.toml")).expect("the invented programme can be read")
 }
 
+/// What was done in a world, for whoever does the same elsewhere.
+#[derive(Clone, Debug)]
+#[allow(dead_code, reason = "who drives a project of a database reads it")]
+pub(crate) enum Step {
+    /// Somebody did something at this time.
+    Does(String, Timestamp, Box<Action>),
+    /// From here on the system knew that something is so, or is not.
+    Knows(String, bool),
+}
+
 /// A project with its clock.
 #[derive(Clone)]
 pub(crate) struct World {
@@ -22,6 +32,10 @@ pub(crate) struct World {
     pub(crate) record: Record,
     pub(crate) facts: Facts,
     pub(crate) at: Timestamp,
+    /// People of the organisation, by address.
+    pub(crate) people: Vec<String>,
+    /// What was done, in order.
+    pub(crate) steps: Vec<Step>,
     /// Is it no mistake of the test when something may not be?
     pub(crate) is_lenient: bool,
 }
@@ -35,6 +49,8 @@ impl World {
             record: Record::default(),
             facts: Facts::default(),
             at,
+            people: (0..900).map(|number| format!("person{number}@lm7.example")).collect(),
+            steps: Vec::new(),
             is_lenient: false,
         }
     }
@@ -87,7 +103,12 @@ impl World {
 
     pub(crate) fn tries_as(&mut self, doer: &Doer, action: Action) -> Result<Vec<Change>, Refusal> {
         let now = Moment::of(self.at);
-        let changes = decide(&self.programme, &self.record, &self.facts, doer, now, action)?;
+        // What does not rest on facts is decided without them: whoever reads them for nothing would read for long.
+        let none = Facts::default();
+        let facts = if action.rests_on_facts(&self.programme, &self.record) { &self.facts } else { &none };
+        let step = Step::Does(doer.name.clone(), self.at, Box::new(action.clone()));
+        let changes = decide(&self.programme, &self.record, facts, doer, now, action)?;
+        self.steps.push(step);
         for change in &changes {
             let seq = self.record.seq + 1;
             self.record.after(change, seq, self.at, &doer.name);
@@ -121,6 +142,7 @@ impl World {
         let offenders = if is_met { Vec::new() } else { vec!["one".to_owned(), "another".to_owned()] };
         let fact_now = Fact { is_met, text: format!("{fact} is {is_met}"), offenders, as_of: self.at };
         self.facts.facts.insert(fact.to_owned(), fact_now);
+        self.steps.push(Step::Knows(fact.to_owned(), is_met));
     }
 
     pub(crate) fn may(&self, live: Live) -> Result<(), Refusal> {

@@ -153,6 +153,7 @@ impl Demo {
             stop,
             probe: Arc::new(NoProbe),
             dry_run: false,
+            consent: None,
             turnover: None,
             store,
         };

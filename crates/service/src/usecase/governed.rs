@@ -8,6 +8,8 @@ mod facts;
 mod file;
 mod live;
 mod papers;
+mod pilot;
+mod pipeline;
 mod shows;
 
 use std::collections::BTreeMap;
@@ -17,16 +19,20 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use model::Actor;
-use programme::{Action, Change, Doer, Entry, Evidence, Moment, Programme, Record, Refusal, Rule, Subject};
+use programme::{
+    Action, Change, Doer, Entry, Evidence, Facts, Moment, Programme, Record, Refusal, Rule, Side, Subject,
+};
 use serde::Serialize;
 use store::{ProjectKey, Store};
 
 pub use self::file::new_project;
 pub(crate) use self::live::{Gates, Governs, refuse};
 pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
+pub use self::pilot::PilotShow;
+pub use self::pipeline::{BrokenLine, PipelineGate, PipelineLine, PipelineReport};
 pub use self::shows::{
-    DeliverableLine, DeliverablesShow, GateShow, PipelineReport, ProjectShow, RegisterShow, RegistersShow,
-    TaskLine as GovernedTask, TasksShow,
+    DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow, TaskLine as GovernedTask,
+    TasksShow,
 };
 use crate::config::{Config, FILE};
 use crate::project::{actor, database};
@@ -81,10 +87,16 @@ impl Governed {
 
     /// Who acts: the roles of the record, and those that the project's file gives to whoever runs the program.
     fn doer(&self) -> Doer {
-        let given = self.config.file.roles.as_ref().and_then(|roles| roles.people.get(&self.actor.name));
-        let roles = given.map(|given| given.roles.clone()).unwrap_or_default();
-        let sides: Vec<programme::Side> = given.and_then(|given| given.side).into_iter().collect();
-        Doer::of(&self.programme, &self.record, &self.actor.name, &sides, &roles)
+        let people = self.config.file.roles.as_ref().map(|roles| &roles.people);
+        let doer_of = |name: &str| {
+            let given = people.and_then(|people| people.get(name));
+            let roles = given.map(|given| given.roles.clone()).unwrap_or_default();
+            let sides: Vec<Side> = given.and_then(|given| given.side).into_iter().collect();
+            Doer::of(&self.programme, &self.record, name, &sides, &roles)
+        };
+        let mut doer = doer_of(&self.actor.name);
+        doer.sides_of_file = people.into_iter().flatten().flat_map(|(name, _)| doer_of(name).sides).collect();
+        doer
     }
 
     /// When it is, by the database's clock, and the day that it is where the organisation is.
@@ -106,7 +118,8 @@ impl Governed {
         self.may_act()?;
         for _ in 0..TRIES_MAX {
             let now = self.moment().await?;
-            let facts = self.facts().await?;
+            let is_known = action.rests_on_facts(&self.programme, &self.record);
+            let facts = if is_known { self.facts().await? } else { Facts::default() };
             let decided = programme::decide(&self.programme, &self.record, &facts, &self.doer(), now, action.clone());
             let changes = decided.map_err(|refusal| refused(&refusal))?;
             if self.append(&changes, now.at).await? {
@@ -144,7 +157,7 @@ impl Governed {
         let action = Action::GiveEvidence { on, evidence };
         // Nothing is kept for whoever may not give it.
         self.may_act()?;
-        let (facts, now) = (self.facts().await?, self.moment().await?);
+        let (facts, now) = (Facts::default(), self.moment().await?);
         programme::decide(&self.programme, &self.record, &facts, &self.doer(), now, action.clone())
             .map_err(|refusal| refused(&refusal))?;
         self.store.keep_evidence(self.key, model::Digest::of(&bytes), &bytes).await?;
@@ -186,9 +199,17 @@ impl Governed {
 /// The programmes that were read, by profile and edition: they come with the program, and each is read once.
 static PROGRAMMES: Mutex<BTreeMap<(String, String), Programme>> = Mutex::new(BTreeMap::new());
 
+/// The profile of a project, as `NAME@EDITION`.
+fn profile_of(config: &Config) -> String {
+    format!("{}@{}", config.policy.profile, config.policy.edition)
+}
+
 /// The programme of a project's profile.
 pub(crate) fn programme_of(config: &Config) -> Result<Programme, Error> {
-    let (name, edition) = (config.policy.profile.as_str(), config.policy.edition.as_str());
+    programme_named(&config.policy.profile, &config.policy.edition)
+}
+
+fn programme_named(name: &str, edition: &str) -> Result<Programme, Error> {
     let mut programmes = PROGRAMMES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(programme) = programmes.get(&(name.to_owned(), edition.to_owned())) {
         return Ok(programme.clone());

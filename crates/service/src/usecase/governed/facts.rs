@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use model::{Cause, Phase, Side};
 use mx::history::Observation;
 use people::Class;
-use programme::{FACTS, Fact, Facts, Verdict};
+use programme::{CHECKS, FACTS, Fact, Facts, Verdict};
 use store::{IssueState, MailboxRow};
 
-use super::Governed;
+use super::{Governed, profile_of};
 use crate::Error;
+use crate::config::PeopleEntry;
 use crate::usecase::people::PeopleProject;
 
 /// So many names are told of what stands against a fact.
@@ -21,6 +22,8 @@ const OFFENDERS_MAX: usize = 50;
 /// What is gathered.
 struct Gathered {
     facts: BTreeMap<String, Fact>,
+    /// Those of which this database can't tell in this project: a decision of that name does.
+    unknown: BTreeSet<String>,
     at: Timestamp,
 }
 
@@ -35,6 +38,14 @@ impl Gathered {
     fn so(&mut self, name: &str, is_met: bool, text: impl Into<String>) {
         let fact = Fact { is_met, text: text.into(), offenders: Vec::new(), as_of: self.at };
         self.put(name, fact);
+    }
+
+    /// What can't be looked up in this project. Somebody may decide it.
+    fn unknown(&mut self, names: &[&str], why: &str) {
+        for name in names {
+            self.so(name, false, format!("{why}; or record it: whimbrel project decide {name}"));
+            self.unknown.insert((*name).to_owned());
+        }
     }
 
     fn put(&mut self, name: &str, mut fact: Fact) {
@@ -56,7 +67,7 @@ impl Governed {
     pub(crate) async fn facts(&self) -> Result<Facts, Error> {
         let (store, key) = (&self.store, self.key);
         let at = Timestamp::from_millisecond(store.now().await?).unwrap_or_default();
-        let mut found = Gathered { facts: BTreeMap::new(), at };
+        let mut found = Gathered { facts: BTreeMap::new(), unknown: BTreeSet::new(), at };
         let mut rows = store.mailboxes(key).await?;
         rows.retain(|row| row.listed);
         // What goes to the archive is switched nowhere.
@@ -68,7 +79,7 @@ impl Governed {
         let of = store.mailbox_facts(key).await?;
         let is_aside = |row: &&MailboxRow| of.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
         // Who has no account yet, or of whom that is not decided, is in scope and on no roster.
-        let without = self.people(&mut found).await?;
+        let (without, pilot_accounts) = self.people(&mut found).await?;
         for (name, counts_aside) in [("all-in-scope-through-switch", true), ("people-switched", false)] {
             if rows.is_empty() {
                 found.so(name, false, "nobody is on the roster yet");
@@ -82,24 +93,17 @@ impl Governed {
         }
         self.forwarders(&rows, &mut found).await?;
         self.mailboxes(&rows, &mut found).await?;
-        self.issues(&mut found).await?;
+        self.issues(&rows, &mut found).await?;
         let is_reported = self.config.file.reports.is_some();
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
-        self.legacy(&mut found).await?;
+        self.legacy(&rows, &mut found).await?;
         self.decided(&mut found);
-        Ok(Facts { facts: found.facts, ..Facts::default() })
-    }
-
-    /// Names of the mailboxes of the pilot's collections.
-    async fn pilot(&self) -> Result<BTreeSet<i64>, Error> {
-        let of = self.store.mailbox_facts(self.key).await?;
-        let is_pilot = |name: &str| self.config.file.programme.pilot.iter().any(|known| known == name);
-        let collections = self.store.collections(self.key).await?;
-        let numbers: BTreeSet<i64> =
-            collections.iter().filter(|row| is_pilot(&row.is.name)).map(|row| row.collection).collect();
-        let is_in = |facts: &store::MailboxFacts| facts.member_of.is_some_and(|number| numbers.contains(&number));
-        Ok(of.iter().filter(|(_, facts)| is_in(facts)).map(|(mailbox, _)| *mailbox).collect())
+        let facts = Facts { facts: found.facts, pilot_accounts, ..Facts::default() };
+        // Whoever looks at many projects at once looks at this: each project's own file says where its facts come from.
+        let kept = serde_json::to_string(&facts).unwrap_or_default();
+        store.keep_programme_facts(key, &profile_of(&self.config), &kept).await?;
+        Ok(facts)
     }
 
     async fn forwarders(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
@@ -196,8 +200,9 @@ impl Governed {
         Ok(())
     }
 
-    async fn issues(&self, found: &mut Gathered) -> Result<(), Error> {
-        let pilot = self.pilot().await?;
+    async fn issues(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
+        let of_pilot = rows.iter().filter(|row| self.record.is_pilot(&row.roster.source_name));
+        let pilot: BTreeSet<i64> = of_pilot.map(|row| row.mailbox).collect();
         let issues = self.store.issues(self.key).await?;
         let open: Vec<_> = issues.iter().filter(|row| row.state != IssueState::Closed).collect();
         let number = |row: &&store::IssueRow| format!("issue {}", row.issue);
@@ -209,7 +214,7 @@ impl Governed {
             .map(|row| number(&row))
             .collect();
         if pilot.is_empty() {
-            found.so("pilot-issues-have-actions", false, "no collection is the pilot's: [programme] pilot names them");
+            found.so("pilot-issues-have-actions", false, "nobody on the roster is of the pilot: whimbrel pilot name");
         } else {
             found.unless(
                 "pilot-issues-have-actions",
@@ -223,15 +228,23 @@ impl Governed {
         Ok(())
     }
 
-    /// Whose account is whose, and which are to be made. Who has none yet, or of whom that is not decided.
-    async fn people(&self, found: &mut Gathered) -> Result<Vec<String>, Error> {
+    /// Whose account is whose, and which are to be made. Who has none yet, or of whom that is not decided; and how many accounts were or are to
+    /// be made for people of the pilot, where that is known.
+    async fn people(&self, found: &mut Gathered) -> Result<(Vec<String>, Option<u64>), Error> {
         let Some(entry) = self.config.file.people.clone() else {
-            for name in ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"] {
-                found.so(name, false, "the project's file has no [people]: nobody knows who has which account");
+            let names = ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"];
+            found.unknown(&names, "the project's file has no [people]: nobody knows who has which account");
+            match crate::roster::read_file(&self.config.folder, &self.config) {
+                Ok(people) if people.rows.is_empty() => found.unknown(&["formats"], "people.csv names nobody"),
+                Ok(people) => {
+                    found.so("formats", true, format!("people.csv can be read: {} people", people.rows.len()));
+                }
+                Err(error) => found.so("formats", false, error.what),
             }
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         };
-        let plane = PeopleProject::of(self.config.clone(), entry, self.store.clone(), self.key, self.actor.clone())?;
+        self.formats(&entry, found).await?;
+        let Some(plane) = self.plane()? else { return Ok((Vec::new(), None)) };
         let known = plane.known().await?;
         let told = |is_so: &dyn Fn(&Class) -> bool| -> Vec<String> {
             let rows = known.reconciliation.rows.iter().filter(|row| is_so(&row.class));
@@ -243,20 +256,73 @@ impl Governed {
             for name in ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"] {
                 found.so(name, false, "no directory was read yet: whimbrel people sync");
             }
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         let without = missing.iter().chain(&open).cloned().collect();
         found.unless("addresses-matched", open, "everybody is matched, or known to be new", "are not decided");
-        found.unless("new-accounts-provisioned", missing.clone(), "every new account is there", "have no account yet");
-        found.unless("pilot-accounts-provisioned", missing, "every new account is there", "have no account yet");
-        Ok(without)
+        found.unless("new-accounts-provisioned", missing, "every new account is there", "have no account yet");
+        // An account counts for the pilot whether it is still to be made or was made already.
+        let made = plane.made().await?;
+        let (mut accounts, mut left, mut count) = (0, Vec::new(), 0);
+        for (who, _) in self.record.pilot_people() {
+            count += 1;
+            let Ok(object) = known.find(who) else {
+                left.push(format!("{who} (nobody is called so)"));
+                continue;
+            };
+            let is_existing =
+                known.reconciliation.row(&object.id).is_some_and(|row| matches!(row.class, Class::Existing { .. }));
+            if !is_existing {
+                left.push(who.to_owned());
+            }
+            accounts += u64::from(!is_existing || made.contains_key(&object.id));
+        }
+        if count == 0 {
+            found.so("pilot-accounts-provisioned", false, "nobody is of the pilot yet: whimbrel pilot name");
+            return Ok((without, Some(0)));
+        }
+        found.unless(
+            "pilot-accounts-provisioned",
+            left,
+            "everybody of the pilot has an account",
+            "have no account yet",
+        );
+        Ok((without, Some(accounts)))
+    }
+
+    /// The people of the project as they were last read, where its file says where they come from.
+    pub(super) fn plane(&self) -> Result<Option<PeopleProject>, Error> {
+        let Some(entry) = self.config.file.people.clone() else { return Ok(None) };
+        let (config, store, actor) = (self.config.clone(), self.store.clone(), self.actor.clone());
+        PeopleProject::of(config, entry, store, self.key, actor).map(Some)
+    }
+
+    /// Lists that people come from: each was read, and everything in it is an entry.
+    async fn formats(&self, entry: &PeopleEntry, found: &mut Gathered) -> Result<(), Error> {
+        let read = self.store.directories(self.key).await?;
+        let (mut wrong, mut unread) = (Vec::new(), Vec::new());
+        for name in entry.sources.iter().chain(&entry.staff) {
+            let Some(row) = read.iter().find(|row| row.name == *name && row.read_at.is_some()) else {
+                unread.push(name.clone());
+                continue;
+            };
+            let faults = self.store.directory_faults(self.key, row.directory).await?;
+            wrong.extend(faults.into_iter().map(|fault| format!("{name}, {}: {}", fault.place, fault.what)));
+        }
+        if unread.is_empty() {
+            found.unless("formats", wrong, "every list was read, and each entry of it", "entries can't be read");
+        } else {
+            found.so("formats", false, format!("not read yet: {}: whimbrel people sync", unread.join(", ")));
+        }
+        Ok(())
     }
 
     /// What can't be looked up is known by a decision of that name: somebody says it, with why.
     fn decided(&self, found: &mut Gathered) {
-        for (name, _) in FACTS {
+        for (name, _) in FACTS.into_iter().chain(CHECKS) {
             let decision = self.record.decisions.get(name).and_then(|decisions| decisions.last());
-            if let (Some(decision), false) = (decision, found.facts.contains_key(name)) {
+            let is_open = !found.facts.contains_key(name) || found.unknown.contains(name);
+            if let (Some(decision), true) = (decision, is_open) {
                 let text = format!("decided by {}: {}", decision.by, decision.outcome);
                 let (is_met, as_of) = (decision.verdict == Verdict::Yes, decision.said.at);
                 found.put(name, Fact { is_met, text, offenders: Vec::new(), as_of });
@@ -264,10 +330,37 @@ impl Governed {
         }
     }
 
+    /// What forwards from whoever is switched: it is to be on as long as mail comes to the old servers.
+    async fn redirects(&self, rows: &[MailboxRow], is_changed: bool, found: &mut Gathered) -> Result<(), Error> {
+        const NAME: &str = "forwarders-only-after-mx";
+        let is_switched = |row: &&MailboxRow| row.state.phase >= Phase::Switched;
+        if !rows.iter().any(|row| is_switched(&row)) {
+            found.so(NAME, false, "nobody is switched yet");
+            return Ok(());
+        }
+        let looks = self.store.found_routings(self.key).await?;
+        let on: BTreeSet<i64> = looks
+            .iter()
+            .filter(|look| look.side == Side::Source && look.redirected_to.is_some())
+            .map(|look| look.mailbox)
+            .collect();
+        let is_off = |row: &&MailboxRow| is_switched(row) && !is_changed && !on.contains(&row.mailbox);
+        let is_so =
+            if is_changed { "mail goes to the target by itself" } else { "each forwards until mail goes there" };
+        found.unless(
+            NAME,
+            names(rows.iter().filter(is_off)),
+            is_so,
+            "do not forward, or were not looked into, and mail still comes to the old servers",
+        );
+        Ok(())
+    }
+
     /// Legacy domains: as the last look at the DNS found them.
-    async fn legacy(&self, found: &mut Gathered) -> Result<(), Error> {
+    async fn legacy(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
         let Some(settings) = self.config.file.mx.as_deref() else {
-            found.so("mx-changed", false, "the project's file has no [mx]");
+            let names = ["mx-changed", "forwarders-only-after-mx"];
+            found.unknown(&names, "the project's file has no [mx]: no legacy domain is named");
             return Ok(());
         };
         let mut left = Vec::new();
@@ -282,6 +375,7 @@ impl Governed {
                 left.push(domain.clone());
             }
         }
+        self.redirects(rows, left.is_empty(), found).await?;
         found.unless(
             "mx-changed",
             left,

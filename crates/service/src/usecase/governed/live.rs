@@ -1,13 +1,18 @@
 //! What is done live asks the programme first, in a project that is governed.
 //!
-//! The record is read afresh each time, so that a no counts at once. What the database knows besides is asked again after a while only: a
-//! switch of thousands asks thousands of times.
+//! Each time it is looked whether anything was recorded since, so that a no counts at once. The record is read again only then, and what
+//! the database knows besides after a while: a switch of thousands asks thousands of times.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use model::{Actor, Role};
-use programme::{Facts, Live, allows};
-use store::{ProjectKey, Store};
+use async_trait::async_trait;
+use connector::Retry;
+use jiff::civil::Date;
+use model::{Actor, Cause, Role, Scope};
+use movement::{Consent, Failure};
+use programme::{Facts, Live, Programme, Record, Refusal, allows};
+use store::{MailboxRow, ProjectKey, Store};
 use tokio::sync::Mutex;
 
 use super::{Governed, programme_of, record_of, refused};
@@ -16,12 +21,25 @@ use crate::config::Config;
 
 /// What the database knows is asked again after this.
 const FACTS_LAST: Duration = Duration::from_secs(30);
+/// What stages call the making of accounts.
+const ACCOUNTS: &str = "provision-accounts";
 
 /// The gates of a project, for whatever is done live in it.
 pub(crate) struct Gates {
     config: Config,
     actor: Actor,
-    facts: Mutex<Option<(Instant, Facts)>>,
+    known: Mutex<Option<Known>>,
+}
+
+/// What was last read, and what was answered by it.
+struct Known {
+    /// The number of the record's last change.
+    end: i64,
+    record: Record,
+    programme: Programme,
+    facts: Option<(Instant, Facts)>,
+    day: Option<Date>,
+    answers: HashMap<Live, Option<Refusal>>,
 }
 
 /// What the programme of a governed project says of its switches.
@@ -37,12 +55,39 @@ impl Gates {
         let organisation = config.code.to_string();
         let actor =
             Actor { name: "whimbrel".to_owned(), role: Role::System, organisation, known_by: "process".to_owned() };
-        Self { config: config.clone(), actor, facts: Mutex::default() }
+        Self { config: config.clone(), actor, known: Mutex::default() }
     }
 
-    /// Are these people of the pilot?
-    pub(crate) fn is_pilot(&self, collection: Option<&str>) -> bool {
-        collection.is_some_and(|name| self.config.file.programme.pilot.iter().any(|known| known == name))
+    /// Why a mailbox may not be switched now; none: it may, or the project is not governed.
+    pub(crate) async fn against_switch(
+        &self,
+        store: &Store,
+        key: ProjectKey,
+        name: &str,
+    ) -> Result<Option<Error>, Error> {
+        self.ask(store, key, |_, record| Some(if record.is_pilot(name) { Live::SwitchPilot } else { Live::Switch }))
+            .await
+    }
+
+    /// Why nothing of a mailbox may be copied now; none: it may, or the project is not governed.
+    async fn against_copy(&self, store: &Store, key: ProjectKey, name: &str) -> Result<Option<Error>, Error> {
+        self.ask(store, key, |_, record| Some(if record.is_pilot(name) { Live::SyncPilot } else { Live::SyncBulk }))
+            .await
+    }
+
+    /// Why nothing that is there on the platform may be changed now. It waits for the first stage that makes accounts, and goes on after the
+    /// last one.
+    pub(crate) async fn against_update(&self, store: &Store, key: ProjectKey) -> Result<Option<Error>, Error> {
+        let live = |programme: &Programme, record: &Record| {
+            let makes = |id: &String| {
+                let stage = programme.stages.iter().find(|stage| stage.id == *id);
+                stage.is_some_and(|stage| stage.allows.iter().any(|name| name == ACCOUNTS))
+            };
+            let is_over = record.stages.iter().any(|entry| makes(&entry.stage))
+                && record.stage().is_some_and(|entry| !makes(&entry.stage));
+            (!is_over).then_some(Live::ProvisionAccounts { new_already: 0, asked: 0 })
+        };
+        self.ask(store, key, live).await
     }
 
     /// What the programme says of switches in it; none: the project is not governed.
@@ -59,30 +104,84 @@ impl Gates {
 
     /// Why this may not be done now; none: it may, or the project is not governed.
     pub(crate) async fn against(&self, store: &Store, key: ProjectKey, live: Live) -> Result<Option<Error>, Error> {
-        let record = record_of(store, key).await?;
-        if record.seq == 0 {
+        self.ask(store, key, |_, _| Some(live)).await
+    }
+
+    /// Why what is asked for, by the record as it is now, may not be done.
+    async fn ask(
+        &self,
+        store: &Store,
+        key: ProjectKey,
+        live: impl FnOnce(&Programme, &Record) -> Option<Live> + Send,
+    ) -> Result<Option<Error>, Error> {
+        let end = store.programme_end(key).await?;
+        if end == 0 {
             // Another database, code or project name would be a way around every gate.
             let is_lost = self.config.file.programme.governed;
             return Ok(is_lost.then(|| {
-                Error::refused(
-                    "R-250",
-                    format!("cannot {live}: the project is governed, and this database has no record of it"),
-                )
-                .advise("give it back its database; or begin its record: whimbrel project adopt")
+                Error::refused("R-250", "the project is governed, and this database has no record of it")
+                    .advise("give it back its database; or begin its record: whimbrel project adopt")
             }));
         }
-        let programme = programme_of(&self.config)?;
+        let mut kept = self.known.lock().await;
+        let mut known = match kept.take().filter(|known| known.end == end) {
+            Some(known) => known,
+            None => Known {
+                end,
+                record: record_of(store, key).await?,
+                programme: programme_of(&self.config)?,
+                facts: None,
+                day: None,
+                answers: HashMap::new(),
+            },
+        };
+        let answer = match live(&known.programme, &known.record) {
+            Some(live) => self.answer(store, key, &mut known, live).await?,
+            None => None,
+        };
+        *kept = Some(known);
+        Ok(answer.map(|refusal| refused(&refusal)))
+    }
+
+    async fn answer(
+        &self,
+        store: &Store,
+        key: ProjectKey,
+        known: &mut Known,
+        live: Live,
+    ) -> Result<Option<Refusal>, Error> {
         let (config, actor) = (self.config.clone(), self.actor.clone());
+        let (programme, record) = (known.programme.clone(), known.record.clone());
         let governed = Governed { config, store: store.clone(), key, actor, programme, record };
         let today = governed.moment().await?.today;
-        let mut known = self.facts.lock().await;
-        let facts = match known.take().filter(|(at, _)| at.elapsed() < FACTS_LAST) {
-            Some(known) => known,
-            None => (Instant::now(), governed.facts().await?),
-        };
-        let refusal = allows(&governed.programme, &governed.record, &facts.1, today, live).err();
-        *known = Some(facts);
-        Ok(refusal.map(|refusal| refused(&refusal)))
+        let is_old = known.facts.as_ref().is_none_or(|(at, _)| at.elapsed() >= FACTS_LAST);
+        if is_old || known.day != Some(today) {
+            known.answers.clear();
+            (known.facts, known.day) = (Some((Instant::now(), governed.facts().await?)), Some(today));
+        }
+        if let Some(answer) = known.answers.get(&live) {
+            return Ok(answer.clone());
+        }
+        let none = Facts::default();
+        let facts = known.facts.as_ref().map_or(&none, |(_, facts)| facts);
+        let answer = allows(&known.programme, &known.record, facts, today, live).err();
+        known.answers.insert(live, answer.clone());
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl Consent for Gates {
+    async fn against(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Failure>, Failure> {
+        let against = Box::pin(self.against_copy(store, key, &row.roster.source_name)).await;
+        let refused = against.map_err(|error| Failure::internal(&error.what))?;
+        Ok(refused.map(|error| {
+            let advice = error.advice.unwrap_or_default();
+            let what = format!("{}. {advice}", error.what.lines().next().unwrap_or_default());
+            // It is looked again by itself: somebody may say yes.
+            let error = connector::Error::new(Cause::Gated, Scope::Mailbox, what).retry(Retry::Later(None));
+            Failure { side: None, error }
+        }))
     }
 }
 

@@ -98,28 +98,52 @@ impl Governed {
             files.push((format!("{code}{name}-{version_number}.{}", form.name()), bytes));
         }
         let to = self.config.folder.join(to);
-        let failed = |path: &Path, error: std::io::Error| {
-            Error::usage(format!("{} cannot be written: {error}", path.display()))
-                .advise("choose a folder that you may write to")
-        };
-        std::fs::create_dir_all(&to).map_err(|error| failed(&to, error))?;
-        let (mut evidence, mut written) = (Vec::new(), Vec::new());
+        let mut evidence = Vec::new();
         for (file, bytes) in &files {
             let digest = model::Digest::of(bytes);
             // Kept before anything names it; of an earlier version the record names the bytes of its day.
             if version.is_none() {
                 self.store.keep_evidence(self.key, digest, bytes).await?;
             }
-            let path: PathBuf = to.join(file);
-            std::fs::write(&path, bytes).map_err(|error| failed(&path, error))?;
-            written.push((path.display().to_string(), digest.to_string()));
             let (digest, size_bytes, note) = (digest.to_string(), bytes.len() as u64, String::new());
             evidence.push(Evidence { name: file.clone(), digest, size_bytes, note });
         }
+        let written = write_all(&to, &files)?;
         if version.is_none() {
             self.act(Action::RecordDocument { document: name.to_owned(), is_draft, files: evidence }).await?;
         }
         Ok(DocumentMade { document: name.to_owned(), version: version_number, is_draft, superseded_by, files: written })
+    }
+
+    /// Writes the files of a version that was issued into a folder, byte for byte; of the version that counts where none is named.
+    pub async fn get_document(&self, name: &str, version: Option<u32>, to: &Path) -> Result<DocumentMade, Error> {
+        let versions = self.record.documents.get(name).map(Vec::as_slice).unwrap_or_default();
+        let is_meant = |one: &&programme::DocumentVersion| match version {
+            Some(version) => one.version == version,
+            None => one.superseded_by.is_none(),
+        };
+        let Some(found) = versions.iter().rev().find(is_meant) else {
+            let what =
+                version.map_or_else(|| "was never made".to_owned(), |version| format!("has no version {version}"));
+            return Err(Error::usage(format!("{name} {what}")).advise("whimbrel document list tells which there are"));
+        };
+        let to = self.config.folder.join(to);
+        let mut files = Vec::new();
+        for file in &found.files {
+            let digest = model::Digest::from_hex(&file.digest);
+            let bytes = match digest {
+                Some(digest) => self.store.evidence(self.key, digest).await?,
+                None => None,
+            };
+            let bytes = bytes.filter(|bytes| model::Digest::of(bytes).to_string() == file.digest).ok_or_else(|| {
+                super::internal(&format!("the database has not kept {} ({}) as it was issued", file.name, file.digest))
+            })?;
+            files.push((file.name.clone(), bytes));
+        }
+        let files = write_all(&to, &files)?;
+        let (document, version, is_draft, superseded_by) =
+            (name.to_owned(), found.version, found.is_draft, found.superseded_by);
+        Ok(DocumentMade { document, version, is_draft, superseded_by, files })
     }
 
     fn next_version(&self, name: &str) -> u32 {
@@ -190,6 +214,22 @@ impl Governed {
         };
         DocumentsShow { documents: DOCUMENTS.into_iter().map(line).collect() }
     }
+}
+
+/// Writes files into a folder: the path of each, with the digest of its bytes.
+fn write_all(to: &Path, files: &[(String, Vec<u8>)]) -> Result<Vec<(String, String)>, Error> {
+    let failed = |path: &Path, error: std::io::Error| {
+        Error::usage(format!("{} cannot be written: {error}", path.display()))
+            .advise("choose a folder that you may write to")
+    };
+    std::fs::create_dir_all(to).map_err(|error| failed(to, error))?;
+    let mut written = Vec::new();
+    for (file, bytes) in files {
+        let path: PathBuf = to.join(file);
+        std::fs::write(&path, bytes).map_err(|error| failed(&path, error))?;
+        written.push((path.display().to_string(), model::Digest::of(bytes).to_string()));
+    }
+    Ok(written)
 }
 
 fn refused(why: &Why) -> Error {

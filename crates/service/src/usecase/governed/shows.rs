@@ -1,17 +1,12 @@
 //! How a governed project stands: what people and other programs are shown.
 
-use std::collections::BTreeMap;
-
-use jiff::civil::Date;
 use programme::{
     Assessment, Gap, PipelineRow, Record, Register, RegisterState, ResponseTimes, Row, Scope, Side, StatusRow, Week,
 };
 use serde::Serialize;
-use store::Store;
 
-use super::{Governed, folded};
+use super::Governed;
 use crate::Error;
-use crate::config::Config;
 
 /// A project as a whole.
 #[derive(Clone, Debug, Serialize)]
@@ -107,17 +102,6 @@ pub struct DeliverableLine {
     /// When it was accepted, and by whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
-}
-
-/// All governed projects of a database.
-#[derive(Clone, Debug, Serialize)]
-pub struct PipelineReport {
-    /// The projects.
-    pub projects: Vec<PipelineRow>,
-    /// New accounts per month, over all of them.
-    pub accounts_by_month: BTreeMap<String, u64>,
-    /// How many projects are in each stage.
-    pub by_stage: BTreeMap<String, usize>,
 }
 
 impl Governed {
@@ -221,37 +205,5 @@ impl Governed {
             }
         };
         Ok(DeliverablesShow { deliverables: scope.deliverables().map(line).collect() })
-    }
-}
-
-/// Every governed project of a database that whoever asks may see: their own organisation's, or all where the project's file names
-/// them under `roles.programme`.
-pub(crate) async fn pipeline_of(
-    store: &Store,
-    config: &Config,
-    sees_all: bool,
-    today: Date,
-) -> Result<PipelineReport, Error> {
-    let own = [config.code.to_string()];
-    let projects = store.governed_projects(if sees_all { None } else { Some(&own) }).await?;
-    let programme = super::programme_of(config)?;
-    let mut rows = Vec::new();
-    for project in &projects {
-        let record = folded(&project.changes)?;
-        rows.push(programme::pipeline_row(&programme, &record, &programme::Facts::default(), today));
-    }
-    let mut by_stage = BTreeMap::new();
-    for row in &rows {
-        *by_stage.entry(row.stage.clone().unwrap_or_else(|| "no stage yet".to_owned())).or_default() += 1;
-    }
-    Ok(PipelineReport { accounts_by_month: programme::demand(&rows), projects: rows, by_stage })
-}
-
-impl Governed {
-    /// Every governed project of the database that whoever asks may see.
-    pub async fn pipeline(&self) -> Result<PipelineReport, Error> {
-        let roles = self.config.file.roles.as_ref();
-        let sees_all = roles.is_none_or(|roles| roles.programme.contains(&self.actor.name));
-        pipeline_of(&self.store, &self.config, sees_all, self.moment().await?.today).await
     }
 }

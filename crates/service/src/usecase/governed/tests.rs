@@ -6,6 +6,21 @@ use programme::{Live, Register, Side};
 
 use super::*;
 
+mod consent;
+#[allow(dead_code, reason = "the driver of the programme's own tests, of which only a part is needed here")]
+#[path = "../../../../programme/tests/engine/driver.rs"]
+mod driver;
+mod estate;
+mod papers_checked;
+mod pilot;
+#[allow(dead_code, reason = "as above")]
+#[path = "../../../../paper/tests/project.rs"]
+mod project;
+mod whole;
+#[allow(dead_code, reason = "as above")]
+#[path = "../../../../programme/tests/engine/world.rs"]
+mod world;
+
 fn no_environment(_: &str) -> Option<String> {
     None
 }
@@ -191,11 +206,11 @@ async fn the_pipeline_shows_each_project_to_whom_it_may() {
         governed.push(one);
     }
     let all = governed[0].pipeline().await.unwrap();
-    assert_eq!(all.projects.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["RX1", "RX2", "RX3"]);
+    assert_eq!(all.projects.iter().map(|line| line.row.code.as_str()).collect::<Vec<_>>(), ["RX1", "RX2", "RX3"]);
     assert_eq!(all.accounts_by_month, BTreeMap::from([("2027-01".to_owned(), 300)]));
     governed[0].config.file.roles = Some(crate::config::Roles::default());
     let own = governed[0].pipeline().await.unwrap();
-    assert_eq!(own.projects.iter().map(|row| row.code.as_str()).collect::<Vec<_>>(), ["RX1"]);
+    assert_eq!(own.projects.iter().map(|line| line.row.code.as_str()).collect::<Vec<_>>(), ["RX1"]);
 }
 
 /// a newer version takes the place of an older one, which says so when it is made again; nothing else of it changes.
@@ -244,9 +259,7 @@ async fn what_is_not_known_is_not_met_until_somebody_says_it() {
     let facts = governed.facts().await.unwrap().facts;
     let met: Vec<&String> = facts.iter().filter(|(_, fact)| fact.is_met).map(|(name, _)| name).collect();
     assert_eq!(met, ["issues-resolved-or-handed-over"], "there is none");
-    for name in
-        ["licences-cover-scope", "directory-sync-handed-over", "registration-limit-requested", "pilot-checks-complete"]
-    {
+    for name in ["licences-cover-scope", "directory-sync-handed-over", "registration-limit-requested"] {
         assert!(!facts.contains_key(name), "{name}");
         for verdict in [programme::Verdict::Yes, programme::Verdict::No] {
             let (decision, outcome, by) = (name.to_owned(), "seen".to_owned(), "Kim".to_owned());

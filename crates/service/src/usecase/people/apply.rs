@@ -16,7 +16,7 @@ use store::{ChangeRow, ChangeState, MadeAccount, PeopleLease, PeopleTx};
 
 use super::password::{Safe, generate};
 use super::{LEASE_MS, Opened, PeopleProject, UploadLine};
-use crate::usecase::governed;
+use crate::usecase::governed::{self, Gates};
 use crate::{Error, Exit};
 
 /// Changes sent at once.
@@ -243,6 +243,7 @@ impl PeopleProject {
         self.read_platform(lease).await?;
         self.put_aside_what_changed(lease, plan, lines).await?;
         let safe = self.safe_for(plan, lines).await?;
+        let gates = Box::new(Gates::of(&self.config));
         loop {
             let changes = self.store.changes(self.key, plan).await?;
             let todo: Vec<&ChangeRow> = changes.iter().filter(|change| change.state == ChangeState::Todo).collect();
@@ -250,10 +251,29 @@ impl PeopleProject {
                 break;
             }
             let portion = next_portion(todo, lines);
+            self.refuse_portion(&gates, &portion, lines).await?;
             self.portion(lease, target, door, (plan, lines), &portion, safe.as_ref()).await?;
         }
         self.complete(lease, target, door, (plan, lines)).await?;
         self.end_if_done(lease, plan).await
+    }
+
+    /// Each portion asks the gates of a governed project, so that a no counts while a plan is carried out: what is new by the
+    /// stage and the number that is released, what is there already by the stage alone.
+    async fn refuse_portion(&self, gates: &Gates, portion: &[&ChangeRow], lines: &[Line]) -> Result<(), Error> {
+        let of = |change: &&&ChangeRow| usize::try_from(change.change - 1).ok().and_then(|at| lines.get(at));
+        let planned: Vec<&Line> = portion.iter().filter_map(|change| of(&change)).collect();
+        let is_new = |line: &&&Line| matches!(line.planned, Planned::Create { .. });
+        let against = if planned.iter().any(|line| is_new(&line)) {
+            let is_account =
+                |line: &&&Line| matches!(&line.planned, Planned::Create { entry, .. } if has_password(entry));
+            let asked = planned.iter().filter(is_account).count() as u64;
+            let new_already = if asked == 0 { 0 } else { self.made().await?.len() as u64 };
+            Box::pin(gates.against(&self.store, self.key, Live::ProvisionAccounts { new_already, asked })).await?
+        } else {
+            Box::pin(gates.against_update(&self.store, self.key)).await?
+        };
+        against.map_or(Ok(()), Err)
     }
 
     /// Ends a plan of which nothing is left to do.

@@ -3,7 +3,6 @@
 use connector::Routing;
 use model::{Cause, Side};
 use movement::Failure;
-use programme::Live;
 use store::{FoundRouting, IssueState, MailboxRow, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
 
@@ -142,9 +141,7 @@ impl Switcher {
         let Some(gates) = &self.gates else {
             return Ok(Verdict { rule, is_met: true, evidence: "the project is not governed".to_owned() });
         };
-        let is_pilot = gates.is_pilot(of.row.roster.collection.as_deref());
-        let live = if is_pilot { Live::SwitchPilot } else { Live::Switch };
-        let against = Box::pin(gates.against(of.store, of.key, live)).await;
+        let against = Box::pin(gates.against_switch(of.store, of.key, &of.row.roster.source_name)).await;
         let against = against.map_err(|error| Failure::internal(&error.what))?;
         Ok(match against {
             None => Verdict {

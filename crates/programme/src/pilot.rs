@@ -1,0 +1,86 @@
+//! The pilot as it stands: its people, their share of all, and what they checked.
+
+use serde::Serialize;
+
+use crate::data::Programme;
+use crate::record::{Outcome, Record};
+
+/// The list of the profile that says what people of the pilot check.
+const CHECKS: &str = "pilot-checks";
+/// The smallest and the largest share of all people, in percent.
+const LEAST: &str = "pilot-share-least";
+const MOST: &str = "pilot-share-most";
+
+/// A person of the pilot, with what they checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PilotLine {
+    /// Who, by address.
+    pub person: String,
+    /// What they were asked about and have not answered.
+    pub unanswered: Vec<String>,
+    /// What did not pass, each with what was seen.
+    pub failed: Vec<(String, String)>,
+}
+
+/// The pilot as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PilotState {
+    /// What each of its people is asked about.
+    pub checks: Vec<String>,
+    /// Its people.
+    pub people: Vec<PilotLine>,
+    /// All people of the project; none where their number is not given yet.
+    pub in_scope: Option<u64>,
+    /// So few and so many people are right for that.
+    pub right: Option<(u64, u64)>,
+}
+
+impl PilotState {
+    /// Is its share of all people as the profile says?
+    pub fn has_its_share(&self) -> bool {
+        let count = self.people.len() as u64;
+        self.right.is_some_and(|(least, most)| (least..=most).contains(&count))
+    }
+
+    /// How many have answered everything.
+    pub fn complete(&self) -> usize {
+        self.people.iter().filter(|person| person.unanswered.is_empty()).count()
+    }
+}
+
+/// What people of a pilot are asked about.
+pub(crate) fn checks_asked(programme: &Programme) -> Vec<String> {
+    programme.lists.iter().find(|list| list.id == CHECKS).map(|list| list.lines.clone()).unwrap_or_default()
+}
+
+/// The pilot of a project.
+pub fn pilot(programme: &Programme, record: &Record) -> PilotState {
+    let checks = checks_asked(programme);
+    let line = |(who, person): (&str, &crate::record::PilotPerson)| {
+        let last = |item: &String| person.checks.get(item).and_then(|answers| answers.last());
+        let is_open = |item: &&String| last(item).is_none();
+        let failed = |item: &String| {
+            let answer = last(item).filter(|answer| answer.outcome == Outcome::Failed)?;
+            Some((item.clone(), answer.said.note.clone()))
+        };
+        PilotLine {
+            person: who.to_owned(),
+            unanswered: checks.iter().filter(is_open).cloned().collect(),
+            failed: checks.iter().filter_map(failed).collect(),
+        }
+    };
+    let people = record.pilot_people().map(line).collect();
+    let in_scope = record.numbers().map(|(_, numbers)| numbers.existing.saturating_add(numbers.new));
+    let share = |name: &str| programme.constants.get(name).map(|share| share.value);
+    let right = match (in_scope, share(LEAST), share(MOST)) {
+        // Nobody is a part of a person: both are rounded up, and one is the least of all.
+        (Some(all), Some(least), Some(most)) => {
+            let of = |percent: u64| all.saturating_mul(percent).div_ceil(100).max(1);
+            Some((of(least), of(most)))
+        }
+        _ => None,
+    };
+    PilotState { checks, people, in_scope, right }
+}

@@ -1,0 +1,121 @@
+//! The pilot: its people, their share of all, and what each of them checked.
+
+use programme::{Action, Outcome, PilotAnswer, Programme, Rule, Side, Sureness, Verdict, pilot};
+
+use crate::world::World;
+
+fn nhsmail() -> Programme {
+    Programme::shipped("nhsmail", "current").expect("it ships").unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn named(world: &mut World, count: usize) {
+    let people = world.people[..count].to_vec();
+    let by = world.worker(Side::Organisation);
+    let new = people.into_iter().filter(|person| !world.record.is_pilot(person)).collect();
+    world.does(&by, Action::NamePilot { people: new });
+}
+
+#[test]
+fn a_pilot_has_five_to_ten_people_of_a_hundred() {
+    for (all, least, most) in [(10, 1, 1), (100, 5, 10), (101, 6, 11), (900, 45, 90), (3_000, 150, 300)] {
+        let mut world = World::staffed(nhsmail(), "managed");
+        let by = world.worker(Side::Organisation);
+        assert_eq!(pilot(&world.programme, &world.record).right, None, "nobody knows how many there are");
+        world.does(&by, Action::GiveNumbers { sureness: Sureness::Draft, existing: all, new: 0 });
+        let is_right = |world: &World| pilot(&world.programme, &world.record).has_its_share();
+        assert!(!is_right(&world), "{all}: nobody");
+        for (count, right) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
+            if count > 0 && count > world.record.pilot_people().count() {
+                named(&mut world, count);
+            }
+            assert_eq!(is_right(&world), right, "{count} of {all}");
+        }
+    }
+}
+
+#[test]
+fn another_share_is_decided_by_name() {
+    let mut world = World::staffed(nhsmail(), "managed");
+    world.reaches("implementation");
+    world.close("pilot-share-kept");
+    world.spoil("pilot-share-kept");
+    let (decision, outcome, by) = ("pilot-share".to_owned(), "one less".to_owned(), "The board".to_owned());
+    let why = "somebody is away".to_owned();
+    world.does("project-manager", Action::Decide { decision, verdict: Verdict::Yes, outcome, by, why });
+    assert!(!world.open().contains(&"pilot-share-kept".to_owned()));
+}
+
+#[test]
+fn each_person_answers_each_check() {
+    let mut world = World::staffed(nhsmail(), "managed");
+    world.reaches("pilot");
+    let by = world.worker(Side::Organisation);
+    let is_open = |world: &World| world.open().contains(&"pilot-checked".to_owned());
+    let person = world.record.pilot_people().next().expect("somebody").0.to_owned();
+    let all = world.pilot_answers(|_| true, Outcome::Passed, "");
+    assert_eq!(all.len(), world.record.pilot_people().count() * 5);
+    let (last, others) = all.split_last().expect("answers");
+    world.does(&by, Action::CheckPilot { answers: others.to_vec() });
+    assert!(is_open(&world), "one answer is missing");
+    world.does(&by, Action::CheckPilot { answers: vec![last.clone()] });
+    assert!(!is_open(&world));
+    // What did not pass says what was seen; it is an answer all the same, and told.
+    let item = "folder structure".to_owned();
+    let answer = |outcome, text: &str| Action::CheckPilot {
+        answers: vec![PilotAnswer {
+            person: person.to_uppercase(),
+            item: item.clone(),
+            outcome,
+            text: text.to_owned(),
+        }],
+    };
+    for outcome in [Outcome::Failed, Outcome::NotApplicable] {
+        world.is_refused(&by, answer(outcome, " "), Rule::Incomplete.name());
+    }
+    world.does(&by, answer(Outcome::Failed, "a folder is missing: issue 4"));
+    assert!(!is_open(&world));
+    let state = pilot(&world.programme, &world.record);
+    let failed: Vec<_> = state.people.iter().flat_map(|line| &line.failed).collect();
+    assert_eq!(failed, [&(item.clone(), "a folder is missing: issue 4".to_owned())]);
+    // Who comes later has to answer, too; who leaves is not waited for, and what they said stays.
+    named(&mut world, 900);
+    assert!(is_open(&world));
+    for late in world.people.clone() {
+        if late != person {
+            world.does(&by, Action::LeavePilot { person: late, why: "too many".into() });
+        }
+    }
+    assert!(!is_open(&world));
+    assert!(world.record.pilot.len() > 800 && world.record.pilot_people().count() == 1);
+}
+
+#[test]
+fn nobody_answers_what_is_not_asked_or_for_whom_is_not_of_the_pilot() {
+    let mut world = World::staffed(nhsmail(), "self");
+    let by = world.worker(Side::Organisation);
+    let answer = |person: &str, item: &str| Action::CheckPilot {
+        answers: vec![PilotAnswer {
+            person: person.to_owned(),
+            item: item.to_owned(),
+            outcome: Outcome::Passed,
+            text: String::new(),
+        }],
+    };
+    world.is_refused(&by, answer("ann@lm7.example", "historic mail"), Rule::Unknown.name());
+    world.does(&by, Action::NamePilot { people: vec![" Ann@LM7.example ".into()] });
+    world.is_refused(&by, Action::NamePilot { people: vec!["ann@lm7.example".into()] }, Rule::NotNow.name());
+    world.is_refused(&by, Action::NamePilot { people: Vec::new() }, Rule::NotNow.name());
+    world.is_refused(&by, Action::NamePilot { people: vec!["a\u{7}b".into()] }, Rule::Incomplete.name());
+    world.is_refused(&by, answer("ann@lm7.example", "the weather"), Rule::Unknown.name());
+    world.is_refused(&by, Action::CheckPilot { answers: Vec::new() }, Rule::Incomplete.name());
+    world.is_refused(
+        &by,
+        Action::LeavePilot { person: "ann@lm7.example".into(), why: " ".into() },
+        Rule::Incomplete.name(),
+    );
+    world.does(&by, answer("ANN@lm7.example", "historic mail"));
+    world.does(&by, Action::LeavePilot { person: "ann@lm7.example".into(), why: "ill".into() });
+    world.is_refused(&by, answer("ann@lm7.example", "historic mail"), Rule::Unknown.name());
+    world.does(&by, Action::NamePilot { people: vec!["ann@lm7.example".into()] });
+    assert_eq!(world.record.pilot["ann@lm7.example"].checks.len(), 1, "what they said before is there again");
+}

@@ -1,0 +1,116 @@
+//! What goes on asks again and again: copying at each turn, making accounts at each portion; and people of the file count as their side's.
+
+use std::sync::Arc;
+
+use conformance::world::{World as Sites, message};
+use connector::memory::MemoryItem;
+use model::{Cause, FolderPath, Phase};
+
+use super::whole::Script;
+use super::world::World;
+use super::*;
+use crate::config::Config;
+
+/// who is of the pilot is copied in the pilot, others are not; a no that is said meanwhile counts from the next turn on, and
+/// a yes lets it go on.
+#[tokio::test]
+async fn each_turn_asks_whether_the_mailbox_may_be_copied() {
+    let mut sites = Sites::new();
+    let mut world = World::staffed(Programme::shipped("nhsmail", "current").unwrap().unwrap(), "managed");
+    let names = ["ann@hill.test", "bob@hill.test"];
+    for name in names {
+        sites.person(name);
+        sites.source.deliver(name, &FolderPath::inbox(), MemoryItem::message(message(1, "one"), 1_700_000_000));
+    }
+    let (mut engine, mailboxes) = sites.engine().await;
+    let folder = tempfile::tempdir().unwrap();
+    new_project(folder.path(), "RX1", "Example Trust", "nhsmail", None).unwrap();
+    engine.consent = Some(Arc::new(Gates::of(&Config::read(folder.path()).unwrap())));
+    let (store, key) = (engine.store.clone(), engine.key);
+    let cause = async |at: usize| {
+        let end = engine.run(&mailboxes[at..=at]).await;
+        let outcome = end.outcomes.into_iter().next().expect("it was taken");
+        outcome.failure.map(|failure| (failure.error.cause, failure.to_string()))
+    };
+    let is_copied = |name: &str| sites.target.dump(name).values().any(|items| !items.is_empty());
+    // The file says that the project is governed, and there is no record of it.
+    assert!(matches!(cause(0).await, Some((Cause::Gated, what)) if what.contains("no record")));
+    // A record that has come to the pilot.
+    world.people[0] = names[0].to_owned();
+    world.reaches("implementation");
+    world.does("project-manager", Action::NamePilot { people: vec![names[0].to_owned()] });
+    world.reaches("pilot");
+    let actor = actor(&Config::read(folder.path()).unwrap()).unwrap();
+    let mut end = 0;
+    let mut record = async |world: &World| {
+        let new = &world.entries[end..];
+        let rows: Vec<String> = new.iter().map(|entry| entry.change.to_stored().unwrap()).collect();
+        let after = (i64::try_from(end).unwrap(), world.at.as_millisecond());
+        assert!(store.append_programme(key, &actor, after, &rows, &[]).await.unwrap());
+        end = world.entries.len();
+    };
+    record(&world).await;
+    assert_eq!(cause(0).await, None);
+    assert!(is_copied(names[0]));
+    let (found, what) = cause(1).await.expect("it is not of the pilot");
+    assert!(found == Cause::Gated && what.contains("stage") && !is_copied(names[1]), "{what}");
+    let row = store.mailbox(key, mailboxes[1]).await.unwrap().unwrap();
+    assert_eq!(row.state.phase, Phase::Planned, "nothing of it has begun");
+    // A no, and nothing more is copied; a yes, and it goes on.
+    world.signs("provider-manager", "prerequisites-signed-off", programme::Verdict::No);
+    record(&world).await;
+    sites.source.deliver(names[0], &FolderPath::inbox(), MemoryItem::message(message(2, "two"), 1_700_000_001));
+    let (found, what) = cause(0).await.expect("somebody said no");
+    assert!(found == Cause::Gated && what.contains("answered with a no"), "{what}");
+    world.signs("provider-manager", "prerequisites-signed-off", programme::Verdict::Yes);
+    record(&world).await;
+    assert_eq!(cause(0).await, None);
+    let copied: usize = sites.target.dump(names[0]).values().map(BTreeMap::len).sum();
+    assert_eq!(copied, 2);
+}
+
+/// no account is made, and nothing on the platform is changed, before the stage that makes accounts.
+#[tokio::test]
+async fn a_plan_of_people_waits_for_the_stage_that_makes_accounts() {
+    let mut script = Box::pin(Script::of("managed", 30, 4)).await;
+    script.estate.sync(&script.governed).await;
+    let error = Box::pin(script.estate.provision(&script.governed, Vec::new())).await.unwrap_err();
+    assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-250")), "{error}");
+    let gates = Gates::of(&script.governed.config);
+    let update = async |script: &Script| {
+        Box::pin(gates.against_update(&script.governed.store, script.governed.key)).await.unwrap()
+    };
+    assert!(update(&script).await.is_some(), "what is there is not changed either");
+    while script.governed.record.stage().is_none_or(|entry| entry.stage != "implementation") {
+        script.closes_all().await;
+        script.passes().await;
+    }
+    assert_eq!(update(&script).await.map(|error| error.what), None);
+    assert_eq!(Box::pin(script.estate.carries_on(&script.governed)).await, 4);
+    while script.governed.record.stage().is_none_or(|entry| entry.stage != "close") {
+        script.closes_all().await;
+        script.passes().await;
+    }
+    assert_eq!(update(&script).await.map(|error| error.what), None, "whoever leaves, leaves after it, too");
+}
+
+/// a side whose people stand in the project's file alone has people all the same, and nobody else names others for it.
+#[tokio::test]
+async fn people_of_the_file_count_as_their_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    let (ours, theirs) = (governed.role_of(Side::Organisation), governed.role_of(Side::Provider));
+    governed.give("kim", &ours).await;
+    governed.by("kim");
+    let path = folder.path().join(crate::PROJECT_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let people = format!(
+        "{text}\n[roles]\nengineer = [\"kim\", \"sam\"]\n[roles.people.sam]\nside = \"provider\"\nroles = [\"{theirs}\"]\n"
+    );
+    std::fs::write(&path, people).unwrap();
+    governed.config = Config::read(folder.path()).unwrap();
+    let give = || Action::GiveRole { person: "lee".into(), title: "Lee".into(), role: theirs.clone(), contact: None };
+    let error = governed.act(give()).await.unwrap_err();
+    assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-274")), "{error}");
+    governed.by("sam").act(give()).await.unwrap();
+}
