@@ -60,7 +60,7 @@ fn measure(name: &str, url: &str, (organisations, people, rounds): (usize, usize
     let all: Duration = gates.iter().sum();
     let (middle, most) = (gates[gates.len() / 2], gates[gates.len() - 1]);
     println!(
-        "  gate show of one organisation: {middle:.0?} in the middle, {most:.0?} at most; of all, one by one: {all:.1?}"
+        "  gate show of one organisation: {middle:.2?} in the middle, {most:.2?} at most; of all, one by one: {all:.1?}"
     );
     let mut took: Vec<Duration> = Vec::new();
     for _ in 0..rounds {
@@ -71,7 +71,7 @@ fn measure(name: &str, url: &str, (organisations, people, rounds): (usize, usize
     }
     took.sort();
     println!(
-        "  pipeline, with all gates of all: {:.0?} in the middle of {rounds}, {:.0?} at most",
+        "  pipeline, with all gates of all: {:.2?} in the middle of {rounds}, {:.2?} at most",
         took[rounds / 2],
         took[rounds - 1]
     );
