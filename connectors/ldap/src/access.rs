@@ -18,7 +18,9 @@
 //!
 //! * Whoever has logged in stays so, and servers that cache logins let them in again until they forget.
 //! * Where entries are replicated, a server that reads another copy lets people in until it has the change.
-//! * The marker needs an attribute of its own where that holds one value only, as those of Active Directory do: the router's is another.
+//! * The marker needs an attribute of its own where that holds one value only, as those of Active Directory do: the router's is another. There
+//!   it has room for 256 characters: somebody whose attribute holds more can't be closed out, which is told.
+//! * A marker that can't be read is left alone, and so is what it belongs to: whoever runs the site puts it right.
 
 mod closing;
 
@@ -178,7 +180,7 @@ impl LdapAccess {
         let mut work = Work::begin(&self.endpoint, door, Effect::Access).await?;
         let changed = async {
             let person = work.site.person(who).await.map_err(Failed::from)?;
-            let plan = |site: &Site<'_>, person: &_| Ok(self.closing.plan(&site.resolved.marker, person, is_closed));
+            let plan = |site: &Site<'_>, person: &_| self.closing.plan(&site.resolved, person, is_closed);
             work.reach(who, person, &plan).await?;
             Ok((Evidence::default(), Evidence::default()))
         };
@@ -195,7 +197,8 @@ impl Access for LdapAccess {
 
     async fn read(&self, who: &Recipient) -> Result<LoginState, Error> {
         let mut site = Site::open(&self.endpoint).await?;
-        Ok(self.closing.state(&site.person(who).await?))
+        let person = site.person(who).await?;
+        Ok(self.closing.state(&site.resolved, &person))
     }
 
     async fn close(&self, who: &Recipient, door: &dyn Door) -> Result<AccessChanged, Error> {
@@ -227,7 +230,7 @@ impl Access for LdapAccess {
             }
         };
         findings.push(Finding::well(Topic::Store, format!("the entry is {:?}", person.dn)));
-        let written = [self.closing.attribute.as_str(), config.marker()].map(str::to_owned);
+        let written = self.closing.written(&site.resolved);
         let refused = site.may_write(&person, &written).await;
         findings.push(match refused {
             Ok(sentence) => Finding::well(Topic::Rights, sentence),

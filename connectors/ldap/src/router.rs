@@ -39,7 +39,7 @@
 //!   away, so there such an attribute is refused. It names the log of its changes as its default context: that is passed over.
 //! * In **Active Directory** a recipient that is gone is gone from every entry that named it: what was named before ours is known by its key.
 
-mod attributes;
+pub(crate) mod attributes;
 mod check;
 pub mod config;
 mod contact;

@@ -9,14 +9,14 @@ use conformance::access_suite::{AccessWorld, is_let_in};
 use conformance::servers::{Dovecot, SambaAd, Slapd};
 use conformance::talk::Talk;
 use connector::access::Access;
-use connector::{OpenDoor, Recipient, Secret};
+use connector::{OpenDoor, Recipient, Router, Secret};
 use ldap::LdapAccess;
 use ldap::access::AccessConfig;
 use ldap::config::Kind;
 use model::Cause;
 
 use crate::common::Server;
-use crate::common::routed::{Shape, Site};
+use crate::common::routed::{NEW, Shape, Site};
 
 const PASSWORD: &str = "first";
 const ATTRIBUTE: &str = "employeeType";
@@ -179,10 +179,42 @@ async fn a_marker_of_another_entry_is_none_and_what_can_not_be_is_named() {
     let state = access.read(&bob).await.unwrap();
     assert!(!state.closed_by_us && state.closed_by_others.is_some(), "{state:?}");
     assert!(!access.open(&bob, &OpenDoor).await.unwrap().changed);
+    // One that can't be read is nobody's to take off: it is said, and nothing is changed.
+    let odd: Vec<String> = world.site.values("ann", "description");
+    world.site.set("ann", "description", &["whimbrel-closed: no=body"]);
+    assert!(access.read(&ann).await.unwrap().is_closed());
+    let error = access.open(&ann, &OpenDoor).await.unwrap_err();
+    assert!(error.what.contains("can't be read"), "{error}");
+    world.site.set("ann", "description", &odd.iter().map(String::as_str).collect::<Vec<_>>());
+    access.open(&ann, &OpenDoor).await.unwrap();
+    assert_eq!(world.site.values("ann", ATTRIBUTE), [USUAL]);
     let mut config = world.config.clone();
     config.attribute = "mailNobodyKnows".to_owned();
     let error = LdapAccess::new(&config).unwrap().close(&ann, &OpenDoor).await.unwrap_err();
     assert!(error.what.contains("mailNobodyKnows"), "{error}");
     config.attribute = "not a name".to_owned();
     assert_eq!(LdapAccess::new(&config).err().unwrap().cause, Cause::Unsupported);
+}
+
+/// A redirect of ours is on while somebody is closed out: each takes back its own, though both say it in one attribute, and by a second name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_and_redirecting_do_not_touch_each_other() {
+    let Some(mut world) = World::slapd(false) else { return };
+    let [ann, _] = world.people();
+    let before = world.dump().await;
+    let router = world.site.router();
+    router.redirect(&ann, NEW, &OpenDoor).await.unwrap();
+    // The attribute by a name that the schema has besides, and one in which markers stand.
+    for attribute in ["mailRoute", "description"] {
+        world.config.attribute = attribute.to_owned();
+        world.config.marker = Some("employeeNumber".to_owned());
+        let access = world.access();
+        access.close(&ann, &OpenDoor).await.unwrap();
+        assert!(access.read(&ann).await.unwrap().is_closed(), "{attribute}");
+        assert_eq!(router.read(&ann).await.unwrap().redirected_to(), Some(NEW), "{attribute}");
+        access.open(&ann, &OpenDoor).await.unwrap();
+        assert!(!access.read(&ann).await.unwrap().is_closed(), "{attribute}");
+    }
+    router.release(&ann, &OpenDoor).await.unwrap();
+    assert_eq!(world.dump().await, before);
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::Access;
+use connector::{Access, Secret};
 use schemars::JsonSchema;
 
 use crate::Error;
@@ -55,7 +55,13 @@ pub(crate) fn entry(text: &str, name: &str, table: &toml::Table) -> Result<Acces
             let password = routers::secret(&mut own, "password", &place)?;
             own.insert("kind".to_owned(), toml::Value::String(kind.clone()));
             let config: ldap::access::AccessConfig = own.try_into().map_err(wrong)?;
-            if let Some(mistake) = config.mistake() {
+            // The password is put in later.
+            let given = ldap::access::AccessConfig { password: Some(Secret::new("given later")), ..config.clone() };
+            if password.is_none() {
+                let what = format!("{place}: {} has no password", config.user);
+                return Err(Error::usage(what).advise("write password = { file = \"PATH\" }, or { env = \"NAME\" }"));
+            }
+            if let Some(mistake) = given.mistake() {
                 return Err(Error::usage(format!("{place}: {mistake}")).advise(ADVICE));
             }
             Kind::Ldap(Box::new(config), password)
@@ -121,16 +127,21 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(read("kind = \"dovecot\"\nendpoint = \"mail\"\npath = \"closed\"").unwrap().endpoint, "mail");
+        let ldap = "kind = \"ldap\"\nendpoint = \"mail\"\nhost = \"x\"\nuser = \"cn=x\"\npassword = { env = \"P\" }\n";
+        let good = read(&format!("{ldap}attribute = \"employeeType\"\nclosed_with = \"no mail\"")).unwrap();
+        assert_eq!((good.endpoint.as_str(), good.secrets().len()), ("mail", 1));
         for (text, words) in [
             ("endpoint = \"mail\"", "kind is missing"),
             ("kind = \"dovecot\"", "endpoint is missing"),
             ("kind = \"dovecoat\"\nendpoint = \"mail\"", "not known"),
             ("kind = \"dovecot\"\nendpoint = \"mail\"\npaht = \"x\"", "paht"),
             ("kind = \"dovecot\"\nendpoint = \"mail\"", "path"),
-            ("kind = \"ldap\"\nendpoint = \"mail\"\nhost = \"x\"\nuser = \"cn=x\"", "attribute"),
+            (ldap, "attribute"),
+            (&format!("{ldap}attribute = \"a\"\nclosed_with = \"\""), "closed_with"),
+            (&format!("{ldap}attribute = \"description\"\nclosed_with = \"x\""), "named twice"),
             (
-                "kind = \"ldap\"\nendpoint = \"mail\"\nhost = \"x\"\nuser = \"cn=x\"\nattribute = \"a\"\nclosed_with = \"\"",
-                "closed_with",
+                "kind = \"ldap\"\nendpoint = \"mail\"\nhost = \"x\"\nuser = \"cn=x\"\nattribute = \"a\"\nclosed_with = \"b\"",
+                "no password",
             ),
             ("kind = \"ldap\"\nendpoint = \"mail\"\npassword = \"x\"", "not written out"),
         ] {

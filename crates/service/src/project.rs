@@ -229,6 +229,11 @@ impl Project {
         if let Some(ungated) = self.ungated.get(&row.mailbox) {
             return Some(ungated);
         }
+        self.unsettled(row)
+    }
+
+    /// Why it is not settled whose account this mailbox goes to, whatever the programme allows.
+    pub(crate) fn unsettled(&self, row: &MailboxRow) -> Option<&Withheld> {
         let endpoint = self.endpoint_name(row.roster.source_endpoint);
         self.withheld.iter().find(|withheld| withheld.is_of(endpoint, &row.roster.source_name))
     }

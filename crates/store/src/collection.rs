@@ -210,8 +210,20 @@ impl Store {
         // Whose switch has begun is followed whatever else is said of them: their mail is on its way between both sides.
         let turned = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND due_at IS NULL AND listed = 1 \
             AND (holder IS NULL OR lease_until < {now}) AND phase IN ('switching', 'switched') LIMIT 1";
+        // Somebody named them, for a time that has come.
+        macro_rules! named {
+            ($before:literal, $after:literal) => {
+                idle!(
+                    $before,
+                    " AND mailbox IN (SELECT o.mailbox FROM switch_order o WHERE o.organisation = $1 AND o.project = $2 \
+                      AND o.way = 'over' AND o.at <= {now})",
+                    $after
+                )
+            };
+        }
         if self.database.query(idle!("SELECT 1 FROM mailbox", " LIMIT 1"), of_project()).await?.is_empty()
             && self.database.query(turned, of_project()).await?.is_empty()
+            && self.database.query(named!("SELECT 1 FROM mailbox", " LIMIT 1"), of_project()).await?.is_empty()
         {
             return Ok(0);
         }
@@ -220,14 +232,15 @@ impl Store {
         let turned = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND due_at IS NULL \
             AND listed = 1 AND (holder IS NULL OR lease_until < {now}) AND phase IN ('switching', 'switched')";
         made += tx.execute(turned, of_project()).await?;
+        made += tx.execute(named!("UPDATE mailbox SET due_at = {now}", ""), of_project()).await?;
         tx.commit().await?;
         Ok(made)
     }
 
-    /// Mailboxes of the roster that are not switched or withheld, and that nobody works on or is to work on now.
+    /// Mailboxes of the roster that are not switched, and that nobody works on or is to work on now.
     pub async fn at_rest(&self, key: ProjectKey) -> Result<Vec<i64>, Error> {
         let select = "SELECT mailbox FROM mailbox WHERE organisation = $1 AND project = $2 AND due_at IS NULL \
-            AND listed = 1 AND withheld = 0 AND (holder IS NULL OR lease_until < {now}) \
+            AND listed = 1 AND (holder IS NULL OR lease_until < {now}) \
             AND phase IN ('planned', 'copying', 'in-step') ORDER BY mailbox";
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
         Ok(rows.iter().map(|row| row.int(0)).collect())

@@ -4,12 +4,15 @@ use std::fmt::{self, Write as _};
 
 use connector::access::LoginState;
 use connector::router::Evidence;
+use connector::{Error, Retry};
+use model::{Cause, Scope};
 
 use super::AccessConfig;
+use crate::router::attributes::Attributes;
 use crate::router::marker::{Value, decoded, encoded};
 use crate::router::person::Person;
-use crate::router::put::Plan;
-use crate::router::schema::Known;
+use crate::router::put::{Plan, Planned};
+use crate::router::schema::Resolved;
 use crate::wire::connection::Part;
 
 /// What our marker begins with: plain text on one line, as the router's.
@@ -18,9 +21,17 @@ const PREFIX: &str = "whimbrel-closed:";
 /// The attribute and the value that keep somebody out.
 #[derive(Clone, Debug)]
 pub(super) struct Closing {
-    pub(super) attribute: String,
+    attribute: String,
     closed_with: String,
     beside: bool,
+}
+
+/// Our marker, as far as there is one.
+enum Marking {
+    Nothing,
+    Ours(Mark),
+    /// It can't be read: what was there before is not known.
+    Unreadable,
 }
 
 /// Our marker on an entry.
@@ -41,72 +52,113 @@ impl Closing {
     }
 
     /// Our marker, if it was put on this entry: one that was copied with another entry is none.
-    fn mark(person: &Person) -> Option<Mark> {
-        person.marks.iter().find_map(|raw| {
-            let text = str::from_utf8(raw).ok()?.trim();
-            let mut mark = Mark { raw: raw.clone(), was: Vec::new() };
-            let mut is_of = false;
-            for token in text.strip_prefix(PREFIX)?.split_whitespace() {
-                let (name, value) = token.split_once('=')?;
-                let value = decoded(value)?;
-                let is = |own: &str| {
-                    str::from_utf8(&value).is_ok_and(|text| !own.is_empty() && text.eq_ignore_ascii_case(own))
-                };
-                match name {
-                    "key" => is_of |= is(&person.key),
-                    "of" => is_of |= person.own.iter().any(|own| is(own)) || is(&person.primary),
-                    "was" => mark.was.push(value),
-                    _ => return None,
-                }
+    fn marking(person: &Person) -> Marking {
+        let mut marking = Marking::Nothing;
+        for raw in &person.marks {
+            let Some(text) = str::from_utf8(raw).ok().and_then(|text| text.trim().strip_prefix(PREFIX)) else {
+                continue;
+            };
+            match Self::read(raw, text, person) {
+                Some((mark, true)) => return Marking::Ours(mark),
+                Some((_, false)) => {}
+                None => marking = Marking::Unreadable,
             }
-            is_of.then_some(mark)
-        })
+        }
+        marking
+    }
+
+    /// A marker, and whether it is of this entry.
+    fn read(raw: &Value, text: &str, person: &Person) -> Option<(Mark, bool)> {
+        let (mut mark, mut is_of, mut names_one) = (Mark { raw: raw.clone(), was: Vec::new() }, false, false);
+        for token in text.split_whitespace() {
+            let (name, value) = token.split_once('=')?;
+            let value = decoded(value)?;
+            let is =
+                |own: &str| str::from_utf8(&value).is_ok_and(|text| !own.is_empty() && text.eq_ignore_ascii_case(own));
+            match name {
+                "key" => (is_of, names_one) = (is_of || is(&person.key), true),
+                "of" => is_of |= person.own.iter().any(|own| is(own)) || is(&person.primary),
+                "was" => mark.was.push(value),
+                _ => return None,
+            }
+        }
+        names_one.then_some((mark, is_of))
+    }
+
+    /// The attribute, as the server calls it.
+    fn field<'r>(&'r self, resolved: &'r Resolved) -> &'r str {
+        match &resolved.attributes {
+            Attributes::Forwarding { address, .. } => &address.name,
+            Attributes::Exchange { .. } => &self.attribute,
+        }
+    }
+
+    /// The attributes that are written.
+    pub(super) fn written(&self, resolved: &Resolved) -> [String; 2] {
+        [self.field(resolved), &resolved.marker.name].map(str::to_owned)
     }
 
     /// Whether the person may log in.
-    pub(super) fn state(&self, person: &Person) -> LoginState {
-        let values = person.now.of(&self.attribute);
+    pub(super) fn state(&self, resolved: &Resolved, person: &Person) -> LoginState {
+        let field = self.field(resolved);
+        let values = person.now.of(field);
         let is_closed = values.iter().any(|value| self.keeps_out(value));
-        let place = format!("{} of {:?}", self.attribute, person.dn);
+        let place = format!("{field} of {:?}", person.dn);
         let evidence = values.iter().map(|value| format!("{place}: {}", encoded(value)));
         let mut state = LoginState { evidence: Evidence(evidence.collect()), ..LoginState::default() };
-        match (is_closed, Self::mark(person)) {
-            (true, None) => state.closed_by_others = Some(format!("{place}, by whoever runs the site")),
-            (true, Some(_)) => state.closed_by_us = true,
-            (false, Some(_)) => {
+        match (is_closed, Self::marking(person)) {
+            (true, Marking::Nothing) => state.closed_by_others = Some(format!("{place}, by whoever runs the site")),
+            (true, Marking::Ours(_) | Marking::Unreadable) => state.closed_by_us = true,
+            (false, Marking::Ours(_)) => {
                 state.closed_by_us = true;
                 state.ineffective = Some(format!("{place} was changed since by somebody else"));
             }
-            (false, None) => {}
+            (false, Marking::Nothing | Marking::Unreadable) => {}
         }
         state
     }
 
     /// What is to be changed so that they may, or may not.
-    pub(super) fn plan(&self, marker: &Known, person: &Person, is_closed: bool) -> Option<Plan> {
-        let values = person.now.of(&self.attribute);
-        let (ours, others): (Vec<Value>, Vec<Value>) = values.iter().cloned().partition(|value| self.keeps_out(value));
-        let (mark, mut parts, mut notes) = (Self::mark(person), Vec::new(), Vec::new());
-        let name = || self.attribute.clone();
+    pub(super) fn plan(&self, resolved: &Resolved, person: &Person, is_closed: bool) -> Planned {
+        let (field, marker) = (self.field(resolved), &resolved.marker.name);
+        let values = person.now.of(field);
+        // A marker of ours is no value of the site's, whatever attribute it stands in.
+        let is_marker = |value: &&Value| value.starts_with(b"whimbrel-");
+        let (ours, others): (Vec<Value>, Vec<Value>) =
+            values.iter().filter(|value| !is_marker(value)).cloned().partition(|value| self.keeps_out(value));
+        let mark = match Self::marking(person) {
+            Marking::Nothing => None,
+            Marking::Ours(mark) => Some(mark),
+            Marking::Unreadable if ours.is_empty() => None,
+            Marking::Unreadable => {
+                let what = format!(
+                    "what was there before ours is not known: {marker} of {:?} can't be read: put {field} right by hand, and remove it",
+                    person.dn
+                );
+                return Err(Error::new(Cause::Refused, Scope::Mailbox, what).retry(Retry::AfterPerson));
+            }
+        };
+        let (mut parts, mut notes) = (Vec::new(), Vec::new());
+        let name = || field.to_owned();
         if is_closed {
             // Whom the site keeps out stays out by the site, and whom we do needs nothing more.
             if !ours.is_empty() {
-                return None;
+                return Ok(None);
             }
             if !self.beside && !others.is_empty() {
                 parts.push(Part::Delete(name(), others.clone()));
             }
             parts.push(Part::Add(name(), vec![self.closed_with.clone().into_bytes()]));
-            parts.extend(mark.map(|mark| Part::Delete(marker.name.clone(), vec![mark.raw])));
-            let mut text =
-                format!("{PREFIX} key={} of={}", encoded(person.key.as_bytes()), encoded(person.primary.as_bytes()));
+            parts.extend(mark.map(|mark| Part::Delete(marker.clone(), vec![mark.raw])));
+            let (key, of) = (encoded(person.key.as_bytes()), encoded(person.primary.as_bytes()));
+            let mut text = format!("{PREFIX} key={key} of={of}");
             for was in others.iter().filter(|_| !self.beside) {
                 let _ = write!(text, " was={}", encoded(was));
             }
-            parts.push(Part::Add(marker.name.clone(), vec![text.into_bytes()]));
+            parts.push(Part::Add(marker.clone(), vec![text.into_bytes()]));
         } else {
-            let mark = mark?;
-            parts.push(Part::Delete(marker.name.clone(), vec![mark.raw]));
+            let Some(mark) = mark else { return Ok(None) };
+            parts.push(Part::Delete(marker.clone(), vec![mark.raw]));
             if !ours.is_empty() {
                 parts.push(Part::Delete(name(), ours));
             }
@@ -116,13 +168,11 @@ impl Closing {
                     parts.push(Part::Add(name(), missing));
                 }
             } else {
-                notes.push(format!(
-                    "{} of {:?} was changed since by somebody else, and stays as it is",
-                    self.attribute, person.dn
-                ));
+                notes
+                    .push(format!("{field} of {:?} was changed since by somebody else, and stays as it is", person.dn));
             }
         }
-        Some(Plan { parts, notes })
+        Ok(Some(Plan { parts, notes }))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use model::{Cause, Condition, Phase};
 
-use super::{TERMS, World, claim, state, world};
-use crate::{Again, CollectionRow, MailboxState, NewCollection, Object, RosterRow, Store, SwitchHow};
+use super::{TERMS, World, claim, pause, state, world};
+use crate::{Again, CollectionRow, MailboxState, NewCollection, Object, RosterRow, Store, SwitchHow, SwitchOrder};
 
 fn new(name: &str, start_at: Option<i64>) -> NewCollection {
     NewCollection {
@@ -130,6 +130,20 @@ pub async fn what_is_to_be_kept_in_step_is_made_due(url: &str) {
     assert_eq!((w.store.make_due(w.key).await.unwrap(), due().await), (0, 3));
     w.store.change_collection(w.key, waits.collection, &started).await.unwrap();
     assert_eq!((w.store.make_due(w.key).await.unwrap(), due().await), (1, 4));
+    // Whom somebody named is due when that time has come, whatever their collection waits for.
+    let order = |at| SwitchOrder {
+        mailbox: ids[3],
+        is_back: false,
+        at,
+        reason: String::new(),
+        said_by: "Ann".to_owned(),
+        said_at: 0,
+    };
+    w.store.order_switch(w.key, &order(w.store.now().await.unwrap() + 50)).await.unwrap();
+    pause(80).await;
+    w.store.make_due(w.key).await.unwrap();
+    assert_eq!(due().await, 5);
+    w.store.withdraw_order(w.key, ids[3]).await.unwrap();
     // What is being switched, or is switched and followed, is made due in any collection; not what is held, or has settled.
     for (phase, made) in [(Phase::Switching, 1), (Phase::Switched, 1), (Phase::Settled, 0)] {
         let (lease, _) = claim(&w.store, w.key, &ids[..1], "w", TERMS).await.unwrap();

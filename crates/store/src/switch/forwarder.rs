@@ -135,6 +135,16 @@ impl Store {
         Ok(changed > 0)
     }
 
+    /// A forwarder that was asked for and was never on is to come no more. False: there is none.
+    pub async fn call_off_forwarder(&self, key: ProjectKey, mailbox: i64) -> Result<bool, Error> {
+        let mut tx = self.begin(Durability::Full).await?;
+        let update = "UPDATE forwarder SET off_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND on_at IS NULL AND off_at IS NULL";
+        let changed = tx.execute(update, values![key.organisation, key.project, mailbox]).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
     /// Every forwarder from the target to the source that is or was on record.
     pub async fn forwarders(&self, key: ProjectKey) -> Result<Vec<ForwarderRow>, Error> {
         let select = forwarders!("ORDER BY mailbox");

@@ -162,6 +162,7 @@ impl PeopleProject {
                     tx.exempt(&id.directory, &id.key, &reason).await?;
                 }
                 tx.commit().await?;
+                self.call_off_forwarders(&known, portion).await?;
                 self.activate(&lease, target.as_ref(), portion, &mut report).await?;
             }
             if rows.is_empty() { Ok(()) } else { self.read_platform(&lease).await }

@@ -232,6 +232,26 @@ impl PeopleProject {
         Ok(ForwardedReport { missing: project.forward_missing(environment).await? })
     }
 
+    /// Forwarders that were asked for of accounts that may be without one come no more.
+    pub(super) async fn call_off_forwarders(
+        &self,
+        known: &Known,
+        portion: &[(&ObjectId, &AccountRow)],
+    ) -> Result<(), Error> {
+        let Some(accounts) = Accounts::of(&self.config) else { return Ok(()) };
+        let rows = self.store.mailboxes(self.key).await?;
+        let endpoints = self.store.endpoints(self.key).await?;
+        let target = endpoints.iter().find(|(_, name, _)| name == self.config.target());
+        let target = target.map_or(0, |(number, ..)| *number);
+        for (_, row) in portion {
+            let account = known.account(&row.made.account);
+            if let Some(mailbox) = account.and_then(|account| accounts.mailbox(account, target, &rows)) {
+                self.store.call_off_forwarder(self.key, mailbox.mailbox).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Objects whose account is live with neither a forwarder that is on nor a recorded reason, each with why.
     pub(super) async fn without_forwarder(&self) -> Result<BTreeMap<String, String>, Error> {
         let Some(accounts) = Accounts::of(&self.config) else { return Ok(BTreeMap::new()) };

@@ -29,8 +29,8 @@ use crate::{Error, Project, Selection};
 
 /// Accounts whose forwarders are put on at once.
 const AT_ONCE: usize = 8;
-/// Mailboxes at rest are looked after for so long at a time.
-const TENDS_MAX: Duration = Duration::from_secs(45);
+/// Forwarders that are to come, and those that are on, are looked after for so long each at a time.
+const TENDS_MAX: Duration = Duration::from_secs(25);
 /// So many are looked after before it is seen whether a server is away.
 const PORTION: usize = 64;
 /// For so long a mailbox is waited for that another process works on, where somebody waits for what comes of it.
@@ -343,7 +343,7 @@ impl Project {
                 continue;
             }
             // To whom the account belongs is not settled: its mail goes nowhere else.
-            if let Some(withheld) = self.withheld(&row) {
+            if let Some(withheld) = self.unsettled(&row) {
                 refused.push(MissingForwarder { why: withheld.why.clone(), ..missing });
                 continue;
             }
@@ -378,16 +378,14 @@ impl Project {
         if self.config.lacks_forwarding().is_some() || is_paused {
             return Ok(());
         }
-        let (until, now) = (Instant::now() + TENDS_MAX, self.store.now().await?);
+        let now = self.store.now().await?;
         for mut mailboxes in self.forwarders_at_rest(now).await? {
+            let until = Instant::now() + TENDS_MAX;
             if !mailboxes.is_empty() {
                 let begin = usize::try_from(now / 1000).unwrap_or_default().wrapping_mul(PORTION) % mailboxes.len();
                 mailboxes.rotate_left(begin);
             }
-            for portion in mailboxes.chunks(PORTION) {
-                if Instant::now() >= until {
-                    return Ok(());
-                }
+            for portion in mailboxes.chunks(PORTION).take_while(|_| Instant::now() < until) {
                 let done = self.forward_now(portion, Duration::ZERO, environment).await?;
                 // Where a server is away for all of them the others wait for the next time.
                 if done.values().all(Forwarded::is_away) {
@@ -400,7 +398,17 @@ impl Project {
 
     /// Of mailboxes at rest, those whose forwarder is to come, and those where it is to be looked after.
     async fn forwarders_at_rest(&self, now: i64) -> Result<[Vec<i64>; 2], Error> {
-        let rest: BTreeSet<i64> = self.store.at_rest(self.key).await?.into_iter().collect();
+        let rows = self.store.mailboxes(self.key).await?;
+        let unsettled: BTreeSet<i64> =
+            rows.iter().filter(|row| self.unsettled(row).is_some()).map(|row| row.mailbox).collect();
+        // Nobody looks at a source that no router tells of by itself.
+        let tells = |row: &&MailboxRow| {
+            let endpoint = self.endpoint_name(row.roster.source_endpoint);
+            self.config.routers.values().any(|router| router.endpoint == endpoint && router.exchange().is_none())
+        };
+        let told: BTreeSet<i64> = rows.iter().filter(tells).map(|row| row.mailbox).collect();
+        let at_rest = self.store.at_rest(self.key).await?;
+        let rest: BTreeSet<i64> = at_rest.into_iter().filter(|mailbox| !unsettled.contains(mailbox)).collect();
         let before = now.saturating_sub(Looks::default().again_ms);
         let looks = self.store.found_routings(self.key).await?;
         let is_fresh = |look: &&FoundRouting| look.side == Side::Source && look.seen_at > before;
@@ -415,7 +423,7 @@ impl Project {
             match row.on_at {
                 _ if !rest.contains(&mailbox) => {}
                 None => to_come.push(mailbox),
-                Some(_) if !fresh.contains(&mailbox) => to_look.push(mailbox),
+                Some(_) if told.contains(&mailbox) && !fresh.contains(&mailbox) => to_look.push(mailbox),
                 Some(_) => {}
             }
         }
@@ -429,7 +437,8 @@ impl Project {
             return Ok(missing.into_iter().map(|(missing, _)| missing).collect());
         }
         let mut rows = Vec::new();
-        for row in missing.iter().filter_map(|(_, row)| row.as_ref()).filter(|row| row.listed) {
+        let is_settled = |row: &&MailboxRow| row.listed && self.unsettled(row).is_none();
+        for row in missing.iter().filter_map(|(_, row)| row.as_ref()).filter(is_settled) {
             // What somebody has taken off stays off.
             if self.store.forwarder(self.key, row.mailbox).await?.is_none_or(|there| there.off_at.is_none()) {
                 rows.push(row.clone());

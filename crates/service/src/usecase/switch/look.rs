@@ -44,6 +44,8 @@ pub(crate) struct Readers {
     changes: Option<Arc<dyn Router>>,
     /// Those that are only read, by name.
     inventory: Vec<(String, Arc<dyn Router>)>,
+    /// There are others, which are not asked.
+    is_part: bool,
 }
 
 impl Readers {
@@ -76,16 +78,21 @@ impl Readers {
         Ok(told)
     }
 
-    /// Does one of them ask a person?
-    fn asks_people(&self) -> bool {
-        let inventory = self.inventory.iter().map(|(_, router)| router);
-        self.changes.iter().chain(inventory).any(|router| router.offers().asks_people)
+    /// Is what stands there told by one of these?
+    fn tell(&self, place: &str) -> bool {
+        match place.strip_prefix("routers.") {
+            Some(rest) => self.inventory.iter().any(|(name, _)| rest.starts_with(&format!("{name}: "))),
+            None => self.changes.is_some(),
+        }
     }
 
     /// Those that can be asked without a person who is to do something for it.
     fn by_themselves(mut self) -> Self {
+        let count = |readers: &Self| readers.inventory.len() + usize::from(readers.changes.is_some());
+        let all = count(&self);
         self.changes = self.changes.filter(|router| !router.offers().asks_people);
         self.inventory.retain(|(_, router)| !router.offers().asks_people);
+        self.is_part |= count(&self) < all;
         self
     }
 }
@@ -146,7 +153,7 @@ impl Switcher {
         let roster = &of.row.roster;
         let endpoint = if side == Side::Source { roster.source_endpoint } else { roster.target_endpoint };
         let inventory = self.inventory.get(&endpoint).cloned().unwrap_or_default();
-        Readers { changes: self.router(of, side).cloned(), inventory }
+        Readers { changes: self.router(of, side).cloned(), inventory, is_part: false }
     }
 
     /// What of both sides sends the mailbox's mail on and is not ours, and what can't be looked into. What was found is kept.
@@ -202,7 +209,7 @@ impl Switcher {
         let left: Vec<String> = left(&routing.others).into_iter().map(str::to_owned).collect();
         if awaited.is_none() || !left.is_empty() {
             routing.unread.extend(awaited.iter().map(|error| error.what.clone()));
-            keep_found(of.store, of.key, its, &routing).await?;
+            keep_told(of, its, &readers, &routing).await?;
         }
         if !left.is_empty() {
             let what = format!("nothing{more} is copied while its mail is sent on by {}", left.join("; "));
@@ -319,16 +326,26 @@ impl Switcher {
         let of = Subject::of(held);
         let is_on = of.store.forwarder(of.key, of.row.mailbox).await?.is_some_and(|row| row.is_on());
         if !is_on {
-            return Box::pin(self.forward(held)).await;
+            return self.forward_or_break(held).await;
         }
         let readers = self.readers(of, Side::Source).by_themselves();
         match Box::pin(self.refuse_found(of, readers, false)).await {
             Err(failure) if failure.error.cause == Cause::Forwarded => self.break_circle(held).await,
             looked => {
                 looked?;
-                Box::pin(self.forward(held)).await
+                self.forward_or_break(held).await
             }
         }
+    }
+
+    async fn forward_or_break(&self, held: &mut Held<'_>) -> Result<Option<String>, Failure> {
+        let forwarded = Box::pin(self.forward(held)).await;
+        if matches!(forwarded, Ok(None)) {
+            return Ok(None);
+        }
+        // One that was to be taken off, and could not be then, may still be on.
+        let told = Box::pin(self.break_circle(held)).await?;
+        if told.is_some() { Ok(told) } else { forwarded }
     }
 
     /// Looks every hour whether the forwarder that is on record as on is: one that somebody has taken off comes again. Is it to be put on?
@@ -338,14 +355,20 @@ impl Switcher {
         let router = self.router(of, Side::Target).filter(|router| !router.offers().asks_people);
         let to = self.addresses(of, Side::Source).into_iter().next();
         let (Some(router), Some(to)) = (router, to) else { return Ok(false) };
-        if self.was_looked_at(of, its).await? {
+        let on_at = of.store.forwarder(of.key, of.row.mailbox).await?.and_then(|row| row.on_at);
+        let seen = of.store.found_routing(of.key, its).await?;
+        // Whoever has looked since may have seen it gone.
+        let was_seen_gone = seen.is_some_and(|(seen, _)| {
+            on_at.is_some_and(|on_at| seen.seen_at > on_at) && !is_on(&**router, seen.redirected_to.as_deref(), &to)
+        });
+        if !was_seen_gone && self.was_looked_at(of, its).await? {
             return Ok(false);
         }
         let (router, who) = (router.clone(), self.recipient(of, Side::Target)?);
         let readers = self.readers(of, Side::Target).by_themselves();
         let told = readers.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
-        keep_found(of.store, of.key, its, &routing).await?;
+        keep_told(of, its, &readers, &routing).await?;
         if is_on(&*router, routing.redirected_to(), &to) {
             return Ok(false);
         }
@@ -367,22 +390,36 @@ impl Switcher {
     /// redirect, and whoever set it can't know that. What is found is kept; an alert tells it.
     pub(crate) async fn look_at_switched(&self, of: Subject<'_>) -> Result<(), Failure> {
         let its = (of.row.mailbox, Side::Target);
-        let all = self.readers(of, Side::Target);
-        let is_part = all.asks_people();
-        let readers = all.by_themselves();
+        let readers = self.readers(of, Side::Target).by_themselves();
         if readers.is_empty() || self.was_looked_at(of, its).await? {
             return Ok(());
         }
         let who = self.recipient(of, Side::Target)?;
         let told = readers.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
-        let own = self.every_address(of, Side::Source).await?;
-        // What a router by scripts has told stays, as long as nothing worse is known.
-        if !is_part || routing.others.iter().any(|other| leads_to(other, &own)) {
-            keep_found(of.store, of.key, its, &routing).await?;
-        }
-        Ok(())
+        keep_told(of, its, &readers, &routing).await
     }
+}
+
+/// Keeps what these routers told of a side, beside what others told before that were not asked.
+async fn keep_told(of: Subject<'_>, its: (i64, Side), readers: &Readers, routing: &Routing) -> Result<(), Failure> {
+    let earlier = if readers.is_part { of.store.found_routing(of.key, its).await? } else { None };
+    let Some((earlier, others)) = earlier else {
+        keep_found(of.store, of.key, its, routing).await?;
+        return Ok(());
+    };
+    let is_kept =
+        |text: &String| serde_json::from_str::<Forwarder>(text).is_ok_and(|forwarder| !readers.tell(&forwarder.place));
+    let mut kept: Vec<String> = others.into_iter().filter(is_kept).collect();
+    kept.extend(routing.others.iter().map(|other| serde_json::json!(other).to_string()));
+    let mut unread: Vec<String> = earlier.unread.into_iter().filter(|place| !readers.tell(place)).collect();
+    unread.extend(routing.unread.iter().cloned());
+    let ours =
+        if readers.changes.is_some() { routing.redirected_to().map(str::to_owned) } else { earlier.redirected_to };
+    let (mailbox, side) = its;
+    let found = store::FoundRouting { mailbox, side, redirected_to: ours, unread, seen_at: 0 };
+    of.store.set_found_routing(of.key, &found, &kept).await?;
+    Ok(())
 }
 
 /// What would lead mail in a circle.

@@ -6,9 +6,10 @@ use connector::router::Router;
 use model::{Cause, Phase, Side};
 use movement::{Failure, Held};
 use store::{ForwarderRow, SwitchRow};
-use switch::{Ended, Task};
+use switch::{Ended, Rule, Task};
 
 use super::driver::{Switcher, failed};
+use super::rules::word_of;
 use super::subject::Subject;
 use crate::when;
 
@@ -255,6 +256,22 @@ impl Switcher {
         }
     }
 
+    /// Why mail may not be forwarded from the target to the source any more: the project forbids it, or the word that allowed it was
+    /// withdrawn.
+    async fn may_not_lead_back(&self, of: Subject<'_>) -> Result<Option<String>, Failure> {
+        let Some(routing) = &self.routing else { return Ok(None) };
+        if !routing.target_to_source {
+            return Ok(Some("mail may not be forwarded from target to source".to_owned()));
+        }
+        if routing.target_to_source_of_profile != Some(profile::Forwarding::Decided) {
+            return Ok(None);
+        }
+        let words = of.store.rule_words(of.key).await?;
+        let word = word_of(&words, Rule::ForwardingDecided, of.row.mailbox, of.row.roster.collection.as_deref());
+        let why = || "nobody has signed that mail is forwarded from target to source".to_owned();
+        Ok(word.is_none().then(why))
+    }
+
     /// What is still on its way to the source comes over. Done once two passes found nothing new, far enough apart, and nothing is queued.
     async fn drain(&self, held: &mut Held<'_>, row: &SwitchRow) -> Result<Attempt, Failure> {
         let began = held.store().now().await?;
@@ -326,6 +343,9 @@ impl Switcher {
             return Ok(None);
         }
         let mut why = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account);
+        if why.is_none() {
+            why = self.may_not_lead_back(Subject::of(held)).await?;
+        }
         if why.is_none() {
             let (left, unread) = self.others(Subject::of(held)).await?;
             why = left.first().map(|first| format!("its mail is sent on by {first}"));
