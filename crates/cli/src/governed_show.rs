@@ -169,6 +169,11 @@ pub(crate) fn project(report: &ProjectShow) -> String {
         let names: Vec<&str> = empty.iter().map(|state| state.register.name()).collect();
         let _ = writeln!(text, "  registers with nothing in them: {}", names.join(", "));
     }
+    for line in report.deadlines.iter().filter(|line| line.days_left >= 0) {
+        let (due, days, what) = (line.deadline.due, line.days_left, harmless(&line.deadline.text));
+        let kind = if line.deadline.is_hard { "due" } else { "advised" };
+        let _ = writeln!(text, "  {kind} {due}, {days} days left: {what}");
+    }
     for lesson in &report.lessons {
         let _ = writeln!(text, "  lesson: {}: {}", harmless(&lesson.title), harmless(&lesson.text));
     }

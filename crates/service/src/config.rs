@@ -160,7 +160,7 @@ pub struct ProjectFile {
 pub struct ProgrammeEntry {
     /// The project is governed: without its record nothing is done live. `project new` writes it.
     pub governed: bool,
-    /// The collections of the pilot.
+    /// The collections whose people `whimbrel pilot name` names, where nobody else is named.
     pub pilot: Vec<String>,
 }
 

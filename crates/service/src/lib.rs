@@ -45,8 +45,8 @@ pub use usecase::demo::{Demo, DemoReport};
 pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::governed::{
-    Acted, BrokenLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade, DocumentsShow, GateShow,
-    Governed, GovernedTask, PilotShow, PipelineGate, PipelineLine, PipelineReport, ProjectShow, RegisterShow,
+    Acted, BrokenLine, DeadlineLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade, DocumentsShow,
+    GateShow, Governed, GovernedTask, PilotShow, PipelineGate, PipelineLine, PipelineReport, ProjectShow, RegisterShow,
     RegistersShow, TasksShow, new_project,
 };
 pub use usecase::init::{InitReport, init};

@@ -31,8 +31,8 @@ pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
 pub use self::pilot::PilotShow;
 pub use self::pipeline::{BrokenLine, PipelineGate, PipelineLine, PipelineReport};
 pub use self::shows::{
-    DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow, TaskLine as GovernedTask,
-    TasksShow,
+    DeadlineLine, DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow,
+    TaskLine as GovernedTask, TasksShow,
 };
 use crate::config::{Config, FILE};
 use crate::project::{actor, database};

@@ -65,7 +65,7 @@ database = {database}
 
 [programme]
 governed = true                       # nothing is done live without the project's record
-# pilot = ["pilot"]                   # the collections of the pilot
+# pilot = ["pilot"]                   # whose people whimbrel pilot name names
 
 # Servers come with the implementation: [endpoints.NAME], [source], [target]; docs/ shows each kind.
 "#;

@@ -37,8 +37,7 @@ struct Known {
     end: i64,
     record: Record,
     programme: Programme,
-    facts: Option<(Instant, Facts)>,
-    day: Option<Date>,
+    seen: Option<Seen>,
     answers: HashMap<Live, Option<Refusal>>,
 }
 
@@ -47,6 +46,13 @@ struct Known {
 pub(crate) struct Governs {
     /// Calendars are shared during the migration.
     pub(crate) coexists: bool,
+}
+
+/// What the database knew besides, and the day that it was.
+struct Seen {
+    at: Instant,
+    facts: Facts,
+    today: Date,
 }
 
 impl Gates {
@@ -130,8 +136,7 @@ impl Gates {
                 end,
                 record: record_of(store, key).await?,
                 programme: programme_of(&self.config)?,
-                facts: None,
-                day: None,
+                seen: None,
                 answers: HashMap::new(),
             },
         };
@@ -150,22 +155,20 @@ impl Gates {
         known: &mut Known,
         live: Live,
     ) -> Result<Option<Refusal>, Error> {
-        let (config, actor) = (self.config.clone(), self.actor.clone());
-        let (programme, record) = (known.programme.clone(), known.record.clone());
-        let governed = Governed { config, store: store.clone(), key, actor, programme, record };
-        let today = governed.moment().await?.today;
-        let is_old = known.facts.as_ref().is_none_or(|(at, _)| at.elapsed() >= FACTS_LAST);
-        if is_old || known.day != Some(today) {
-            known.answers.clear();
-            (known.facts, known.day) = (Some((Instant::now(), governed.facts().await?)), Some(today));
-        }
-        if let Some(answer) = known.answers.get(&live) {
-            return Ok(answer.clone());
-        }
-        let none = Facts::default();
-        let facts = known.facts.as_ref().map_or(&none, |(_, facts)| facts);
-        let answer = allows(&known.programme, &known.record, facts, today, live).err();
-        known.answers.insert(live, answer.clone());
+        let seen = match known.seen.take().filter(|seen| seen.at.elapsed() < FACTS_LAST) {
+            Some(seen) => seen,
+            None => {
+                let (config, actor) = (self.config.clone(), self.actor.clone());
+                let (programme, record) = (known.programme.clone(), known.record.clone());
+                let governed = Governed { config, store: store.clone(), key, actor, programme, record };
+                known.answers.clear();
+                Seen { at: Instant::now(), facts: governed.facts().await?, today: governed.moment().await?.today }
+            }
+        };
+        let Known { programme, record, answers, .. } = known;
+        let answer = answers.entry(live);
+        let answer = answer.or_insert_with(|| allows(programme, record, &seen.facts, seen.today, live).err()).clone();
+        known.seen = Some(seen);
         Ok(answer)
     }
 }

@@ -1,7 +1,9 @@
 //! How a governed project stands: what people and other programs are shown.
 
+use jiff::civil::Date;
 use programme::{
-    Assessment, Gap, PipelineRow, Record, Register, RegisterState, ResponseTimes, Row, Scope, Side, StatusRow, Week,
+    Assessment, Deadline, Deadlines, Gap, Milestones, PipelineRow, Record, Register, RegisterState, ResponseTimes, Row,
+    Scope, Side, StatusRow, Week,
 };
 use serde::Serialize;
 
@@ -32,6 +34,18 @@ pub struct ProjectShow {
     pub lessons: Vec<programme::Lesson>,
     /// How long both sides take.
     pub response_times: ResponseTimes,
+    /// What is to be done by when, also after the end: old servers, old addresses, benefits.
+    pub deadlines: Vec<DeadlineLine>,
+}
+
+/// Something that is to be done by a day.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeadlineLine {
+    /// What, and by when.
+    #[serde(flatten)]
+    pub deadline: Deadline,
+    /// Days that are left; below 0 when it is past.
+    pub days_left: i64,
 }
 
 /// A gate.
@@ -122,7 +136,15 @@ impl Governed {
             registers: programme::states(programme, record, now.today),
             lessons: programme.lessons.iter().filter(|lesson| lesson.stages.contains(&stage)).cloned().collect(),
             response_times: programme::response_times(record),
+            deadlines: self.deadlines(now.today),
         })
+    }
+
+    fn deadlines(&self, today: Date) -> Vec<DeadlineLine> {
+        let milestones = Milestones::of(&self.programme, &self.record);
+        let deadlines = Deadlines::of(&self.programme).all(&milestones).unwrap_or_default();
+        let line = |deadline: Deadline| DeadlineLine { days_left: deadline.slack(today), deadline };
+        deadlines.into_iter().map(line).collect()
     }
 
     /// Everything that is recorded, as it stands now.

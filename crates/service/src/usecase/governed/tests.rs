@@ -269,3 +269,28 @@ async fn what_is_not_known_is_not_met_until_somebody_says_it() {
         }
     }
 }
+
+/// Whether calendars must be in step before anybody switches goes by the project's type; where that is not known, they must.
+#[tokio::test]
+async fn the_type_says_whether_calendars_are_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX9", None).await;
+    let gates = Gates::of(&governed.config);
+    let coexists = async |governed: &Governed| {
+        let governs = gates.governs(&governed.store, governed.key).await.unwrap();
+        governs.map(|governs| governs.coexists)
+    };
+    assert_eq!(coexists(&governed).await, Some(true), "of no type yet");
+    for (project_type, shares) in [("managed", true), ("self", false), ("partial", true)] {
+        governed
+            .act(Action::ChooseType {
+                project_type: project_type.to_owned(),
+                by: Some("Sue".to_owned()),
+                why: Some("asked for".to_owned()),
+            })
+            .await
+            .unwrap();
+        assert_eq!(coexists(&governed).await, Some(shares), "{project_type}");
+    }
+    governed.close().await;
+}

@@ -3,6 +3,7 @@
 //! What is known is never said here: people are synchronised, planned, approved and made, mailboxes are looked through, copied and switched
 //! by the steps of the store, issues opened and closed, the DNS looked at. The facts are read of what that leaves in the database.
 
+use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -54,6 +55,8 @@ pub(super) struct Estate {
     platform: DirectoryInMemory,
     /// People who came later.
     later: usize,
+    /// A directory is another than when it was last read.
+    is_other: Cell<bool>,
 }
 
 /// Names that are nobody else's, and like nobody else's.
@@ -104,11 +107,17 @@ impl Estate {
         let path = folder.path().join(crate::PROJECT_FILE);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text + SERVERS).unwrap();
-        Self { folder, ad, platform, later: 0 }
+        Self { folder, ad, platform, later: 0, is_other: Cell::new(true) }
     }
 
     pub(super) fn path(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// The organisation's directory, which is about to be another.
+    fn ad_now(&self) -> &DirectoryInMemory {
+        self.is_other.set(true);
+        &self.ad
     }
 
     /// The project's file is written again, and read.
@@ -129,6 +138,9 @@ impl Estate {
 
     /// The directories are read, and the roster follows them.
     pub(super) async fn sync(&self, governed: &Governed) {
+        if !self.is_other.replace(false) {
+            return;
+        }
         let plane = self.plane(governed).await;
         Box::pin(plane.sync(false, true, false)).await.unwrap();
         self.roster(governed).await;
@@ -146,14 +158,23 @@ impl Estate {
         let Some(number) = plan.plan else { return Ok(0) };
         Box::pin(plane.approve(number, &plan.digest[..12], "The board")).await?;
         let applied = Box::pin(plane.apply(None)).await?;
+        self.is_other.set(true);
         self.sync(governed).await;
         Ok(applied.done)
+    }
+
+    /// Somebody is not there any more, if they were.
+    fn leaves(&self, key: &str) {
+        if self.ad.all().iter().any(|entry| entry.key == key) {
+            self.ad_now().remove(key);
+        }
     }
 
     /// The plan that was approved is carried out, or goes on.
     pub(super) async fn carries_on(&self, governed: &Governed) -> usize {
         let plane = self.plane(governed).await;
         let applied = Box::pin(plane.apply(None)).await.unwrap();
+        self.is_other.set(true);
         self.sync(governed).await;
         applied.done
     }
@@ -161,7 +182,7 @@ impl Estate {
     /// Somebody comes who has an account, and a mailbox that nobody has looked at.
     async fn joins(&mut self, governed: &Governed) {
         self.later += 1;
-        self.ad.put(person(100_000 + self.later));
+        self.ad_now().put(person(100_000 + self.later));
         self.platform.put(account(100_000 + self.later));
         self.sync(governed).await;
     }
@@ -265,7 +286,7 @@ impl Estate {
         match (fact, is_met) {
             ("formats", true) => self.sync(governed).await,
             ("addresses-matched", true) => {
-                self.ad.remove("nameless");
+                self.leaves("nameless");
                 self.sync(governed).await;
             }
             ("addresses-matched", false) => {
@@ -273,16 +294,16 @@ impl Estate {
                 "nameless".clone_into(&mut nameless.key);
                 (nameless.names.surname, nameless.local_id) = (None, None);
                 nameless.mail = Some(format!("nameless@{DOMAIN}"));
-                self.ad.put(nameless);
+                self.ad_now().put(nameless);
                 self.sync(governed).await;
             }
             ("new-accounts-provisioned", true) => {
-                self.ad.remove("90000");
+                self.leaves("90000");
                 self.sync(governed).await;
                 self.provision(governed, Vec::new()).await.unwrap();
             }
             ("new-accounts-provisioned", false) => {
-                self.ad.put(person(90_000));
+                self.ad_now().put(person(90_000));
                 self.sync(governed).await;
             }
             ("pilot-accounts-provisioned", true) => {
@@ -290,13 +311,13 @@ impl Estate {
                     let (person, why) = (address(90_001), "they left".to_owned());
                     governed.act(Action::LeavePilot { person, why }).await.unwrap();
                 }
-                self.ad.remove("90001");
+                self.leaves("90001");
                 self.sync(governed).await;
                 let pilot = governed.record.pilot_people().map(|(who, _)| who.to_owned()).collect();
                 self.provision(governed, pilot).await.unwrap();
             }
             ("pilot-accounts-provisioned", false) => {
-                self.ad.put(person(90_001));
+                self.ad_now().put(person(90_001));
                 self.sync(governed).await;
                 governed.act(Action::NamePilot { people: vec![address(90_001)] }).await.unwrap();
             }
@@ -311,7 +332,7 @@ impl Estate {
             ("attachments-checked", false) => self.looked(governed, self.first(governed).await, true, false).await,
             ("sizes-checked" | "all-in-scope-through-switch" | "people-switched", false) => self.joins(governed).await,
             ("all-in-scope-through-switch" | "people-switched", true) => {
-                self.ad.remove("90000");
+                self.leaves("90000");
                 self.sync(governed).await;
                 self.provision(governed, Vec::new()).await.unwrap();
                 self.comes_to(governed, Phase::Switched, |_| true).await;

@@ -191,6 +191,10 @@ impl Script {
         let by = self.world.worker(Side::Organisation);
         self.world.does(&by, Action::Close { note: "done".into() });
         self.plays().await;
+        // What comes after the end has its day.
+        let shown = self.governed.show().await.unwrap().deadlines;
+        let is_after = |name: &str| shown.iter().any(|line| line.deadline.name.starts_with(name) && line.days_left > 0);
+        assert!(is_after("decommission") && is_after("benefits"), "{shown:?}");
         let again = record_of(&self.governed.store, self.governed.key).await.unwrap();
         assert_eq!(again, self.governed.record, "the database has it as it was decided");
         count
@@ -198,7 +202,7 @@ impl Script {
 }
 
 /// With this the long ones do all that they can.
-fn is_whole() -> bool {
+pub(super) fn is_whole() -> bool {
     std::env::var_os("WHIMBREL_WHOLE").is_some_and(|value| value == "1")
 }
 
