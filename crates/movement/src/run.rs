@@ -394,12 +394,19 @@ impl Engine {
             // It did not start, and may still be given another target.
             state.phase = stood;
         }
+        let is_gated = outcome.failure.as_ref().is_some_and(|failure| failure.error.cause == Cause::Gated);
         if !is_urgent {
             let happened = self.happened(&row, &outcome).await?;
+            let phase = state.phase;
             state = after(&state, &happened);
+            if is_gated {
+                // A no says nothing of how far the copy is.
+                state.phase = phase;
+            }
             if let Some(turnover) = &self.turnover
                 && let Condition::Waiting(reason) = &state.condition
                 && state.phase < Phase::InStep
+                && !is_gated
                 && !*stop.borrow()
             {
                 let (row, report) = (MailboxRow { state: state.clone(), ..row.clone() }, None);

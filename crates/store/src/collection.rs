@@ -237,10 +237,10 @@ impl Store {
         Ok(made)
     }
 
-    /// Mailboxes of the roster that are not switched, and that nobody works on or is to work on now.
+    /// Mailboxes of the roster that are not switched, and that nobody works on or may work on now.
     pub async fn at_rest(&self, key: ProjectKey) -> Result<Vec<i64>, Error> {
-        let select = "SELECT mailbox FROM mailbox WHERE organisation = $1 AND project = $2 AND due_at IS NULL \
-            AND listed = 1 AND (holder IS NULL OR lease_until < {now}) \
+        let select = "SELECT mailbox FROM mailbox WHERE organisation = $1 AND project = $2 \
+            AND (due_at IS NULL OR withheld = 1) AND listed = 1 AND (holder IS NULL OR lease_until < {now}) \
             AND phase IN ('planned', 'copying', 'in-step') ORDER BY mailbox";
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
         Ok(rows.iter().map(|row| row.int(0)).collect())

@@ -9,7 +9,7 @@ use model::{Cause, Scope};
 
 use super::AccessConfig;
 use crate::router::attributes::Attributes;
-use crate::router::marker::{Value, decoded, encoded};
+use crate::router::marker::{self, Value, decoded, encoded};
 use crate::router::person::Person;
 use crate::router::put::{Plan, Planned};
 use crate::router::schema::Resolved;
@@ -120,10 +120,10 @@ impl Closing {
 
     /// What is to be changed so that they may, or may not.
     pub(super) fn plan(&self, resolved: &Resolved, person: &Person, is_closed: bool) -> Planned {
-        let (field, marker) = (self.field(resolved), &resolved.marker.name);
+        let (field, place) = (self.field(resolved), &resolved.marker.name);
         let values = person.now.of(field);
         // A marker of ours is no value of the site's, whatever attribute it stands in.
-        let is_marker = |value: &&Value| value.starts_with(b"whimbrel-");
+        let is_marker = |value: &&Value| marker::is_ours(value) || value.starts_with(PREFIX.as_bytes());
         let (ours, others): (Vec<Value>, Vec<Value>) =
             values.iter().filter(|value| !is_marker(value)).cloned().partition(|value| self.keeps_out(value));
         let mark = match Self::marking(person) {
@@ -132,7 +132,7 @@ impl Closing {
             Marking::Unreadable if ours.is_empty() => None,
             Marking::Unreadable => {
                 let what = format!(
-                    "what was there before ours is not known: {marker} of {:?} can't be read: put {field} right by hand, and remove it",
+                    "what was there before ours is not known: {place} of {:?} can't be read: put {field} right by hand, and remove it",
                     person.dn
                 );
                 return Err(Error::new(Cause::Refused, Scope::Mailbox, what).retry(Retry::AfterPerson));
@@ -149,16 +149,16 @@ impl Closing {
                 parts.push(Part::Delete(name(), others.clone()));
             }
             parts.push(Part::Add(name(), vec![self.closed_with.clone().into_bytes()]));
-            parts.extend(mark.map(|mark| Part::Delete(marker.clone(), vec![mark.raw])));
+            parts.extend(mark.map(|mark| Part::Delete(place.clone(), vec![mark.raw])));
             let (key, of) = (encoded(person.key.as_bytes()), encoded(person.primary.as_bytes()));
             let mut text = format!("{PREFIX} key={key} of={of}");
             for was in others.iter().filter(|_| !self.beside) {
                 let _ = write!(text, " was={}", encoded(was));
             }
-            parts.push(Part::Add(marker.clone(), vec![text.into_bytes()]));
+            parts.push(Part::Add(place.clone(), vec![text.into_bytes()]));
         } else {
             let Some(mark) = mark else { return Ok(None) };
-            parts.push(Part::Delete(marker.clone(), vec![mark.raw]));
+            parts.push(Part::Delete(place.clone(), vec![mark.raw]));
             if !ours.is_empty() {
                 parts.push(Part::Delete(name(), ours));
             }

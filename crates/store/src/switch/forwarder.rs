@@ -135,12 +135,12 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// A forwarder that was asked for and was never on is to come no more. False: there is none.
+    /// A forwarder that was asked for and is not on is to come no more: nobody has asked. False: there is none.
     pub async fn call_off_forwarder(&self, key: ProjectKey, mailbox: i64) -> Result<bool, Error> {
         let mut tx = self.begin(Durability::Full).await?;
-        let update = "UPDATE forwarder SET off_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+        let delete = "DELETE FROM forwarder WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
             AND on_at IS NULL AND off_at IS NULL";
-        let changed = tx.execute(update, values![key.organisation, key.project, mailbox]).await?;
+        let changed = tx.execute(delete, values![key.organisation, key.project, mailbox]).await?;
         tx.commit().await?;
         Ok(changed > 0)
     }

@@ -177,7 +177,13 @@ impl Gates {
 impl Consent for Gates {
     async fn against(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Failure>, Failure> {
         let against = Box::pin(self.against_copy(store, key, &row.roster.source_name)).await;
-        let refused = against.map_err(|error| Failure::internal(&error.what))?;
+        // What could not be asked now is asked again: nothing is wrong with the mailbox.
+        let unasked = |error: Error| {
+            let what = format!("whether the programme allows it could not be asked: {}", error.what);
+            let error = connector::Error::new(Cause::Gated, Scope::Mailbox, what).retry(Retry::Later(None));
+            Failure { side: None, error }
+        };
+        let refused = against.map_err(unasked)?;
         Ok(refused.map(|error| {
             let advice = error.advice.unwrap_or_default();
             let what = format!("{}. {advice}", error.what.lines().next().unwrap_or_default());

@@ -275,6 +275,17 @@ impl Project {
         wait: Duration,
         environment: Environment<'_>,
     ) -> Result<BTreeMap<i64, Forwarded>, Error> {
+        self.forward_until(mailboxes, wait, None, environment).await
+    }
+
+    /// The same, and none is begun any more after this.
+    async fn forward_until(
+        &self,
+        mailboxes: &[i64],
+        wait: Duration,
+        no_later: Option<Instant>,
+        environment: Environment<'_>,
+    ) -> Result<BTreeMap<i64, Forwarded>, Error> {
         self.refuse_paused().await?;
         let switcher = Arc::new(self.switcher(environment)?);
         let (begun, stop) = watch::channel(false);
@@ -285,6 +296,7 @@ impl Project {
         let (mut waiting, mut done) = (mailboxes.iter().copied(), BTreeMap::new());
         loop {
             while asking.0.len() < AT_ONCE
+                && no_later.is_none_or(|no_later| Instant::now() < no_later)
                 && let Some(mailbox) = waiting.next()
             {
                 let (engine, switcher, stop) = (engine.clone(), switcher.clone(), stop.clone());
@@ -386,9 +398,9 @@ impl Project {
                 mailboxes.rotate_left(begin);
             }
             for portion in mailboxes.chunks(PORTION).take_while(|_| Instant::now() < until) {
-                let done = self.forward_now(portion, Duration::ZERO, environment).await?;
+                let done = self.forward_until(portion, Duration::ZERO, Some(until), environment).await?;
                 // Where a server is away for all of them the others wait for the next time.
-                if done.values().all(Forwarded::is_away) {
+                if !done.is_empty() && done.values().all(Forwarded::is_away) {
                     break;
                 }
             }
@@ -401,7 +413,7 @@ impl Project {
         let rows = self.store.mailboxes(self.key).await?;
         let unsettled: BTreeSet<i64> =
             rows.iter().filter(|row| self.unsettled(row).is_some()).map(|row| row.mailbox).collect();
-        // Nobody looks at a source that no router tells of by itself.
+        // Where no router tells of the source by itself, the target alone is looked at.
         let tells = |row: &&MailboxRow| {
             let endpoint = self.endpoint_name(row.roster.source_endpoint);
             self.config.routers.values().any(|router| router.endpoint == endpoint && router.exchange().is_none())
@@ -411,8 +423,17 @@ impl Project {
         let rest: BTreeSet<i64> = at_rest.into_iter().filter(|mailbox| !unsettled.contains(mailbox)).collect();
         let before = now.saturating_sub(Looks::default().again_ms);
         let looks = self.store.found_routings(self.key).await?;
-        let is_fresh = |look: &&FoundRouting| look.side == Side::Source && look.seen_at > before;
+        let is_fresh = |look: &&FoundRouting| {
+            let side = if told.contains(&look.mailbox) { Side::Source } else { Side::Target };
+            look.side == side && look.seen_at > before
+        };
         let mut fresh: BTreeSet<i64> = looks.iter().filter(is_fresh).map(|look| look.mailbox).collect();
+        // Of whose target was seen without ours after it was put on, it is put on again.
+        let bare: BTreeMap<i64, i64> = looks
+            .iter()
+            .filter(|look| look.side == Side::Target && look.redirected_to.is_none())
+            .map(|look| (look.mailbox, look.seen_at))
+            .collect();
         // Where something was found it is looked at until it is gone.
         for found in self.store.found_forwarders(self.key).await?.iter().filter(|found| found.side == Side::Source) {
             fresh.remove(&found.mailbox);
@@ -423,7 +444,9 @@ impl Project {
             match row.on_at {
                 _ if !rest.contains(&mailbox) => {}
                 None => to_come.push(mailbox),
-                Some(_) if told.contains(&mailbox) && !fresh.contains(&mailbox) => to_look.push(mailbox),
+                Some(at) if !fresh.contains(&mailbox) || bare.get(&mailbox).is_some_and(|seen| *seen > at) => {
+                    to_look.push(mailbox);
+                }
                 Some(_) => {}
             }
         }

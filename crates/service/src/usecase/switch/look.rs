@@ -205,11 +205,12 @@ impl Switcher {
             Err(error) => return Err(failed(Side::Source, error)),
         };
         let more = if is_untouched { "" } else { " more" };
-        let Told { mut routing, awaited } = told;
+        let Told { routing, awaited } = told;
         let left: Vec<String> = left(&routing.others).into_iter().map(str::to_owned).collect();
         if awaited.is_none() || !left.is_empty() {
-            routing.unread.extend(awaited.iter().map(|error| error.what.clone()));
-            keep_told(of, its, &readers, &routing).await?;
+            // What one of them told before that waits for a person now stays.
+            let asked = if awaited.is_some() { readers.by_themselves() } else { readers };
+            keep_told(of, its, &asked, &routing).await?;
         }
         if !left.is_empty() {
             let what = format!("nothing{more} is copied while its mail is sent on by {}", left.join("; "));
@@ -218,7 +219,7 @@ impl Switcher {
         match awaited {
             // It waits for whoever is to do it, and needs no issue for that.
             Some(error) if is_untouched => return Err(failed(Side::Source, error.retry(Retry::Later(None)))),
-            Some(_) => return Ok(()),
+            Some(_) => return self.refuse_recorded(of).await,
             None => {}
         }
         let Some(first) = routing.unread.first() else { return Ok(()) };
@@ -229,6 +230,20 @@ impl Switcher {
         let what = format!(
             "nothing{more} is copied while it is not known what sends its mail on: {first}; look there, then: {sign}"
         );
+        Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)))
+    }
+
+    /// What was found before holds as long as nobody has told anything else.
+    async fn refuse_recorded(&self, of: Subject<'_>) -> Result<(), Failure> {
+        let found = of.store.found_routing(of.key, (of.row.mailbox, Side::Source)).await?;
+        let others = found.into_iter().flat_map(|(_, others)| others);
+        let others: Vec<Forwarder> = others.filter_map(|text| serde_json::from_str(&text).ok()).collect();
+        let left = left(&others);
+        if left.is_empty() {
+            return Ok(());
+        }
+        let what =
+            format!("nothing more is copied while its mail is sent on, as was found before, by {}", left.join("; "));
         Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)))
     }
 

@@ -230,6 +230,9 @@ impl Switcher {
         if let Some(why) = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account) {
             return Ok(Attempt::done(format!("it stays off: {why}")));
         }
+        if let Some(why) = self.may_not_lead_back(Subject::of(held)).await? {
+            return Ok(Attempt::done(format!("it stays off: {why}")));
+        }
         // Somebody's own may have come while they were switched. That holds nobody's way back up.
         let back = self.leads_back(Subject::of(held), Side::Target, Side::Source).await?;
         if let Some(back) = back.filter(|back| !back.is_ours) {

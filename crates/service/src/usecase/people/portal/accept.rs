@@ -69,6 +69,7 @@ impl PeopleProject {
                 }
             }
             tx.commit().await?;
+            self.call_off_forwarders(&known, &accounts.iter().map(|(id, row)| (id, *row)).collect::<Vec<_>>()).await?;
             for id in &words {
                 self.exempt_before(&known, id, &reason, &mut report).await?;
             }
