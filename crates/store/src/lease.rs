@@ -210,6 +210,15 @@ async fn take(
     Ok(tx.query(update, values).await?.into_iter().next())
 }
 
+/// Claims of a project come one after the other: PostgreSQL is told so. How long its leases last, there.
+async fn lock_project(tx: &mut Tx<'_>, key: ProjectKey) -> Result<Option<i64>, Error> {
+    if !tx.is_postgres() {
+        return Ok(None);
+    }
+    let lock = "SELECT lease_ms FROM project WHERE organisation = $1 AND project = $2 FOR UPDATE";
+    Ok(tx.query(lock, values![key.organisation, key.project]).await?.first().map(|row| row.int(0)))
+}
+
 fn claimed(key: ProjectKey, claim: &Claim<'_>, row: &Row) -> Result<Claimed, Error> {
     let (fence, at, mailbox) = (row.int(0), row.int(1), mailbox_row(&row.without_first().without_first())?);
     let lease = Lease { key, mailbox: mailbox.mailbox, fence, holder: claim.holder.to_owned(), at };
@@ -219,31 +228,26 @@ fn claimed(key: ProjectKey, claim: &Claim<'_>, row: &Row) -> Result<Claimed, Err
 impl Store {
     /// Marks mailboxes of the roster as due now. How many there are.
     pub async fn mark_due(&self, key: ProjectKey, mailboxes: &[i64]) -> Result<u64, Error> {
-        let mut tx = self.begin(Durability::Relaxed).await?;
-        let update = if tx.is_postgres() {
-            "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 1 \
-             AND mailbox IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($3 AS JSON)))"
-        } else {
-            "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 1 \
-             AND mailbox IN (SELECT value FROM json_each($3))"
-        };
-        let marked = tx.execute(update, values![key.organisation, key.project, list(mailboxes)]).await?;
-        tx.commit().await?;
-        Ok(marked)
+        self.due_now(key, mailboxes, false).await
     }
 
     /// Makes mailboxes due now that are due some time; not those at rest, whose collection has not begun, say.
     pub async fn hasten(&self, key: ProjectKey, mailboxes: &[i64]) -> Result<u64, Error> {
+        self.due_now(key, mailboxes, true).await
+    }
+
+    async fn due_now(&self, key: ProjectKey, mailboxes: &[i64], only_due: bool) -> Result<u64, Error> {
         let mut tx = self.begin(Durability::Relaxed).await?;
         let update = if tx.is_postgres() {
             "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 1 \
-             AND due_at IS NOT NULL \
+             AND ($4 = 0 OR due_at IS NOT NULL) \
              AND mailbox IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($3 AS JSON)))"
         } else {
             "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 1 \
-             AND due_at IS NOT NULL AND mailbox IN (SELECT value FROM json_each($3))"
+             AND ($4 = 0 OR due_at IS NOT NULL) AND mailbox IN (SELECT value FROM json_each($3))"
         };
-        let marked = tx.execute(update, values![key.organisation, key.project, list(mailboxes)]).await?;
+        let values = values![key.organisation, key.project, list(mailboxes), only_due];
+        let marked = tx.execute(update, values).await?;
         tx.commit().await?;
         Ok(marked)
     }
@@ -268,11 +272,9 @@ impl Store {
     pub async fn claim_one(&self, key: ProjectKey, mailbox: i64, claim: &Claim<'_>) -> Result<Claimed, Error> {
         self.void_after_failover().await?;
         let mut tx = self.begin(Durability::Full).await?;
-        let select = if tx.is_postgres() {
-            "SELECT due_at FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 FOR UPDATE"
-        } else {
-            "SELECT due_at FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3"
-        };
+        // The project first, then a mailbox that nobody else changes now: in the order of every other claim, and waiting for none.
+        lock_project(&mut tx, key).await?;
+        let select = "SELECT due_at FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 {skip}";
         let of = || values![key.organisation, key.project, mailbox];
         let Some(due_at) = tx.query(select, of()).await?.first().map(|row| row.int_or_null(0)) else {
             return Ok(Claimed::Nothing);
@@ -318,10 +320,9 @@ impl Store {
         claim: &Claim<'_>,
     ) -> Result<(Option<Row>, bool), Error> {
         let of = || values![key.organisation, key.project];
-        if tx.is_postgres() {
-            let lock = "SELECT lease_ms FROM project WHERE organisation = $1 AND project = $2 FOR UPDATE";
+        if let Some(lasts_ms) = lock_project(tx, key).await? {
             // Written before the first claim of its kind is: a server that takes over has to know how long that may last.
-            if tx.query(lock, of()).await?.first().is_some_and(|row| row.int(0) != claim.terms.lasts_ms) {
+            if lasts_ms != claim.terms.lasts_ms {
                 let update = "UPDATE project SET lease_ms = $3 WHERE organisation = $1 AND project = $2";
                 tx.execute(update, values![key.organisation, key.project, claim.terms.lasts_ms]).await?;
             }

@@ -232,6 +232,13 @@ impl PeopleProject {
         Ok(ForwardedReport { missing: project.forward_missing(environment).await? })
     }
 
+    /// The number of the target's endpoint.
+    async fn target_endpoint(&self) -> Result<i64, Error> {
+        let endpoints = self.store.endpoints(self.key).await?;
+        let target = endpoints.iter().find(|(_, name, _)| name == self.config.target());
+        Ok(target.map_or(0, |(number, ..)| *number))
+    }
+
     /// Forwarders that were asked for of accounts that may be without one come no more.
     pub(super) async fn call_off_forwarders(
         &self,
@@ -240,9 +247,7 @@ impl PeopleProject {
     ) -> Result<(), Error> {
         let Some(accounts) = Accounts::of(&self.config) else { return Ok(()) };
         let rows = self.store.mailboxes(self.key).await?;
-        let endpoints = self.store.endpoints(self.key).await?;
-        let target = endpoints.iter().find(|(_, name, _)| name == self.config.target());
-        let target = target.map_or(0, |(number, ..)| *number);
+        let target = self.target_endpoint().await?;
         for (_, row) in portion {
             let account = known.account(&row.made.account);
             if let Some(mailbox) = account.and_then(|account| accounts.mailbox(account, target, &rows)) {
@@ -256,9 +261,7 @@ impl PeopleProject {
     pub(super) async fn without_forwarder(&self) -> Result<BTreeMap<String, String>, Error> {
         let Some(accounts) = Accounts::of(&self.config) else { return Ok(BTreeMap::new()) };
         let rows = self.store.mailboxes(self.key).await?;
-        let endpoints = self.store.endpoints(self.key).await?;
-        let target = endpoints.iter().find(|(_, name, _)| name == self.config.target());
-        let target = target.map_or(0, |(number, ..)| *number);
+        let target = self.target_endpoint().await?;
         let bare = accounts.bare(&self.store, self.key, target, &rows).await?;
         let by_number: BTreeMap<i64, &MailboxRow> = rows.iter().map(|row| (row.mailbox, row)).collect();
         let forwarders = self.store.forwarders(self.key).await?.into_iter().map(|row| (row.is.mailbox, row)).collect();

@@ -508,9 +508,9 @@ async fn forward_one(
             engine.give_back(*turn).await?;
             let (was_on, is_on) = (was_on?, is_on().await?);
             return Ok(match forwarded {
-                // Of one that was on before only the end counts that is well.
-                Ok(None) | Err(_) if is_on && !was_on => Forwarded::On,
                 Ok(None) if is_on => Forwarded::On,
+                // What failed after it was seen to be on undoes nothing of it.
+                Err(_) if is_on && !was_on => Forwarded::On,
                 Ok(why) => Forwarded::not(why.unwrap_or_else(|| "it is not to be on".to_owned())),
                 Err(failure) => {
                     let is_of_account = failure.side == Some(Side::Target) && failure.error.scope == Scope::Mailbox;

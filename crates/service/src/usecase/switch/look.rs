@@ -235,9 +235,7 @@ impl Switcher {
 
     /// What was found before holds as long as nobody has told anything else.
     async fn refuse_recorded(&self, of: Subject<'_>) -> Result<(), Failure> {
-        let found = of.store.found_routing(of.key, (of.row.mailbox, Side::Source)).await?;
-        let others = found.into_iter().flat_map(|(_, others)| others);
-        let others: Vec<Forwarder> = others.filter_map(|text| serde_json::from_str(&text).ok()).collect();
+        let others = found_others(of, Side::Source).await?;
         let left = left(&others);
         if left.is_empty() {
             return Ok(());
@@ -290,10 +288,9 @@ impl Switcher {
 
     /// What of a side was last found to lead to the other side's addresses.
     async fn found_back(&self, of: Subject<'_>, side: Side, other: Side) -> Result<Option<String>, Failure> {
-        let Some((_, others)) = of.store.found_routing(of.key, (of.row.mailbox, other)).await? else { return Ok(None) };
         let own = self.every_address(of, side).await?;
-        let mut others = others.iter().filter_map(|text| serde_json::from_str::<Forwarder>(text).ok());
-        Ok(others.find(|forwarder| leads_to(forwarder, &own)).map(|forwarder| forwarder.place))
+        let others = found_others(of, other).await?;
+        Ok(others.into_iter().find(|forwarder| leads_to(forwarder, &own)).map(|forwarder| forwarder.place))
     }
 
     /// The addresses of a mailbox on a side, with those that the source's directories give it there.
@@ -414,6 +411,13 @@ impl Switcher {
         let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
         keep_told(of, its, &readers, &routing).await
     }
+}
+
+/// What was last found to send a mailbox's mail on at a side, and is not ours.
+async fn found_others(of: Subject<'_>, side: Side) -> Result<Vec<Forwarder>, Failure> {
+    let found = of.store.found_routing(of.key, (of.row.mailbox, side)).await?;
+    let others = found.into_iter().flat_map(|(_, others)| others);
+    Ok(others.filter_map(|text| serde_json::from_str(&text).ok()).collect())
 }
 
 /// Keeps what these routers told of a side, beside what others told before that were not asked.
