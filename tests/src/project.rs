@@ -195,6 +195,16 @@ impl Project {
         fs::set_permissions(&people, fs::Permissions::from_mode(0o600)).expect("the project can be written");
     }
 
+    /// Adds this to the end of its file.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn append(&self, text: &str) {
+        let file = self.path().join("whimbrel.toml");
+        let before = fs::read_to_string(&file).expect("the project can be read");
+        fs::write(file, before + text).expect("the project can be written");
+    }
+
     /// Its folder.
     pub fn path(&self) -> &Path {
         self.folder.path()

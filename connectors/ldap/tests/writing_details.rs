@@ -35,6 +35,32 @@ async fn the_first_password_is_that_of_openldap() {
     }
 }
 
+/// What this program removed is gone when it reads on. OpenLDAP tells nothing of what was deleted while others were deleted, until
+/// something else changes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_removed_is_gone_when_it_is_read_on() {
+    let Some(world) = Written::slapd() else { return };
+    let target = world.target();
+    for round in 0..10 {
+        let people: Vec<Change> =
+            (0..25).map(|number| create(&whole(100 * round + number, EntryKind::Contact))).collect();
+        apply(&*target, &people).await;
+        let before = read(&*world.directory(), None).await;
+        let there: Vec<Change> = before
+            .seen()
+            .into_values()
+            .filter(|entry| entry.origin.is_some())
+            .map(|entry| Change::Remove { before: Box::new(entry.clone()) })
+            .collect();
+        assert_eq!(there.len(), 25);
+        let outcomes = apply(&*target, &there).await;
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, ChangeOutcome::Done { .. })), "{outcomes:?}");
+        let told = read(&*world.directory(), Some(&before.read.cursor)).await;
+        assert!(!told.read.is_whole);
+        assert_eq!(told.gone().len(), 25, "round {round}");
+    }
+}
+
 /// A person of Active Directory has the first password and must change it; the flags say whether the account can be used; and
 /// without TLS no password is sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,10 @@ use crate::base64;
 /// How long an answer may take before a test is taken to hang.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How often a server is asked that takes a connection and says nothing, and how long each time. Cyrus now and then leaves one lying.
+const TRIES: usize = 6;
+const GREETING_PATIENCE: Duration = Duration::from_secs(10);
+
 /// A connection to a ManageSieve server, logged in.
 pub struct SieveTalk {
     stream: BufReader<TcpStream>,
@@ -20,14 +24,22 @@ pub struct SieveTalk {
 /// What a server said: the lines before the last, each with its strings; and the last one.
 type Said = (Vec<(Vec<Vec<u8>>, String)>, String);
 
+/// A connection on which the server has begun to speak.
+fn greeted(port: u16) -> Option<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
+    stream.set_read_timeout(Some(GREETING_PATIENCE)).expect("a socket has options");
+    stream.peek(&mut [0]).ok().filter(|length| *length > 0)?;
+    stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_nodelay(true)).expect("a socket has options");
+    Some(stream)
+}
+
 impl SieveTalk {
     /// Connects to a port of loopback and logs in.
     ///
     /// # Panics
     /// When that is refused.
     pub fn log_in(port: u16, user: &str, password: &str) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_nodelay(true)).expect("a socket has options");
+        let stream = (0..TRIES).find_map(|_| greeted(port)).expect("the server listens and greets");
         let mut talk = Self { stream: BufReader::new(stream) };
         talk.hear();
         let message = base64::encode(format!("\0{user}\0{password}").as_bytes());

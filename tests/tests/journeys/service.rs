@@ -391,3 +391,24 @@ fn a_worker_leaves_alone_what_lies_in_folders_of_its_own() {
     fs::rename(folders.path().join("elsewhere"), &there).unwrap();
     until("ann is in step", || project.is_in_step());
 }
+
+/// A reading of the project that finds another folder where the copies lie is not taken: what was mounted there has gone.
+#[test]
+fn a_service_does_not_take_another_folder_for_the_one_it_knows() {
+    let Some(source) = Store::dovecot(Format::Maildir, &["ann"]) else { return };
+    source.fill("ann", &small("ann"));
+    let folders = tempfile::tempdir().unwrap();
+    let there = folders.path().join("there");
+    fs::create_dir(&there).unwrap();
+    let to = Endpoint::maildir(&format!("{}/{{target}}", there.display()));
+    let project = project(source.endpoint(), to, &["ann"], "database = \"sqlite:whimbrel.db\"");
+    let service = Process::serve(&project, &["--at-once", "0"]);
+    until("the project is served", || service.log().contains("serving"));
+    fs::rename(&there, folders.path().join("elsewhere")).unwrap();
+    fs::create_dir(&there).unwrap();
+    project.append("# Read it again.\n");
+    until("the service says so", || service.log().contains("not the folder any more that it was"));
+    fs::remove_dir(&there).unwrap();
+    fs::rename(folders.path().join("elsewhere"), &there).unwrap();
+    until("it goes on", || service.log().contains("the project can be read again"));
+}

@@ -133,8 +133,11 @@ impl Work<'_> {
         let mut flight: JoinSet<(usize, Sent)> = JoinSet::new();
         let mut effects = effects.into_iter();
         let mut shut = None;
+        // After deletions at the same time OpenLDAP may tell whoever follows it of some of them only when something changes again.
+        let is_delete = |effect: &(usize, Passed, Effect)| matches!(effect.2, Effect::Delete { .. });
+        let at_once = if effects.as_slice().iter().any(is_delete) { 1 } else { self.write.at_once };
         loop {
-            while flight.len() < self.write.at_once && self.stopped.is_none() && shut.is_none() {
+            while flight.len() < at_once && self.stopped.is_none() && shut.is_none() {
                 let Some((number, passed, effect)) = effects.next() else { break };
                 if let Err(error) = self.door.before(passed) {
                     shut = Some(error);

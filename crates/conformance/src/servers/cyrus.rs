@@ -165,7 +165,11 @@ impl CyrusBuilder {
             let command = master_command(&master, &instance);
             let command: Vec<&str> = command.iter().map(String::as_str).collect();
             if instance.start(&command, || greets(port, &greeting)) {
-                return Some(Cyrus { instance, port, tls_port, sieve_ports, certificates, greeting });
+                if sieve_greets(sieve_ports) {
+                    return Some(Cyrus { instance, port, tls_port, sieve_ports, certificates, greeting });
+                }
+                // Another took that port: Cyrus goes on without it.
+                instance.stop();
             }
         }
         panic!("cyrus does not start\n{}", instance.said());
@@ -314,6 +318,11 @@ impl Cyrus {
         let started = (0..5).any(|_| self.instance.start(&command, || greets(port, &greeting)));
         assert!(started, "cyrus does not start again\n{}", self.instance.said());
     }
+}
+
+/// Does the server for ManageSieve answer, where there is to be one?
+fn sieve_greets(ports: Option<SievePorts>) -> bool {
+    ports.is_none_or(|ports| (0..3).any(|_| greets(ports.sieve, "IMPLEMENTATION")))
 }
 
 fn master_command(master: &Path, instance: &Instance) -> Vec<String> {

@@ -69,6 +69,11 @@ impl DirectoryInMemory {
         self.state().remove(key);
     }
 
+    /// Takes an entry away and tells nobody who follows the changes, as some servers do when much changes at the same time.
+    pub fn lose(&self, key: &str) {
+        self.state().entries.remove(key);
+    }
+
     /// Every entry, in the order of keys.
     pub fn all(&self) -> Vec<Entry> {
         self.state().entries.values().map(|(_, entry)| entry.clone()).collect()

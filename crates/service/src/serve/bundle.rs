@@ -34,10 +34,12 @@ pub(crate) struct Bundle {
     files: BTreeMap<PathBuf, String>,
     /// The folder of the quarantine and its key, in base64, where originals are kept.
     quarantine: Option<(PathBuf, String)>,
-    /// The folders that endpoints of files lie in, by endpoint, each with its number on its file system: the same from every machine that
-    /// has mounted it. None: it is not there yet.
-    folders: BTreeMap<String, Option<(PathBuf, u64)>>,
+    folders: Folders,
 }
+
+/// The folders that endpoints of files lie in, by endpoint, each with its number on its file system: the same from every machine that
+/// has mounted it. None: it is not there yet.
+pub(crate) type Folders = BTreeMap<String, Option<(PathBuf, u64)>>;
 
 /// A person, with what logs them in.
 #[derive(Serialize, Deserialize)]
@@ -126,6 +128,26 @@ impl Bundle {
     pub(crate) fn quarantine(&self) -> Option<(&Path, Vec<u8>)> {
         let (folder, key) = self.quarantine.as_ref()?;
         Some((folder, STANDARD.decode(key).unwrap_or_default()))
+    }
+
+    /// Refuses a reading of the project that finds another folder where an endpoint of files lay than the one before did: what was
+    /// mounted there has gone, and mail would be written where nobody looks for it, and missed where it was.
+    pub(crate) fn refuse_moved_folders(&self, before: &Folders, config: &Config) -> Result<(), Error> {
+        for (name, path) in config.file_folders() {
+            let is_moved = |known: &(PathBuf, u64)| known.0 == path && self.folders[&name].as_ref() != Some(known);
+            if before.get(&name).and_then(Option::as_ref).is_some_and(is_moved) {
+                let shown = path.display();
+                let what = format!("the endpoint {name} lies in {shown}, which is not the folder any more that it was");
+                let advice = "mount it there again; if it was made anew, stop the service and begin it again";
+                return Err(Error::usage(what).advise(advice));
+            }
+        }
+        Ok(())
+    }
+
+    /// The folders that its endpoints of files lie in.
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     /// Refuses to work where the endpoints of files are not those of the service: mail would be written to a folder of this machine

@@ -9,7 +9,7 @@ use movement::Holder;
 use serde_json::json;
 use store::{ProjectKey, Store};
 
-use super::bundle::Bundle;
+use super::bundle::{Bundle, Folders};
 use super::seal::Seal;
 use crate::people::People;
 use crate::secret::Environment;
@@ -34,6 +34,8 @@ pub(crate) struct Published {
     version: Option<i64>,
     /// What was wrong when it was read last: said once.
     wrong: Option<String>,
+    /// Where its endpoints of files lie.
+    folders: Folders,
 }
 
 impl Published {
@@ -58,8 +60,15 @@ impl Published {
         project.store.audit(project.key, &project.actor, "service.began", &detail).await?;
         // The first look finds what was decided meanwhile.
         let (project, seen) = (Arc::new(project), (files, -1));
-        let mut published =
-            Self { folder, project, seen: seen.clone(), again_at: Instant::now(), version: None, wrong: None };
+        let mut published = Self {
+            folder,
+            project,
+            seen: seen.clone(),
+            again_at: Instant::now(),
+            version: None,
+            wrong: None,
+            folders: Folders::new(),
+        };
         published.put(seal, environment, seen).await?;
         Ok((published, (address, store)))
     }
@@ -102,7 +111,10 @@ impl Published {
     /// whatever has come since is read the next time.
     async fn put(&mut self, seal: &Seal, environment: Environment<'_>, seen: Seen) -> Result<(), Error> {
         let project = &self.project;
-        let bundle = Bundle::of(project, environment).await?.bytes();
+        let bundle = Bundle::of(project, environment).await?;
+        bundle.refuse_moved_folders(&self.folders, &project.config)?;
+        let folders = bundle.folders().clone();
+        let bundle = bundle.bytes();
         let digest = seal.digest(&bundle);
         let share = i64::from(project.config.file.service.share);
         let listed = project.store.mailboxes(project.key).await?;
@@ -120,7 +132,7 @@ impl Published {
             project.store.try_parked(project.key).await?;
         }
         self.version = Some(version);
-        (self.seen, self.again_at) = (seen, Instant::now() + AFRESH_EVERY);
+        (self.folders, self.seen, self.again_at) = (folders, seen, Instant::now() + AFRESH_EVERY);
         Ok(())
     }
 

@@ -94,11 +94,13 @@ impl PeopleProject {
 
     async fn book_cycles(&self, lease: &PeopleLease, accept_removals: bool) -> Result<AddressBookReport, Error> {
         let mut total: Option<AddressBookReport> = None;
+        let mut is_behind = false;
         for _ in 0..CYCLES {
-            self.read_both(lease).await?;
+            self.read_books(lease, is_behind).await?;
             let both = self.both_books().await?;
             let mut report = AddressBookReport { dry_run: false, books: Vec::new() };
             let mut made = 0;
+            is_behind = false;
             if !accept_removals {
                 self.refuse_many_removals(&both).await?;
             }
@@ -111,7 +113,8 @@ impl PeopleProject {
                     let detail = json!({ "directory": name, "add": of.added, "change": of.changed,
                         "remove": of.removed, "removals_accepted": accept_removals });
                     self.store.audit(self.key, &self.actor, "addressbook.written", &detail).await?;
-                    made += self.write_book(target.as_ref(), difference, &mut of).await?;
+                    let (written, was_gone) = self.write_book(target.as_ref(), difference, &mut of).await?;
+                    (made, is_behind) = (made + written, is_behind || was_gone);
                 }
                 report.books.push(of);
             }
@@ -119,12 +122,12 @@ impl PeopleProject {
                 None => report,
                 Some(before) => add(before, report),
             });
-            if made == 0 {
+            if made == 0 && !is_behind {
                 break;
             }
         }
         let mut report = total.ok_or_else(|| super::damaged("the address books"))?;
-        self.read_both(lease).await?;
+        self.read_books(lease, is_behind).await?;
         let both = self.both_books().await?;
         for (of, difference) in report.books.iter_mut().zip([&both.source, &both.platform]) {
             of.to_do = difference.changes.len();
@@ -136,6 +139,11 @@ impl PeopleProject {
             self.store.audit(self.key, &self.actor, "addressbook.synced", &detail).await?;
         }
         Ok(report)
+    }
+
+    /// Reads both sides: whole where what was read of changes is known to be behind.
+    async fn read_books(&self, lease: &PeopleLease, whole: bool) -> Result<(), Error> {
+        if whole { self.read_both_whole(lease).await } else { self.read_both(lease).await }
     }
 
     /// Where many contacts would go at once, somebody looks first: a directory that was read in part looks like that.
@@ -170,13 +178,15 @@ impl PeopleProject {
         Ok(())
     }
 
+    /// How many changes were made, and whether something that was to be removed had gone already: then what was read is behind what
+    /// is there.
     async fn write_book(
         &self,
         target: &dyn DirectoryTarget,
         difference: &Difference,
         report: &mut BookReport,
-    ) -> Result<usize, Error> {
-        let mut made = 0;
+    ) -> Result<(usize, bool), Error> {
+        let (mut made, mut was_gone) = (0, false);
         (report.added, report.changed, report.removed) = (0, 0, 0);
         for portion in difference.changes.chunks(PORTION) {
             let planned: Vec<PlannedChange> = portion.iter().enumerate().map(planned).collect();
@@ -191,7 +201,7 @@ impl PeopleProject {
                     ChangeOutcome::Done { .. } | ChangeOutcome::Submitted { .. } => {
                         (*count, made) = (*count + 1, made + 1);
                     }
-                    ChangeOutcome::Unchanged { .. } => {}
+                    ChangeOutcome::Unchanged { .. } => was_gone |= matches!(change, BookChange::Remove { .. }),
                     ChangeOutcome::Refused(error) => report.refused.push((who(change), error.to_string())),
                     ChangeOutcome::Conflict(what) => report.refused.push((who(change), what)),
                     // What became of it is seen when the directory is read again.
@@ -199,7 +209,7 @@ impl PeopleProject {
                 }
             }
         }
-        Ok(made)
+        Ok((made, was_gone))
     }
 
     pub(crate) async fn both_books(&self) -> Result<BothBooks, Error> {

@@ -122,6 +122,12 @@ impl PeopleProject {
         self.read_platform(lease).await
     }
 
+    /// The same, and nothing of what was known before is built on: a directory may tell of changes late, or never.
+    pub(super) async fn read_both_whole(&self, lease: &PeopleLease) -> Result<(), Error> {
+        self.read_all(Some(lease), false, true).await?;
+        self.note_switched_on().await
+    }
+
     /// Reads what the platform says by now.
     pub(super) async fn read_platform(&self, lease: &PeopleLease) -> Result<(), Error> {
         let Some((name, platform)) = &self.platform else { return Ok(()) };

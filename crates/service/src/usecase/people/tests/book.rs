@@ -32,3 +32,17 @@ async fn contacts_of_those_who_have_an_account_now_go_by_themselves() {
     assert!(report.is_in_step(), "{report:?}");
     assert!(world.platform.all().iter().all(|entry| entry.kind == EntryKind::Person));
 }
+
+#[tokio::test]
+async fn a_contact_whose_end_was_never_told_is_read_to_be_gone() {
+    let world = World::of(vec![person("1", "Ann", "Lee"), person("2", "Bob", "Ray")], Vec::new());
+    let people = world.open().await;
+    people.book_sync(false).await.unwrap();
+    let contact = world.platform.all().remove(0);
+    world.platform.lose(&contact.key);
+    approve(&people).await;
+    people.apply(None).await.unwrap();
+    let report = people.book_sync(false).await.unwrap();
+    assert!(report.is_in_step(), "{report:?}");
+    assert!(people.book_difference().await.unwrap().is_in_step());
+}
