@@ -276,6 +276,7 @@ async fn a_mailbox_held_by_another_process_is_left_alone() {
         terms: engine.terms,
         room: &[],
         shut: &[],
+        only_turning: false,
         version: None,
     };
     engine.store.claim(engine.key, &claim).await.unwrap().mailbox().unwrap();

@@ -64,5 +64,5 @@ pub use report::{Report, Tuning, WouldDo};
 pub use run::{Engine, MailboxOutcome, Person, RunEnd, Taken, Turn};
 pub use sides::Endpoint;
 pub use travel::{Quarantine, Scanner};
-pub use turnover::{Held, Ready, Turnover};
+pub use turnover::{Held, Ready, Turnover, waits_for_a_word};
 pub use verify::{Difference, Kind as DifferenceKind, Verification};

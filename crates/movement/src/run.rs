@@ -224,9 +224,18 @@ impl Engine {
 
     /// Takes the mailbox that has been due longest, of these or of all, if one is free; none at endpoints that are closed now.
     pub async fn take(&self, among: Option<&[i64]>, closed: &[i64]) -> Result<Taken, Failure> {
+        self.take_of(among, closed, false).await
+    }
+
+    /// Takes a mailbox that is being switched or taken back, if one is due and free: these know no hours and no pause.
+    pub async fn take_turning(&self) -> Result<Taken, Failure> {
+        self.take_of(None, &[], true).await
+    }
+
+    async fn take_of(&self, among: Option<&[i64]>, closed: &[i64], only_turning: bool) -> Result<Taken, Failure> {
         let asked = self.clock.since_boot();
         let room = self.room();
-        let claim = self.claim(among, &room, closed);
+        let claim = Claim { only_turning, ..self.claim(among, &room, closed) };
         let claimed = self.store.claim(self.key, &claim).await?;
         Ok(self.taken(claimed, asked))
     }
@@ -256,7 +265,15 @@ impl Engine {
     }
 
     fn claim<'c>(&'c self, among: Option<&'c [i64]>, room: &'c [(i64, u64)], shut: &'c [i64]) -> Claim<'c> {
-        Claim { among, holder: self.holder.as_str(), terms: self.terms, room, shut, version: self.version }
+        Claim {
+            among,
+            holder: self.holder.as_str(),
+            terms: self.terms,
+            room,
+            shut,
+            only_turning: false,
+            version: self.version,
+        }
     }
 
     /// Opens the source of a mailbox to be told of its changes, by this connector of its endpoint; none where it tells nobody.

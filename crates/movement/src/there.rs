@@ -78,8 +78,15 @@ impl Pass<'_> {
             }
         }
         let vanished: u64 = found.values().map(|found| found.vanished.len() as u64).sum();
+        // An INBOX whose ids are others, and where nothing of ours is found again, is that of a mailbox that was made anew: no person can remove
+        // theirs.
+        let is_new = |(index, found): (&usize, &Found)| {
+            let is_other = found.is_renumbered && found.again.is_empty() && !found.vanished.is_empty();
+            is_other && self.folders[*index].row.target_path.is_inbox()
+        };
+        let is_made_anew = self.work.setting.in_use && found.iter().any(is_new);
         if vanished > 0 {
-            self.refuse_mass(vanished).await?;
+            self.refuse_mass(vanished, is_made_anew).await?;
         }
         if !found.is_empty() {
             // All at once: of folders that go to one place, each would be taken for another's else.
@@ -100,11 +107,11 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Parks the mailbox when much of it is gone at once, unless a person has said that it is as it should be.
-    async fn refuse_mass(&mut self, vanished: u64) -> Result<(), Failure> {
+    /// Parks the mailbox when much of it is gone at once, or was made anew, unless a person has said that it is as it should be.
+    async fn refuse_mass(&mut self, vanished: u64, is_made_anew: bool) -> Result<(), Failure> {
         let (key, mailbox) = (self.work.key, self.work.mailbox.mailbox);
         let there = self.work.store.count_there(key, mailbox).await?;
-        let is_mass = self.work.policy.following.is_mass(vanished, there);
+        let is_mass = is_made_anew || self.work.policy.following.is_mass(vanished, there);
         if !is_mass || self.work.store.follows_vanished(key, mailbox).await? {
             return Ok(());
         }

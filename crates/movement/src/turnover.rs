@@ -131,6 +131,9 @@ impl Held<'_> {
         if !report.complete {
             return Ok(Some("it changes faster than it can be read".to_owned()));
         }
+        if let Some(why) = waits_for_a_word(self.store, self.key(), self.row.mailbox).await? {
+            return Ok(Some(why));
+        }
         let (undisposed, open) = self.engine.undone(self.row.mailbox).await?;
         Ok(match (undisposed, open) {
             (0, 0) => None,
@@ -146,4 +149,14 @@ impl Held<'_> {
         add(self.report.get_or_insert_default(), carried.forward.clone());
         Ok(carried)
     }
+}
+
+/// Items of a mailbox that were not copied since one like them is there, and nobody has said yet whether it is another: why it is not
+/// whole, if there are any.
+pub async fn waits_for_a_word(store: &Store, key: ProjectKey, mailbox: i64) -> Result<Option<String>, store::Error> {
+    let held = store.held_items(key, mailbox).await?;
+    let waiting = held.iter().filter(|held| held.is_another.is_none()).count() as u64;
+    let what =
+        || format!("{} not copied, since what lies there may be it: whimbrel held list", counted(waiting, "item"));
+    Ok((waiting > 0).then(what))
 }

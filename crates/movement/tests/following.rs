@@ -332,6 +332,27 @@ async fn mass_disappearance_on_the_target_parks_until_somebody_says_what_it_mean
     }
 }
 
+/// A mailbox that was made anew at the target is empty, however little was in it: its person has put nothing away.
+#[tokio::test]
+async fn a_mailbox_that_was_made_anew_at_the_target_parks_its_person_however_little_there_was() {
+    for in_use in [false, true] {
+        let world = world_in_step(Traits::default(), Traits::default(), in_use).await;
+        let inbox = FolderPath::inbox();
+        for n in 0..10 {
+            world.target.expunge("ann", &inbox, &id_of(&world, &inbox, n));
+        }
+        world.target.renumber("ann", &inbox);
+        let end = world.sync().await;
+        let failure = end.outcomes[0].failure.as_ref();
+        if in_use {
+            assert_eq!(failure.unwrap().error.cause, Cause::MassDisappearance);
+        } else {
+            assert!(failure.is_none(), "{failure:?}");
+            world.assert_same("ann");
+        }
+    }
+}
+
 #[tokio::test]
 async fn mass_disappearance_at_the_source_holds_the_removals() {
     let mut world = world_in_step(Traits::default(), Traits::default(), false).await;
@@ -379,6 +400,12 @@ async fn an_item_that_waits_is_copied_once_what_it_waits_for_is_gone() {
     world.sync_well().await;
     assert_eq!(world.tally().await.held, 1);
     is_at_rest(&world).await;
+    // Nobody is switched before somebody has said what it is.
+    let (store, key, mailbox, _, items) = waiting(&world).await;
+    let why = movement::waits_for_a_word(&store, key, mailbox).await.unwrap();
+    assert!(why.is_some_and(|why| why.contains("1 item not copied")));
+    store.answer_items(key, &items, false).await.unwrap();
+    assert_eq!(movement::waits_for_a_word(&store, key, mailbox).await.unwrap(), None);
     world.target.expunge("ann", &inbox, &own_id);
     world.sync_well().await;
     world.assert_same("ann");

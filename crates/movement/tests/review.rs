@@ -250,6 +250,7 @@ async fn a_removal_broken_off_and_then_held_does_not_keep_our_mark() {
         terms: engine.terms,
         room: &[],
         shut: &[],
+        only_turning: false,
         version: None,
     };
     let claimed = engine.store.claim(engine.key, &claim).await.unwrap();

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::config::{Config, DatabaseEntry};
 use crate::engine::{self, Making};
-use crate::people::{self, Password, People};
+use crate::people::{self, Password, People, Row};
 use crate::registry::{self, Means};
 use crate::roster::{self, Withheld};
 use crate::secret::Environment;
@@ -94,6 +94,7 @@ impl Project {
         let actor = actor(&config)?;
         refuse_copies_onto_themselves(&config, &people)?;
         let key = Self::key_of(&store, &config).await?;
+        let of_file = people.rows.clone();
         let mut withheld = roster::complete(&config, &store, key, &actor, &mut people).await?;
         refuse_copies_onto_themselves(&config, &people)?;
         let mut endpoints = BTreeMap::new();
@@ -107,6 +108,7 @@ impl Project {
         let sources = config.sources();
         let mailboxes = store.mailboxes(key).await?;
         withhold_retargeted(&config, &mailboxes, &numbers, &mut people, &mut withheld);
+        keep_turned(&config, &mailboxes, (&numbers, of_file), &mut people);
         let mut roster: Vec<RosterRow> = people
             .rows
             .iter()
@@ -232,8 +234,12 @@ impl Project {
         self.unsettled(row)
     }
 
-    /// Why it is not settled whose account this mailbox goes to, whatever the programme allows.
+    /// Why it is not settled whose account this mailbox goes to, whatever the programme allows. Whose switch has begun is followed to where
+    /// they went.
     pub(crate) fn unsettled(&self, row: &MailboxRow) -> Option<&Withheld> {
+        if row.state.phase >= Phase::Switching {
+            return None;
+        }
         let endpoint = self.endpoint_name(row.roster.source_endpoint);
         self.withheld.iter().find(|withheld| withheld.is_of(endpoint, &row.roster.source_name))
     }
@@ -352,6 +358,53 @@ fn withhold_retargeted(
         withheld.push(Withheld { source, endpoint, why, only_if_begun: false });
         false
     });
+}
+
+/// Whoever is being switched, or was, stays among the people as they were, whatever is said of them since: that they left, are called
+/// otherwise, or are in no row any more. Their mail is on its way, and only who goes on with it can take them back.
+fn keep_turned(
+    config: &Config,
+    mailboxes: &[MailboxRow],
+    (numbers, of_file): (&BTreeMap<String, i64>, Vec<Row>),
+    people: &mut People,
+) {
+    let sources = config.sources();
+    let name = |row: &Row| (row.source_endpoint.clone().unwrap_or_else(|| sources[0].clone()), row.source.clone());
+    let mut known: BTreeSet<(String, String)> = people.rows.iter().map(name).collect();
+    let mut of_file: HashMap<(String, String), Row> = of_file.into_iter().map(|row| (name(&row), row)).collect();
+    let number_of = |endpoint: &str| numbers.get(endpoint).copied();
+    for mailbox in mailboxes.iter().filter(|mailbox| mailbox.listed && mailbox.state.phase >= Phase::Switching) {
+        let roster = &mailbox.roster;
+        let Some(endpoint) = sources.iter().find(|name| number_of(name) == Some(roster.source_endpoint)) else {
+            continue;
+        };
+        let its = (endpoint.clone(), roster.source_name.clone());
+        if !known.insert(its.clone()) {
+            continue;
+        }
+        let was = of_file.remove(&its).filter(|row| row.target == roster.target_name && !row.archive);
+        let row = was.unwrap_or_else(|| Row {
+            line: 0,
+            source: roster.source_name.clone(),
+            target: roster.target_name.clone(),
+            name: roster.name.clone(),
+            kind: roster.kind,
+            collection: roster.collection.clone(),
+            source_endpoint: Some(endpoint.clone()).filter(|_| sources.len() > 1),
+            target_in_use: roster.target_in_use,
+            new_account: Some(roster.new_account),
+            activated: roster.activated,
+            in_books: roster.in_books,
+            archive: false,
+            quota_bytes: None,
+            vip: false,
+            source_password: None,
+            target_password: None,
+        });
+        if number_of(config.target_of(&row)) == Some(roster.target_endpoint) {
+            people.rows.push(row);
+        }
+    }
 }
 
 /// A mailbox that is withheld stays on the roster as it is, unless nothing of it was copied and nobody would miss it.

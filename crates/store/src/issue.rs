@@ -239,7 +239,7 @@ impl Store {
     }
 
     /// Ends issues that are not closed, all in one; how many. What is left for the mop-up or does not move is worked on no more:
-    /// its mailbox is set aside, where the issue is about the mailbox itself.
+    /// its mailbox is set aside, where the issue is about the mailbox itself. Whose switch has begun is followed all the same.
     pub async fn close_issues(&self, key: ProjectKey, issues: &[i64], end: &IssueEnd) -> Result<u64, Error> {
         let mut tx = self.begin(Durability::Full).await?;
         tx.alone(Alone::Issues).await?;
@@ -263,7 +263,8 @@ impl Store {
             if let Some(aside) = aside.filter(|_| touched == 1) {
                 let set = "UPDATE mailbox SET set_aside = $4, due_at = CASE WHEN holder IS NULL THEN NULL ELSE due_at END \
                     WHERE organisation = $1 AND project = $2 AND mailbox = (SELECT i.mailbox FROM issue i \
-                        WHERE i.organisation = $1 AND i.project = $2 AND i.issue = $3 AND i.is_of_items = 0)";
+                        WHERE i.organisation = $1 AND i.project = $2 AND i.issue = $3 AND i.is_of_items = 0) \
+                    AND phase NOT IN ('switching', 'switched', 'settled')";
                 tx.execute(set, values![key.organisation, key.project, *issue, aside.name()]).await?;
             }
         }

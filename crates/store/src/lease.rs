@@ -45,8 +45,10 @@ pub struct Claim<'c> {
     pub terms: LeaseTerms,
     /// How many mailboxes may be open at these endpoints at once, by all workers together.
     pub room: &'c [(i64, u64)],
-    /// Nothing is opened at these endpoints now.
+    /// Nothing is opened at these endpoints now, but for whoever is being switched or taken back.
     pub shut: &'c [i64],
+    /// Only who is being switched or taken back.
+    pub only_turning: bool,
     /// Only while the project is served as it was at this version; whatever it is, if none.
     pub version: Option<i64>,
 }
@@ -84,13 +86,15 @@ pub struct Again {
     pub stopped: bool,
 }
 
-/// What pauses close.
+/// What pauses and hours close to all but those who are being switched or taken back: nobody stays in between for that.
 #[derive(Clone, Debug, Default)]
 struct Closed {
     all: bool,
     mailboxes: Vec<i64>,
     endpoints: Vec<String>,
     collections: Vec<String>,
+    /// The numbers of endpoints.
+    shut: Vec<i64>,
 }
 
 impl Closed {
@@ -108,20 +112,11 @@ impl Closed {
     }
 }
 
-/// Endpoints where nothing more is opened: no mailbox that is there on one side, and none that is there on both.
+/// Endpoints that have as many open as they may: no mailbox that is there on one side, and none that is there on both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Shut {
     for_one: Vec<i64>,
     for_two: Vec<i64>,
-}
-
-impl Shut {
-    fn add(&mut self, endpoints: impl Iterator<Item = i64>) {
-        for endpoint in endpoints {
-            self.for_one.push(endpoint);
-            self.for_two.push(endpoint);
-        }
-    }
 }
 
 async fn full(tx: &mut Tx<'_>, key: ProjectKey, claim: &Claim<'_>, shut: &mut Shut) -> Result<(), Error> {
@@ -162,8 +157,14 @@ async fn take(
                  AND (m.lease_until IS NULL OR m.lease_until + $5 < (SELECT {now})) \
                  AND CASE WHEN CAST($6 AS TEXT) IS NULL THEN m.withheld = 0 AND m.set_aside IS NULL \
                      ELSE m.mailbox IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($6 AS JSON))) END \
-                 AND m.mailbox NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($7 AS JSON))) \
-                 AND coalesce(m.collection, '') NOT IN (SELECT value FROM json_array_elements_text(CAST($8 AS JSON))) \
+                 AND (m.phase = 'switching' OR EXISTS (SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
+                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back') OR (CAST($11 AS BIGINT) = 0 \
+                     AND m.mailbox NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($7 AS JSON))) \
+                     AND coalesce(m.collection, '') NOT IN (SELECT value FROM json_array_elements_text(CAST($8 AS JSON))) \
+                     AND m.source_endpoint \
+                         NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($12 AS JSON))) \
+                     AND m.target_endpoint \
+                         NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($12 AS JSON))))) \
                  AND CASE WHEN m.source_endpoint = m.target_endpoint THEN m.source_endpoint \
                      NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($10 AS JSON))) \
                      ELSE m.source_endpoint \
@@ -183,8 +184,12 @@ async fn take(
                  AND (m.lease_until IS NULL OR m.lease_until + $5 < {now}) \
                  AND CASE WHEN $6 IS NULL THEN m.withheld = 0 AND m.set_aside IS NULL \
                      ELSE m.mailbox IN (SELECT value FROM json_each($6)) END \
-                 AND m.mailbox NOT IN (SELECT value FROM json_each($7)) \
-                 AND coalesce(m.collection, '') NOT IN (SELECT value FROM json_each($8)) \
+                 AND (m.phase = 'switching' OR EXISTS (SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
+                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back') OR ($11 = 0 \
+                     AND m.mailbox NOT IN (SELECT value FROM json_each($7)) \
+                     AND coalesce(m.collection, '') NOT IN (SELECT value FROM json_each($8)) \
+                     AND m.source_endpoint NOT IN (SELECT value FROM json_each($12)) \
+                     AND m.target_endpoint NOT IN (SELECT value FROM json_each($12)))) \
                  AND CASE WHEN m.source_endpoint = m.target_endpoint \
                      THEN m.source_endpoint NOT IN (SELECT value FROM json_each($10)) \
                      ELSE m.source_endpoint NOT IN (SELECT value FROM json_each($9)) \
@@ -206,6 +211,8 @@ async fn take(
         names,
         list(&shut.for_one),
         list(&shut.for_two),
+        i64::from(closed.all),
+        list(&closed.shut),
     ];
     Ok(tx.query(update, values).await?.into_iter().next())
 }
@@ -334,21 +341,27 @@ impl Store {
             }
         }
         let pauses = "SELECT scope FROM pause WHERE organisation = $1 AND project = $2";
-        let closed = Closed::of(tx.query(pauses, of()).await?.iter().map(|row| row.text(0)));
-        if closed.all {
-            return Ok((None, false));
-        }
-        let mut shut = Shut::default();
+        let mut closed = Closed::of(tx.query(pauses, of()).await?.iter().map(|row| row.text(0)));
+        closed.all |= claim.only_turning;
+        closed.shut.extend(claim.shut);
         if !closed.endpoints.is_empty() {
             let known = "SELECT endpoint, name FROM endpoint WHERE organisation = $1 AND project = $2";
             let rows = tx.query(known, of()).await?;
-            let their = rows.iter().filter(|row| closed.endpoints.contains(&row.text(1))).map(|row| row.int(0));
-            shut.add(their);
+            closed.shut.extend(rows.iter().filter(|row| closed.endpoints.contains(&row.text(1))).map(|row| row.int(0)));
         }
-        shut.add(claim.shut.iter().copied());
-        let with_room = shut.clone();
+        let mut shut = Shut::default();
         full(tx, key, claim, &mut shut).await?;
+        // Who is between two sides waits behind nobody.
+        let turning = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND phase = 'switching' \
+             AND due_at <= (SELECT {now}) LIMIT 1";
+        if !closed.all && !tx.query(turning, of()).await?.is_empty() {
+            let first = Closed { all: true, ..closed.clone() };
+            if let Some(taken) = take(tx, key, claim, &first, &shut).await? {
+                return Ok((Some(taken), false));
+            }
+        }
         let taken = take(tx, key, claim, &closed, &shut).await?;
+        let with_room = Shut::default();
         if taken.is_some() || shut == with_room {
             return Ok((taken, false));
         }

@@ -23,6 +23,8 @@ pub struct Served {
     pub is_due: bool,
     /// Is all of it paused?
     pub is_paused: bool,
+    /// One of those that are due is being switched or taken back, which knows no pause and no hours.
+    pub is_turning: bool,
 }
 
 /// A process that works.
@@ -134,7 +136,12 @@ impl Store {
                  AND m.due_at <= (SELECT {now}) AND m.listed = 1 AND m.withheld = 0 AND m.set_aside IS NULL \
                  AND (m.lease_until IS NULL OR m.lease_until < (SELECT {now}))) THEN 1 ELSE 0 END, \
              CASE WHEN EXISTS (SELECT 1 FROM pause p WHERE p.organisation = s.organisation AND p.project = s.project \
-                 AND p.scope = 'all') THEN 1 ELSE 0 END \
+                 AND p.scope = 'all') THEN 1 ELSE 0 END, \
+             CASE WHEN EXISTS (SELECT 1 FROM mailbox m WHERE m.organisation = s.organisation AND m.project = s.project \
+                 AND m.due_at <= (SELECT {now}) AND m.listed = 1 AND m.withheld = 0 AND m.set_aside IS NULL \
+                 AND (m.lease_until IS NULL OR m.lease_until < (SELECT {now})) \
+                 AND (m.phase = 'switching' OR EXISTS (SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
+                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back'))) THEN 1 ELSE 0 END \
              FROM served s WHERE s.is_served = 1 ORDER BY s.organisation, s.project";
         let rows = self.database.query(select, Vec::new()).await?;
         let served = |row: &Row| Served {
@@ -144,6 +151,7 @@ impl Store {
             running: row.int(4),
             is_due: row.bool(5),
             is_paused: row.bool(6),
+            is_turning: row.bool(7),
         };
         Ok(rows.iter().map(served).collect())
     }

@@ -63,6 +63,7 @@ macro_rules! every_store_test {
             endpoints_have_no_more_open_than_they_may,
             a_mailbox_is_claimed_as_it_is_served_now,
             what_is_paused_or_withheld_is_not_claimed,
+            who_is_turned_over_or_back_is_claimed_whatever_is_closed,
             a_mailbox_is_due_again_when_it_was_said_and_sooner_when_it_changed,
             projects_are_served_with_what_there_is_to_do,
             processes_say_that_they_live_and_are_asked_to_end,
@@ -103,6 +104,7 @@ macro_rules! every_store_test {
             collections_of_many_thousand_are_filled_asked_and_moved,
             of_a_mailbox_and_a_type_one_issue_is_not_closed,
             what_is_left_for_the_mop_up_is_worked_on_no_more,
+            whose_switch_has_begun_is_set_aside_for_nothing,
             an_owed_report_is_made_once_and_its_letters_keep_their_ids,
             what_days_did_is_the_difference_of_their_ends,
             of_one_thing_one_alert_is_open_and_everybody_is_told_once,
@@ -205,7 +207,7 @@ async fn claim(
     holder: &str,
     terms: LeaseTerms,
 ) -> Option<(Lease, MailboxRow)> {
-    let claim = Claim { among: Some(among), holder, terms, room: &[], shut: &[], version: None };
+    let claim = Claim { among: Some(among), holder, terms, room: &[], shut: &[], only_turning: false, version: None };
     store.claim(key, &claim).await.unwrap().mailbox()
 }
 

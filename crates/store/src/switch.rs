@@ -128,9 +128,10 @@ fn switch_order(row: &Row) -> SwitchOrder {
 }
 
 impl Store {
-    /// Says when a mailbox switches, or is taken back. What was said before counts no more. It is looked at at once then, unless
-    /// nobody works on it yet and that is for later.
-    pub async fn order_switch(&self, key: ProjectKey, order: &SwitchOrder) -> Result<(), Error> {
+    /// Says when a mailbox switches, or is taken back. What was said before counts no more; only a word to take it back stays until it is
+    /// there, whatever is said of going over: false, and nothing is changed. It is looked at at once then, unless nobody works on it
+    /// yet and that is for later.
+    pub async fn order_switch(&self, key: ProjectKey, order: &SwitchOrder) -> Result<bool, Error> {
         let mut tx = self.begin(Durability::Full).await?;
         // The mailbox first, as whoever ends a switch does.
         let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
@@ -139,12 +140,15 @@ impl Store {
         let upsert = "INSERT INTO switch_order (organisation, project, mailbox, way, at, reason, said_by, said_at) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT (organisation, project, mailbox) DO UPDATE SET \
             way = excluded.way, at = excluded.at, reason = excluded.reason, said_by = excluded.said_by, \
-            said_at = excluded.said_at";
+            said_at = excluded.said_at WHERE switch_order.way <> 'back' OR excluded.way = 'back'";
         let way = if order.is_back { "back" } else { "over" };
         let (reason, said_by) = (order.reason.as_str(), order.said_by.as_str());
         let row = values![key.organisation, key.project, order.mailbox, way, order.at, reason, said_by];
-        tx.execute(upsert, row).await?;
-        tx.commit().await
+        if tx.execute(upsert, row).await? == 0 {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Takes back that a mailbox is to switch. A word to take it back stays. False: nothing was said.

@@ -321,5 +321,25 @@ fn mx_records_stay_until_everybody_is_switched_and_the_change_is_approved() {
     assert!(!gaps(&plan().1).contains("no approved request"));
     let wrong = project.run(&["mx", "record", "hill.test", "--months", "24", "--by", "Sue", "--reference", "letter"]);
     assert_eq!(wrong.code, 3, "{wrong:?}");
+
+    // A date stays where a switch at once is refused.
+    let ann = at_source("ann");
+    done(&project, &["sync"]);
+    done(&project, &["switch", "schedule", "--at", "2040-01-02T20:00", "--mailbox", &ann]);
+    assert_eq!(project.run(&["switch", "now", "--mailbox", &ann]).code, 3);
+    let listed = done(&project, &["switch", "list"]);
+    assert!(listed.to_string().contains("over, from 2040-01-02"), "{listed:#}");
+    // Once mail for the old address comes to the target nobody is taken back: it would be refused there.
+    sign(&project);
+    done(&project, &["switch", "now", "--mailbox", &ann]);
+    dns.replace(
+        "hill.test",
+        &ZONE.replace("MX 10 mail.hill.test.", "MX 10 mx.nation.test.").replace(" 1 3600", " 2 3600"),
+    );
+    let moved = || project.json(&["mx", "check"]).1["domains"][0]["says"][0]["lines"].to_string();
+    until("the change is seen", || moved().contains("mx.nation.test"));
+    let refused = project.run(&["switch", "undo", "--mailbox", &ann, "--reason", "she can't open it"]);
+    assert!(refused.code == 3 && refused.err.contains("MX records") && refused.err.contains(&ann), "{refused:?}");
+    assert_eq!(phase(&done(&project, &["switch", "list"]), "ann"), "switched");
     drop(sites);
 }

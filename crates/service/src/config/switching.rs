@@ -83,6 +83,12 @@ impl SwitchEntry {
         first.saturating_mul(1 << times.saturating_sub(1).min(6))
     }
 
+    /// The usual rules that the project does not ask for.
+    pub(crate) fn unasked(&self) -> Vec<&'static str> {
+        let (asked, usual) = (self.rules(), Self::default().rules());
+        usual.into_iter().filter(|rule| !asked.contains(rule)).map(Rule::name).collect()
+    }
+
     /// The rules that are asked for.
     pub(crate) fn rules(&self) -> Vec<Rule> {
         let asked = |rule: &Rule| !rule.may_be_signed() || self.require.iter().any(|name| name == rule.name());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use model::Phase;
 use movement::{Failure, Holder, MailboxOutcome, Taken};
 use store::{MailboxRow, PauseRow, ProcessRow, ProjectKey, Served, Store};
 use tokio::sync::watch;
@@ -285,17 +286,25 @@ impl Working<'_> {
         }
         self.without_room.clear();
         let now = Timestamp::now();
-        let mut candidates: Vec<Served> =
-            self.served.iter().filter(|served| served.is_due && !served.is_paused).copied().collect();
-        candidates
-            .retain(|served| self.loaded.get(&served.key).is_some_and(|loaded| loaded.opening(now) == Opening::Open));
+        let may_work = |served: &Served, loaded: &Loaded| !served.is_paused && loaded.opening(now) == Opening::Open;
+        let mut candidates: Vec<Served> = self.served.iter().filter(|served| served.is_due).copied().collect();
+        candidates.retain(|served| {
+            let loaded = self.loaded.get(&served.key);
+            loaded.is_some_and(|loaded| served.is_turning || may_work(served, loaded))
+        });
         while let Some(next) = first_by_share(&candidates) {
             let served = &mut candidates[next];
             let Some(project) = self.loaded.get(&served.key).cloned() else { break };
             if self.running.len() >= self.worker.slots {
                 break;
             }
-            match project.engine.take(None, &project.closed_endpoints(now)).await {
+            let taken = if may_work(served, &project) {
+                project.engine.take(None, &project.closed_endpoints(now)).await
+            } else {
+                // Nobody stays between two sides for a pause, or until the next hours.
+                project.engine.take_turning().await
+            };
+            match taken {
                 Ok(Taken::Turn(turn)) => {
                     served.running += 1;
                     let (stop, stopped) = watch::channel(false);
@@ -326,7 +335,8 @@ impl Working<'_> {
         Ok(())
     }
 
-    /// Ends turns: of what was paused, is out of its hours, or was changed; and of whoever had theirs while others wait.
+    /// Ends turns: of what was paused or is out of its hours, unless it is being switched or taken back; of what was changed; and of whoever
+    /// had theirs while others wait.
     async fn supervise(&mut self) -> Result<(), store::Error> {
         let now = Timestamp::now();
         let mut pauses: HashMap<ProjectKey, Vec<PauseRow>> = HashMap::new();
@@ -343,7 +353,8 @@ impl Working<'_> {
             let is_closed =
                 [row.roster.source_endpoint, row.roster.target_endpoint].iter().any(|end| closed.contains(end))
                     || project.opening(now) != Opening::Open;
-            if !is_current || is_closed || project.is_stopped_by(&stops(&pauses[&project.key]), row) {
+            let is_to_stop = is_closed || project.is_stopped_by(&stops(&pauses[&project.key]), row);
+            if !is_current || (is_to_stop && !self.is_turning(project.key, row.mailbox).await?) {
                 let _ = running.stop.send(true);
             }
         }
@@ -356,6 +367,14 @@ impl Working<'_> {
             }
         }
         self.give_way(now).await
+    }
+
+    /// Is this mailbox being switched or taken back now? What is under way there comes to its end.
+    async fn is_turning(&self, key: ProjectKey, mailbox: i64) -> Result<bool, store::Error> {
+        let store = &self.worker.store;
+        let phase = store.mailbox(key, mailbox).await?.map(|row| row.state.phase);
+        let order = store.switch_order(key, mailbox).await?;
+        Ok(phase == Some(Phase::Switching) || order.is_some_and(|order| order.is_back))
     }
 
     /// Ends one turn that has lasted long enough, the oldest, if somebody waits who could use its place: the place that it leaves may be
@@ -425,7 +444,7 @@ mod tests {
 
     fn served(project: i64, running: i64, share: i64) -> Served {
         let key = ProjectKey { organisation: project, project };
-        Served { key, version: 1, share, running, is_due: true, is_paused: false }
+        Served { key, version: 1, share, running, is_due: true, is_paused: false, is_turning: false }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 use store::{NewRuleWord, RuleScope, RuleWord};
 
+use super::people::PeopleProject;
 use super::switch::addresses::Addressing;
 use crate::config::{FILE, MxSettings};
 use crate::secret::Environment;
@@ -227,7 +228,7 @@ impl Project {
             let name = wanted.domain.to_string();
             let standing = mx::look(&look, &wanted).await;
             let earlier = self.store.mx_looks(self.key, &name).await?;
-            let earlier: Vec<Observation> = earlier.iter().filter_map(|what| serde_json::from_str(what).ok()).collect();
+            let earlier = super::switch::exchanges::observations(&earlier)?;
             if self.actor.role.may_migrate() {
                 let seen = serde_json::to_string(&Observation::of(&standing, now)).unwrap_or_default();
                 self.store.add_mx_look(self.key, &name, &seen).await?;
@@ -342,9 +343,10 @@ impl Project {
         let switches = self.store.switches(self.key).await?;
         let switches: HashMap<i64, _> = switches.iter().map(|switch| (switch.mailbox, switch)).collect();
         let zone = self.config.time_zone();
+        let ending = format!("@{}", domain.to_lowercase());
+        let mut of_roster: HashSet<String> = HashSet::new();
         for row in rows.into_iter().filter(|row| row.listed) {
             let (source, target) = (&row.roster.source_name, &row.roster.target_name);
-            let ending = format!("@{}", domain.to_lowercase());
             let addresses = routing.source.addresses(Side::Source, source, target);
             let more = further.get(&addressing.whose(&row.roster)).into_iter().flatten();
             let mut own: Vec<String> = addresses.iter().chain(more).map(|address| model::mail_key(address)).collect();
@@ -353,6 +355,7 @@ impl Project {
             if own.is_empty() || self.is_archived(&row) {
                 continue;
             }
+            of_roster.extend(own.iter().cloned());
             if row.state.phase < Phase::Switched {
                 facts.unswitched.push(source.clone());
             } else if let OnTarget::Read(holders) = on_target {
@@ -370,9 +373,35 @@ impl Project {
         }
         match on_target {
             OnTarget::Unknown(why) => facts.aliases_missing.push(format!("not known: {why}")),
-            OnTarget::NotRead | OnTarget::Read(_) => {}
+            OnTarget::NotRead => {}
+            OnTarget::Read(holders) => {
+                let is_missing = |address: &String| {
+                    address.ends_with(&ending) && !of_roster.contains(address) && !holders.contains_key(address)
+                };
+                facts.aliases_missing.extend(self.others_at_source(is_missing).await?);
+            }
         }
         Ok(facts)
+    }
+
+    /// Addresses of whoever and whatever else stands in the source's directories, as last read, and does not stay behind by a person's word:
+    /// people who are not matched, lists, rooms, contacts. Each that is so, with whose it is.
+    async fn others_at_source(&self, is_so: impl Fn(&String) -> bool) -> Result<Vec<String>, Error> {
+        let Some(entry) = &self.config.file.people else { return Ok(Vec::new()) };
+        let (config, store) = (self.config.clone(), self.store.clone());
+        let plane = PeopleProject::of(config, entry.clone(), store, self.key, self.actor.clone())?;
+        let known = plane.known().await?;
+        let mut all = Vec::new();
+        for row in known.reconciliation.rows.iter().filter(|row| !row.class.stays_behind()) {
+            let Some(object) = known.object(&row.matched.object) else { continue };
+            let whose = object.entry.names.display.as_deref().unwrap_or_else(|| object.entry.label());
+            let (kind, id) = (object.entry.kind.name(), &object.id);
+            let told = |address: String| {
+                format!("{address} (the {kind} {whose:?}, {id}: make it there, or people exclude it)")
+            };
+            all.extend(object.entry.mail_keys().into_iter().filter(|address| is_so(address)).map(told));
+        }
+        Ok(all)
     }
 
     /// Mailboxes of which it is not known what sends their mail on at the source, though a router could tell: each with why. Somebody's word about what

@@ -1,7 +1,9 @@
 //! The log of issues.
 
-use super::world;
-use crate::{Disposition, IssueEnd, IssueState, NewIssue};
+use model::Phase;
+
+use super::{TERMS, claim, state, world};
+use crate::{Again, Disposition, IssueEnd, IssueState, NewIssue};
 
 fn new(mailbox: Option<i64>, kind: &str) -> NewIssue {
     NewIssue {
@@ -66,4 +68,21 @@ pub async fn what_is_left_for_the_mop_up_is_worked_on_no_more(url: &str) {
     assert!(store.take_up(key, ids[0]).await.unwrap() && !store.take_up(key, ids[0]).await.unwrap());
     assert_eq!(store.make_due(key).await.unwrap(), 1);
     assert!(store.failed_causes(key).await.unwrap().is_empty());
+}
+
+/// Their mail is on its way to them: whatever is said of an issue, it is followed.
+pub async fn whose_switch_has_begun_is_set_aside_for_nothing(url: &str) {
+    let w = world(url).await;
+    let ids = w.enroll(3).await;
+    let (key, store) = (w.key, &w.store);
+    for (id, phase) in ids.iter().zip([Phase::Switching, Phase::Switched, Phase::Settled]) {
+        let lease = claim(store, key, &[*id], "me", TERMS).await.unwrap().0;
+        let again = Again { after_ms: Some(0), failed: false, stopped: false };
+        store.release(&lease, &state(phase), again).await.unwrap();
+        store.open_issue(key, &new(Some(*id), "login"), "whimbrel").await.unwrap();
+    }
+    assert_eq!(store.close_issues(key, &[1, 2, 3], &end(None, Some(Disposition::MopUp))).await.unwrap(), 3);
+    let facts = store.mailbox_facts(key).await.unwrap();
+    let aside = |id: &i64| (facts[id].set_aside.clone(), facts[id].due_at.is_some());
+    assert!(ids.iter().all(|id| aside(id) == (None, true)), "{facts:?}");
 }

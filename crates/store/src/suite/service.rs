@@ -7,7 +7,7 @@ use crate::{
 use model::Phase;
 
 async fn ask(w: &World, room: &[(i64, u64)]) -> Claimed {
-    let claim = Claim { among: None, holder: "me", terms: TERMS, room, shut: &[], version: None };
+    let claim = Claim { among: None, holder: "me", terms: TERMS, room, shut: &[], only_turning: false, version: None };
     w.store.claim(w.key, &claim).await.unwrap()
 }
 
@@ -39,7 +39,8 @@ pub async fn endpoints_have_no_more_open_than_they_may(url: &str) {
     w.store.enroll(key, &[person(0), person(1)]).await.unwrap();
     w.store.make_due(key).await.unwrap();
     let (room, closed) = ([(one, 3)], [one]);
-    let claim = Claim { among: None, holder: "me", terms: TERMS, room: &room, shut: &[], version: None };
+    let claim =
+        Claim { among: None, holder: "me", terms: TERMS, room: &room, shut: &[], only_turning: false, version: None };
     let shut = Claim { shut: &closed, ..claim };
     assert!(
         w.store.claim(key, &shut).await.unwrap().mailbox().is_none() && !w.store.has_due(key, &shut).await.unwrap()
@@ -52,8 +53,15 @@ pub async fn endpoints_have_no_more_open_than_they_may(url: &str) {
 pub async fn a_mailbox_is_claimed_as_it_is_served_now(url: &str) {
     let w = world(url).await;
     w.enroll(1).await;
-    let claim =
-        |version| Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], version: Some(version) };
+    let claim = |version| Claim {
+        among: None,
+        holder: "me",
+        terms: TERMS,
+        room: &[],
+        shut: &[],
+        only_turning: false,
+        version: Some(version),
+    };
     assert!(matches!(w.store.claim(w.key, &claim(1)).await.unwrap(), Claimed::Nothing), "it is not served");
     w.store.serve(w.key, b"a", b"sealed", 1).await.unwrap();
     assert!(matches!(w.store.claim(w.key, &claim(2)).await.unwrap(), Claimed::Nothing), "that is another version");
@@ -228,7 +236,8 @@ pub async fn a_pause_is_of_its_project_only(url: &str) {
     let other = ProjectKey { project: w.key.project + 1, ..w.key };
     w.store.pause(other, &pause_of("all", false)).await.unwrap();
     let short = LeaseTerms { ..SHORT };
-    let claim = Claim { among: None, holder: "me", terms: short, room: &[], shut: &[], version: None };
+    let claim =
+        Claim { among: None, holder: "me", terms: short, room: &[], shut: &[], only_turning: false, version: None };
     assert!(w.store.claim(w.key, &claim).await.unwrap().mailbox().is_some());
     assert!(w.store.pauses(w.key).await.unwrap().is_empty());
 }
@@ -240,7 +249,8 @@ pub async fn what_is_taken_for_no_pass_is_due_when_it_was(url: &str) {
     let lease = claim(&w.store, w.key, &ids[..1], "me", TERMS).await.unwrap().0;
     w.store.release(&lease, &state(Phase::Planned), Again::default()).await.unwrap();
     assert_eq!(w.store.at_rest(w.key).await.unwrap(), ids[..1]);
-    let mine = Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], version: None };
+    let mine =
+        Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], only_turning: false, version: None };
     for id in &ids {
         let (lease, row) = w.store.claim_one(w.key, *id, &mine).await.unwrap().mailbox().unwrap();
         assert_eq!(row.mailbox, *id);
@@ -272,4 +282,57 @@ pub async fn what_is_taken_for_no_pass_is_due_when_it_was(url: &str) {
     assert_eq!(w.store.make_due(w.key).await.unwrap(), 1);
     w.store.order_switch(w.key, &order(0)).await.unwrap();
     assert!(claim(&w.store, w.key, &ids[..1], "me", TERMS).await.is_some());
+}
+
+/// Nobody stays between two sides for a pause or until the next hours, and whoever is there waits behind nobody.
+pub async fn who_is_turned_over_or_back_is_claimed_whatever_is_closed(url: &str) {
+    let w = world(url).await;
+    let ids = w.enroll(4).await;
+    let again = Again { after_ms: Some(0), failed: false, stopped: false };
+    // All are due, this one last.
+    for (id, phase) in [(ids[2], Phase::Switched), (ids[3], Phase::Switching)] {
+        let lease = claim(&w.store, w.key, &[id], "me", TERMS).await.unwrap().0;
+        w.store.release(&lease, &state(phase), again).await.unwrap();
+        pause(5).await;
+    }
+    let order = |is_back| SwitchOrder {
+        mailbox: ids[2],
+        is_back,
+        at: 0,
+        reason: "why".to_owned(),
+        said_by: "Sue".to_owned(),
+        said_at: 0,
+    };
+    assert!(w.store.order_switch(w.key, &order(true)).await.unwrap());
+    assert!(!w.store.order_switch(w.key, &order(false)).await.unwrap(), "a word to go back stays");
+    assert!(w.store.switch_order(w.key, ids[2]).await.unwrap().unwrap().is_back);
+    assert!(!w.store.withdraw_order(w.key, ids[2]).await.unwrap());
+    w.store.serve(w.key, b"a", b"sealed", 1).await.unwrap();
+    assert!(w.store.served().await.unwrap()[0].is_turning);
+    let endpoints: Vec<i64> = w.store.endpoints(w.key).await.unwrap().iter().map(|(number, ..)| *number).collect();
+    let open =
+        Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], only_turning: false, version: None };
+    for (scope, asked) in [
+        ("all", open),
+        ("endpoint/national", open),
+        ("collection/first", open),
+        ("nothing", Claim { shut: &endpoints, ..open }),
+        ("nothing", Claim { only_turning: true, ..open }),
+    ] {
+        w.store.pause(w.key, &pause_of(scope, false)).await.unwrap();
+        let mut claimed = Vec::new();
+        let mut leases = Vec::new();
+        while let Some((lease, row)) = w.store.claim(w.key, &asked).await.unwrap().mailbox() {
+            claimed.push(row.mailbox);
+            leases.push((lease, row.state));
+        }
+        claimed.sort_unstable();
+        assert_eq!(claimed, [ids[2], ids[3]], "{scope}");
+        for (lease, state) in leases {
+            w.store.release(&lease, &state, again).await.unwrap();
+        }
+        w.store.resume(w.key, scope).await.unwrap();
+    }
+    let first = w.store.claim(w.key, &open).await.unwrap().mailbox().unwrap().1;
+    assert!(ids[2..].contains(&first.mailbox), "they go before all that have been due for longer");
 }

@@ -89,6 +89,11 @@ fn side(text: &str) -> Side {
     if text == "target" { Side::Target } else { Side::Source }
 }
 
+/// What could not be read, as it is kept.
+fn unread(text: &str) -> Result<Vec<String>, Error> {
+    serde_json::from_str(text).map_err(|_| Error::damaged("what could not be read of where somebody's mail goes"))
+}
+
 fn forwarder_row(row: &Row) -> ForwarderRow {
     let text = |column| row.text_or_null(column).unwrap_or_default();
     let allowed = row.text_or_null(2).map(|guardian| [guardian, text(3), text(4), text(5)]);
@@ -193,14 +198,16 @@ impl Store {
         let select = "SELECT mailbox, side, redirected_to, unread, seen_at FROM forwarders_seen \
             WHERE organisation = $1 AND project = $2 ORDER BY mailbox, side";
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
-        let found = |row: &Row| FoundRouting {
-            mailbox: row.int(0),
-            side: side(&row.text(1)),
-            redirected_to: row.text_or_null(2),
-            unread: serde_json::from_str(&row.text(3)).unwrap_or_default(),
-            seen_at: row.int(4),
+        let found = |row: &Row| {
+            Ok(FoundRouting {
+                mailbox: row.int(0),
+                side: side(&row.text(1)),
+                redirected_to: row.text_or_null(2),
+                unread: unread(&row.text(3))?,
+                seen_at: row.int(4),
+            })
         };
-        Ok(rows.iter().map(found).collect())
+        rows.iter().map(found).collect()
     }
 
     /// Where a mailbox's mail was last found to go on a side, and what sends it on there and is not ours, as JSON.
@@ -218,7 +225,7 @@ impl Store {
             mailbox,
             side: of,
             redirected_to: row.text_or_null(0),
-            unread: serde_json::from_str(&row.text(1)).unwrap_or_default(),
+            unread: unread(&row.text(1))?,
             seen_at: row.int(2),
         };
         let select = "SELECT what FROM found_forwarder WHERE organisation = $1 AND project = $2 AND mailbox = $3 \

@@ -70,7 +70,15 @@ impl World {
         let number = self.project.store.mailboxes(key).await.unwrap()[place].mailbox;
         self.project.store.mark_due(key, &[number]).await.unwrap();
         let terms = LeaseTerms { lasts_ms: 60_000, margin_ms: 0 };
-        let claim = Claim { among: Some(&[number]), holder: "me", terms, room: &[], shut: &[], version: None };
+        let claim = Claim {
+            among: Some(&[number]),
+            holder: "me",
+            terms,
+            room: &[],
+            shut: &[],
+            only_turning: false,
+            version: None,
+        };
         let (lease, _) = self.project.store.claim(key, &claim).await.unwrap().mailbox().unwrap();
         let now = self.project.store.now().await.unwrap();
         let after_ms = due_in_minutes.map(|minutes| (self.begin + minutes.minutes()).as_millisecond() - now);

@@ -50,7 +50,15 @@ pub(crate) async fn work(project: &Project, name: &str, state: MailboxState, cop
     let number = rows.iter().find(|row| row.roster.source_name == name).unwrap().mailbox;
     project.store.mark_due(project.key, &[number]).await.unwrap();
     let terms = LeaseTerms { lasts_ms: 60_000, margin_ms: 0 };
-    let claim = store::Claim { among: Some(&[number]), holder: "w", terms, room: &[], shut: &[], version: None };
+    let claim = store::Claim {
+        among: Some(&[number]),
+        holder: "w",
+        terms,
+        room: &[],
+        shut: &[],
+        only_turning: false,
+        version: None,
+    };
     let (lease, _) = project.store.claim(project.key, &claim).await.unwrap().mailbox().unwrap();
     let mut tx = project.store.write(&lease).await.unwrap();
     let running = MailboxState { phase: Phase::Copying, condition: Condition::Running, cause: None };

@@ -249,8 +249,12 @@ impl Switcher {
             held.set(in_condition(held, Condition::Waiting(what)));
             return Ok(None);
         }
-        let evidence: Vec<String> =
+        let mut evidence: Vec<String> =
             verdicts.iter().map(|verdict| format!("{}: {}", verdict.rule.name(), verdict.evidence)).collect();
+        let unasked = self.entry.unasked();
+        if !unasked.is_empty() {
+            evidence.push(format!("not asked for, by [switch] require: {}", unasked.join(", ")));
+        }
         let state = held.after(&Happened::SwitchBegun);
         let mut tx = held.write().await?;
         let first = Way::Over.tasks()[0];

@@ -43,7 +43,7 @@ impl Exchanges {
         for wanted in &self.wanted {
             let name = wanted.domain.to_string();
             let looks = store.mx_looks(key, &name).await?;
-            let looks: Vec<Observation> = looks.iter().filter_map(|what| serde_json::from_str(what).ok()).collect();
+            let looks = observations(&looks)?;
             if let Some((first, besides)) = leads(&looks, wanted, now) {
                 let place = Pending { now: exchange(first), then: besides.map(exchange) };
                 seen.insert(Domain::new(name.trim_end_matches('.')), place);
@@ -53,6 +53,12 @@ impl Exchanges {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), seen.clone()));
         Ok(seen)
     }
+}
+
+/// What was seen at each look.
+pub(crate) fn observations(looks: &[String]) -> Result<Vec<Observation>, store::Error> {
+    let read = |what: &String| serde_json::from_str(what).map_err(|_| store::Error::damaged("a look at MX records"));
+    looks.iter().map(read).collect()
 }
 
 fn exchange(place: Place) -> Mx {

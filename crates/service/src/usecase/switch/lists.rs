@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use model::{Entry, EntryKind, Side};
 use people::{Accounts, Object, ObjectId};
 use routing::{Directory, Domain, MailAddress, Owner, Pending, PersonId, Route};
-use store::{DirectoryRow, ProjectKey, Store};
+use store::{DirectoryRow, EntryRow, ProjectKey, Store};
 
 /// A list of a side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +44,12 @@ impl Lists {
         for row in &directories {
             let side = if platform == Some(row.name.as_str()) { Side::Target } else { Side::Source };
             let entries = store.directory_entries(key, row.directory, false).await?;
-            let read = entries.iter().filter_map(|entry| serde_json::from_str::<Entry>(&entry.entry).ok());
-            let objects: Vec<Object> =
-                read.map(|entry| Object { id: ObjectId::new(&*row.name, &*entry.key), entry }).collect();
+            let damaged = |_| store::Error::damaged("an entry of a directory");
+            let object =
+                |row: &DirectoryRow, entry: Entry| Object { id: ObjectId::new(&*row.name, &*entry.key), entry };
+            let read = |entry: &EntryRow| serde_json::from_str::<Entry>(&entry.entry).map_err(damaged);
+            let objects = entries.iter().map(|entry| Ok(object(row, read(entry)?)));
+            let objects = objects.collect::<Result<Vec<Object>, store::Error>>()?;
             all.extend(lists(&objects, side));
         }
         let all = Arc::new(all);

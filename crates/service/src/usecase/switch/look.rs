@@ -12,6 +12,7 @@ use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy
 use connector::{Recipient, Retry, Router, Routing};
 use model::{Cause, Scope, Side};
 use movement::{Failure, Held};
+use store::ForwarderRow;
 use switch::Rule;
 
 use super::driver::{Switcher, failed};
@@ -310,12 +311,41 @@ impl Switcher {
         let row = of.store.forwarder(of.key, of.row.mailbox).await?.filter(|row| row.off_at.is_none());
         let (Some(row), Some(router)) = (row, self.router(of, Side::Target)) else { return Ok(None) };
         let Some(place) = self.found_back(of, Side::Target, Side::Source).await? else { return Ok(None) };
-        let who = self.recipient(of, Side::Target)?;
+        let router = router.clone();
+        let is_off =
+            self.take_forwarder_off(held, &row, &*router, &format!("the source sends it back by {place}")).await?;
+        Ok(is_off.then(|| {
+            format!(
+                "the forwarder from the target was taken off, since {place} leads back to it; it comes again once that is gone"
+            )
+        }))
+    }
+
+    /// Takes the forwarder off whose guardian's word has ended. What to say of that.
+    pub(crate) async fn end_forwarder(
+        &self,
+        held: &mut Held<'_>,
+        row: &ForwarderRow,
+        why: String,
+    ) -> Result<Option<String>, Failure> {
+        let Some(router) = self.router(Subject::of(held), Side::Target).cloned() else { return Ok(Some(why)) };
+        self.take_forwarder_off(held, row, &*router, &why).await?;
+        Ok(Some(why))
+    }
+
+    /// Takes the forwarder to the source off for this reason, if it is there. Was it?
+    async fn take_forwarder_off(
+        &self,
+        held: &mut Held<'_>,
+        row: &ForwarderRow,
+        router: &dyn Router,
+        why: &str,
+    ) -> Result<bool, Failure> {
+        let who = self.recipient(Subject::of(held), Side::Target)?;
         let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         if seen.ours.is_none() {
-            return Ok(None);
+            return Ok(false);
         }
-        let router = router.clone();
         // On record first: who looks meanwhile takes it for on and for off.
         if row.on_at.is_some() {
             let mut tx = held.write().await?;
@@ -325,12 +355,10 @@ impl Switcher {
         router.release(&who, &*held.door()).await.map_err(|error| failed(Side::Target, error))?;
         let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         if let Some(to) = seen.redirected_to() {
-            let what = format!("the target still sends mail on to {to}, and the source back by {place}");
+            let what = format!("the target still sends mail on to {to}, though {why}");
             return Err(failed(Side::Target, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
         }
-        Ok(Some(format!(
-            "the forwarder from the target was taken off, since {place} leads back to it; it comes again once that is gone"
-        )))
+        Ok(true)
     }
 
     /// Puts the forwarder on that is on record, or looks after the one that is on. Why it is not on, if so.
@@ -417,7 +445,9 @@ impl Switcher {
 async fn found_others(of: Subject<'_>, side: Side) -> Result<Vec<Forwarder>, Failure> {
     let found = of.store.found_routing(of.key, (of.row.mailbox, side)).await?;
     let others = found.into_iter().flat_map(|(_, others)| others);
-    Ok(others.filter_map(|text| serde_json::from_str(&text).ok()).collect())
+    let read =
+        |text: String| serde_json::from_str(&text).map_err(|_| store::Error::damaged("a forwarder that was found"));
+    Ok(others.map(read).collect::<Result<_, _>>()?)
 }
 
 /// Keeps what these routers told of a side, beside what others told before that were not asked.

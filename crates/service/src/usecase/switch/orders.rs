@@ -5,19 +5,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use model::Phase;
-use movement::Progress;
+use model::{Phase, Side};
+use movement::{Engine, Progress};
 use mx::clocks::Clock;
+use routing::{Domain, Mx};
 use serde::Serialize;
 use serde_json::json;
 use store::{MailboxCounts, MailboxRow, SwitchOrder, SwitchRow};
 use switch::{Rule, Task, Verdict, Way};
 use tokio::sync::watch;
 
+use super::addresses::Addressing;
 use super::closing;
 use super::driver::Switcher;
+use super::exchanges::Exchanges;
 use super::subject::Subject;
 use crate::access::AccessEntry;
+use crate::config::MxSettings;
 use crate::engine::Making;
 use crate::secret::Environment;
 use crate::usecase::words::Said;
@@ -192,11 +196,28 @@ impl Project {
         refuse_everybody(selection)?;
         let rows = self.select(selection).await?;
         self.refuse_order(&rows, is_back).await?;
+        let mut earlier = self.store.switch_orders(self.key).await?;
+        earlier.retain(|order| !order.is_back);
         let now = self.store.now().await?;
-        self.order(&rows, is_back, now, said).await?;
         let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
         let engine = self.engine(environment, Arc::new(Progress::default()), stop.clone(), false)?;
-        // Who is being switched is gone on with, each when it is time; who waits for anything else waits by itself.
+        let ordered = self.order(&rows, is_back, now, said).await;
+        let done = match &ordered {
+            Ok(()) => self.turn_over(&engine, &mailboxes, &stop).await,
+            Err(_) => Ok(()),
+        };
+        if !is_back {
+            self.withdraw_refused(&mailboxes, &earlier).await?;
+        }
+        ordered?;
+        done?;
+        let done = if is_back { "taken back" } else { "switched" };
+        let report = self.switch_lines(&mailboxes, done, false).await?;
+        Ok(SwitchReport { stopped: *stop.borrow(), ..report })
+    }
+
+    /// Goes on with whoever is being switched or taken back, each when it is time; who waits for anything else waits by itself.
+    async fn turn_over(&self, engine: &Engine, mailboxes: &[i64], stop: &watch::Receiver<bool>) -> Result<(), Error> {
         let mut due: BTreeMap<i64, Instant> = mailboxes.iter().map(|mailbox| (*mailbox, Instant::now())).collect();
         while let Some(next) = due.values().min().copied()
             && !*stop.borrow()
@@ -227,19 +248,18 @@ impl Project {
                 }
             }
         }
-        if !is_back {
-            self.withdraw_refused(&mailboxes).await?;
-        }
-        let done = if is_back { "taken back" } else { "switched" };
-        let report = self.switch_lines(&mailboxes, done, false).await?;
-        Ok(SwitchReport { stopped: *stop.borrow(), ..report })
+        Ok(())
     }
 
-    /// Who could not be switched now is not switched later without a word.
-    async fn withdraw_refused(&self, mailboxes: &[i64]) -> Result<(), Error> {
+    /// Who could not be switched now is not switched later without a word, and at the date that was said before, if one was.
+    async fn withdraw_refused(&self, mailboxes: &[i64], earlier: &[SwitchOrder]) -> Result<(), Error> {
         for row in self.store.mailboxes(self.key).await? {
-            if mailboxes.contains(&row.mailbox) && row.state.phase < Phase::Switching {
-                self.store.withdraw_order(self.key, row.mailbox).await?;
+            if !mailboxes.contains(&row.mailbox) || row.state.phase >= Phase::Switching {
+                continue;
+            }
+            match earlier.iter().find(|order| order.mailbox == row.mailbox) {
+                Some(order) => drop(self.store.order_switch(self.key, order).await?),
+                None => drop(self.store.withdraw_order(self.key, row.mailbox).await?),
             }
         }
         Ok(())
@@ -302,6 +322,9 @@ impl Project {
                 Error::refused("R-086", what).advise("see routing.source_to_target, and the profile's [switch]")
             );
         }
+        if is_back {
+            self.refuse_after_mx(rows).await?;
+        }
         for row in rows {
             let open = self.store.switch_of(self.key, row.mailbox).await?.filter(|switch| switch.ended.is_none());
             let goes_back =
@@ -330,6 +353,39 @@ impl Project {
         Ok(())
     }
 
+    /// Nobody is taken back once mail for their old address may come to the target, which would refuse it: the address goes off the account
+    /// there with the undo.
+    async fn refuse_after_mx(&self, rows: &[MailboxRow]) -> Result<(), Error> {
+        let Some(routing) = &self.config.file.routing else { return Ok(()) };
+        let wanted = self.config.file.mx.as_deref().map(MxSettings::wanted).transpose()?.unwrap_or_default();
+        let seen = Exchanges::of(wanted).seen(&self.store, self.key).await?;
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let addressing = Addressing::new(&self.config, &self.endpoints);
+        let further = addressing.further(&self.store, self.key).await?;
+        let at_target = |mx: Mx| mx == Mx::Site(Side::Target);
+        for row in rows {
+            let name = &row.roster.source_name;
+            let mut own = routing.source.addresses(Side::Source, name, &row.roster.target_name);
+            own.extend(further.get(&addressing.whose(&row.roster)).into_iter().flatten().cloned());
+            let is_there = |address: &&String| {
+                let domain = address.rsplit_once('@').map(|(_, domain)| Domain::new(domain));
+                let place = domain.and_then(|domain| seen.get(&domain));
+                place.is_some_and(|place| at_target(place.now) || place.then.is_some_and(at_target))
+            };
+            if let Some(address) = own.iter().find(is_there) {
+                let what = format!(
+                    "{name} can't be taken back: by the MX records, as last looked at, mail for {address} comes to the target, or may"
+                );
+                let advice =
+                    "lead the MX records back to the source first; whimbrel mx check tells when that is so everywhere";
+                return Err(Error::refused("R-184", what).advise(advice));
+            }
+        }
+        Ok(())
+    }
+
     async fn order(&self, rows: &[MailboxRow], is_back: bool, at: i64, said: &Said) -> Result<(), Error> {
         let said_by = said.by.clone().unwrap_or_else(|| self.actor.name.clone());
         let reason = said.reason.clone().unwrap_or_default();
@@ -343,7 +399,10 @@ impl Project {
         for row in rows {
             let (mailbox, said_by, reason) = (row.mailbox, said_by.clone(), reason.clone());
             let order = SwitchOrder { mailbox, is_back, at, reason, said_by, said_at: 0 };
-            self.store.order_switch(self.key, &order).await?;
+            if !self.store.order_switch(self.key, &order).await? {
+                let what = format!("{} is to be taken back to the source first", row.roster.source_name);
+                return Err(Error::refused("R-184", what).advise("wait until it is there"));
+            }
         }
         Ok(())
     }

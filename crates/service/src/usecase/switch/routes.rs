@@ -188,14 +188,19 @@ impl Project {
         }
         let addressing = Addressing::new(&self.config, &self.endpoints);
         let further = addressing.further(&self.store, self.key).await?;
-        let back = found.iter().filter_map(|one| {
-            let (row, forwarder) = (switched.get(&one.mailbox)?, serde_json::from_str::<Forwarder>(&one.what).ok()?);
+        let mut back = Vec::new();
+        for one in &found {
+            let Some(row) = switched.get(&one.mailbox) else { continue };
+            let forwarder: Forwarder =
+                serde_json::from_str(&one.what).map_err(|_| store::Error::damaged("a forwarder that was found"))?;
             let name = &row.roster.source_name;
             let mut own = routing.source.addresses(Side::Source, name, &row.roster.target_name);
             own.extend(further.get(&addressing.whose(&row.roster)).into_iter().flatten().cloned());
-            leads_to(&forwarder, &own).then(|| (name.clone(), forwarder.place))
-        });
-        Ok(back.collect())
+            if leads_to(&forwarder, &own) {
+                back.push((name.clone(), forwarder.place));
+            }
+        }
+        Ok(back)
     }
 
     /// Endpoints of the source of which nothing tells what sends people's mail on there: a copy of theirs is not held up by it.

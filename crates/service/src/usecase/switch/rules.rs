@@ -2,7 +2,7 @@
 
 use connector::Routing;
 use model::{Cause, Side};
-use movement::Failure;
+use movement::{Failure, waits_for_a_word};
 use store::{FoundRouting, IssueState, MailboxRow, ProjectKey, RuleScope, RuleWord, Store};
 use switch::{Rule, Task, Verdict};
 
@@ -66,9 +66,12 @@ impl Switcher {
             unmet(format!("nobody has signed for it: whimbrel signoff record {name} --by NAME --evidence FILE"))
         };
         Ok(match rule {
-            Rule::InStep => match row.pass {
-                Some((_, ended)) => met(format!("its last complete pass ended {}", when::shown(ended, &self.zone))),
-                None => unmet("no pass over it was complete yet".to_owned()),
+            Rule::InStep => match (row.pass, waits_for_a_word(of.store, of.key, row.mailbox).await?) {
+                (Some(_), Some(why)) => unmet(why),
+                (Some((_, ended)), None) => {
+                    met(format!("its last complete pass ended {}", when::shown(ended, &self.zone)))
+                }
+                (None, _) => unmet("no pass over it was complete yet".to_owned()),
             },
             Rule::MatchSignedOff if self.is_match_signed => {
                 met("it is on the roster, by a signed match or named by hand, and not withheld".to_owned())

@@ -62,6 +62,16 @@ impl Attempt {
     }
 }
 
+/// What a mail server of the source still has in its queue.
+enum Queue {
+    /// Nothing, or nobody can tell.
+    Empty,
+    /// Something, which is waited for.
+    Waits(Attempt),
+    /// Something, or it can't be known, for as long as is waited for that.
+    GivenUp(String),
+}
+
 /// Until then a queue that is not empty holds the drain up: what comes later is followed all the same.
 const QUEUE_WAIT_MS: i64 = 3_600_000;
 
@@ -285,22 +295,27 @@ impl Switcher {
         if !report.is_nothing_new() {
             return Ok(Attempt::wait(Duration::from_secs(1), format!("{} came over", report.copied)));
         }
-        if let Some(waiting) = self.queue(held, row, began).await? {
-            return Ok(waiting);
-        }
-        Ok(Self::quiet_for(row, began, self.quiet()))
+        let left = match self.queue(held, row, began).await? {
+            Queue::Empty => String::new(),
+            Queue::Waits(waiting) => return Ok(waiting),
+            Queue::GivenUp(what) => format!("; waited for an hour: {what}"),
+        };
+        let attempt = Self::quiet_for(row, began, self.quiet());
+        Ok(Attempt { evidence: format!("{}{left}", attempt.evidence), ..attempt })
     }
 
     /// What a mail server of the source still has in its queue comes yet: it is waited for, for an hour at most.
-    async fn queue(&self, held: &Held<'_>, row: &SwitchRow, now: i64) -> Result<Option<Attempt>, Failure> {
-        let Some(router) = self.router(Subject::of(held), Side::Source) else { return Ok(None) };
+    async fn queue(&self, held: &Held<'_>, row: &SwitchRow, now: i64) -> Result<Queue, Failure> {
+        let Some(router) = self.router(Subject::of(held), Side::Source) else { return Ok(Queue::Empty) };
         let who = self.recipient(Subject::of(held), Side::Source)?;
-        // One that can't tell is no reason to wait.
-        let queued = router.queued(&who).await.ok().flatten().filter(|queued| *queued > 0);
         let is_over = now.saturating_sub(row.since) >= QUEUE_WAIT_MS;
-        Ok(queued
-            .filter(|_| !is_over)
-            .map(|queued| Attempt::wait(Duration::from_secs(5), format!("{queued} still in the queue of the source"))))
+        let what = match router.queued(&who).await {
+            // Nothing is there, or it can't tell of any queue, which is no reason to wait.
+            Ok(None | Some(0)) => return Ok(Queue::Empty),
+            Ok(Some(queued)) => format!("{queued} still in the queue of the source"),
+            Err(error) => format!("what is in the queue of the source can't be read: {error}"),
+        };
+        Ok(if is_over { Queue::GivenUp(what) } else { Queue::Waits(Attempt::wait(Duration::from_secs(5), what)) })
     }
 
     /// Nothing new was seen now: done, if that is so for long enough.
@@ -327,11 +342,13 @@ impl Switcher {
         if quiet.is_zero() {
             return Ok(Attempt::done(format!("all that is on the target is at the source{left}")));
         }
-        if let Some(waiting) = self.queue(held, row, began).await? {
-            return Ok(waiting);
-        }
+        let queued = match self.queue(held, row, began).await? {
+            Queue::Empty => String::new(),
+            Queue::Waits(waiting) => return Ok(waiting),
+            Queue::GivenUp(what) => format!("; waited for an hour, and it would come to the target: {what}"),
+        };
         let attempt = Self::quiet_for(row, began, quiet);
-        Ok(Attempt { evidence: format!("{}{left}", attempt.evidence), ..attempt })
+        Ok(Attempt { evidence: format!("{}{left}{queued}", attempt.evidence), ..attempt })
     }
 
     /// Puts the forwarder of a new account on, where it is on record and not on yet: once nothing else sends its person's mail on.
@@ -342,10 +359,13 @@ impl Switcher {
         if row.off_at.is_some() || phase >= Phase::Switching {
             return Ok(None);
         }
+        let mut why = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account);
+        if let Some(why) = why.take_if(|_| row.is.allowed.is_some()) {
+            return self.end_forwarder(held, &row, why).await;
+        }
         if row.is_on() && !self.is_forwarder_gone(held).await? {
             return Ok(None);
         }
-        let mut why = self.may_not_forward(&row, held.store().now().await?, held.row().roster.new_account);
         if why.is_none() {
             why = self.may_not_lead_back(Subject::of(held)).await?;
         }

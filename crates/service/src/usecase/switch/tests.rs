@@ -66,7 +66,7 @@ pub(super) struct Sites {
     /// The target's directory: who has which addresses there.
     directory: DirectoryInMemory,
     /// The server that says where mail goes, where that is a real one.
-    real: Option<Arc<real_routers::Site>>,
+    real: Option<Arc<dyn real_routers::Site>>,
 }
 
 impl Sites {
@@ -77,7 +77,7 @@ impl Sites {
     /// The router of both sides.
     fn router(&self) -> Arc<dyn Router> {
         match &self.real {
-            Some(real) => real.router(),
+            Some(real) => Arc::new(real_routers::FailingRouter { sites: self.clone(), router: real.router() }),
             None => Arc::new(MemoryRouter { sites: self.clone() }),
         }
     }
@@ -272,7 +272,7 @@ impl Project {
     }
 
     /// One whose mail goes by what a real server says, where one is given. Its forwarder is not there.
-    async fn at(require: &[Rule], real: Option<Arc<real_routers::Site>>) -> Self {
+    async fn at(require: &[Rule], real: Option<Arc<dyn real_routers::Site>>) -> Self {
         let mut world =
             World::with(Traits::default(), Traits { item_bytes_max: Some(ITEM_BYTES_MAX), ..Traits::default() });
         world.person_of(ANN[0], ANN[1]);

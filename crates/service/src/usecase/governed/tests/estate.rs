@@ -219,7 +219,8 @@ impl Estate {
         let numbers: Vec<i64> = behind.map(|row| row.mailbox).collect();
         store.mark_due(key, &numbers).await.unwrap();
         let terms = LeaseTerms { lasts_ms: 600_000, margin_ms: 0 };
-        let claim = Claim { among: None, holder: "script", terms, room: &[], shut: &[], version: None };
+        let claim =
+            Claim { among: None, holder: "script", terms, room: &[], shut: &[], only_turning: false, version: None };
         for _ in 0..numbers.len() {
             let (lease, _) = store.claim(key, &claim).await.unwrap().mailbox().unwrap();
             let state = MailboxState { phase, condition: Condition::Running, cause: None };

@@ -126,6 +126,11 @@ async fn with_several_sources_of_mail_each_directory_says_which_is_its_own() {
 
 /// Ann's and Bob's mailboxes, whose copy has begun.
 async fn begun(world: &World) {
+    at(world, Phase::Copying).await;
+}
+
+/// Two mailboxes that are at this phase.
+async fn at(world: &World, phase: Phase) {
     let project = Box::pin(opened(world)).await;
     assert_eq!(project.people.rows.len(), 2);
     let terms = store::LeaseTerms { lasts_ms: 60_000, margin_ms: 0 };
@@ -137,10 +142,11 @@ async fn begun(world: &World) {
             terms,
             room: &[],
             shut: &[],
+            only_turning: false,
             version: None,
         };
         let lease = project.store.claim(project.key, &claim).await.unwrap().mailbox().unwrap().0;
-        let state = store::MailboxState { phase: Phase::Copying, ..mailbox.state };
+        let state = store::MailboxState { phase, ..mailbox.state };
         project.store.release(&lease, &state, store::Again::default()).await.unwrap();
     }
     project.close().await;
@@ -185,6 +191,41 @@ async fn a_mailbox_whose_copy_has_begun_stays_on_the_roster_with_the_reason_why_
     let told = withheld(&project);
     assert!(told[0].1.contains("excluded now") && told[1].1.contains("gone from its directory"), "{told:?}");
     assert!(project.store.mailboxes(project.key).await.unwrap().iter().all(|mailbox| mailbox.listed));
+}
+
+/// Who is being switched, or was, is gone on with and can be taken back, whatever is said of them since (R-180, R-182, R-184).
+#[tokio::test]
+async fn whoever_is_turned_over_is_worked_on_whatever_is_said_of_them_since() {
+    for phase in [Phase::Switching, Phase::Switched] {
+        let world = World::of(
+            vec![person("1", "Ann", "Lee"), person("2", "Bob", "Lee"), person("3", "Cat", "Lee")],
+            vec![theirs("1", "Ann"), theirs("2", "Bob")],
+        );
+        at(&world, phase).await;
+        let people = world.open().await;
+        people.decide("1", Decision::Exclude, Some("Ivy"), "leaves").await.unwrap();
+        people.close().await;
+        world.ad.remove("2");
+        let project = opened(&world).await;
+        let both = [
+            ("person1@trust.example", "ann.lee@national.example"),
+            ("person2@trust.example", "bob.lee@national.example"),
+        ];
+        assert_eq!(roster(&project), both, "{phase:?}");
+        let mailboxes = project.store.mailboxes(project.key).await.unwrap();
+        assert_eq!(mailboxes.len(), 2);
+        for row in &mailboxes {
+            assert!(row.listed && project.rows.contains_key(&row.mailbox), "{row:?}");
+            assert!(project.withheld(row).is_none(), "{:?}", withheld(&project));
+        }
+        project.close().await;
+        // An account that is called otherwise is another one, perhaps: they are followed to where they went.
+        let mut married = theirs("1", "Ann");
+        married.mail = Some("ann.ray@national.example".into());
+        world.platform.put(married);
+        let project = opened(&world).await;
+        assert_eq!(roster(&project), both, "{phase:?}");
+    }
 }
 
 const ARCHIVE: &str = "[archive]\nmail = \"cold\"\n[endpoints.cold]\nkind = \"eml\"\npath = \"cold/{target}\"\n\

@@ -237,7 +237,15 @@ async fn what_each_day_did_adds_up() {
         w.tend(&format!("2026-11-{day}T00:00:30Z")).await;
         w.tend(&format!("2026-11-{day}T09:00:00Z")).await;
         w.project.store.mark_due(key, &ids[..1]).await.unwrap();
-        let claim = store::Claim { among: Some(&ids), holder: "me", terms, room: &[], shut: &[], version: None };
+        let claim = store::Claim {
+            among: Some(&ids),
+            holder: "me",
+            terms,
+            room: &[],
+            shut: &[],
+            only_turning: false,
+            version: None,
+        };
         let (lease, row) = w.project.store.claim(key, &claim).await.unwrap().mailbox().unwrap();
         let mut tx = w.project.store.write(&lease).await.unwrap();
         tx.add_work(1_000, items, items * 10).await.unwrap();

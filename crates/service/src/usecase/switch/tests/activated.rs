@@ -1,7 +1,7 @@
 //! Who has logged in on the target before their switch.
 
 use model::Phase;
-use store::{NewRuleWord, RosterRow, RuleScope};
+use store::{NewForwarder, NewRuleWord, RosterRow, RuleScope};
 use switch::Rule;
 
 use super::{ANN, Project};
@@ -61,6 +61,23 @@ async fn an_account_that_was_there_before_is_not_forwarded() {
     project.forward().await;
     project.turn().await;
     assert!(project.sites.mail().redirects.is_empty());
+}
+
+/// A guardian's word has an end: from then on all mail of the account is its person's again.
+#[tokio::test]
+async fn a_forwarder_ends_with_the_word_that_allowed_it() {
+    for (ends, is_on) in [("2999-12-31", true), ("2026-01-31", false)] {
+        let project = Project::without_forwarder(&[]).await;
+        project.enroll(|row| (row.target_in_use, row.new_account) = (true, false)).await;
+        let allowed = Some(["Guardian", "2026-01-01", "letter", ends].map(str::to_owned));
+        let (mailbox, said_by) = (project.mailbox, "me".to_owned());
+        let forwarder = NewForwarder { mailbox, leads_to: ANN[0].to_owned(), allowed, said_by };
+        assert!(project.engine.store.add_forwarder(project.engine.key, &forwarder).await.unwrap());
+        // As it was put on while the word held.
+        project.sites.mail().redirects.insert(ANN[1].to_owned(), ANN[0].to_owned());
+        project.turn().await;
+        assert_eq!(project.sites.mail().redirects.contains_key(ANN[1]), is_on, "{ends}");
+    }
 }
 
 #[tokio::test]

@@ -226,7 +226,7 @@ async fn ordered(is_back: bool) -> (Project, Vec<usize>) {
 }
 
 /// The switch of this project has ended.
-async fn has_ended(project: &Project, what: &str) {
+pub(super) async fn has_ended(project: &Project, what: &str) {
     let switch = project.engine.store.switch_of(project.engine.key, project.mailbox).await.unwrap();
     assert!(switch.is_none_or(|switch| switch.ended.is_some()), "{what}: nobody is in between");
 }
