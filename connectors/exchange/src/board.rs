@@ -16,26 +16,49 @@ pub enum Step {
     Redirect,
     /// It takes ours off.
     Release,
+    /// It closes the mailbox to its person.
+    Close,
+    /// It opens it again.
+    Open,
 }
 
 impl Step {
+    /// Every step.
+    pub const EVERY: [Self; 5] = [Self::Read, Self::Redirect, Self::Release, Self::Close, Self::Open];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Redirect => "redirect",
             Self::Release => "release",
+            Self::Close => "close",
+            Self::Open => "open",
         }
     }
 
     /// The step with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Read, Self::Redirect, Self::Release].into_iter().find(|step| step.name() == name)
+        Self::EVERY.into_iter().find(|step| step.name() == name)
     }
 
     /// Does it change anything?
     pub fn changes(self) -> bool {
         self != Self::Read
+    }
+
+    /// Is it about who may log in, and not about where mail goes?
+    pub fn is_of_logins(self) -> bool {
+        matches!(self, Self::Close | Self::Open)
+    }
+
+    /// What a step is about, of all that a mailbox says.
+    pub fn part(self, state: &State) -> State {
+        if self.is_of_logins() {
+            State { guid: state.guid.clone(), logins: state.logins.clone(), ..State::default() }
+        } else {
+            State { logins: None, ..state.clone() }
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use connector::router::SenderMode;
 use serde::{Deserialize, Serialize};
 
+use crate::logins::WayIn;
+
 /// Which Exchange it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -32,6 +34,26 @@ pub enum Way {
     ForwardingSmtpAddress,
 }
 
+/// How the mailbox of whoever is switched and works on the target is closed to them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Closing {
+    /// The ways in that are closed: `activesync`, `ews`, `imap`, `mapi`, `owa`, `pop`. Left out: all but `imap`, by which whoever migrates gets in.
+    #[serde(default = "ways")]
+    pub ways: Vec<WayIn>,
+    /// The attribute of a mailbox that says that it is closed by us and what was there before, as the router's `marker` is: another one.
+    #[serde(default = "closing_marker")]
+    pub marker: String,
+}
+
+fn ways() -> Vec<WayIn> {
+    WayIn::EVERY.into_iter().filter(|way| *way != WayIn::Imap).collect()
+}
+
+fn closing_marker() -> String {
+    "CustomAttribute13".to_owned()
+}
+
 /// The settings of a router whose scripts a person runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +80,9 @@ pub struct Config {
     /// What a script has read is believed for so many hours.
     #[serde(default = "believed_hours")]
     pub believed_hours: u32,
+    /// Whoever is switched is kept out of their mailbox there, by scripts. Left out: nobody is.
+    #[serde(default)]
+    pub closing: Option<Closing>,
 }
 
 fn marker() -> String {
@@ -84,10 +109,20 @@ impl Config {
         if self.domains.is_empty() || self.domains.iter().any(|domain| domain.trim().is_empty()) {
             return Some("domains names no domain: a script could not tell where it is run".to_owned());
         }
-        let number = self.marker.strip_prefix("CustomAttribute").and_then(|number| number.parse::<u8>().ok());
-        if !number.is_some_and(|number| (1..=15).contains(&number) && self.marker == format!("CustomAttribute{number}"))
-        {
-            return Some(format!("marker = {:?}: it is one of CustomAttribute1 to CustomAttribute15", self.marker));
+        for marker in [&self.marker].into_iter().chain(self.closing.as_ref().map(|closing| &closing.marker)) {
+            let number = marker.strip_prefix("CustomAttribute").and_then(|number| number.parse::<u8>().ok());
+            if !number.is_some_and(|number| (1..=15).contains(&number) && *marker == format!("CustomAttribute{number}"))
+            {
+                return Some(format!("marker = {marker:?}: it is one of CustomAttribute1 to CustomAttribute15"));
+            }
+        }
+        if let Some(closing) = &self.closing {
+            if closing.marker == self.marker {
+                return Some(format!("closing.marker = {:?}: it is the redirect's; name another one", closing.marker));
+            }
+            if closing.ways.is_empty() {
+                return Some("closing.ways names no way in: leave closing out".to_owned());
+            }
         }
         for (key, hours) in [("valid_hours", self.valid_hours), ("believed_hours", self.believed_hours)] {
             if !(1..=HOURS_MAX).contains(&hours) {
@@ -112,6 +147,7 @@ pub(crate) mod tests {
             sender: SenderMode::Kept,
             valid_hours: 24,
             believed_hours: 12,
+            closing: None,
         }
     }
 
@@ -124,6 +160,8 @@ pub(crate) mod tests {
             (Config { marker: "CustomAttribute16".to_owned(), ..config() }, "marker"),
             (Config { marker: "CustomAttribute01".to_owned(), ..config() }, "marker"),
             (Config { marker: "Notes; Remove-Mailbox".to_owned(), ..config() }, "marker"),
+            (Config { closing: Some(Closing { ways: ways(), marker: marker() }), ..config() }, "closing.marker"),
+            (Config { closing: Some(Closing { ways: vec![], marker: closing_marker() }), ..config() }, "closing.ways"),
             (Config { valid_hours: 0, ..config() }, "valid_hours"),
             (Config { believed_hours: 100, ..config() }, "believed_hours"),
         ] {

@@ -4,13 +4,14 @@
 //! # What is followed
 //!
 //! The documents of `Get-Mailbox`, `Set-Mailbox`, `Get-Recipient`, `Get-InboxRule`, `Get-OrganizationConfig`, `Get-AcceptedDomain`,
-//! `Get-RemoteDomain` and `Get-HostedOutboundSpamFilterPolicy` of Exchange 2016 to Subscription Edition and of Exchange Online, and those of
+//! `Get-RemoteDomain`, `Get-HostedOutboundSpamFilterPolicy`, `Get-CASMailbox` and `Set-CASMailbox` of Exchange 2016 to Subscription Edition and of Exchange Online, and those of
 //! Windows PowerShell 5.1 and PowerShell 7 about the language.
 //!
 //! # What is done at a site
 //!
 //! Of a mailbox `ForwardingSmtpAddress`, `ForwardingAddress`, `DeliverToMailboxAndForward` and one custom attribute, the marker, change
-//! together, by one `Set-Mailbox`. The marker says that the redirect is ours, and what was there before.
+//! together, by one `Set-Mailbox`. The marker says that the redirect is ours, and what was there before. Where the settings say so the ways into
+//! the mailbox are closed by `Set-CASMailbox` once its person works elsewhere, with a marker in another attribute.
 //!
 //! # How it waits
 //!
@@ -31,8 +32,10 @@
 //!   the few cmdlets against an emulated organisation.
 //! * What is read of a mailbox's rules is where they send mail on, not under which conditions.
 
+mod access;
 pub mod board;
 pub mod config;
+mod logins;
 pub mod read_back;
 pub mod script;
 mod state;
@@ -45,8 +48,10 @@ use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy
 use connector::{Door, Effect, Error, Finding, Recipient, Rerouted, Router, RouterOffers, Routing, Topic};
 use model::{Cause, Scope};
 
+pub use access::ExchangeAccess;
 pub use board::{Ask, Board, InboxRule, Known, Open, Outcome, Reading, Step, Told};
-pub use config::{Config, Platform, Way};
+pub use config::{Closing, Config, Platform, Way};
+pub use logins::{Logins, WayIn};
 pub use state::State;
 
 use state::Mark;
@@ -82,8 +87,9 @@ impl ExchangeRouter {
         let believed_ms = i64::from(self.config.believed_hours) * HOUR_MS;
         // What a change that nobody has signed was decided by is not read again for its age: the script looks itself what is there.
         let is_decided_by = |state: &State| {
-            let change = known.open.as_ref().and_then(|open| open.ask.change.as_ref());
-            change.is_some_and(|(before, _)| before.is_like(state))
+            let ask = known.open.as_ref().map(|open| &open.ask);
+            let change = ask.and_then(|ask| Some((ask.step, ask.change.as_ref()?)));
+            change.is_some_and(|(step, (before, _))| before.is_like(&step.part(state)))
         };
         let is_believed = |reading: &&Reading| {
             reading.not_before >= known.doubt
@@ -130,13 +136,14 @@ impl ExchangeRouter {
     }
 
     /// What was not begun by anybody is asked no more.
-    async fn ask_no_more(&self, account: &str, known: &Known, door: &dyn Door) -> Result<(), Error> {
-        if known.open.as_ref().is_some_and(|open| open.ask.step.changes()) {
+    async fn ask_no_more(&self, account: &str, known: &Known, of_logins: bool, door: &dyn Door) -> Result<(), Error> {
+        let is_of = |open: &Open| open.ask.step.changes() && open.ask.step.is_of_logins() == of_logins;
+        if known.open.as_ref().is_some_and(is_of) {
             door.before(Effect::Route)?;
             let is_gone = self.board.ask(account, None).await?;
             door.after(Effect::Route);
             if !is_gone {
-                let what = format!("{account}: a script that changes where its mail goes was signed just now");
+                let what = format!("{account}: a script that changes the mailbox was signed just now");
                 return Err(Error::new(Cause::Awaiting, Scope::Mailbox, what));
             }
         }
@@ -151,12 +158,12 @@ impl ExchangeRouter {
             return Ok(None);
         }
         match told.outcome {
-            Outcome::Failed if told.before.is_like(state) => {
+            Outcome::Failed if told.before.is_like(&step.part(state)) => {
                 let what = format!("script {} could not {} the mailbox {account}", told.script, step.name());
                 Err(Error::new(Cause::Refused, Scope::Mailbox, what).said(told.why))
             }
             // What is not as it was before was changed by somebody, and most likely by this.
-            _ => Ok((!told.before.is_like(state)).then_some(told)),
+            _ => Ok((!told.before.is_like(&step.part(state))).then_some(told)),
         }
     }
 
@@ -204,9 +211,11 @@ fn refused(account: &str, what: &str) -> Error {
 /// What an ask waits for, and what to do.
 fn awaiting(account: &str, open: &Open) -> Error {
     let what = match open.ask.step {
-        Step::Read => "where its mail goes is to be read by a script",
+        Step::Read => "what it says is to be read by a script",
         Step::Redirect => "its redirect is to be put on by a script",
         Step::Release => "its redirect is to be taken off by a script",
+        Step::Close => "it is to be closed to its person by a script",
+        Step::Open => "it is to be opened to its person by a script",
     };
     let then = match (open.script, open.is_signed) {
         (None, _) => "whimbrel switch script write".to_owned(),
@@ -259,7 +268,7 @@ impl Router for ExchangeRouter {
         let routing = Self::routing(&reading, &state, who);
         if routing.redirected_to().is_some_and(|leads| leads.eq_ignore_ascii_case(to)) {
             let told = self.told(account, &known, Step::Redirect, &state).await?;
-            self.ask_no_more(account, &known, door).await?;
+            self.ask_no_more(account, &known, false, door).await?;
             return Ok(rerouted(told.as_ref(), &state, Vec::new()));
         }
         self.told(account, &known, Step::Redirect, &state).await?;
@@ -288,7 +297,7 @@ impl Router for ExchangeRouter {
             return unsupported(format!("{account}: what was there before is too long for the marker"));
         };
         let address = who.addresses[0].clone();
-        let ask = Ask { step: Step::Redirect, address, change: Some((state, with)) };
+        let ask = Ask { step: Step::Redirect, address, change: Some((Step::Redirect.part(&state), with)) };
         Err(self.ask_to_change(account, &known, ask, door).await?)
     }
 
@@ -302,7 +311,7 @@ impl Router for ExchangeRouter {
                     Some((Mark::Ours(marker), before)) => before.without(&marker).1,
                     _ => Vec::new(),
                 };
-                self.ask_no_more(account, &known, door).await?;
+                self.ask_no_more(account, &known, false, door).await?;
                 return Ok(rerouted(told.as_ref(), &state, notes));
             }
             Mark::Broken => return Err(refused(account, "the marker can't be read: put both right by hand")),
@@ -313,8 +322,8 @@ impl Router for ExchangeRouter {
         };
         self.told(account, &known, Step::Release, &state).await?;
         let address = who.addresses[0].clone();
-        let without = state.without(&marker).0;
-        let ask = Ask { step: Step::Release, address, change: Some((state, without)) };
+        let [before, without] = [&state, &state.without(&marker).0].map(|state| Step::Release.part(state));
+        let ask = Ask { step: Step::Release, address, change: Some((before, without)) };
         Err(self.ask_to_change(account, &known, ask, door).await?)
     }
 

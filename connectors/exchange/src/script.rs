@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::board::{Ask, Step};
 use crate::config::Config;
+use crate::logins::WayIn;
 use crate::state::State;
 use crate::text::{comment, quoted};
 
@@ -51,6 +52,8 @@ pub fn write(config: &Config, script: &Script<'_>) -> String {
     on(&mut text, "NotAfter", &quoted(&moment(script.lapses_at)));
     let list = |items: Vec<String>| format!("@({})", items.join(", "));
     on(&mut text, "Domains", &list(config.domains.iter().map(|domain| quoted(domain)).collect()));
+    let closes: &[WayIn] = config.closing.as_ref().map_or(&[], |closing| &closing.ways);
+    on(&mut text, "Closes", &list(closes.iter().map(|way| quoted(way.name())).collect()));
     on(&mut text, "TargetDomains", &list(target_domains(script).iter().map(|domain| quoted(domain)).collect()));
     text.push_str("\n# Whom it is for: what has to be there before, and what is there afterwards.\n$People = @(\n");
     let end = script.people.len().saturating_sub(1);
@@ -68,11 +71,18 @@ pub fn write(config: &Config, script: &Script<'_>) -> String {
         text.push_str(if place == end { " }\n" } else { " },\n" });
     }
     text.push_str(")\n");
-    text.push_str(&BODY.replace("MarkerAttribute", &config.marker));
+    // What is not closed is never asked for: the right to read that may be another one.
+    let closing = config.closing.as_ref().map_or("CustomAttribute13", |closing| &closing.marker);
+    text.push_str(&BODY.replace("MarkerAttribute", &config.marker).replace("ClosingAttribute", closing));
     text.replace('\n', "\r\n")
 }
 
 fn values(state: &State) -> String {
+    if let Some(logins) = &state.logins {
+        let way = |(way, is): (&WayIn, &String)| format!("{} = {}", way.name(), quoted(is));
+        let ways: Vec<String> = logins.ways.iter().map(way).collect();
+        return format!("@{{ Ways = @{{ {} }}; Marker = {} }}", ways.join("; "), quoted(&logins.marker));
+    }
     format!(
         "@{{ Smtp = {}; Recipient = {}; Keeps = {}; Marker = {} }}",
         quoted(&state.smtp),
@@ -106,6 +116,14 @@ fn head(text: &mut String, config: &Config, script: &Script<'_>) {
         Step::Release => (
             "takes the redirect of each mailbox off: what was there before it is there again",
             Some("puts the redirect on again, where what it has put there still is"),
+        ),
+        Step::Close => (
+            "closes each mailbox to its person, who works elsewhere now; mail still comes, and is sent on",
+            Some("opens again what it has closed, where that is still so"),
+        ),
+        Step::Open => (
+            "opens each mailbox to its person again: what was there before it was closed is there again",
+            Some("closes again what it has opened, where that is still so"),
         ),
     };
     comment(
@@ -167,7 +185,11 @@ mod tests {
         let text = write(&config(), &script(&people));
         assert_eq!(text, write(&config(), &script(&people)));
         assert!(text.contains("$NotAfter = '2026-11-18T11:06:40'"), "{text}");
-        assert!(text.contains("CustomAttribute14") && !text.contains("MarkerAttribute"));
+        assert!(
+            text.contains("CustomAttribute14")
+                && !text.contains("MarkerAttribute")
+                && !text.contains("ClosingAttribute")
+        );
         assert!(text.contains("$TargetDomains = @('new.test')"));
         let others = [("ann@hill.test".to_owned(), ask("ann@hill.test", "ann2@new.test"))];
         assert_ne!(text, write(&config(), &script(&others)));

@@ -3,6 +3,8 @@
 use connector::router::{Destination, Evidence, Force, Forwarder, ForwarderOwner, LocalCopy, OurRedirect};
 use serde::{Deserialize, Serialize};
 
+use crate::logins::Logins;
+
 /// What the marker begins with.
 const MARK: &str = "whimbrel-redirect ";
 /// The room for it.
@@ -24,6 +26,9 @@ pub struct State {
     pub keeps: bool,
     /// The attribute of the marker.
     pub marker: String,
+    /// By which ways its person gets in, where that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logins: Option<Logins>,
 }
 
 /// What lies at the mailbox to say that a redirect is ours, and what was there before.
@@ -61,10 +66,10 @@ impl State {
         }
     }
 
-    /// Is the same said of where mail goes?
+    /// Is the same said of where mail goes, and of who may log in?
     pub fn is_like(&self, other: &Self) -> bool {
         let of = |state: &Self| (state.smtp.clone(), state.recipient.clone(), state.keeps, state.marker.clone());
-        self.guid == other.guid && of(self) == of(other)
+        self.guid == other.guid && of(self) == of(other) && self.logins == other.logins
     }
 
     /// The address that it sends mail on to by `ForwardingSmtpAddress`.
@@ -136,6 +141,7 @@ impl State {
             recipient_address: String::new(),
             keeps: false,
             marker,
+            logins: None,
         })
     }
 

@@ -175,6 +175,16 @@ impl<'m> Making<'m> {
                 accesses.insert(*number, access);
             }
         }
+        for (name, entry) in &self.config.routers {
+            let number = self.endpoints.iter().find(|(_, (endpoint, _))| *endpoint == entry.endpoint);
+            let (Some((number, _)), Some(site)) = (number, entry.exchange()) else { continue };
+            let board = ScriptBoard::of(self.store, self.key, *number);
+            let access = exchange::ExchangeAccess::new(site.clone(), board)
+                .map_err(|error| Error::usage(format!("routers.{name}: {error}")))?;
+            if let Some(access) = access {
+                accesses.insert(*number, Arc::new(access));
+            }
+        }
         Ok(accesses)
     }
 

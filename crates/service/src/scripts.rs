@@ -141,7 +141,10 @@ impl Desk<'_> {
             // Exchange may show for a while what was there before; and what was run after another script has read is not what that one read.
             let shows_other = read_back.mode == Mode::Do
                 && matches!(outcome, Outcome::Changed | Outcome::Already)
-                && change.as_ref().zip(told.state.as_ref().ok()).is_some_and(|((_, after), is)| !is.is_like(after));
+                && change
+                    .as_ref()
+                    .zip(told.state.as_ref().ok())
+                    .is_some_and(|((_, after), is)| !step.part(is).is_like(after));
             let was_read_before =
                 |seen: &Reading| seen.script > row.script && told.at.saturating_add(ScriptRow::clocks_ms()) >= seen.at;
             let doubts = shows_other || is_action && seen.as_ref().is_some_and(was_read_before);

@@ -64,11 +64,35 @@ function Get-State($Mailbox) {
             $state.recipient_address = $external.Substring(5)
         }
     }
+    if ($Closes.Count -gt 0) {
+        $cas = Get-CASMailbox -Identity ([string]$Mailbox.Guid) -ErrorAction Stop
+        $ways = @{
+            activesync = ([string]$cas.ActiveSyncEnabled).ToLowerInvariant()
+            ews = ([string]$cas.EwsEnabled).ToLowerInvariant()
+            imap = ([string]$cas.ImapEnabled).ToLowerInvariant()
+            mapi = ([string]$cas.MAPIEnabled).ToLowerInvariant()
+            owa = ([string]$cas.OWAEnabled).ToLowerInvariant()
+            pop = ([string]$cas.PopEnabled).ToLowerInvariant()
+        }
+        $state.logins = @{ ways = $ways; marker = [string]$Mailbox.ClosingAttribute }
+    }
     return $state
 }
 
+# Is this script about who may log in?
+$logins = (($Step -eq 'close') -or ($Step -eq 'open'))
+
 # Byte for byte.
 function Test-State([hashtable]$Is, [hashtable]$Should) {
+    if ($logins) {
+        $now = $Is.logins
+        foreach ($way in @('activesync', 'ews', 'imap', 'mapi', 'owa', 'pop')) {
+            if (-not [string]::Equals($now.ways[$way], $Should.Ways[$way])) {
+                return $false
+            }
+        }
+        return [string]::Equals($now.marker, $Should.Marker)
+    }
     if ($Is.keeps -ne $Should.Keeps) {
         return $false
     }
@@ -79,6 +103,22 @@ function Test-State([hashtable]$Is, [hashtable]$Should) {
         return $false
     }
     return [string]::Equals($Is.marker, $Should.Marker)
+}
+
+# Who may log in: what was there before is kept at the mailbox before anything is closed, and until all is open.
+function Set-Logins([string]$Guid, [hashtable]$To) {
+    $ways = $To.Ways
+    $ews = $null
+    if ($ways.ews -ne '') {
+        $ews = ($ways.ews -eq 'true')
+    }
+    if ($To.Marker -ne '') {
+        Set-Mailbox -Identity $Guid -ClosingAttribute $To.Marker -Confirm:$false -ErrorAction Stop
+    }
+    Set-CASMailbox -Identity $Guid -ActiveSyncEnabled ($ways.activesync -eq 'true') -EwsEnabled $ews -ImapEnabled ($ways.imap -eq 'true') -MAPIEnabled ($ways.mapi -eq 'true') -OWAEnabled ($ways.owa -eq 'true') -PopEnabled ($ways.pop -eq 'true') -Confirm:$false -ErrorAction Stop
+    if ($To.Marker -eq '') {
+        Set-Mailbox -Identity $Guid -ClosingAttribute $null -Confirm:$false -ErrorAction Stop
+    }
 }
 
 # All of it in one change of the mailbox.
@@ -236,7 +276,11 @@ foreach ($person in $People) {
                 $outcome = 'left'
                 $why = 'it is not as expected'
             } else {
-                Set-State $person.Guid $to
+                if ($logins) {
+                    Set-Logins $person.Guid $to
+                } else {
+                    Set-State $person.Guid $to
+                }
                 $outcome = 'changed'
             }
         } catch {

@@ -36,6 +36,18 @@ pub struct Mailbox {
     pub attributes: BTreeMap<String, String>,
     /// Its rules.
     pub rules: Vec<InboxRule>,
+    /// Ways in that are not as a new mailbox has them, by the names of their properties: open or closed.
+    pub ways: BTreeMap<String, bool>,
+}
+
+/// The properties of `Get-CASMailbox` that say by which ways a person gets in. The last may be empty: it is as the organisation has it.
+const WAYS: [&str; 6] = ["ActiveSyncEnabled", "ImapEnabled", "MAPIEnabled", "OWAEnabled", "PopEnabled", "EwsEnabled"];
+
+impl Mailbox {
+    /// Does a person get in this way?
+    pub fn lets_in(&self, way: &str) -> bool {
+        self.ways.get(way).copied().unwrap_or(true)
+    }
 }
 
 /// Somebody outside, in the organisation's address book.
@@ -157,6 +169,8 @@ impl Organisation {
             "get-hostedoutboundspamfilterpolicy",
             "get-mailbox",
             "set-mailbox",
+            "get-casmailbox",
+            "set-casmailbox",
             "get-recipient",
             "get-inboxrule",
         ];
@@ -233,6 +247,21 @@ impl Organisation {
                 };
                 self.mailboxes[place].rules.iter().map(rule).collect()
             }
+            "get-casmailbox" => {
+                let identity = arguments.text("Identity")?;
+                let [place] = self.found(&identity)[..] else { return Err(not_found(&identity)) };
+                let ways = &self.mailboxes[place].ways;
+                let way = |name: &&'static str| match (ways.get(*name), *name) {
+                    (Some(is_open), _) => (*name, Value::Bool(*is_open)),
+                    (None, "EwsEnabled") => (*name, Value::Null),
+                    (None, _) => (*name, Value::Bool(true)),
+                };
+                vec![object(WAYS.iter().map(way).collect())]
+            }
+            "set-casmailbox" => {
+                self.set_ways(arguments)?;
+                Vec::new()
+            }
             _ => {
                 self.set(arguments)?;
                 Vec::new()
@@ -294,6 +323,29 @@ impl Organisation {
         let contacts = contacts.map(|one| of(&one.guid, &one.external, Value::text(&format!("SMTP:{}", one.external))));
         let mailboxes = self.found(identity).into_iter().map(|place| &self.mailboxes[place]);
         contacts.chain(mailboxes.map(|one| of(&one.guid, &one.addresses[0], Value::Null))).collect()
+    }
+
+    /// `Set-CASMailbox`: all of it, or nothing.
+    fn set_ways(&mut self, arguments: &mut Arguments) -> Result<(), Failed> {
+        let identity = arguments.text("Identity")?;
+        let [place] = self.found(&identity)[..] else { return Err(not_found(&identity)) };
+        let mut then = self.mailboxes[place].ways.clone();
+        let wrong = |what: &str| Failed::new(what, "ParameterBindingFailed,Set-CASMailbox");
+        if arguments.take("Confirm") != Some(Value::Bool(false)) {
+            return Err(wrong("it asks whoever runs it"));
+        }
+        for name in WAYS {
+            match arguments.take(name) {
+                None => {}
+                Some(Value::Bool(true)) if name != "EwsEnabled" => drop(then.remove(name)),
+                Some(Value::Bool(is_open)) => drop(then.insert(name.to_owned(), is_open)),
+                Some(Value::Null) if name == "EwsEnabled" => drop(then.remove(name)),
+                Some(_) => return Err(wrong("a way in is open or closed")),
+            }
+        }
+        self.changes += 1;
+        self.mailboxes[place].ways = then;
+        Ok(())
     }
 
     /// `Set-Mailbox`: all of it, or nothing.

@@ -302,7 +302,7 @@ impl Store {
     pub async fn asked_changes(&self, key: ProjectKey) -> Result<Vec<(i64, String)>, Error> {
         let select = "SELECT endpoint, account FROM script_person p WHERE organisation = $1 AND project = $2 \
             AND step IS NOT NULL AND EXISTS (SELECT 1 FROM script s WHERE s.organisation = p.organisation \
-            AND s.project = p.project AND s.script = p.script AND s.step <> 'read' AND s.signed_at IS NOT NULL \
+            AND s.project = p.project AND s.script = p.script AND s.step IN ('redirect', 'release') AND s.signed_at IS NOT NULL \
             AND s.closed_at IS NULL AND s.lapses_at + $3 >= {now}) ORDER BY endpoint, account";
         let rows = self.database.query(select, values![key.organisation, key.project, CLOCKS_MS]).await?;
         Ok(rows.iter().map(|row| (row.int(0), row.text(1))).collect())

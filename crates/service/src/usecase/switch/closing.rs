@@ -88,6 +88,10 @@ impl Switcher {
         if row.is_none() {
             // What could not even be asked is not begun: it would have to be opened again.
             if let Err(error) = access.read(&self.recipient(Subject::of(held), Side::Source)?).await {
+                if error.cause == Cause::Awaiting {
+                    // It is asked for, and somebody is to run it: `switch script list` tells.
+                    return Ok(());
+                }
                 tracing::warn!(mailbox, %error, "the mailbox at the source can't be closed to its person");
                 return Ok(());
             }

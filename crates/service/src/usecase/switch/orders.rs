@@ -20,7 +20,6 @@ use super::closing;
 use super::driver::Switcher;
 use super::exchanges::Exchanges;
 use super::subject::Subject;
-use crate::access::AccessEntry;
 use crate::config::MxSettings;
 use crate::engine::Making;
 use crate::secret::Environment;
@@ -421,8 +420,12 @@ impl Project {
         let orders: BTreeMap<i64, SwitchOrder> =
             self.store.switch_orders(self.key).await?.into_iter().map(|order| (order.mailbox, order)).collect();
         let closings = self.store.closings(self.key).await?;
-        let of = |entry: &AccessEntry| self.endpoints.iter().find(|(_, (name, _))| *name == entry.endpoint);
-        let accesses: Vec<i64> = self.config.accesses.values().filter_map(|entry| Some(*of(entry)?.0)).collect();
+        let closing =
+            self.config.routers.values().filter(|entry| entry.exchange().is_some_and(|site| site.closing.is_some()));
+        let endpoints = self.config.accesses.values().map(|entry| &entry.endpoint);
+        let endpoints: Vec<&String> = endpoints.chain(closing.map(|entry| &entry.endpoint)).collect();
+        let named = self.endpoints.iter().filter(|(_, (name, _))| endpoints.contains(&name));
+        let accesses: Vec<i64> = named.map(|(number, _)| *number).collect();
         let now = Timestamp::now();
         let mut lines = Vec::new();
         for row in self.store.mailboxes(self.key).await? {

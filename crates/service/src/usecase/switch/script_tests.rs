@@ -14,6 +14,7 @@ use store::{ProjectKey, Store};
 
 use crate::scripts::{Desk, ScriptBoard, Supplied};
 
+mod closing;
 mod doubt;
 mod refusals;
 mod saga;
@@ -73,18 +74,28 @@ struct Site {
 
 impl Site {
     async fn new(by_attributes: bool) -> Arc<Self> {
+        Self::configured(config(), by_attributes).await
+    }
+
+    async fn configured(config: exchange::Config, by_attributes: bool) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}/w.db", folder.path().display())).await.unwrap();
         let code = OrganisationCode::try_from("RX1".to_owned()).unwrap();
         let owner = Owner { name: "Example Trust".to_owned(), code };
         let key = store.project(&owner, "migration").await.unwrap();
         let endpoint = store.endpoint(key, "local", "imap").await.unwrap();
-        Self::over(store, key, endpoint, folder, by_attributes)
+        Self::with(config, (store, key, endpoint), folder, by_attributes)
     }
 
-    fn over(store: Store, key: ProjectKey, endpoint: i64, folder: tempfile::TempDir, by_attributes: bool) -> Arc<Self> {
+    /// One with these settings.
+    fn with(
+        config: exchange::Config,
+        (store, key, endpoint): (Store, ProjectKey, i64),
+        folder: tempfile::TempDir,
+        by_attributes: bool,
+    ) -> Arc<Self> {
         let board = Arc::new(Forgetting { board: ScriptBoard::of(&store, key, endpoint), forgotten: Mutex::default() });
-        let router = ExchangeRouter::new(config(), board.clone()).unwrap();
+        let router = ExchangeRouter::new(config.clone(), board.clone()).unwrap();
         let mut organisation = Organisation::of(SITE, "site.test", &["ann@site.test", "ben@site.test"]);
         let contact = Contact {
             guid: "c-1".to_owned(),
@@ -93,7 +104,7 @@ impl Site {
         };
         organisation.contacts.push(contact);
         let organisation = Mutex::new(organisation);
-        Arc::new(Self { organisation, store, key, endpoint, config: config(), board, router, folder, by_attributes })
+        Arc::new(Self { organisation, store, key, endpoint, config, board, router, folder, by_attributes })
     }
 
     fn organisation(&self) -> MutexGuard<'_, Organisation> {
@@ -136,7 +147,7 @@ impl Site {
 
     /// Does all that people do until nobody waits for a script.
     async fn work(&self) {
-        for step in [Step::Read, Step::Redirect, Step::Release] {
+        for step in Step::EVERY {
             if let Some(number) = self.write(step).await {
                 self.sign(number).await;
                 let ran = self.run(number, &[]).await;
@@ -251,7 +262,7 @@ impl Site {
         let mut organisation = self.organisation();
         let mailbox = organisation.mailbox(address);
         let (smtp, to, keeps) = (&mailbox.forwarding_smtp, &mailbox.forwarding, mailbox.keeps);
-        format!("{smtp:?} {to:?} {keeps} {:?} {:?}", mailbox.attributes, mailbox.rules).into_bytes()
+        format!("{smtp:?} {to:?} {keeps} {:?} {:?} {:?}", mailbox.attributes, mailbox.rules, mailbox.ways).into_bytes()
     }
 }
 

@@ -42,16 +42,26 @@ struct Scripted {
 
 impl Scripted {
     async fn new() -> Self {
+        Self::with(config()).await
+    }
+
+    /// At a site with these settings. Where these close mailboxes that is done at once.
+    async fn with(config: exchange::Config) -> Self {
         let mut project = Project::without_forwarder(&[]).await;
         let endpoints: Vec<i64> = project.engine.endpoints.keys().copied().collect();
         let (store, key) = (project.engine.store.clone(), project.engine.key);
-        let site = Site::over(store, key, endpoints[0], tempfile::tempdir().unwrap(), false);
+        let site = Site::with(config, (store, key, endpoints[0]), tempfile::tempdir().unwrap(), false);
         *site.organisation() = Organisation::of(SITE, "site.test", &[ANN[0]]);
         let source: Arc<dyn Router> = Arc::new(Asking(site.clone()));
         let target: Arc<dyn Router> = Arc::new(MemoryRouter { sites: project.sites.clone() });
         let routers = BTreeMap::from([(endpoints[0], source), (endpoints[1], target)]);
         // What fails is reversed at once: nothing that is awaited may count as failed.
-        project.engine.turnover = Some(Arc::new(switcher(routers, endpoints[1], &[])));
+        let mut switcher = switcher(routers, endpoints[1], &[]);
+        if site.config.closing.is_some() {
+            switcher.entry.close_after_days = Some(0);
+            switcher.accesses.insert(endpoints[0], Arc::new(site.access()));
+        }
+        project.engine.turnover = Some(Arc::new(switcher));
         let mut scripted = Self { project, site, sent: Vec::new() };
         scripted.project.forward().await;
         scripted.turn().await;
@@ -142,6 +152,48 @@ async fn a_switch_waits_for_people_and_advances_by_what_they_supply() {
     let number = scripted.site.write(Step::Release).await.unwrap();
     scripted.site.sign(number).await;
     scripted.awaits("redirect-off", "switch script supply").await;
+    scripted.supplied(number, &[]).await;
+    scripted.until(Phase::InStep).await;
+    scripted.judge("back").await;
+}
+
+/// The mailbox is closed to its person once they work elsewhere, and opened again before an undo turns mail round, each by a script.
+#[tokio::test]
+async fn a_mailbox_is_closed_and_opened_again_by_scripts() {
+    let mut scripted = Scripted::with(closing::closing()).await;
+    let number = scripted.signed().await;
+    scripted.supplied(number, &[]).await;
+    scripted.until(Phase::Switched).await;
+    for _ in 0..4 {
+        scripted.turn().await;
+        assert!(scripted.site.lets_in(ANN[0]), "nobody has run anything");
+    }
+    let number = scripted.site.write(Step::Close).await.unwrap();
+    scripted.site.sign(number).await;
+    scripted.supplied(number, &[]).await;
+    assert!(!scripted.site.lets_in(ANN[0]));
+    let store = scripted.site.store.clone();
+    for _ in 0..40 {
+        scripted.project.engine.store.mark_due(scripted.site.key, &[scripted.project.mailbox]).await.unwrap();
+        scripted.turn().await;
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        let closing = store.closing(scripted.site.key, scripted.project.mailbox).await.unwrap();
+        if closing.is_some_and(|row| row.closed_at.is_some()) {
+            break;
+        }
+    }
+    let closing = store.closing(scripted.site.key, scripted.project.mailbox).await.unwrap().unwrap();
+    assert!(closing.closed_at.is_some(), "{closing:?}");
+    scripted.judge("closed").await;
+    scripted.project.order(true, 0).await;
+    scripted.awaits("mark-off", "switch script write").await;
+    let number = scripted.site.write(Step::Open).await.unwrap();
+    scripted.site.sign(number).await;
+    scripted.supplied(number, &[]).await;
+    assert!(scripted.site.lets_in(ANN[0]));
+    scripted.awaits("redirect-off", "switch script write").await;
+    let number = scripted.site.write(Step::Release).await.unwrap();
+    scripted.site.sign(number).await;
     scripted.supplied(number, &[]).await;
     scripted.until(Phase::InStep).await;
     scripted.judge("back").await;
