@@ -282,10 +282,14 @@ impl Estate {
         directories::with_old_address(&self.openldap, 1..=self.people)
     }
 
-    /// The administrators bring the source's domain to the target: its list, and the domain once no mail for it is in the target's queue,
+    /// The list of the source's domain is made at the target.
+    pub fn take_over_list(&self) {
+        directories::take_over_list(&self.openldap, self.people);
+    }
+
+    /// The administrators bring the source's domain to the target, whose list is there: once no mail for it is in the target's queue,
     /// since that mail was looked up before and would be sent back. People's own addresses are there by their switches.
     pub fn take_over_domain(&self) {
-        directories::take_over_list(&self.openldap, self.people);
         let is_for_domain = |line: &String| {
             let message: Value = serde_json::from_str(line).unwrap_or_default();
             let recipients = message["recipients"].as_array().map(Vec::as_slice).unwrap_or_default();
