@@ -121,10 +121,9 @@ fn head(text: &mut String, config: &Config, script: &Script<'_>) {
             "closes each mailbox to its person, who works elsewhere now; mail still comes, and is sent on",
             Some("opens again what it has closed, where that is still so"),
         ),
-        Step::Open => (
-            "opens each mailbox to its person again: what was there before it was closed is there again",
-            Some("closes again what it has opened, where that is still so"),
-        ),
+        Step::Open => {
+            ("opens each mailbox to its person again: what was there before it was closed is there again", None)
+        }
     };
     comment(
         text,
@@ -152,6 +151,8 @@ fn head(text: &mut String, config: &Config, script: &Script<'_>) {
     comment(text, "A mailbox that is not as expected is left alone, and reported.");
     if let Some(reverse) = reverse {
         comment(text, &format!("With -Reverse it {reverse}. Tell Whimbrel: whimbrel switch undo."));
+    }
+    if script.step.changes() {
         comment(text, "With -ReadOnly it changes nothing, and reads all.");
         comment(text, &format!("Its action is not run after {} UTC, and not twice.", moment(script.lapses_at)));
     }

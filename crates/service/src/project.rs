@@ -108,7 +108,7 @@ impl Project {
         let sources = config.sources();
         let mailboxes = store.mailboxes(key).await?;
         withhold_retargeted(&config, &mailboxes, &numbers, &mut people, &mut withheld);
-        keep_turned(&config, &mailboxes, (&numbers, of_file), &mut people);
+        keep_turned(&config, &mailboxes, (&numbers, of_file), &mut people, &mut withheld);
         let mut roster: Vec<RosterRow> = people
             .rows
             .iter()
@@ -361,23 +361,27 @@ fn withhold_retargeted(
 }
 
 /// Whoever is being switched, or was, stays among the people as they were, whatever is said of them since: that they left, are called
-/// otherwise, or are in no row any more. Their mail is on its way, and only who goes on with it can take them back.
+/// otherwise, or are in no row any more. Their mail is on its way, and only who goes on with it can take them back. Who would be copied to the
+/// same account by another name waits for a person.
 fn keep_turned(
     config: &Config,
     mailboxes: &[MailboxRow],
     (numbers, of_file): (&BTreeMap<String, i64>, Vec<Row>),
     people: &mut People,
+    withheld: &mut Vec<Withheld>,
 ) {
     let sources = config.sources();
-    let name = |row: &Row| (row.source_endpoint.clone().unwrap_or_else(|| sources[0].clone()), row.source.clone());
+    let endpoint_of = |row: &Row| row.source_endpoint.clone().unwrap_or_else(|| sources[0].clone());
+    let name = |row: &Row| (endpoint_of(row), row.source.clone());
+    let target = |row: &Row| (numbers.get(config.target_of(row)).copied(), row.target.to_lowercase());
     let mut known: BTreeSet<(String, String)> = people.rows.iter().map(name).collect();
     let mut of_file: HashMap<(String, String), Row> = of_file.into_iter().map(|row| (name(&row), row)).collect();
-    let number_of = |endpoint: &str| numbers.get(endpoint).copied();
-    for mailbox in mailboxes.iter().filter(|mailbox| mailbox.listed && mailbox.state.phase >= Phase::Switching) {
+    let mut turned: HashMap<(Option<i64>, String), String> = HashMap::new();
+    for mailbox in mailboxes.iter().filter(|mailbox| mailbox.state.phase >= Phase::Switching) {
         let roster = &mailbox.roster;
-        let Some(endpoint) = sources.iter().find(|name| number_of(name) == Some(roster.source_endpoint)) else {
-            continue;
-        };
+        let is_its = |name: &&String| numbers.get(*name) == Some(&roster.source_endpoint);
+        let Some(endpoint) = sources.iter().find(is_its) else { continue };
+        turned.insert((Some(roster.target_endpoint), roster.target_name.to_lowercase()), roster.source_name.clone());
         let its = (endpoint.clone(), roster.source_name.clone());
         if !known.insert(its.clone()) {
             continue;
@@ -401,10 +405,17 @@ fn keep_turned(
             source_password: None,
             target_password: None,
         });
-        if number_of(config.target_of(&row)) == Some(roster.target_endpoint) {
+        if numbers.get(config.target_of(&row)) == Some(&roster.target_endpoint) {
             people.rows.push(row);
         }
     }
+    people.rows.retain(|row| {
+        let Some(other) = turned.get(&target(row)).filter(|other| **other != row.source) else { return true };
+        let why = format!("{} is its account, and {other} was switched to it: say which of them is right", row.target);
+        let (source, endpoint) = (row.source.clone(), Some(endpoint_of(row)));
+        withheld.push(Withheld { source, endpoint, why, only_if_begun: false });
+        false
+    });
 }
 
 /// A mailbox that is withheld stays on the roster as it is, unless nothing of it was copied and nobody would miss it.

@@ -86,14 +86,17 @@ pub struct Again {
     pub stopped: bool,
 }
 
-/// What pauses and hours close to all but those who are being switched or taken back: nobody stays in between for that.
+/// What pauses and hours close. A pause of all or of a collection, and hours, do not hold who is being switched or taken back: nobody stays in
+/// between for that. One of an endpoint or of a mailbox does.
 #[derive(Clone, Debug, Default)]
 struct Closed {
     all: bool,
     mailboxes: Vec<i64>,
     endpoints: Vec<String>,
     collections: Vec<String>,
-    /// The numbers of endpoints.
+    /// The numbers of endpoints that are paused: nothing at all is done there.
+    paused: Vec<i64>,
+    /// Those that are out of their hours.
     shut: Vec<i64>,
 }
 
@@ -155,16 +158,22 @@ async fn take(
                  SELECT m.organisation, m.project, m.mailbox FROM mailbox m \
                  WHERE m.organisation = $1 AND m.project = $2 AND m.due_at <= (SELECT {now}) AND m.listed = 1 \
                  AND (m.lease_until IS NULL OR m.lease_until + $5 < (SELECT {now})) \
-                 AND CASE WHEN CAST($6 AS TEXT) IS NULL THEN m.withheld = 0 AND m.set_aside IS NULL \
+                 AND CASE WHEN CAST($6 AS TEXT) IS NULL THEN m.withheld = 0 \
+                     AND (m.set_aside IS NULL OR m.phase IN ('switching', 'switched', 'settled')) \
                      ELSE m.mailbox IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($6 AS JSON))) END \
-                 AND (m.phase = 'switching' OR EXISTS (SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
-                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back') OR (CAST($11 AS BIGINT) = 0 \
-                     AND m.mailbox NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($7 AS JSON))) \
+                 AND m.mailbox NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($7 AS JSON))) \
+                 AND m.source_endpoint \
+                     NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($12 AS JSON))) \
+                 AND m.target_endpoint \
+                     NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($12 AS JSON))) \
+                 AND (m.phase = 'switching' OR (m.phase IN ('switched', 'settled') AND EXISTS (\
+                     SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
+                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back')) OR (CAST($11 AS BIGINT) = 0 \
                      AND coalesce(m.collection, '') NOT IN (SELECT value FROM json_array_elements_text(CAST($8 AS JSON))) \
                      AND m.source_endpoint \
-                         NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($12 AS JSON))) \
+                         NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($13 AS JSON))) \
                      AND m.target_endpoint \
-                         NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($12 AS JSON))))) \
+                         NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($13 AS JSON))))) \
                  AND CASE WHEN m.source_endpoint = m.target_endpoint THEN m.source_endpoint \
                      NOT IN (SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST($10 AS JSON))) \
                      ELSE m.source_endpoint \
@@ -182,14 +191,18 @@ async fn take(
                  SELECT m.mailbox FROM mailbox m \
                  WHERE m.organisation = $1 AND m.project = $2 AND m.due_at <= {now} AND m.listed = 1 \
                  AND (m.lease_until IS NULL OR m.lease_until + $5 < {now}) \
-                 AND CASE WHEN $6 IS NULL THEN m.withheld = 0 AND m.set_aside IS NULL \
+                 AND CASE WHEN $6 IS NULL THEN m.withheld = 0 \
+                     AND (m.set_aside IS NULL OR m.phase IN ('switching', 'switched', 'settled')) \
                      ELSE m.mailbox IN (SELECT value FROM json_each($6)) END \
-                 AND (m.phase = 'switching' OR EXISTS (SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
-                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back') OR ($11 = 0 \
-                     AND m.mailbox NOT IN (SELECT value FROM json_each($7)) \
+                 AND m.mailbox NOT IN (SELECT value FROM json_each($7)) \
+                 AND m.source_endpoint NOT IN (SELECT value FROM json_each($12)) \
+                 AND m.target_endpoint NOT IN (SELECT value FROM json_each($12)) \
+                 AND (m.phase = 'switching' OR (m.phase IN ('switched', 'settled') AND EXISTS (\
+                     SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
+                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back')) OR ($11 = 0 \
                      AND coalesce(m.collection, '') NOT IN (SELECT value FROM json_each($8)) \
-                     AND m.source_endpoint NOT IN (SELECT value FROM json_each($12)) \
-                     AND m.target_endpoint NOT IN (SELECT value FROM json_each($12)))) \
+                     AND m.source_endpoint NOT IN (SELECT value FROM json_each($13)) \
+                     AND m.target_endpoint NOT IN (SELECT value FROM json_each($13)))) \
                  AND CASE WHEN m.source_endpoint = m.target_endpoint \
                      THEN m.source_endpoint NOT IN (SELECT value FROM json_each($10)) \
                      ELSE m.source_endpoint NOT IN (SELECT value FROM json_each($9)) \
@@ -212,6 +225,7 @@ async fn take(
         list(&shut.for_one),
         list(&shut.for_two),
         i64::from(closed.all),
+        list(&closed.paused),
         list(&closed.shut),
     ];
     Ok(tx.query(update, values).await?.into_iter().next())
@@ -347,14 +361,21 @@ impl Store {
         if !closed.endpoints.is_empty() {
             let known = "SELECT endpoint, name FROM endpoint WHERE organisation = $1 AND project = $2";
             let rows = tx.query(known, of()).await?;
-            closed.shut.extend(rows.iter().filter(|row| closed.endpoints.contains(&row.text(1))).map(|row| row.int(0)));
+            let their = rows.iter().filter(|row| closed.endpoints.contains(&row.text(1))).map(|row| row.int(0));
+            closed.paused = their.collect();
         }
         let mut shut = Shut::default();
         full(tx, key, claim, &mut shut).await?;
-        // Who is between two sides waits behind nobody.
-        let turning = "SELECT 1 FROM mailbox WHERE organisation = $1 AND project = $2 AND phase = 'switching' \
-             AND due_at <= (SELECT {now}) LIMIT 1";
-        if !closed.all && !tx.query(turning, of()).await?.is_empty() {
+        // Who is between two sides, or to be taken back, waits behind nobody.
+        let turning = "SELECT 1 FROM mailbox m WHERE m.organisation = $1 AND m.project = $2 AND m.phase = 'switching' \
+             AND m.due_at <= (SELECT {now}) AND (m.lease_until IS NULL OR m.lease_until + $3 < (SELECT {now})) \
+             UNION ALL SELECT 1 FROM switch_order o JOIN mailbox m ON m.organisation = o.organisation \
+             AND m.project = o.project AND m.mailbox = o.mailbox WHERE o.organisation = $1 AND o.project = $2 \
+             AND o.way = 'back' AND m.phase IN ('switched', 'settled') AND m.due_at <= (SELECT {now}) \
+             AND (m.lease_until IS NULL OR m.lease_until + $3 < (SELECT {now})) LIMIT 1";
+        let margin_ms = claim.terms.margin_ms;
+        let is_any = !tx.query(turning, values![key.organisation, key.project, margin_ms]).await?.is_empty();
+        if !closed.all && is_any {
             let first = Closed { all: true, ..closed.clone() };
             if let Some(taken) = take(tx, key, claim, &first, &shut).await? {
                 return Ok((Some(taken), false));

@@ -324,10 +324,14 @@ impl Store {
         // Whose switch has begun stays, whatever the roster says: their mail is on its way, and has to come to them.
         let is_turned = |row: &Row| Phase::from_name(&row.text(5)).is_some_and(|phase| phase >= Phase::Switching);
         for row in known.values().filter(|row| row.bool(6) && !is_turned(row)) {
-            enrolled.dropped += 1;
-            let update = "UPDATE mailbox SET listed = 0, due_at = NULL WHERE organisation = $1 AND project = $2 AND mailbox = $3";
-            tx.execute(update, values![key.organisation, key.project, row.int(0)]).await?;
+            // It may have begun since it was looked at.
+            let update = "UPDATE mailbox SET listed = 0, due_at = NULL WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+                AND phase NOT IN ('switching', 'switched', 'settled')";
+            enrolled.dropped += tx.execute(update, values![key.organisation, key.project, row.int(0)]).await?;
         }
+        let again = "UPDATE mailbox SET listed = 1, due_at = {now} WHERE organisation = $1 AND project = $2 AND listed = 0 \
+            AND phase IN ('switching', 'switched', 'settled')";
+        enrolled.added += tx.execute(again, values![key.organisation, key.project]).await?;
         tx.commit().await?;
         Ok(enrolled)
     }

@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     Step { sqlite: include_str!("schema/14.sqlite.sql"), postgres: include_str!("schema/14.postgres.sql") },
     Step { sqlite: include_str!("schema/15.sqlite.sql"), postgres: include_str!("schema/15.postgres.sql") },
     Step { sqlite: include_str!("schema/16.sqlite.sql"), postgres: include_str!("schema/16.postgres.sql") },
+    Step { sqlite: include_str!("schema/17.sqlite.sql"), postgres: include_str!("schema/17.postgres.sql") },
 ];
 
 /// How many steps this program knows.

@@ -133,15 +133,20 @@ impl Store {
              (SELECT count(*) FROM mailbox m WHERE m.organisation = s.organisation AND m.project = s.project \
                  AND m.holder IS NOT NULL AND m.lease_until >= (SELECT {now})), \
              CASE WHEN EXISTS (SELECT 1 FROM mailbox m WHERE m.organisation = s.organisation AND m.project = s.project \
-                 AND m.due_at <= (SELECT {now}) AND m.listed = 1 AND m.withheld = 0 AND m.set_aside IS NULL \
+                 AND m.due_at <= (SELECT {now}) AND m.listed = 1 AND m.withheld = 0 \
+                 AND (m.set_aside IS NULL OR m.phase IN ('switching', 'switched', 'settled')) \
                  AND (m.lease_until IS NULL OR m.lease_until < (SELECT {now}))) THEN 1 ELSE 0 END, \
              CASE WHEN EXISTS (SELECT 1 FROM pause p WHERE p.organisation = s.organisation AND p.project = s.project \
                  AND p.scope = 'all') THEN 1 ELSE 0 END, \
              CASE WHEN EXISTS (SELECT 1 FROM mailbox m WHERE m.organisation = s.organisation AND m.project = s.project \
-                 AND m.due_at <= (SELECT {now}) AND m.listed = 1 AND m.withheld = 0 AND m.set_aside IS NULL \
+                 AND m.due_at <= (SELECT {now}) AND m.listed = 1 AND m.withheld = 0 \
+                 AND (m.set_aside IS NULL OR m.phase IN ('switching', 'switched', 'settled')) \
                  AND (m.lease_until IS NULL OR m.lease_until < (SELECT {now})) \
-                 AND (m.phase = 'switching' OR EXISTS (SELECT 1 FROM switch_order o WHERE o.organisation = m.organisation \
-                     AND o.project = m.project AND o.mailbox = m.mailbox AND o.way = 'back'))) THEN 1 ELSE 0 END \
+                 AND m.phase = 'switching') OR EXISTS (SELECT 1 FROM switch_order o JOIN mailbox m \
+                 ON m.organisation = o.organisation AND m.project = o.project AND m.mailbox = o.mailbox \
+                 WHERE o.organisation = s.organisation AND o.project = s.project AND o.way = 'back' \
+                 AND m.phase IN ('switched', 'settled') AND m.due_at <= (SELECT {now}) \
+                 AND (m.lease_until IS NULL OR m.lease_until < (SELECT {now}))) THEN 1 ELSE 0 END \
              FROM served s WHERE s.is_served = 1 ORDER BY s.organisation, s.project";
         let rows = self.database.query(select, Vec::new()).await?;
         let served = |row: &Row| Served {

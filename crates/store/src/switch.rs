@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use model::Phase;
+
 use crate::sql::{Durability, Row, values};
 use crate::{Error, LedgerTx, ProjectKey, Store, SwitchHow};
 
@@ -129,23 +131,55 @@ fn switch_order(row: &Row) -> SwitchOrder {
 
 impl Store {
     /// Says when a mailbox switches, or is taken back. What was said before counts no more; only a word to take it back stays until it is
-    /// there, whatever is said of going over: false, and nothing is changed. It is looked at at once then, unless nobody works on it
-    /// yet and that is for later.
+    /// there, whatever is said of going over, and where nothing is to be taken back there is no such word: false, and nothing is changed. It is
+    /// looked at at once then, unless nobody works on it yet and that is for later.
     pub async fn order_switch(&self, key: ProjectKey, order: &SwitchOrder) -> Result<bool, Error> {
         let mut tx = self.begin(Durability::Full).await?;
         // The mailbox first, as whoever ends a switch does.
-        let due = "UPDATE mailbox SET due_at = {now} WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
-            AND (due_at IS NOT NULL OR CAST($4 AS BIGINT) <= {now})";
-        tx.execute(due, values![key.organisation, key.project, order.mailbox, order.at]).await?;
+        let due = "UPDATE mailbox SET due_at = CASE WHEN due_at IS NOT NULL OR CAST($4 AS BIGINT) <= {now} THEN {now} \
+            ELSE due_at END WHERE organisation = $1 AND project = $2 AND mailbox = $3 RETURNING phase";
+        let rows = tx.query(due, values![key.organisation, key.project, order.mailbox, order.at]).await?;
+        let phase = rows.first().and_then(|row| Phase::from_name(&row.text(0)));
+        let is_turned = phase.is_some_and(|phase| phase >= Phase::Switching);
+        if order.is_back && !is_turned {
+            return Ok(false);
+        }
         let upsert = "INSERT INTO switch_order (organisation, project, mailbox, way, at, reason, said_by, said_at) \
             VALUES ($1, $2, $3, $4, $5, $6, $7, {now}) ON CONFLICT (organisation, project, mailbox) DO UPDATE SET \
             way = excluded.way, at = excluded.at, reason = excluded.reason, said_by = excluded.said_by, \
-            said_at = excluded.said_at WHERE switch_order.way <> 'back' OR excluded.way = 'back'";
+            said_at = excluded.said_at WHERE switch_order.way <> 'back' OR excluded.way = 'back' OR $8 = 0";
         let way = if order.is_back { "back" } else { "over" };
         let (reason, said_by) = (order.reason.as_str(), order.said_by.as_str());
-        let row = values![key.organisation, key.project, order.mailbox, way, order.at, reason, said_by];
+        let turned = i64::from(is_turned);
+        let row = values![key.organisation, key.project, order.mailbox, way, order.at, reason, said_by, turned];
         if tx.execute(upsert, row).await? == 0 {
             return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// A word that a mailbox is to switch at this time, by this person, counts no more: what was said before it does again, if anything was. False:
+    /// another word has been said since, or it has been followed.
+    pub async fn unsay_order(
+        &self,
+        key: ProjectKey,
+        (mailbox, at, said_by): (i64, i64, &str),
+        earlier: Option<&SwitchOrder>,
+    ) -> Result<bool, Error> {
+        let mut tx = self.begin(Durability::Full).await?;
+        let delete = "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3 \
+            AND way = 'over' AND at = $4 AND said_by = $5";
+        let of = values![key.organisation, key.project, mailbox, at, said_by];
+        if tx.execute(delete, of).await? == 0 {
+            return Ok(false);
+        }
+        if let Some(earlier) = earlier {
+            let insert = "INSERT INTO switch_order (organisation, project, mailbox, way, at, reason, said_by, said_at) \
+                VALUES ($1, $2, $3, 'over', $4, $5, $6, $7)";
+            let (reason, said_by) = (earlier.reason.as_str(), earlier.said_by.as_str());
+            let row = values![key.organisation, key.project, mailbox, earlier.at, reason, said_by, earlier.said_at];
+            tx.execute(insert, row).await?;
         }
         tx.commit().await?;
         Ok(true)

@@ -181,6 +181,9 @@ if ($ReadOnly -or ($Step -eq 'read')) {
     $mode = 'reverse'
 }
 
+if (($mode -eq 'reverse') -and ($Step -eq 'open')) {
+    throw 'nobody is shut out again by this script: nothing was done'
+}
 if ([string]::IsNullOrEmpty($PSCommandPath)) {
     throw 'run it as a file: nothing was done'
 }

@@ -343,11 +343,16 @@ impl Config {
     /// Looks that what closes mailboxes makes sense: it may not close them to whoever migrates.
     fn check_access(&self) -> Result<(), Error> {
         let sources = self.sources();
-        let mut closed: BTreeMap<&str, &str> = BTreeMap::new();
-        for (name, access) in &self.accesses {
-            let endpoint = access.endpoint.as_str();
-            let place = format!("{FILE}: [access.{name}]: endpoint = {endpoint:?}");
-            if !sources.contains(&access.endpoint) {
+        let mut closed: BTreeMap<&str, String> = BTreeMap::new();
+        let accesses = self.accesses.iter().map(|(name, access)| (&access.endpoint, format!("access.{name}"), true));
+        let closing = self.routers.iter().filter_map(|(name, router)| {
+            let closing = router.exchange()?.closing.as_ref()?;
+            // By scripts the way in of whoever migrates may be left open.
+            Some((&router.endpoint, format!("routers.{name}.closing"), closing.ways.contains(&exchange::WayIn::Imap)))
+        });
+        for (endpoint, name, closes_imap) in accesses.chain(closing) {
+            let place = format!("{FILE}: [{name}]: endpoint = {endpoint:?}");
+            if !sources.contains(endpoint) {
                 let error = Error::usage(format!("{place} is no endpoint of the source"));
                 return Err(match alike(endpoint, sources.iter().map(String::as_str)) {
                     Some(known) => error.advise(format!("did you mean {known:?}?")),
@@ -356,16 +361,17 @@ impl Config {
             }
             if let Some(EndpointEntry::Imap(imap)) = self.endpoints.get(endpoint)
                 && imap.login.is_none()
+                && closes_imap
             {
                 let what = format!("{place} is opened with people's own passwords: closed to them it is closed to us");
                 return Err(Error::usage(what).advise("give the endpoint a login for everyone"));
             }
-            if let Some(other) = closed.insert(endpoint, name) {
-                let what = format!("{FILE}: access.{other} and access.{name} are both for the endpoint {endpoint:?}");
+            if let Some(other) = closed.insert(endpoint, name.clone()) {
+                let what = format!("{FILE}: {other} and {name} are both for the endpoint {endpoint:?}");
                 return Err(Error::usage(what).advise("leave one of them"));
             }
         }
-        if self.file.switch.close_after_days.is_some() && self.accesses.is_empty() {
+        if self.file.switch.close_after_days.is_some() && closed.is_empty() {
             let what = format!("{FILE}: switch.close_after_days needs [access]: nothing says how mailboxes are closed");
             return Err(Error::usage(what).advise("docs/switch.md shows how; or leave it out"));
         }

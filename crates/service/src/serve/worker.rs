@@ -353,8 +353,10 @@ impl Working<'_> {
             let is_closed =
                 [row.roster.source_endpoint, row.roster.target_endpoint].iter().any(|end| closed.contains(end))
                     || project.opening(now) != Opening::Open;
-            let is_to_stop = is_closed || project.is_stopped_by(&stops(&pauses[&project.key]), row);
-            if !is_current || (is_to_stop && !self.is_turning(project.key, row.mailbox).await?) {
+            let (holding, others): (Vec<PauseRow>, _) = stops(&pauses[&project.key]).into_iter().partition(holds_all);
+            let is_to_stop = is_closed || project.is_stopped_by(&others, row);
+            let is_held = project.is_stopped_by(&holding, row);
+            if !is_current || is_held || (is_to_stop && !self.is_turning(project.key, row.mailbox).await?) {
                 let _ = running.stop.send(true);
             }
         }
@@ -388,13 +390,15 @@ impl Working<'_> {
         }
         let load = |key| self.served.iter().find(|served| served.key == key).map(load_of);
         if self.running.len() >= self.worker.slots {
-            for served in self.served.iter().filter(|served| served.is_due && !served.is_paused) {
+            for served in self.served.iter().filter(|served| served.is_due && (served.is_turning || !served.is_paused))
+            {
                 let Some(project) = self.loaded.get(&served.key) else { continue };
                 let first = over
                     .iter()
                     .find(|running| running.project.key == served.key || load(served.key) < load(running.project.key));
-                let Some(first) = first.filter(|_| project.opening(now) == Opening::Open) else { continue };
-                if project.engine.has_due(&project.closed_endpoints(now)).await.unwrap_or(false) {
+                let is_open = !served.is_paused && project.opening(now) == Opening::Open;
+                let Some(first) = first.filter(|_| served.is_turning || is_open) else { continue };
+                if served.is_turning || project.engine.has_due(&project.closed_endpoints(now)).await.unwrap_or(false) {
                     let _ = first.stop.send(true);
                     return Ok(());
                 }
@@ -422,6 +426,11 @@ impl Working<'_> {
 /// The pauses that stop what is under way.
 fn stops(pauses: &[PauseRow]) -> Vec<PauseRow> {
     pauses.iter().filter(|pause| !pause.drains).cloned().collect()
+}
+
+/// Does this pause hold whoever is being switched, too? Nothing at all is done at its endpoint, or with its mailbox.
+fn holds_all(pause: &PauseRow) -> bool {
+    pause.scope.starts_with("endpoint/") || pause.scope.starts_with("mailbox/")
 }
 
 /// How much a project works for its share: thousandths of a mailbox.

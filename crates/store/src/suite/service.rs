@@ -303,6 +303,8 @@ pub async fn who_is_turned_over_or_back_is_claimed_whatever_is_closed(url: &str)
         said_by: "Sue".to_owned(),
         said_at: 0,
     };
+    let of_first = SwitchOrder { mailbox: ids[0], ..order(true) };
+    assert!(!w.store.order_switch(w.key, &of_first).await.unwrap(), "there is nothing to take back");
     assert!(w.store.order_switch(w.key, &order(true)).await.unwrap());
     assert!(!w.store.order_switch(w.key, &order(false)).await.unwrap(), "a word to go back stays");
     assert!(w.store.switch_order(w.key, ids[2]).await.unwrap().unwrap().is_back);
@@ -314,7 +316,6 @@ pub async fn who_is_turned_over_or_back_is_claimed_whatever_is_closed(url: &str)
         Claim { among: None, holder: "me", terms: TERMS, room: &[], shut: &[], only_turning: false, version: None };
     for (scope, asked) in [
         ("all", open),
-        ("endpoint/national", open),
         ("collection/first", open),
         ("nothing", Claim { shut: &endpoints, ..open }),
         ("nothing", Claim { only_turning: true, ..open }),
@@ -333,6 +334,10 @@ pub async fn who_is_turned_over_or_back_is_claimed_whatever_is_closed(url: &str)
         }
         w.store.resume(w.key, scope).await.unwrap();
     }
+    // A pause of an endpoint or of a mailbox means it.
+    w.store.pause(w.key, &pause_of("endpoint/national", false)).await.unwrap();
+    assert!(w.store.claim(w.key, &open).await.unwrap().mailbox().is_none());
+    w.store.resume(w.key, "endpoint/national").await.unwrap();
     let first = w.store.claim(w.key, &open).await.unwrap().mailbox().unwrap().1;
     assert!(ids[2..].contains(&first.mailbox), "they go before all that have been due for longer");
 }

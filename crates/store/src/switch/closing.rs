@@ -86,6 +86,14 @@ impl LedgerTx<'_> {
         self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox, waits]).await.map(|_| ())
     }
 
+    /// A person is to do something first, which is no failure: what. Whether it is closed nobody knows.
+    pub async fn closing_is_awaited(&mut self, waits: &str) -> Result<(), Error> {
+        let key = self.lease.key;
+        let update = "UPDATE closing SET closed_at = NULL, waits = $4, tries = 0, tried_at = NULL \
+            WHERE organisation = $1 AND project = $2 AND mailbox = $3";
+        self.tx.execute(update, values![key.organisation, key.project, self.lease.mailbox, waits]).await.map(|_| ())
+    }
+
     /// It was read back that nothing of ours closes the mailbox.
     pub async fn set_opened(&mut self) -> Result<(), Error> {
         let key = self.lease.key;

@@ -102,6 +102,12 @@ impl Switcher {
         let waits = match self.close(held, &access).await {
             Ok(waits) => waits,
             Err(failure) if failure.error.cause == Cause::Stopped => return Err(failure),
+            Err(failure) if failure.error.cause == Cause::Awaiting => {
+                let mut tx = held.write().await?;
+                tx.closing_is_awaited(&failure.to_string()).await?;
+                tx.commit().await?;
+                return Ok(());
+            }
             Err(failure) => Some(failure.to_string()),
         };
         let mut tx = held.write().await?;

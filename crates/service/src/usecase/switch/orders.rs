@@ -1,6 +1,6 @@
 //! What people say of switches: now, at a date, back; and how each stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -187,7 +187,7 @@ impl Project {
         stop: watch::Receiver<bool>,
     ) -> Result<SwitchReport, Error> {
         self.may_migrate()?;
-        // Whoever has to go back waits for nobody's pause.
+        // Whoever has to go back waits for no pause of all.
         if !is_back {
             self.refuse_paused().await?;
         }
@@ -206,7 +206,7 @@ impl Project {
             Err(_) => Ok(()),
         };
         if !is_back {
-            self.withdraw_refused(&mailboxes, &earlier).await?;
+            self.withdraw_refused(&mailboxes, (now, said), &earlier).await?;
         }
         ordered?;
         done?;
@@ -251,15 +251,20 @@ impl Project {
     }
 
     /// Who could not be switched now is not switched later without a word, and at the date that was said before, if one was.
-    async fn withdraw_refused(&self, mailboxes: &[i64], earlier: &[SwitchOrder]) -> Result<(), Error> {
+    async fn withdraw_refused(
+        &self,
+        mailboxes: &[i64],
+        (at, said): (i64, &Said),
+        earlier: &[SwitchOrder],
+    ) -> Result<(), Error> {
+        let said_by = said.by.clone().unwrap_or_else(|| self.actor.name.clone());
         for row in self.store.mailboxes(self.key).await? {
             if !mailboxes.contains(&row.mailbox) || row.state.phase >= Phase::Switching {
                 continue;
             }
-            match earlier.iter().find(|order| order.mailbox == row.mailbox) {
-                Some(order) => drop(self.store.order_switch(self.key, order).await?),
-                None => drop(self.store.withdraw_order(self.key, row.mailbox).await?),
-            }
+            let before = earlier.iter().find(|order| order.mailbox == row.mailbox);
+            // What others have said meanwhile holds, and so does that it was taken back.
+            self.store.unsay_order(self.key, (row.mailbox, at, &said_by), before).await?;
         }
         Ok(())
     }
@@ -323,6 +328,16 @@ impl Project {
         }
         if is_back {
             self.refuse_after_mx(rows).await?;
+            self.refuse_held(rows).await?;
+        } else {
+            let orders = self.store.switch_orders(self.key).await?;
+            let back = orders.iter().filter(|order| order.is_back);
+            let back: BTreeSet<i64> = back.map(|order| order.mailbox).collect();
+            let is_turned = |row: &&MailboxRow| back.contains(&row.mailbox) && row.state.phase >= Phase::Switching;
+            if let Some(row) = rows.iter().find(is_turned) {
+                let what = format!("{} is to be taken back to the source first", row.roster.source_name);
+                return Err(Error::refused("R-184", what).advise("wait until it is there"));
+            }
         }
         for row in rows {
             let open = self.store.switch_of(self.key, row.mailbox).await?.filter(|switch| switch.ended.is_none());
@@ -385,6 +400,26 @@ impl Project {
         Ok(())
     }
 
+    /// A pause of an endpoint or of a mailbox holds whoever is to be taken back, too: nothing is done there.
+    async fn refuse_held(&self, rows: &[MailboxRow]) -> Result<(), Error> {
+        for pause in self.store.pauses(self.key).await? {
+            let is_of = |row: &&MailboxRow| match pause.scope.split_once('/') {
+                Some(("mailbox", number)) => number.parse() == Ok(row.mailbox),
+                Some(("endpoint", name)) => [row.roster.source_endpoint, row.roster.target_endpoint]
+                    .iter()
+                    .any(|number| self.endpoint_name(*number) == name),
+                _ => false,
+            };
+            if let Some(row) = rows.iter().find(is_of) {
+                let (name, scope) = (&row.roster.source_name, pause.scope.replace('/', " "));
+                let what =
+                    format!("{name} can't be taken back: {scope} is paused by {}: {}", pause.said_by, pause.reason);
+                return Err(Error::refused("R-156", what).advise("whimbrel resume lets it go on"));
+            }
+        }
+        Ok(())
+    }
+
     async fn order(&self, rows: &[MailboxRow], is_back: bool, at: i64, said: &Said) -> Result<(), Error> {
         let said_by = said.by.clone().unwrap_or_else(|| self.actor.name.clone());
         let reason = said.reason.clone().unwrap_or_default();
@@ -399,8 +434,9 @@ impl Project {
             let (mailbox, said_by, reason) = (row.mailbox, said_by.clone(), reason.clone());
             let order = SwitchOrder { mailbox, is_back, at, reason, said_by, said_at: 0 };
             if !self.store.order_switch(self.key, &order).await? {
-                let what = format!("{} is to be taken back to the source first", row.roster.source_name);
-                return Err(Error::refused("R-184", what).advise("wait until it is there"));
+                let name = &row.roster.source_name;
+                let what = if is_back { "it is back already" } else { "it is to be taken back to the source first" };
+                return Err(Error::refused("R-184", format!("{name}: {what}")).advise("whimbrel switch list tells"));
             }
         }
         Ok(())

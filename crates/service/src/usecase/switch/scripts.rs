@@ -113,6 +113,11 @@ impl Project {
         for (endpoint, step, _) in self.store.unwritten_scripts(self.key).await? {
             let Some((router, config)) = self.script_router(endpoint) else { continue };
             let step = Step::from_name(&step).ok_or_else(|| store::Error::damaged("what a script is for"))?;
+            if step.is_of_logins() && config.closing.is_none() {
+                let what = format!("somebody waits for a script that is to {} their mailbox", step.name());
+                let advice = format!("give back routers.{router}.closing as it was; nothing was written");
+                return Err(Error::usage(what).advise(advice));
+            }
             let accounts: Option<Vec<String>> =
                 chosen.as_ref().map(|rows| rows.iter().filter_map(|row| account_at(row, endpoint)).collect());
             let desk = self.desk(endpoint, router, config);
