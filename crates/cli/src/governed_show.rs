@@ -266,7 +266,8 @@ pub(crate) fn pilot(report: &PilotShow) -> String {
         _ => "how many are to be is not known before the numbers are given".to_owned(),
     };
     let (people, complete) = (pilot.people.len(), report.complete);
-    let mut text = format!("{people} people, {right}; {complete} have checked everything\n");
+    let decided = pilot.decided.as_ref().map(|decided| format!(" ({})", harmless(decided))).unwrap_or_default();
+    let mut text = format!("{people} people, {right}{decided}; {complete} have checked everything\n");
     let row = |line: &service::GovernedPilotLine| {
         let failed: Vec<String> = line.failed.iter().map(|(item, seen)| format!("{item}: {seen}")).collect();
         vec![harmless(&line.person), harmless(&line.unanswered.join(", ")), harmless(&failed.join("; "))]

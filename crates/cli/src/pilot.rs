@@ -10,7 +10,8 @@ use crate::governed_show as show;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PilotOf {
-    /// Who is of the pilot, and who has still to check what; exit 1 while something is not checked
+    /// Who is of the pilot, and who has still to check what; exit 1 while something is not checked, or
+    /// its share of all is neither as is usual nor decided
     List,
     /// Name people for the pilot; those of the collections that the project's file names, when nothing is said
     Name {
@@ -63,8 +64,7 @@ pub(crate) async fn pilot(which: PilotOf, folder: &Path, json: bool) -> Result<E
     match which {
         PilotOf::List => {
             let report = at.view("pilot", async |governed| Ok(governed.pilot()), show::pilot).await?;
-            let is_open = report.complete < report.pilot.people.len() || !report.has_its_share;
-            Ok(if is_open { Exit::WithFailures } else { Exit::Done })
+            Ok(if report.is_open { Exit::WithFailures } else { Exit::Done })
         }
         PilotOf::Name { who, collection } => {
             let work = async |governed: &mut service::Governed| governed.name_pilot(who, collection).await;

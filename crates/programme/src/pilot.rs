@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use crate::data::Programme;
-use crate::record::{Outcome, Record};
+use crate::record::{Outcome, Record, Verdict};
 
 /// The list of the profile that says what people of the pilot check.
 const CHECKS: &str = "pilot-checks";
+/// The decision on another share.
+const SHARE: &str = "pilot-share";
 /// The smallest and the largest share of all people, in percent.
 const LEAST: &str = "pilot-share-least";
 const MOST: &str = "pilot-share-most";
@@ -35,9 +37,16 @@ pub struct PilotState {
     pub in_scope: Option<u64>,
     /// So few and so many people are right for that.
     pub right: Option<(u64, u64)>,
+    /// Another share, where one was decided: what, and by whom.
+    pub decided: Option<String>,
 }
 
 impl PilotState {
+    /// Is its share of all people as the profile says, or as it was decided?
+    pub fn is_right(&self) -> bool {
+        self.has_its_share() || self.decided.is_some()
+    }
+
     /// Is its share of all people as the profile says?
     pub fn has_its_share(&self) -> bool {
         let count = self.people.len() as u64;
@@ -82,5 +91,8 @@ pub fn pilot(programme: &Programme, record: &Record) -> PilotState {
         }
         _ => None,
     };
-    PilotState { checks, people, in_scope, right }
+    let decided = record.decisions.get(SHARE).and_then(|decisions| decisions.last());
+    let decided = decided.filter(|decision| decision.verdict == Verdict::Yes);
+    let decided = decided.map(|decision| format!("{}, decided by {}", decision.outcome, decision.by));
+    PilotState { checks, people, in_scope, right, decided }
 }

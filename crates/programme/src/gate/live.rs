@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Facts, Item, assess_in, item};
 use crate::action::Refusal;
-use crate::data::{Gate, Programme, Stage, Whose};
+use crate::data::{Criterion, Gate, MetBy, Programme, Stage, Whose};
 use crate::record::{Record, Standing};
 use crate::register::{Register, unresolved};
 use crate::rule::Rule;
@@ -69,7 +69,16 @@ impl Live {
 
     /// Does it end the old way of somebody's mail, so that programs which still use it would fall silent?
     pub fn is_cutover(self) -> bool {
-        matches!(self, Self::Switch | Self::ChangeMx | Self::Decommission)
+        matches!(self, Self::SwitchPilot | Self::Switch | Self::ChangeMx | Self::Decommission)
+    }
+
+    /// What everybody is asked where this asks the same of the pilot alone.
+    fn of_everybody(self) -> Option<Self> {
+        match self {
+            Self::SyncPilot => Some(Self::SyncBulk),
+            Self::SwitchPilot => Some(Self::Switch),
+            _ => None,
+        }
     }
 }
 
@@ -90,6 +99,9 @@ impl fmt::Display for Live {
 
 /// The fact that no mail exchanger points to the old servers any more.
 const MX_CHANGED: &str = "mx-changed";
+
+/// The fact that so many people of all are of the pilot as is usual.
+const PILOT_SHARE: &str = "pilot-share";
 
 /// May this be done now?
 pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date, live: Live) -> Result<(), Refusal> {
@@ -112,6 +124,15 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
         let what = format!("cannot {live}: what a gate was passed with was answered with a no since");
         let advice = "It stands until whoever may says yes to each of these.";
         return Err(refusal(Rule::StandingNo, what, advice, refused));
+    }
+    if let Some(share) = pilot_share_open(&scope, facts, today, live) {
+        let what = format!("cannot {live}: {}", share.by);
+        return Err(refusal(
+            Rule::PilotShare,
+            what,
+            "Name others or let some leave it, or decide on another share.",
+            vec![share],
+        ));
     }
     if live.is_cutover() {
         let open: Vec<_> = unresolved(record, Register::Applications).map(|row| row.id.clone()).collect();
@@ -154,6 +175,21 @@ fn place(record: &Record) -> String {
 fn stage_of<'a>(scope: &Scope<'a>) -> Option<&'a Stage> {
     let entry = scope.record.stage()?;
     scope.programme.stages.iter().find(|stage| stage.id == entry.stage)
+}
+
+/// The criterion that asks for the share of the pilot, where it is not met and this is done for the pilot alone: in a stage in which the same
+/// is done for everybody, whoever is of the pilot is one of them.
+fn pilot_share_open(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Option<Item> {
+    let everybody = live.of_everybody()?;
+    let stage = stage_of(scope)?;
+    if stage.allows.iter().any(|name| name == everybody.name()) {
+        return None;
+    }
+    let asks = |criterion: &&Criterion| {
+        matches!(&criterion.met_by, MetBy::Fact(fact) if fact == PILOT_SHARE) && scope.counts(&criterion.types)
+    };
+    let criterion = scope.programme.criteria.iter().find(asks)?;
+    Some(item(scope, facts, criterion, 0, today)).filter(|item| !item.is_met)
 }
 
 fn not_in_this_stage(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Refusal {

@@ -138,18 +138,17 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
 }
 
 fn pilot_share(scope: &Scope<'_>) -> Finding {
-    let decided = scope.record.decisions.get("pilot-share").and_then(|decisions| decisions.last());
-    if let Some(decision) = decided.filter(|decision| !is_no(decision.verdict)) {
-        return Finding::yes(format!("{}, decided by {}", decision.outcome, decision.by));
-    }
     let pilot = pilot(scope.programme, scope.record);
+    if let Some(decided) = pilot.decided {
+        return Finding::yes(decided);
+    }
     let count = pilot.people.len();
     match (pilot.in_scope, pilot.right) {
         (None, _) => Finding::not_yet("the number of people is not known"),
         (_, None) => Finding::not_yet("the profile says no share of the pilot"),
         (Some(all), Some((least, most))) => {
             let text = format!("{count} of {all} people are of the pilot, {least} to {most} are to be");
-            if pilot.has_its_share() { Finding::yes(text) } else { Finding::not_yet(text) }
+            if (least..=most).contains(&(count as u64)) { Finding::yes(text) } else { Finding::not_yet(text) }
         }
     }
 }

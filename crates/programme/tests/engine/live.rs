@@ -78,7 +78,7 @@ fn an_unresolved_application_blocks_the_cutover() {
     let fields = row(&[("title", "Scanner"), ("owner", "Ida"), ("protocol", "SMTP")]);
     world.does("lead", Action::AddRow { register: Register::Applications, fields });
     assert!(world.may(Live::SyncBulk).is_ok());
-    for live in [Live::Switch, Live::ChangeMx] {
+    for live in [Live::SwitchPilot, Live::Switch, Live::ChangeMx] {
         let refusal = world.may(live).unwrap_err();
         assert!(refusal.is_by("applications-resolved") && refusal.what.contains("application-1"), "{refusal}");
     }
@@ -87,7 +87,7 @@ fn an_unresolved_application_blocks_the_cutover() {
     let fields = row(&[("settings", "smtp.example:587")]);
     world.does("lead", Action::ChangeRow { row: "application-1".into(), fields });
     world.does("lead", settle(Verdict::Yes));
-    assert!(world.may(Live::Switch).is_ok());
+    assert!(world.may(Live::Switch).is_ok() && world.may(Live::SwitchPilot).is_ok());
     world.does("lead", settle(Verdict::No));
     assert!(world.may(Live::Switch).is_err());
 }

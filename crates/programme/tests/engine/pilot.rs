@@ -1,6 +1,6 @@
 //! The pilot: its people, their share of all, and what each of them checked.
 
-use programme::{Action, Outcome, PilotAnswer, Programme, Rule, Side, Sureness, Verdict, pilot};
+use programme::{Action, Live, Outcome, PilotAnswer, Programme, Rule, Side, Sureness, Verdict, pilot};
 
 use crate::world::World;
 
@@ -43,6 +43,59 @@ fn another_share_is_decided_by_name() {
     let why = "somebody is away".to_owned();
     world.does("project-manager", Action::Decide { decision, verdict: Verdict::Yes, outcome, by, why });
     assert!(!world.open().contains(&"pilot-share-kept".to_owned()));
+}
+
+/// the share is no matter of the day on which the pilot begins alone.
+#[test]
+fn the_share_is_asked_whenever_the_pilot_is_copied_or_switched() {
+    let mut world = World::staffed(nhsmail(), "managed");
+    world.reaches("pilot");
+    let by = world.worker(Side::Organisation);
+    let may = |world: &World, is_right: bool, why: &str| {
+        for live in [Live::SyncPilot, Live::SwitchPilot] {
+            match world.may(live) {
+                Ok(()) => assert!(is_right, "{live}: {why}"),
+                Err(refusal) => {
+                    assert!(
+                        !is_right && refusal.is_by("pilot-share") && refusal.is_by("pilot-share-kept"),
+                        "{refusal}"
+                    );
+                    assert!(refusal.requirements.contains(&"R-146".to_owned()) && refusal.what.contains("are to be"));
+                }
+            }
+        }
+        assert!(world.may(Live::ForwardersOn).is_ok(), "{why}");
+    };
+    let decide = |verdict| Action::Decide {
+        decision: "pilot-share".into(),
+        verdict,
+        outcome: "one less".into(),
+        by: "The board".into(),
+        why: "somebody is away".into(),
+    };
+    may(&world, true, "as many as are to be");
+    let person = world.record.pilot_people().next().expect("somebody").0.to_owned();
+    world.does(&by, Action::LeavePilot { person: person.clone(), why: "away".into() });
+    may(&world, false, "one is too few");
+    world.does("project-manager", decide(Verdict::Yes));
+    may(&world, true, "it was decided");
+    assert!(pilot(&world.programme, &world.record).is_right());
+    world.does("project-manager", decide(Verdict::No));
+    may(&world, false, "it was taken back");
+    world.does(&by, Action::NamePilot { people: vec![person] });
+    may(&world, true, "as many again");
+    let (_, most) = pilot(&world.programme, &world.record).right.expect("their number is known");
+    let others: Vec<String> = world.people.iter().filter(|person| !world.record.is_pilot(person)).cloned().collect();
+    let free = usize::try_from(most).unwrap() - world.record.pilot_people().count();
+    world.does(&by, Action::NamePilot { people: others[..free].to_vec() });
+    may(&world, true, "as many as may be");
+    world.does(&by, Action::NamePilot { people: vec![others[free].clone()] });
+    may(&world, false, "one too many");
+    world.does(&by, Action::LeavePilot { person: others[free].clone(), why: "too many".into() });
+    // Where everybody is copied, whoever is of the pilot is one of them.
+    world.reaches("sync-and-switch");
+    world.does(&by, Action::NamePilot { people: vec![others[free].clone()] });
+    may(&world, true, "it is nobody's pilot any more");
 }
 
 #[test]

@@ -22,13 +22,17 @@ pub struct PilotShow {
     pub has_its_share: bool,
     /// How many of its people have answered everything.
     pub complete: usize,
+    /// Is something not checked, or its share neither as is usual nor decided?
+    pub is_open: bool,
 }
 
 impl Governed {
     /// The pilot, with who has still to answer what.
     pub fn pilot(&self) -> PilotShow {
         let pilot = programme::pilot(&self.programme, &self.record);
-        PilotShow { has_its_share: pilot.has_its_share(), complete: pilot.complete(), pilot }
+        let (has_its_share, complete) = (pilot.has_its_share(), pilot.complete());
+        let is_open = complete < pilot.people.len() || !pilot.is_right();
+        PilotShow { pilot, has_its_share, complete, is_open }
     }
 
     /// Names people for the pilot: these, and those of these collections; those of the collections that the project's file names where

@@ -54,6 +54,23 @@ async fn answers_of_the_pilot_are_read_from_a_file_whole_or_not_at_all() {
     assert!(error.what.contains("no collection \"none\""), "{error}");
 }
 
+/// what is missing of the usual share is nothing to be done where it was decided.
+#[tokio::test]
+async fn a_share_that_was_decided_leaves_nothing_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = typed(folder.path(), "RX1", None).await;
+    let sureness = programme::Sureness::Draft;
+    governed.act(Action::GiveNumbers { sureness, existing: 100, new: 0 }).await.unwrap();
+    assert!(governed.pilot().is_open, "nobody is named");
+    let (decision, outcome, by) = ("pilot-share".to_owned(), "none".to_owned(), "The board".to_owned());
+    let (verdict, why) = (programme::Verdict::Yes, "all at once".to_owned());
+    governed.give("pat", "project-manager").await;
+    governed.by("pat").act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
+    let shown = governed.pilot();
+    assert!(!shown.is_open && !shown.has_its_share, "{shown:?}");
+    assert_eq!(shown.pilot.decided.as_deref(), Some("none, decided by The board"));
+}
+
 /// one record that can't be read hides none of the others, and what is known of each is what was last seen of it.
 #[tokio::test]
 async fn a_project_that_cannot_be_read_is_listed_with_what_is_wrong() {
