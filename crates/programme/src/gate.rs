@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::days_between;
-use crate::data::{Criterion, Gate, Programme, Side};
+use crate::data::{Criterion, Gate, Programme, Reached, Side};
 use crate::record::{Record, Verdict};
 use crate::scope::Scope;
 
@@ -27,6 +27,8 @@ pub(crate) use met::sides_asked;
 pub struct Facts {
     /// Facts by name.
     pub facts: BTreeMap<String, Fact>,
+    /// How far people of the pilot are, by their name in the record; who is not here has nothing on the target yet.
+    pub pilot: BTreeMap<String, Reached>,
     /// New accounts that the people of the pilot need, if that is known.
     pub pilot_accounts: Option<u64>,
     /// New accounts that the people of the released waves need, if that is known.

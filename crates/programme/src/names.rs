@@ -48,6 +48,16 @@ pub const FACTS: [(&str, &str); 28] = [
     ("workshop-closed", "A workshop was closed, and with it each task had an owner and a forecast (R-095)."),
 ];
 
+/// What may be decided besides what is in place of a fact or a check, as rows of `decisions` may name it: name and meaning.
+pub const DECISIONS: [(&str, &str); 3] = [
+    ("pilot-copied", "Mail of the pilot's people is there, though it was not this program that copied it."),
+    ("pilot-switched", "People of the pilot work on the target, though it was not this program that switched them."),
+    (
+        "pilot-leave",
+        "Somebody leaves the pilot who has not checked everything or for whom something did not pass: `pilot-leave/PERSON`.",
+    ),
+];
+
 /// What the system checks by itself, as tasks may name it: name and meaning. A check writes its result, with
 /// the rows that offend, as evidence of the task.
 pub const CHECKS: [(&str, &str); 7] = [
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn each_name_stands_once_with_a_sentence() {
-        for table in [&FACTS[..], &CHECKS[..], &DOCUMENTS[..], &REGISTERS[..], &LIVE[..]] {
+        for table in [&FACTS[..], &CHECKS[..], &DECISIONS[..], &DOCUMENTS[..], &REGISTERS[..], &LIVE[..]] {
             assert_eq!(names(table).len(), table.len());
             assert!(table.iter().all(|(_, what)| what.ends_with('.')), "{table:?}");
         }

@@ -281,6 +281,16 @@ impl Record {
         self.pilot.get(&pilot_key(address)).is_some_and(|person| person.left.is_none())
     }
 
+    /// The decision of this name that counts: the last one.
+    pub fn decision(&self, name: &str) -> Option<&Decision> {
+        self.decisions.get(name)?.last()
+    }
+
+    /// Was this decided, and is it not taken back?
+    pub fn is_decided(&self, name: &str) -> bool {
+        self.decision(name).is_some_and(|decision| decision.verdict == Verdict::Yes)
+    }
+
     /// Rows of a register that count.
     pub fn rows_of(&self, register: Register) -> impl Iterator<Item = &Row> {
         self.rows.values().filter(move |row| row.register == register && row.struck.is_none())
@@ -397,11 +407,12 @@ impl Record {
                 let word = Word { of: side_name(*side).to_owned(), verdict: *verdict, said: said(note) };
                 self.words.entry(criterion.clone()).or_default().push(word);
             }
-            Change::Decided { decision, verdict, outcome, by, why } => {
+            Change::Decided { decision, verdict, outcome, by, why, role } => {
                 self.decisions.entry(decision.clone()).or_default().push(Decision {
                     verdict: *verdict,
                     outcome: outcome.clone(),
                     by: by.clone(),
+                    role: role.clone(),
                     said: said(why),
                 });
             }

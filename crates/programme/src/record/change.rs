@@ -477,6 +477,9 @@ pub enum Change {
         by: String,
         /// Why.
         why: String,
+        /// The role in which it was recorded, where the profile says who may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
     },
     /// Somebody asked for a gate.
     GateAsked {

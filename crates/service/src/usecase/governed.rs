@@ -9,6 +9,7 @@ mod file;
 mod live;
 mod papers;
 mod pilot;
+mod pilot_names;
 mod pipeline;
 mod shows;
 
@@ -29,6 +30,7 @@ pub use self::file::new_project;
 pub(crate) use self::live::{Gates, Governs, refuse};
 pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
 pub use self::pilot::PilotShow;
+pub(crate) use self::pilot_names::PilotNames;
 pub use self::pipeline::{BrokenLine, PipelineGate, PipelineLine, PipelineReport};
 pub use self::shows::{
     DeadlineLine, DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow,

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use model::{Cause, Phase, Side};
 use mx::history::Observation;
 use people::Class;
-use programme::{CHECKS, FACTS, Fact, Facts, Verdict};
+use programme::{CHECKS, FACTS, Fact, Facts, Reached, Verdict};
 use store::{IssueState, MailboxRow};
 
-use super::{Governed, profile_of};
+use super::{Governed, PilotNames, profile_of};
 use crate::Error;
 use crate::config::PeopleEntry;
 use crate::usecase::people::PeopleProject;
@@ -58,6 +58,12 @@ impl Gathered {
     }
 }
 
+/// The name of a mailbox, without the source that is named before it.
+fn of_source<'w>(who: &'w str, sources: &[String]) -> &'w str {
+    let is_source = |(endpoint, _): &(&str, &str)| sources.iter().any(|source| source.eq_ignore_ascii_case(endpoint));
+    who.split_once(':').filter(is_source).map_or(who, |(_, name)| name)
+}
+
 fn names<'r>(rows: impl IntoIterator<Item = &'r MailboxRow>) -> Vec<String> {
     rows.into_iter().map(|row| row.roster.source_name.clone()).collect()
 }
@@ -68,6 +74,7 @@ impl Governed {
         let (store, key) = (&self.store, self.key);
         let at = Timestamp::from_millisecond(store.now().await?).unwrap_or_default();
         let mut found = Gathered { facts: BTreeMap::new(), unknown: BTreeSet::new(), at };
+        let names_of_pilot = PilotNames::of(store, key, &self.config).await?;
         let mut rows = store.mailboxes(key).await?;
         rows.retain(|row| row.listed);
         // What goes to the archive is switched nowhere.
@@ -93,13 +100,14 @@ impl Governed {
         }
         self.forwarders(&rows, &mut found).await?;
         self.mailboxes(&rows, &mut found).await?;
-        self.issues(&rows, &mut found).await?;
+        self.issues(&rows, &names_of_pilot, &mut found).await?;
         let is_reported = self.config.file.reports.is_some();
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
         self.legacy(&rows, &mut found).await?;
         self.decided(&mut found);
-        let facts = Facts { facts: found.facts, pilot_accounts, ..Facts::default() };
+        let pilot = self.pilot_reached(&rows, &names_of_pilot);
+        let facts = Facts { facts: found.facts, pilot, pilot_accounts, ..Facts::default() };
         // Whoever looks at many projects at once looks at this: each project's own file says where its facts come from.
         let kept = serde_json::to_string(&facts).unwrap_or_default();
         store.keep_programme_facts(key, &profile_of(&self.config), &kept).await?;
@@ -200,8 +208,21 @@ impl Governed {
         Ok(())
     }
 
-    async fn issues(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
-        let of_pilot = rows.iter().filter(|row| self.record.is_pilot(&row.roster.source_name));
+    /// How far each person of the pilot is of whom something is on the target.
+    fn pilot_reached(&self, rows: &[MailboxRow], called: &PilotNames) -> BTreeMap<String, Reached> {
+        let reached = |row: &MailboxRow| {
+            let phase = row.state.phase;
+            let is_copied = row.pass.is_some() || phase >= Phase::InStep;
+            let reached = if phase >= Phase::Switched { Some(Reached::Switch) } else { None };
+            let name = called.of_row(row);
+            let reached = reached.or(is_copied.then_some(Reached::Copy)).filter(|_| self.record.is_pilot(&name))?;
+            Some((name.trim().to_lowercase(), reached))
+        };
+        rows.iter().filter_map(reached).collect()
+    }
+
+    async fn issues(&self, rows: &[MailboxRow], called: &PilotNames, found: &mut Gathered) -> Result<(), Error> {
+        let of_pilot = rows.iter().filter(|row| self.record.is_pilot(&called.of_row(row)));
         let pilot: BTreeSet<i64> = of_pilot.map(|row| row.mailbox).collect();
         let issues = self.store.issues(self.key).await?;
         let open: Vec<_> = issues.iter().filter(|row| row.state != IssueState::Closed).collect();
@@ -263,9 +284,11 @@ impl Governed {
         found.unless("new-accounts-provisioned", missing, "every new account is there", "have no account yet");
         // An account counts for the pilot whether it is still to be made or was made already.
         let made = plane.made().await?;
+        let sources = self.config.sources();
         let (mut accounts, mut left, mut count) = (0, Vec::new(), 0);
         for (who, _) in self.record.pilot_people() {
             count += 1;
+            let who = of_source(who, &sources);
             let Ok(object) = known.find(who) else {
                 left.push(format!("{who} (nobody is called so)"));
                 continue;

@@ -15,7 +15,7 @@ use programme::{Facts, Live, Programme, Record, Refusal, allows};
 use store::{MailboxRow, ProjectKey, Store};
 use tokio::sync::Mutex;
 
-use super::{Governed, programme_of, record_of, refused};
+use super::{Governed, PilotNames, programme_of, record_of, refused};
 use crate::Error;
 use crate::config::Config;
 
@@ -71,14 +71,27 @@ impl Gates {
         key: ProjectKey,
         name: &str,
     ) -> Result<Option<Error>, Error> {
-        self.ask(store, key, |_, record| Some(if record.is_pilot(name) { Live::SwitchPilot } else { Live::Switch }))
-            .await
+        let names = self.names(store, key).await?;
+        // Of mailboxes of one name at several sources each has to be of the pilot: else it is asked what everybody is asked.
+        let mut called = vec![name.to_owned()];
+        if names.are_several() {
+            let rows = store.mailboxes(key).await?;
+            let is_so = |row: &&MailboxRow| row.listed && row.roster.source_name == name;
+            called = rows.iter().filter(is_so).map(|row| names.of_row(row)).collect();
+        }
+        let is_pilot = move |record: &Record| !called.is_empty() && called.iter().all(|name| record.is_pilot(name));
+        self.ask(store, key, |_, record| Some(if is_pilot(record) { Live::SwitchPilot } else { Live::Switch })).await
     }
 
     /// Why nothing of a mailbox may be copied now; none: it may, or the project is not governed.
-    async fn against_copy(&self, store: &Store, key: ProjectKey, name: &str) -> Result<Option<Error>, Error> {
-        self.ask(store, key, |_, record| Some(if record.is_pilot(name) { Live::SyncPilot } else { Live::SyncBulk }))
+    async fn against_copy(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Error>, Error> {
+        let name = self.names(store, key).await?.of_row(row);
+        self.ask(store, key, |_, record| Some(if record.is_pilot(&name) { Live::SyncPilot } else { Live::SyncBulk }))
             .await
+    }
+
+    async fn names(&self, store: &Store, key: ProjectKey) -> Result<PilotNames, Error> {
+        Ok(PilotNames::of(store, key, &self.config).await?)
     }
 
     /// Why nothing that is there on the platform may be changed now. It waits for the first stage that makes accounts, and goes on after the
@@ -176,7 +189,7 @@ impl Gates {
 #[async_trait]
 impl Consent for Gates {
     async fn against(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Failure>, Failure> {
-        let against = Box::pin(self.against_copy(store, key, &row.roster.source_name)).await;
+        let against = Box::pin(self.against_copy(store, key, row)).await;
         // What could not be asked now is asked again: nothing is wrong with the mailbox.
         let unasked = |error: Error| {
             let what = format!("whether the programme allows it could not be asked: {}", error.what);

@@ -1,6 +1,6 @@
 //! A governed project in a database: who may what, what is recorded, and what live actions are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use programme::{Live, Register, Side};
 

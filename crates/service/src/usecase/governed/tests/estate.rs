@@ -4,6 +4,7 @@
 //! by the steps of the store, issues opened and closed, the DNS looked at. The facts are read of what that leaves in the database.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -315,6 +316,16 @@ impl Estate {
                 self.sync(governed).await;
                 let pilot = governed.record.pilot_people().map(|(who, _)| who.to_owned()).collect();
                 self.provision(governed, pilot).await.unwrap();
+            }
+            // Whoever is to be switched has an account first.
+            ("pilot-switched", true) => {
+                self.sync(governed).await;
+                let pilot = governed.record.pilot_people().map(|(who, _)| who.to_owned()).collect();
+                self.provision(governed, pilot).await.unwrap();
+                let rows = governed.store.mailboxes(governed.key).await.unwrap();
+                let is_pilot = |row: &&store::MailboxRow| governed.record.is_pilot(&row.roster.source_name);
+                let pilot: BTreeSet<i64> = rows.iter().filter(is_pilot).map(|row| row.mailbox).collect();
+                self.comes_to(governed, Phase::Switched, |mailbox| pilot.contains(&mailbox)).await;
             }
             ("pilot-accounts-provisioned", false) => {
                 self.ad_now().put(person(90_001));

@@ -1,7 +1,9 @@
 //! The pilot in a database, and the pipeline over projects of which one can't be read.
 
-use programme::Outcome;
+use model::Phase;
+use programme::{Outcome, PilotAnswer};
 
+use super::whole::Script;
 use super::*;
 
 async fn typed(folder: &Path, code: &str, database: Option<&str>) -> Governed {
@@ -22,6 +24,18 @@ async fn answers_of_the_pilot_are_read_from_a_file_whole_or_not_at_all() {
     let people = vec!["ann@hill.test".to_owned(), "Bob@hill.test".to_owned()];
     governed.name_pilot(people, Vec::new()).await.unwrap();
     let file = folder.path().join("answers.csv");
+    let text = "person,item,outcome,text\nann@hill.test,historic mail,passed,\n";
+    std::fs::write(&file, text).unwrap();
+    let error = governed.check_pilot_file(Path::new("answers.csv")).await.unwrap_err();
+    assert!(error.exit == Exit::Refused && error.what.contains("right-role"), "{error}");
+    governed.give("pat", "project-manager").await;
+    let error = governed.by("pat").check_pilot_file(Path::new("answers.csv")).await.unwrap_err();
+    assert!(error.rule == Some("R-146") && error.what.contains("copy-first"), "{error}");
+    for decision in ["pilot-copied", "pilot-switched"] {
+        let (decision, verdict, outcome) = (decision.to_owned(), programme::Verdict::Yes, "by hand".to_owned());
+        let (by, why) = ("The board".to_owned(), "another tool did it".to_owned());
+        governed.act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
+    }
     let before = governed.record.seq;
     for (text, said) in [
         ("who,item\nann@hill.test,historic mail\n", "its first line is \"who,item\""),
@@ -36,13 +50,13 @@ async fn answers_of_the_pilot_are_read_from_a_file_whole_or_not_at_all() {
         ("person,item,outcome,text\nann@hill.test,historic mail,passed\n", "answers.csv"),
     ] {
         std::fs::write(&file, text).unwrap();
-        let error = governed.check_pilot(Path::new("answers.csv")).await.unwrap_err();
+        let error = governed.check_pilot_file(Path::new("answers.csv")).await.unwrap_err();
         assert!(error.what.contains(said), "{text}: {error}");
         assert_eq!(governed.record.seq, before, "{text}");
     }
     let text = "person,item,outcome,text\nANN@hill.test,historic mail,passed,\nbob@hill.test,historic mail,failed,\"a year is missing, issue 4\"\n";
     std::fs::write(&file, text).unwrap();
-    governed.check_pilot(Path::new("answers.csv")).await.unwrap();
+    governed.check_pilot_file(Path::new("answers.csv")).await.unwrap();
     let shown = governed.pilot();
     assert_eq!((shown.pilot.people.len(), shown.complete), (2, 0));
     assert_eq!(shown.pilot.people[0].unanswered.len(), 4);
@@ -102,4 +116,89 @@ async fn a_project_that_cannot_be_read_is_listed_with_what_is_wrong() {
     let own: Vec<(&str, usize, usize)> =
         own.iter().map(|gate| (gate.gate.as_str(), gate.open().count(), gate.items.len())).collect();
     assert_eq!(shown, own, "its gates are those that its own people see");
+}
+
+/// R-146: however somebody is called they are one person, and what is asked of them is what was done with their mailbox.
+#[tokio::test]
+async fn one_person_is_named_once_and_checks_what_is_there() {
+    let mut script = Box::pin(Script::of("managed", 20, 2)).await;
+    script.estate.sync(&script.governed).await;
+    let governed = &mut script.governed;
+    governed.by("project-manager");
+    let (first, second) = (estate::address(3), estate::address(4));
+    // By the name of the mailbox, by that of the account, and by the key of the entry.
+    let names = [first.as_str(), &first.replace("hill.test", "nation.test"), "3", "4"];
+    Box::pin(governed.name_pilot(names.map(str::to_owned).to_vec(), Vec::new())).await.unwrap();
+    let people: Vec<&str> = governed.record.pilot_people().map(|(who, _)| who).collect();
+    let expected: BTreeSet<&str> = [first.as_str(), second.as_str()].into();
+    assert_eq!(people.into_iter().collect::<BTreeSet<_>>(), expected);
+    let error = Box::pin(governed.name_pilot(vec!["3".to_owned()], Vec::new())).await.unwrap_err();
+    assert!(error.what.contains("of the pilot already"), "{error}");
+    let error = Box::pin(governed.name_pilot(vec!["nobody@hill.test".to_owned()], Vec::new())).await.unwrap_err();
+    assert!(error.exit == Exit::Usage && error.what.contains("nobody@hill.test"), "{error}");
+    let answer = |person: &str, item: &str, outcome| {
+        let text = "as was seen".to_owned();
+        vec![PilotAnswer { person: person.to_owned(), item: item.to_owned(), outcome, text }]
+    };
+    let error = Box::pin(governed.check_pilot(answer("3", "historic mail", Outcome::Passed))).await.unwrap_err();
+    assert!(error.what.contains("copy-first"), "{error}");
+    let rows = governed.store.mailboxes(governed.key).await.unwrap();
+    let number = rows.iter().find(|row| row.roster.source_name == first).unwrap().mailbox;
+    let comes_to = async |script: &Script, phase| {
+        script.estate.comes_to(&script.governed, phase, |mailbox| mailbox == number).await;
+    };
+    comes_to(&script, Phase::InStep).await;
+    let governed = &mut script.governed;
+    Box::pin(governed.check_pilot(answer("3", "historic mail", Outcome::Failed))).await.unwrap();
+    let error = Box::pin(governed.check_pilot(answer("3", "special permissions", Outcome::Passed))).await.unwrap_err();
+    assert!(error.what.contains("not switched"), "{error}");
+    comes_to(&script, Phase::Switched).await;
+    let governed = &mut script.governed;
+    Box::pin(governed.check_pilot(answer("3", "special permissions", Outcome::Passed))).await.unwrap();
+    // Who has said no stays until somebody decides; of whom nothing was copied goes.
+    let error = Box::pin(governed.leave_pilot("3", "away".to_owned())).await.unwrap_err();
+    assert!(error.what.contains("leave-decided") && error.what.contains(&first), "{error}");
+    Box::pin(governed.leave_pilot("4", "away".to_owned())).await.unwrap();
+    let (decision, verdict) = (format!("pilot-leave/{first}"), programme::Verdict::Yes);
+    let (outcome, by, why) = ("without her".to_owned(), "The board".to_owned(), "she left the trust".to_owned());
+    governed.act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
+    Box::pin(governed.leave_pilot("3", "left".to_owned())).await.unwrap();
+    assert_eq!(governed.record.pilot_people().count(), 0);
+}
+
+/// Two mailboxes of one name at two sources are two people: who is of the pilot at the one is not at the other.
+#[tokio::test]
+async fn a_name_at_another_source_is_another_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = typed(folder.path(), "RX1", None).await;
+    let path = folder.path().join(crate::PROJECT_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let servers = "[endpoints.local]\nkind = \"maildir\"\npath = \"from/{source}\"\n\
+        [endpoints.other]\nkind = \"maildir\"\npath = \"other/{source}\"\n\
+        [endpoints.national]\nkind = \"maildir\"\npath = \"to/{target}\"\n\
+        [source]\nmail = [\"local\", \"other\"]\n[target]\nmail = \"national\"\n";
+    std::fs::write(&path, text + servers).unwrap();
+    let people = "source,target,source_endpoint\nann,ann.one,local\nann,ann.two,other\nbob,bob,other\n";
+    std::fs::write(folder.path().join("people.csv"), people).unwrap();
+    governed.config = Config::read(folder.path()).unwrap();
+    let (store, config) = (governed.store.clone(), governed.config.clone());
+    let project = Box::pin(Project::open_in(store, config)).await.unwrap();
+    let error = Box::pin(governed.name_pilot(vec!["ann".to_owned()], Vec::new())).await.unwrap_err();
+    let advice = error.advice.clone().unwrap_or_default();
+    assert!(advice.contains("local:ann") && advice.contains("other:ann"), "{error}");
+    let names = ["other:ann", "ann.two", "bob"].map(str::to_owned).to_vec();
+    Box::pin(governed.name_pilot(names, Vec::new())).await.unwrap();
+    let people: Vec<&str> = governed.record.pilot_people().map(|(who, _)| who).collect();
+    assert_eq!(people, ["other:ann", "other:bob"]);
+    let names = PilotNames::of(&governed.store, governed.key, &governed.config).await.unwrap();
+    let rows = governed.store.mailboxes(governed.key).await.unwrap();
+    let pilot: BTreeSet<&str> = rows
+        .iter()
+        .filter(|row| governed.record.is_pilot(&names.of_row(row)))
+        .map(|row| row.roster.target_name.as_str())
+        .collect();
+    assert_eq!(pilot, ["ann.two", "bob"].into());
+    Box::pin(governed.name_pilot(vec!["local:ann".to_owned()], Vec::new())).await.unwrap();
+    assert!(governed.record.is_pilot("ann") && governed.record.pilot_people().count() == 3);
+    drop(project);
 }
