@@ -3,10 +3,11 @@
 //! [`assess`] says of each criterion whether it is met, by what, whose it is, and what would close it. [`allows`] is the
 //! registry that everything live asks first, in a project that is governed.
 
+mod decided;
 mod live;
 mod met;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,6 +18,7 @@ use crate::data::{Criterion, Gate, Programme, Reached, Side};
 use crate::record::{Record, Verdict};
 use crate::scope::Scope;
 
+pub(crate) use decided::{decisions_of, side_of};
 pub use live::{Allowance, Live, allows, registrations};
 pub use met::BUILT_IN;
 pub(crate) use met::sides_asked;
@@ -27,6 +29,8 @@ pub(crate) use met::sides_asked;
 pub struct Facts {
     /// Facts by name.
     pub facts: BTreeMap<String, Fact>,
+    /// Those that can't be seen in this project, with the reason in their text: a decision of that name does.
+    pub unseen: BTreeSet<String>,
     /// How far people of the pilot are, by their name in the record; who is not here has nothing on the target yet.
     pub pilot: BTreeMap<String, Reached>,
     /// New accounts that the people of the pilot need, if that is known.
@@ -48,6 +52,9 @@ pub struct Fact {
     pub offenders: Vec<String>,
     /// When it was looked at.
     pub as_of: Timestamp,
+    /// Was it decided, since it can't be seen?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Verdict>,
 }
 
 /// One criterion of a gate, as it stands.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::data::{PilotCheck, Programme, Reached};
 use crate::gate::Facts;
-use crate::record::{Outcome, Record, Verdict};
+use crate::record::{Outcome, PilotPerson, Record, Verdict};
 
 /// Decisions: that mail of its people is there, that they are switched, that somebody leaves it all the same.
 const COPIED: &str = "pilot-copied";
@@ -72,6 +72,34 @@ pub(crate) fn leaver_of(decision: &str) -> Option<&str> {
     decision.strip_prefix(LEAVE)?.strip_prefix('/')
 }
 
+/// Is this a decision on which the checks of a pilot rest?
+pub(crate) fn is_of_checks(decision: &str) -> bool {
+    decision == COPIED || decision == SWITCHED || leaver_of(decision).is_some()
+}
+
+/// What was checked, or left, by a decision that was taken back since.
+pub(crate) fn taken_back(programme: &Programme, record: &Record, facts: &Facts) -> Option<String> {
+    let is_no = |name: &str| record.decision(name).filter(|decision| decision.verdict == Verdict::No);
+    let left = record.pilot.iter().find_map(|(person, known)| {
+        let decision = is_no(&leave_of(person))?;
+        let is_of_then = known.left.as_ref().is_some_and(|left| left.at <= decision.said.at);
+        is_of_then.then(|| format!("no to {person} having left the pilot: {}", decision.outcome))
+    });
+    let no = [COPIED, SWITCHED].into_iter().find_map(is_no);
+    left.or_else(|| {
+        let no = no?;
+        let checked = |(person, known): &(&str, &PilotPerson)| {
+            let reached = reached(record, facts, person);
+            programme
+                .pilot_checks
+                .iter()
+                .any(|check| known.checks.contains_key(&check.title) && reached < Some(check.after))
+        };
+        let (person, _) = record.pilot_people().find(checked)?;
+        Some(format!("no to what {person} and others checked: {}", no.outcome))
+    })
+}
+
 /// How far this person of the pilot is: as was seen, or as was decided for all of it.
 pub(crate) fn reached(record: &Record, facts: &Facts, person: &str) -> Option<Reached> {
     let said = [(COPIED, Reached::Copy), (SWITCHED, Reached::Switch)];
@@ -102,7 +130,7 @@ pub(crate) fn may_leave(record: &Record, person: &str) -> bool {
 /// The pilot of a project.
 pub fn pilot(programme: &Programme, record: &Record) -> PilotState {
     let checks: Vec<String> = programme.pilot_checks.iter().map(|check| check.title.clone()).collect();
-    let line = |(who, person): (&str, &crate::record::PilotPerson)| {
+    let line = |(who, person): (&str, &PilotPerson)| {
         let last = |item: &String| person.checks.get(item).and_then(|answers| answers.last());
         let is_open = |item: &&String| last(item).is_none();
         let failed = |item: &String| {

@@ -36,7 +36,13 @@ impl Case<'_> {
         Ok(vec![Change::PilotNamed { people: new }])
     }
 
-    pub(super) fn of_pilot(&self, person: &str) -> Result<String, Refusal> {
+    /// Somebody who is or was of the pilot.
+    pub(super) fn ever_of_pilot(&self, person: &str) -> Result<String, Refusal> {
+        let key = pilot_key(person);
+        if self.record.pilot.contains_key(&key) { Ok(key) } else { self.of_pilot(person) }
+    }
+
+    fn of_pilot(&self, person: &str) -> Result<String, Refusal> {
         if self.record.is_pilot(person) {
             return Ok(pilot_key(person));
         }

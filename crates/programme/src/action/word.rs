@@ -3,7 +3,7 @@
 use super::{Case, Decided, Refusal};
 use crate::data::{Criterion, MetBy, Side};
 use crate::gate::sides_asked;
-use crate::names::DECISIONS;
+use crate::names::{CHECKS, DECISIONS, FACTS};
 use crate::pilot::{leave_of, leaver_of};
 use crate::record::{Change, Verdict};
 use crate::rule::Rule;
@@ -144,7 +144,7 @@ impl Case<'_> {
         self.needed(&by, "who decided it")?;
         let scope = self.scope()?;
         let decision = match leaver_of(&decision) {
-            Some(person) => leave_of(&self.of_pilot(person)?),
+            Some(person) => leave_of(&self.ever_of_pilot(person)?),
             None => decision,
         };
         let role = self.may_decide(&scope, &decision)?;
@@ -170,7 +170,7 @@ impl Case<'_> {
     fn may_decide(&self, scope: &Scope<'_>, decision: &str) -> Result<Option<String>, Refusal> {
         let Some(row) = scope.decision(decision) else {
             let name = decision.split_once('/').map_or(decision, |(name, _)| name);
-            if DECISIONS.into_iter().any(|(known, _)| known == name) {
+            if FACTS.into_iter().chain(CHECKS).chain(DECISIONS).any(|(known, _)| known == name) {
                 let what = format!("nobody may decide on {name:?} in this project");
                 return Err(self.refuse_at(Rule::RightRole, decision, what, "The profile names no role for it."));
             }

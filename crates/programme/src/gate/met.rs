@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::{Facts, day_of, is_no};
 use crate::data::{Criterion, MetBy, Side};
-use crate::pilot::pilot;
+use crate::pilot::{pilot, taken_back};
 use crate::readiness::pre_requisites_open;
 use crate::record::{Row, Sureness, Verdict};
 use crate::register::{Register, state_of};
@@ -67,7 +67,7 @@ pub(crate) fn met(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, today
 }
 
 fn fact(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Finding {
-    if let Some(met) = built_in(scope, name, today) {
+    if let Some(met) = built_in(scope, facts, name, today) {
         return met;
     }
     let Some(fact) = facts.facts.get(name) else {
@@ -77,6 +77,9 @@ fn fact(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Finding {
     if fact.is_met {
         return Finding::yes(text);
     }
+    if fact.decided == Some(Verdict::No) {
+        return Finding::no(format!("no: {text}"));
+    }
     match fact.offenders.as_slice() {
         [] => Finding::not_yet(text),
         [one] => Finding::not_yet(format!("{text}: {one}")),
@@ -84,7 +87,7 @@ fn fact(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Finding {
     }
 }
 
-fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
+fn built_in(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Option<Finding> {
     let record = scope.record;
     Some(match name {
         "applications-resolved" => {
@@ -113,7 +116,7 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
             }
         }
         "pilot-share" => pilot_share(scope),
-        "pilot-checks-complete" => pilot_checks(scope),
+        "pilot-checks-complete" => pilot_checks(scope, facts),
         "numbers-confirmed" => match record.numbers.get(&Sureness::Confirmed).and_then(|given| given.last()) {
             Some(numbers) => Finding::yes(format!(
                 "{} existing and {} new accounts, confirmed by {} on {}",
@@ -153,7 +156,10 @@ fn pilot_share(scope: &Scope<'_>) -> Finding {
     }
 }
 
-fn pilot_checks(scope: &Scope<'_>) -> Finding {
+fn pilot_checks(scope: &Scope<'_>, facts: &Facts) -> Finding {
+    if let Some(against) = taken_back(scope.programme, scope.record, facts) {
+        return Finding::no(against);
+    }
     let pilot = pilot(scope.programme, scope.record);
     if pilot.people.is_empty() {
         return Finding::not_yet("nobody is named for the pilot");

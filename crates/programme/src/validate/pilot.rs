@@ -1,7 +1,9 @@
 //! What people of the pilot check, and what may be decided: by whom, and whether somebody is there who may.
 
+use std::collections::BTreeSet;
+
 use super::Checker;
-use crate::data::{DecisionOfProfile, PilotCheck, ProjectType};
+use crate::data::{Criterion, DecisionOfProfile, MetBy, PilotCheck, ProjectType, Side};
 use crate::names::{CHECKS, DECISIONS, FACTS};
 
 /// The list whose lines are the checks of the pilot.
@@ -52,6 +54,42 @@ impl Checker<'_> {
             self.requirements::<DecisionOfProfile>(index, &row.requirements);
             for kind in self.kinds(&row.types) {
                 self.somebody::<DecisionOfProfile>(index, &row.id, kind, &row.decided_by);
+                self.another_passes(index, row, kind);
+            }
+        }
+    }
+
+    /// Where a gate asks for the fact, somebody decides it and somebody of another side passes the gate.
+    fn another_passes(&mut self, index: usize, row: &DecisionOfProfile, kind: &ProjectType) {
+        let programme = self.programme;
+        if kind.sides.iter().filter(|side| **side != Side::Authority).count() < 2 {
+            return;
+        }
+        let sides = |roles: &[String]| -> BTreeSet<Side> {
+            let of = programme.roles.iter().filter(|role| roles.contains(&role.id)).map(|role| role.side);
+            of.filter(|side| kind.sides.contains(side)).collect()
+        };
+        let (deciders, asked) = (
+            sides(&row.decided_by),
+            |criterion: &Criterion| matches!(&criterion.met_by, MetBy::Fact(fact) if *fact == row.id),
+        );
+        for gate in programme.gates.iter().filter(|gate| gate.types.contains(&kind.id)) {
+            let stage = |id: &Option<String>| programme.stages.iter().find(|stage| Some(&stage.id) == id.as_ref());
+            let of_stages = stage(&gate.leaves)
+                .map(|stage| &stage.exit)
+                .into_iter()
+                .chain(stage(&gate.enters).map(|stage| &stage.entry));
+            let ids: BTreeSet<&String> = of_stages.flatten().chain(&gate.criteria).collect();
+            let asks = programme.criteria.iter().any(|criterion| ids.contains(&criterion.id) && asked(criterion));
+            let passers = sides(&gate.passed_by);
+            let is_apart = deciders.iter().any(|decides| passers.iter().any(|passes| passes != decides));
+            if asks && !is_apart {
+                let message = format!(
+                    "whoever decides on \"{}\" stands on the side that passes the gate \"{}\" of the type \"{}\"",
+                    row.id, gate.id, kind.id
+                );
+                let advice = "name a role of another side under `decided-by`, or under `passed-by` of the gate";
+                self.wrong::<DecisionOfProfile>(index, &row.id, message, advice);
             }
         }
     }

@@ -20,7 +20,7 @@ fn line_of(text: &str, what: &str) -> usize {
 }
 
 /// Text, what takes its place, and what is said of it.
-const MISTAKES: [(&str, &str, &str); 80] = [
+const MISTAKES: [(&str, &str, &str); 81] = [
     ("is-editable = true", "is-editible = true", "unknown field `is-editible`"),
     ("go = [\"authority\"]", "go = [\"authorities\"]", "unknown variant `authorities`"),
     ("owner = \"heron\"\n", "", "missing field `owner`"),
@@ -150,6 +150,11 @@ const MISTAKES: [(&str, &str, &str); 80] = [
         "answered-by = [\"beaver\"]",
         "answered-by = [\"ferrywoman\"]",
         "nobody who takes part in the type \"raft\" answers for \"own-fish\"",
+    ),
+    (
+        "criteria = [\"route-decided\", \"ropes-kept\"]\npassed-by = [\"ferrywoman\", \"owl\"]",
+        "criteria = [\"route-decided\", \"ropes-kept\"]\npassed-by = [\"ferrywoman\"]",
+        "whoever decides on \"quota-checked\" stands on the side that passes the gate \"casting-off\" of the type \"mixed\"",
     ),
     ("id = \"pilot-share\"", "id = \"pilot-swim\"", "the decision \"pilot-swim\""),
     ("decided-by = [\"heron\"]", "decided-by = []", "decisions says nothing under `decided-by`"),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use model::{Cause, Phase, Side};
 use mx::history::Observation;
 use people::Class;
-use programme::{CHECKS, FACTS, Fact, Facts, Reached, Verdict};
+use programme::{Fact, Facts, Reached};
 use store::{IssueState, MailboxRow};
 
 use super::{Governed, PilotNames, profile_of};
@@ -23,7 +23,7 @@ const OFFENDERS_MAX: usize = 50;
 struct Gathered {
     facts: BTreeMap<String, Fact>,
     /// Those of which this database can't tell in this project: a decision of that name does.
-    unknown: BTreeSet<String>,
+    unseen: BTreeSet<String>,
     at: Timestamp,
 }
 
@@ -31,12 +31,12 @@ impl Gathered {
     /// A fact that is so where nothing stands against it.
     fn unless(&mut self, name: &str, offenders: Vec<String>, is_so: &str, is_not: &str) {
         let text = if offenders.is_empty() { is_so.to_owned() } else { format!("{}: {is_not}", offenders.len()) };
-        let fact = Fact { is_met: offenders.is_empty(), text, offenders, as_of: self.at };
+        let fact = Fact { is_met: offenders.is_empty(), text, offenders, as_of: self.at, decided: None };
         self.put(name, fact);
     }
 
     fn so(&mut self, name: &str, is_met: bool, text: impl Into<String>) {
-        let fact = Fact { is_met, text: text.into(), offenders: Vec::new(), as_of: self.at };
+        let fact = Fact { is_met, text: text.into(), offenders: Vec::new(), as_of: self.at, decided: None };
         self.put(name, fact);
     }
 
@@ -44,7 +44,7 @@ impl Gathered {
     fn unknown(&mut self, names: &[&str], why: &str) {
         for name in names {
             self.so(name, false, format!("{why}; or record it: whimbrel project decide {name}"));
-            self.unknown.insert((*name).to_owned());
+            self.unseen.insert((*name).to_owned());
         }
     }
 
@@ -73,7 +73,7 @@ impl Governed {
     pub(crate) async fn facts(&self) -> Result<Facts, Error> {
         let (store, key) = (&self.store, self.key);
         let at = Timestamp::from_millisecond(store.now().await?).unwrap_or_default();
-        let mut found = Gathered { facts: BTreeMap::new(), unknown: BTreeSet::new(), at };
+        let mut found = Gathered { facts: BTreeMap::new(), unseen: BTreeSet::new(), at };
         let names_of_pilot = PilotNames::of(store, key, &self.config).await?;
         let mut rows = store.mailboxes(key).await?;
         rows.retain(|row| row.listed);
@@ -105,13 +105,13 @@ impl Governed {
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
         self.legacy(&rows, &mut found).await?;
-        self.decided(&mut found);
         let pilot = self.pilot_reached(&rows, &names_of_pilot);
-        let facts = Facts { facts: found.facts, pilot, pilot_accounts, ..Facts::default() };
-        // Whoever looks at many projects at once looks at this: each project's own file says where its facts come from.
+        let facts = Facts { facts: found.facts, unseen: found.unseen, pilot, pilot_accounts, ..Facts::default() };
+        // Whoever looks at many projects at once looks at this: each project's own file says where its facts come from. What was decided
+        // stands in the record, and counts as it stands there now.
         let kept = serde_json::to_string(&facts).unwrap_or_default();
         store.keep_programme_facts(key, &profile_of(&self.config), &kept).await?;
-        Ok(facts)
+        Ok(facts.with_decisions(&self.record))
     }
 
     async fn forwarders(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
@@ -338,19 +338,6 @@ impl Governed {
             found.so("formats", false, format!("not read yet: {}: whimbrel people sync", unread.join(", ")));
         }
         Ok(())
-    }
-
-    /// What can't be looked up is known by a decision of that name: somebody says it, with why.
-    fn decided(&self, found: &mut Gathered) {
-        for (name, _) in FACTS.into_iter().chain(CHECKS) {
-            let decision = self.record.decisions.get(name).and_then(|decisions| decisions.last());
-            let is_open = !found.facts.contains_key(name) || found.unknown.contains(name);
-            if let (Some(decision), true) = (decision, is_open) {
-                let text = format!("decided by {}: {}", decision.by, decision.outcome);
-                let (is_met, as_of) = (decision.verdict == Verdict::Yes, decision.said.at);
-                found.put(name, Fact { is_met, text, offenders: Vec::new(), as_of });
-            }
-        }
     }
 
     /// What forwards from whoever is switched: it is to be on as long as mail comes to the old servers.

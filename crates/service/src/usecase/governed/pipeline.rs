@@ -79,6 +79,7 @@ fn line(programme: &Programme, project: &GovernedProject, today: Date) -> Result
             .map_err(|error| super::internal(&format!("what is kept of its facts can't be read: {error}")))?,
         None => Facts::default(),
     };
+    let facts = facts.with_decisions(&record);
     let gate = |assessed: Assessment| PipelineGate {
         is_passed: assessed.is_passed,
         open: assessed.open().count(),

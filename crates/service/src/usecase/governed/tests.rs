@@ -251,8 +251,7 @@ async fn a_document_has_versions_and_says_which_is_current() {
 async fn what_is_not_known_is_not_met_until_somebody_says_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut governed = begin(folder.path(), "RX1", None).await;
-    let role = governed.role_of(Side::Organisation);
-    governed.give("kim", &role).await;
+    governed.give("kim", "project-manager").await;
     governed.by("kim");
     let (project_type, by) = ("managed".to_owned(), Some("Kim".to_owned()));
     governed.act(Action::ChooseType { project_type, by, why: Some("asked for".to_owned()) }).await.unwrap();

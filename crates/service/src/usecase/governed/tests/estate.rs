@@ -372,7 +372,10 @@ impl Estate {
                 let verdict = if is_met { programme::Verdict::Yes } else { programme::Verdict::No };
                 let (decision, outcome) = (other.to_owned(), "as was seen".to_owned());
                 let (by, why) = ("The board".to_owned(), "it was shown".to_owned());
-                governed.act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
+                let row =
+                    governed.programme.decisions.iter().find(|row| row.id == decision).expect("it may be decided");
+                let role = row.decided_by.first().expect("somebody decides it").clone();
+                governed.by(&role).act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
             }
         }
     }
