@@ -119,12 +119,7 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
     if !stage_of(&scope).is_some_and(|stage| stage.allows.iter().any(|name| name == live.name())) {
         return Err(not_in_this_stage(&scope, facts, today, live));
     }
-    let refused = standing_noes(&scope, facts, today);
-    if !refused.is_empty() {
-        let what = format!("cannot {live}: what a gate was passed with was answered with a no since");
-        let advice = "It stands until whoever may says yes to each of these.";
-        return Err(refusal(Rule::StandingNo, what, advice, refused));
-    }
+    refuse_against_noes(&scope, facts, today, &live.to_string())?;
     if let Some(share) = pilot_share_open(&scope, facts, today, live) {
         let what = format!("cannot {live}: {}", share.by);
         return Err(refusal(
@@ -163,6 +158,40 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
         }
     }
     Ok(())
+}
+
+/// Refused while a no stands against what a gate was passed with.
+fn refuse_against_noes(scope: &Scope<'_>, facts: &Facts, today: Date, what: &str) -> Result<(), Refusal> {
+    let refused = standing_noes(scope, facts, today);
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let what = format!("cannot {what}: what a gate was passed with was answered with a no since");
+    let advice = "It stands until whoever may says yes to each of these.";
+    Err(Refusal::new(Rule::StandingNo, what, place(scope.record), advice).with_open(refused))
+}
+
+/// May accounts that are there be changed now? From the first stage that makes accounts on, and after the last one too: whoever leaves, leaves
+/// then as well. In no project that was given up or is closed, and against no no.
+pub fn allows_update(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Result<(), Refusal> {
+    const WHAT: &str = "change accounts";
+    let accounts = Live::ProvisionAccounts { new_already: 0, asked: 0 };
+    if record.standing == Standing::Closed {
+        let what = format!("cannot {WHAT}: the project is closed");
+        let advice = "What is changed after a project is changed on the platform itself; or open a project for it.";
+        return Err(Refusal::new(Rule::NotNow, what, place(record), advice));
+    }
+    let makes = |id: &str| {
+        let stage = programme.stages.iter().find(|stage| stage.id == id);
+        stage.is_some_and(|stage| stage.allows.iter().any(|name| name == accounts.name()))
+    };
+    let is_over = record.stages.iter().any(|entry| makes(&entry.stage))
+        && record.stage().is_some_and(|entry| !makes(&entry.stage))
+        && matches!(record.standing, Standing::Open | Standing::Ended);
+    match Scope::of(programme, record).filter(|_| is_over) {
+        Some(scope) => refuse_against_noes(&scope, facts, today, WHAT),
+        None => allows(programme, record, facts, today, accounts),
+    }
 }
 
 fn place(record: &Record) -> String {

@@ -174,3 +174,28 @@ fn every_live_action_has_its_name() {
     }
     assert_eq!(Live::NAMES.len(), EVERY.len());
 }
+
+/// What is there already is changed from the first accounts on, also after the last; never against a no, and not after the end.
+#[test]
+fn accounts_that_are_there_are_changed_while_the_project_is_under_way() {
+    let may = |world: &World| programme::allows_update(&world.programme, &world.record, &world.known(), world.today());
+    let mut world = World::staffed(invented(), "guided");
+    assert!(may(&world).unwrap_err().is_by("stage-allows"));
+    world.reaches("prepare");
+    assert!(may(&world).unwrap_err().is_by("stage-allows"));
+    for stage in ["try", "go", "rest"] {
+        world.reaches(stage);
+        assert!(may(&world).is_ok(), "{stage}");
+        world.says(Side::Authority, "all-go", Verdict::No);
+        let refusal = if stage == "try" { None } else { may(&world).err() };
+        assert!(stage == "try" || refusal.is_some_and(|refusal| refusal.is_by("standing-no")), "{stage}");
+        let mut cancelled = world.clone();
+        cancelled.does("lead", Action::Cancel { why: "merged".into() });
+        assert!(may(&cancelled).unwrap_err().is_by(Rule::NotNow.name()), "{stage}");
+        world.says(Side::Authority, "all-go", Verdict::Yes);
+    }
+    world.passes();
+    assert!(may(&world).is_ok(), "it ended, and is not closed");
+    world.does("lead", Action::Close { note: "done".into() });
+    assert!(may(&world).unwrap_err().is_by(Rule::NotNow.name()));
+}

@@ -11,7 +11,7 @@ use connector::Retry;
 use jiff::civil::Date;
 use model::{Actor, Cause, Role, Scope};
 use movement::{Consent, Failure};
-use programme::{Facts, Live, Programme, Record, Refusal, allows};
+use programme::{Facts, Live, Programme, Record, Refusal, allows, allows_update};
 use store::{MailboxRow, ProjectKey, Store};
 use tokio::sync::Mutex;
 
@@ -21,8 +21,15 @@ use crate::config::Config;
 
 /// What the database knows is asked again after this.
 const FACTS_LAST: Duration = Duration::from_secs(30);
-/// What stages call the making of accounts.
-const ACCOUNTS: &str = "provision-accounts";
+
+/// What somebody asks whether it may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asked {
+    /// This.
+    Live(Live),
+    /// Accounts that are there are changed.
+    Update,
+}
 
 /// The gates of a project, for whatever is done live in it.
 pub(crate) struct Gates {
@@ -38,7 +45,7 @@ struct Known {
     record: Record,
     programme: Programme,
     seen: Option<Seen>,
-    answers: HashMap<Live, Option<Refusal>>,
+    answers: HashMap<Asked, Option<Refusal>>,
 }
 
 /// What the programme of a governed project says of its switches.
@@ -80,14 +87,17 @@ impl Gates {
             called = rows.iter().filter(is_so).map(|row| names.of_row(row)).collect();
         }
         let is_pilot = move |record: &Record| !called.is_empty() && called.iter().all(|name| record.is_pilot(name));
-        self.ask(store, key, |_, record| Some(if is_pilot(record) { Live::SwitchPilot } else { Live::Switch })).await
+        self.ask(store, key, |record| Asked::Live(if is_pilot(record) { Live::SwitchPilot } else { Live::Switch }))
+            .await
     }
 
     /// Why nothing of a mailbox may be copied now; none: it may, or the project is not governed.
     async fn against_copy(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Error>, Error> {
         let name = self.names(store, key).await?.of_row(row);
-        self.ask(store, key, |_, record| Some(if record.is_pilot(&name) { Live::SyncPilot } else { Live::SyncBulk }))
-            .await
+        self.ask(store, key, |record| {
+            Asked::Live(if record.is_pilot(&name) { Live::SyncPilot } else { Live::SyncBulk })
+        })
+        .await
     }
 
     async fn names(&self, store: &Store, key: ProjectKey) -> Result<PilotNames, Error> {
@@ -95,18 +105,9 @@ impl Gates {
     }
 
     /// Why nothing that is there on the platform may be changed now. It waits for the first stage that makes accounts, and goes on after the
-    /// last one.
+    /// last one, until the project is closed or given up.
     pub(crate) async fn against_update(&self, store: &Store, key: ProjectKey) -> Result<Option<Error>, Error> {
-        let live = |programme: &Programme, record: &Record| {
-            let makes = |id: &String| {
-                let stage = programme.stages.iter().find(|stage| stage.id == *id);
-                stage.is_some_and(|stage| stage.allows.iter().any(|name| name == ACCOUNTS))
-            };
-            let is_over = record.stages.iter().any(|entry| makes(&entry.stage))
-                && record.stage().is_some_and(|entry| !makes(&entry.stage));
-            (!is_over).then_some(Live::ProvisionAccounts { new_already: 0, asked: 0 })
-        };
-        self.ask(store, key, live).await
+        self.ask(store, key, |_| Asked::Update).await
     }
 
     /// What the programme says of switches in it; none: the project is not governed.
@@ -123,7 +124,7 @@ impl Gates {
 
     /// Why this may not be done now; none: it may, or the project is not governed.
     pub(crate) async fn against(&self, store: &Store, key: ProjectKey, live: Live) -> Result<Option<Error>, Error> {
-        self.ask(store, key, |_, _| Some(live)).await
+        self.ask(store, key, |_| Asked::Live(live)).await
     }
 
     /// Why what is asked for, by the record as it is now, may not be done.
@@ -131,7 +132,7 @@ impl Gates {
         &self,
         store: &Store,
         key: ProjectKey,
-        live: impl FnOnce(&Programme, &Record) -> Option<Live> + Send,
+        asked: impl FnOnce(&Record) -> Asked + Send,
     ) -> Result<Option<Error>, Error> {
         let end = store.programme_end(key).await?;
         if end == 0 {
@@ -153,10 +154,8 @@ impl Gates {
                 answers: HashMap::new(),
             },
         };
-        let answer = match live(&known.programme, &known.record) {
-            Some(live) => self.answer(store, key, &mut known, live).await?,
-            None => None,
-        };
+        let asked = asked(&known.record);
+        let answer = self.answer(store, key, &mut known, asked).await?;
         *kept = Some(known);
         Ok(answer.map(|refusal| refused(&refusal)))
     }
@@ -166,7 +165,7 @@ impl Gates {
         store: &Store,
         key: ProjectKey,
         known: &mut Known,
-        live: Live,
+        asked: Asked,
     ) -> Result<Option<Refusal>, Error> {
         let seen = match known.seen.take().filter(|seen| seen.at.elapsed() < FACTS_LAST) {
             Some(seen) => seen,
@@ -179,8 +178,11 @@ impl Gates {
             }
         };
         let Known { programme, record, answers, .. } = known;
-        let answer = answers.entry(live);
-        let answer = answer.or_insert_with(|| allows(programme, record, &seen.facts, seen.today, live).err()).clone();
+        let allowed = || match asked {
+            Asked::Live(live) => allows(programme, record, &seen.facts, seen.today, live),
+            Asked::Update => allows_update(programme, record, &seen.facts, seen.today),
+        };
+        let answer = answers.entry(asked).or_insert_with(|| allowed().err()).clone();
         known.seen = Some(seen);
         Ok(answer)
     }

@@ -92,6 +92,22 @@ async fn a_plan_of_people_waits_for_the_stage_that_makes_accounts() {
         script.passes().await;
     }
     assert_eq!(update(&script).await.map(|error| error.what), None, "whoever leaves, leaves after it, too");
+    // A no stops that as it stops everything; and in a project that is closed nothing is changed any more.
+    for (verdict, is_let) in [(programme::Verdict::No, false), (programme::Verdict::Yes, true)] {
+        script.world.signs("provider-manager", "prerequisites-signed-off", verdict);
+        script.plays().await;
+        let against = update(&script).await;
+        assert_eq!(against.is_none(), is_let, "{against:?}");
+        assert!(against.is_none_or(|error| error.rule == Some("R-125") && error.what.contains("change accounts")));
+    }
+    while script.governed.record.standing == programme::Standing::Open {
+        script.closes_all().await;
+        script.passes().await;
+    }
+    assert_eq!(update(&script).await.map(|error| error.what), None, "it ended, and is not closed yet");
+    script.governed.by("project-manager").act(Action::Close { note: "done".into() }).await.unwrap();
+    let against = update(&script).await.expect("it is closed");
+    assert!(against.exit == Exit::Refused && against.what.contains("closed"), "{against}");
 }
 
 /// a side whose people stand in the project's file alone has people all the same, and nobody else names others for it.
