@@ -33,7 +33,7 @@ pub struct Facts {
     pub unseen: BTreeSet<String>,
     /// How far people of the pilot are, by their name in the record; who is not here has nothing on the target yet.
     pub pilot: BTreeMap<String, Reached>,
-    /// New accounts that the people of the pilot need, if that is known.
+    /// New accounts that were made already, and those that people of the pilot need besides, if that is known.
     pub pilot_accounts: Option<u64>,
     /// New accounts that the people of the released waves need, if that is known.
     pub wave_accounts: Option<u64>,

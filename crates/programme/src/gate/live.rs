@@ -23,6 +23,8 @@ pub enum Live {
         new_already: u64,
         /// New accounts that are asked for now.
         asked: u64,
+        /// So many of those that are asked for now are for nobody of the pilot.
+        others: u64,
     },
     /// Mail of the pilot's people is copied.
     SyncPilot,
@@ -142,9 +144,17 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
         let advice = "Change the mail exchanger of every domain first, or record the decision not to.";
         return Err(refusal(Rule::OldServersNeeded, what, advice, Vec::new()));
     }
-    if let Live::ProvisionAccounts { new_already, asked } = live {
+    if let Live::ProvisionAccounts { new_already, asked, others } = live {
         let allowance = registrations(programme, record, facts, today);
         let wanted = new_already.saturating_add(asked);
+        if allowance.whose == Some(Whose::Pilot) && others > 0 {
+            let what = format!("cannot {live}: {others} of them are for nobody of the pilot, and {}", allowance.why);
+            let advice = allowance.next.as_ref().map_or_else(
+                || "Make those of the pilot.".to_owned(),
+                |next| format!("Make those of the pilot; more are released by: {}", next.closes),
+            );
+            return Err(refusal(Rule::RegistrationLimit, what, &advice, allowance.next.into_iter().collect()));
+        }
         if wanted > allowance.limit {
             let what = format!(
                 "cannot {live}: the limit is {}, {new_already} are there and {asked} are asked for; {}",
@@ -175,7 +185,7 @@ fn refuse_against_noes(scope: &Scope<'_>, facts: &Facts, today: Date, what: &str
 /// then as well. In no project that was given up or is closed, and against no no.
 pub fn allows_update(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Result<(), Refusal> {
     const WHAT: &str = "change accounts";
-    let accounts = Live::ProvisionAccounts { new_already: 0, asked: 0 };
+    let accounts = Live::ProvisionAccounts { new_already: 0, asked: 0, others: 0 };
     if record.standing == Standing::Closed {
         let what = format!("cannot {WHAT}: the project is closed");
         let advice = "What is changed after a project is changed on the platform itself; or open a project for it.";
@@ -261,6 +271,8 @@ fn standing_noes(scope: &Scope<'_>, facts: &Facts, today: Date) -> Vec<Item> {
 pub struct Allowance {
     /// So many in all.
     pub limit: u64,
+    /// Whose: none where none is released, or where the kind of project has no steps.
+    pub whose: Option<Whose>,
     /// Why so many.
     pub why: String,
     /// What would release more.
@@ -277,14 +289,14 @@ fn planned_until(record: &Record, today: Date) -> u64 {
 /// How many new accounts may be made now.
 pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Allowance {
     let Some(scope) = Scope::of(programme, record) else {
-        return Allowance { limit: 0, why: "the project has no type yet".to_owned(), next: None };
+        return Allowance { limit: 0, whose: None, why: "the project has no type yet".to_owned(), next: None };
     };
     let needed = record.numbers().map_or(0, |(_, numbers)| numbers.new);
     let steps = &scope.project_type.registrations;
     if steps.is_empty() {
-        return Allowance { limit: needed, why: format!("the project needs {needed}"), next: None };
+        return Allowance { limit: needed, whose: None, why: format!("the project needs {needed}"), next: None };
     }
-    let mut allowance = Allowance { limit: 0, why: "none is released yet".to_owned(), next: None };
+    let mut allowance = Allowance { limit: 0, whose: None, why: "none is released yet".to_owned(), next: None };
     for step in steps {
         let Some(criterion) = scope.criterion(&step.after) else { continue };
         let item = item(&scope, facts, criterion, 0, today);
@@ -307,6 +319,7 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
         let most = step.at_most.as_ref().and_then(|name| programme.constants.get(name)).map(|most| most.value);
         // A constant that the profile lacks releases nothing: to guess would be to allow.
         let most = if step.at_most.is_some() { Some(most.unwrap_or(0)) } else { None };
+        allowance.whose = Some(step.whose);
         allowance.limit = count.min(most.unwrap_or(u64::MAX)).min(needed);
         allowance.why = match most {
             Some(most) if most < count => format!("{item} releases {whose}, at most {most}", item = item.title),

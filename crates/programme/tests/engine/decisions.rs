@@ -86,7 +86,7 @@ fn a_later_no_closes_again_what_a_decision_had_opened() {
     world.reaches("pilot");
     assert!(world.may(Live::SyncPilot).is_ok());
     world.does("provider-manager", decide("licences-cover-scope", NO, "The provider"));
-    for live in [Live::SyncPilot, Live::ForwardersOn, Live::ProvisionAccounts { new_already: 0, asked: 1 }] {
+    for live in [Live::SyncPilot, Live::ForwardersOn, Live::ProvisionAccounts { new_already: 0, asked: 1, others: 0 }] {
         let refusal = world.may(live).unwrap_err();
         assert!(refusal.is_by("standing-no") && refusal.is_by("licences-purchased"), "{refusal}");
     }

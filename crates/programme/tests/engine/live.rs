@@ -5,7 +5,7 @@ use programme::{Action, Live, Register, Rule, Side, Sureness, Verdict, registrat
 use crate::world::{World, invented, row};
 
 const EVERY: [Live; 8] = [
-    Live::ProvisionAccounts { new_already: 0, asked: 1 },
+    Live::ProvisionAccounts { new_already: 0, asked: 1, others: 0 },
     Live::SyncPilot,
     Live::SyncBulk,
     Live::ForwardersOn,
@@ -20,7 +20,7 @@ fn numbers(new: u64) -> Action {
 }
 
 fn make(new_already: u64, asked: u64) -> Live {
-    Live::ProvisionAccounts { new_already, asked }
+    Live::ProvisionAccounts { new_already, asked, others: 0 }
 }
 
 #[test]
@@ -116,11 +116,18 @@ fn in_their_own_hands_five_hundred_until_the_pilot_succeeded_then_by_wave() {
     world.facts.pilot_accounts = Some(40);
     assert!(world.may(make(0, 40)).is_ok());
     assert!(world.may(make(40, 1)).unwrap_err().is_by("registration-limit"));
+    // Whose they are counts, and not how many alone.
+    let others = |others| Live::ProvisionAccounts { new_already: 0, asked: 40, others };
+    assert!(world.may(others(0)).is_ok());
+    let refusal = world.may(others(1)).unwrap_err();
+    assert!(refusal.is_by("registration-limit") && refusal.is_by("tried"), "{refusal}");
+    assert!(refusal.what.contains("1 of them are for nobody of the pilot"), "{refusal}");
     world.facts.pilot_accounts = Some(600);
     assert!(world.may(make(0, 500)).is_ok());
     let refusal = world.may(make(0, 501)).unwrap_err();
     assert!(refusal.is_by("tried"), "what releases more is named: {refusal}");
     world.close("tried");
+    assert!(world.may(others(40)).is_ok(), "they are anybody's once the pilot succeeded");
     world.facts.wave_accounts = Some(650);
     assert!(world.may(make(0, 650)).is_ok());
     assert!(world.may(make(0, 651)).is_err());

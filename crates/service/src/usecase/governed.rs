@@ -30,7 +30,7 @@ pub use self::file::new_project;
 pub(crate) use self::live::{Gates, Governs, refuse};
 pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
 pub use self::pilot::PilotShow;
-pub(crate) use self::pilot_names::PilotNames;
+pub(crate) use self::pilot_names::{PilotNames, names_of_objects};
 pub use self::pipeline::{BrokenLine, PipelineGate, PipelineLine, PipelineReport};
 pub use self::shows::{
     DeadlineLine, DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow,

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use model::{Cause, Phase, Side};
 use mx::history::Observation;
-use people::Class;
+use people::{Class, ObjectId};
 use programme::{Fact, Facts, Reached};
 use store::{IssueState, MailboxRow};
 
-use super::{Governed, PilotNames, profile_of};
+use super::{Governed, PilotNames, names_of_objects, profile_of};
 use crate::Error;
 use crate::config::PeopleEntry;
 use crate::usecase::people::PeopleProject;
@@ -282,27 +282,29 @@ impl Governed {
         let without = missing.iter().chain(&open).cloned().collect();
         found.unless("addresses-matched", open, "everybody is matched, or known to be new", "are not decided");
         found.unless("new-accounts-provisioned", missing, "every new account is there", "have no account yet");
-        // An account counts for the pilot whether it is still to be made or was made already.
+        // What was made counts whosever it is now; of the pilot whatever is still to be made.
         let made = plane.made().await?;
         let sources = self.config.sources();
-        let (mut accounts, mut left, mut count) = (0, Vec::new(), 0);
+        let called = names_of_objects(&self.config, &known);
+        let by_name: HashMap<String, &ObjectId> = called.iter().map(|(id, name)| (name.to_lowercase(), id)).collect();
+        let (mut accounts, mut left, mut count) = (made.len() as u64, Vec::new(), 0);
         for (who, _) in self.record.pilot_people() {
             count += 1;
-            let who = of_source(who, &sources);
-            let Ok(object) = known.find(who) else {
+            let found = || known.find(of_source(who, &sources)).ok().map(|object| &object.id);
+            let Some(id) = by_name.get(who).copied().or_else(found) else {
                 left.push(format!("{who} (nobody is called so)"));
                 continue;
             };
             let is_existing =
-                known.reconciliation.row(&object.id).is_some_and(|row| matches!(row.class, Class::Existing { .. }));
+                known.reconciliation.row(id).is_some_and(|row| matches!(row.class, Class::Existing { .. }));
             if !is_existing {
                 left.push(who.to_owned());
             }
-            accounts += u64::from(!is_existing || made.contains_key(&object.id));
+            accounts += u64::from(!is_existing && !made.contains_key(id));
         }
         if count == 0 {
             found.so("pilot-accounts-provisioned", false, "nobody is of the pilot yet: whimbrel pilot name");
-            return Ok((without, Some(0)));
+            return Ok((without, Some(accounts)));
         }
         found.unless(
             "pilot-accounts-provisioned",

@@ -11,7 +11,7 @@ use connector::Retry;
 use jiff::civil::Date;
 use model::{Actor, Cause, Role, Scope};
 use movement::{Consent, Failure};
-use programme::{Facts, Live, Programme, Record, Refusal, allows, allows_update};
+use programme::{Facts, Live, Programme, Record, Refusal, Rule, allows, allows_update};
 use store::{MailboxRow, ProjectKey, Store};
 use tokio::sync::Mutex;
 
@@ -21,6 +21,8 @@ use crate::config::Config;
 
 /// What the database knows is asked again after this.
 const FACTS_LAST: Duration = Duration::from_secs(30);
+/// So many are named who are not of the pilot.
+const OTHERS_MAX: usize = 10;
 
 /// What somebody asks whether it may be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,6 +110,33 @@ impl Gates {
     /// last one, until the project is closed or given up.
     pub(crate) async fn against_update(&self, store: &Store, key: ProjectKey) -> Result<Option<Error>, Error> {
         self.ask(store, key, |_| Asked::Update).await
+    }
+
+    /// Why accounts may not be made now for these, whom the record calls so; none: they may, or the project is not governed. Before the pilot
+    /// succeeded they are those of its people, where the kind of project says so.
+    pub(crate) async fn against_accounts(
+        &self,
+        store: &Store,
+        key: ProjectKey,
+        new_already: u64,
+        asked: &[String],
+    ) -> Result<Option<Error>, Error> {
+        let mut others = Vec::new();
+        let live = |record: &Record| {
+            others.extend(asked.iter().filter(|name| !record.is_pilot(name)).map(String::as_str));
+            let (asked, others) = (asked.len() as u64, others.len() as u64);
+            Asked::Live(Live::ProvisionAccounts { new_already, asked, others })
+        };
+        let against = self.ask(store, key, live).await?;
+        Ok(against.map(|mut error| {
+            if error.rule == Rule::RegistrationLimit.requirement() && !others.is_empty() {
+                let more = others.len().saturating_sub(OTHERS_MAX);
+                let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                let shown = others.iter().take(OTHERS_MAX).copied().collect::<Vec<_>>().join(", ");
+                error.what = format!("{}\n  not of the pilot: {shown}{more}", error.what);
+            }
+            error
+        }))
     }
 
     /// What the programme says of switches in it; none: the project is not governed.

@@ -3,13 +3,14 @@
 //! The record has each person once, as their old mailbox is called: where a project has several sources, those of the others than the
 //! first with their endpoint before it, `NAME` and `ENDPOINT:NAME`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use people::{Object, ObjectId};
 use store::{MailboxRow, ProjectKey, Store};
 
 use super::Governed;
 use crate::Error;
-use crate::config::Config;
+use crate::config::{Config, PeopleEntry};
 use crate::usecase::people::Known;
 
 /// How the record names mailboxes.
@@ -48,6 +49,24 @@ impl PilotNames {
 
 fn named_at(endpoint: &str, name: &str) -> String {
     format!("{endpoint}:{name}")
+}
+
+/// What the record calls the mailbox of this object; none where its entry has no name of one.
+fn of_object(entry: &PeopleEntry, sources: &[String], object: &Object) -> Option<String> {
+    let name = entry.source_name.of(&object.entry)?;
+    let at = entry.mail_endpoint(&object.id.directory, sources);
+    Some(match at.filter(|at| sources.iter().skip(1).any(|source| source == at)) {
+        Some(at) => named_at(&at, name),
+        None => name.to_owned(),
+    })
+}
+
+/// What the record calls the mailbox of each object that the directories tell of.
+pub(crate) fn names_of_objects(config: &Config, known: &Known) -> HashMap<ObjectId, String> {
+    let Some(entry) = config.file.people.as_ref() else { return HashMap::new() };
+    let sources = config.sources();
+    let name = |object: &Object| Some((object.id.clone(), of_object(entry, &sources, object)?));
+    known.objects.iter().filter_map(name).collect()
 }
 
 /// What is known of people by whatever they are called.
@@ -109,7 +128,7 @@ impl Called {
         match (&self.known, config.file.people.as_ref()) {
             (Some(known), Some(entry)) => {
                 let object = known.find(name)?;
-                let Some(source) = entry.source_name.of(&object.entry) else {
+                let Some(called) = of_object(entry, &sources, object) else {
                     return Err(Error::usage(format!("the entry of {who:?} has no name of a mailbox"))
                         .advise("correct it at its source, then whimbrel people sync"));
                 };
@@ -120,10 +139,7 @@ impl Called {
                     return Err(Error::usage(format!("{name:?} has no mailbox at {wanted}"))
                         .advise(format!("its directory's mailboxes are at {at}")));
                 }
-                Ok(match at.filter(|at| sources.iter().skip(1).any(|source| source == at)) {
-                    Some(at) => named_at(&at, source),
-                    None => source.to_owned(),
-                })
+                Ok(called)
             }
             // Before there is a roster or a directory nobody can say that there is no such person.
             _ if self.rows.is_empty() => Ok(who.to_owned()),

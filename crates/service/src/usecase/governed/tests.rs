@@ -174,7 +174,7 @@ async fn live_actions_wait_for_their_stage() {
     let free = tempfile::tempdir().unwrap();
     crate::init(free.path(), Some("RX3"), "Trust", "nhsmail").unwrap();
     let free = Governed::open(free.path(), &no_environment).await.unwrap();
-    for live in [Live::SyncBulk, Live::Switch, Live::ProvisionAccounts { new_already: 0, asked: 9000 }] {
+    for live in [Live::SyncBulk, Live::Switch, Live::ProvisionAccounts { new_already: 0, asked: 9000, others: 9000 }] {
         refuse(&free.config, &free.store, free.key, live).await.unwrap();
     }
 }

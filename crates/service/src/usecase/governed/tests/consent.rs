@@ -130,3 +130,31 @@ async fn people_of_the_file_count_as_their_sides() {
     assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-274")), "{error}");
     governed.by("sam").act(give()).await.unwrap();
 }
+
+/// before the pilot succeeded accounts are made for its people, whoever they are, and for nobody else.
+#[tokio::test]
+async fn accounts_before_the_pilot_succeeded_are_those_of_its_people() {
+    let mut script = Box::pin(Script::of("self", 90, 70)).await;
+    script.estate.sync(&script.governed).await;
+    while script.governed.record.stage().is_none_or(|entry| entry.stage != "readiness-assessment") {
+        script.closes_all().await;
+        script.passes().await;
+    }
+    script.governed.by("project-manager");
+    let is_new = |who: &String, script: &Script| !script.governed.record.is_pilot(who);
+    let others: Vec<String> = (20..90).map(estate::address).filter(|who| is_new(who, &script)).collect();
+    // Fewer than the pilot has, but of others.
+    let asked = 2;
+    assert!(script.governed.record.pilot_people().count() > asked);
+    let error = Box::pin(script.estate.provision(&script.governed, others[..asked].to_vec())).await.unwrap_err();
+    assert_eq!((error.exit, error.rule), (Exit::Refused, Some("R-062")), "{error}");
+    assert!(error.what.contains("not of the pilot") && error.what.contains(&others[0]), "{error}");
+    assert_eq!(script.governed.store.accounts_made(script.governed.key).await.unwrap().len(), 0);
+    // One who was made an account for leaves the pilot: who comes in their place gets one all the same.
+    script.governed.act(Action::NamePilot { people: others[..asked].to_vec() }).await.unwrap();
+    assert_eq!(Box::pin(script.estate.carries_on(&script.governed)).await, asked);
+    let (person, why) = (others[0].clone(), "away".to_owned());
+    script.governed.act(Action::LeavePilot { person, why }).await.unwrap();
+    script.governed.act(Action::NamePilot { people: vec![others[asked].clone()] }).await.unwrap();
+    assert_eq!(Box::pin(script.estate.provision(&script.governed, vec![others[asked].clone()])).await.unwrap(), 1);
+}
