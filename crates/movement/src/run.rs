@@ -329,7 +329,8 @@ impl Engine {
         }
         // Where nobody is there to go on with a switch, what is new at the source is followed all the same.
         let mut is_urgent = row.state.phase == Phase::Switching && self.turnover.is_some();
-        if let Some(consent) = self.consent.as_ref().filter(|_| !self.dry_run && stood < Phase::Switching) {
+        let consent = self.consent.as_ref().filter(|_| !self.dry_run && stood < Phase::Switching);
+        if let Some(consent) = consent {
             // Where it can't be known whether it may be, it may not.
             outcome.failure = consent.against(&store, self.key, &row).await.unwrap_or_else(Some);
         }
@@ -352,6 +353,13 @@ impl Engine {
                 break;
             }
             let first = passes == 0;
+            // A turn may last for hours: a no that was said meanwhile counts before the next pass, and before one that is tried again.
+            if let Some(consent) = consent.filter(|_| passes > 0 || tries > 0)
+                && let Some(failure) = consent.against(&store, self.key, &row).await.unwrap_or_else(Some)
+            {
+                outcome.failure = Some(failure);
+                break;
+            }
             let began = self.clock.since_boot();
             let (report, ended) = self.one_pass(&store, lease, &row, keeper, stop, first).await;
             let more = (report.changed_anything() || report.again) && !self.dry_run;

@@ -1,10 +1,13 @@
 //! What goes on asks again and again: copying at each turn, making accounts at each portion; and people of the file count as their side's.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::world::{World as Sites, message};
 use connector::memory::MemoryItem;
-use model::{Cause, FolderPath, Phase};
+use model::{Actor, Cause, FolderPath, Phase, Role};
+use movement::{Consent, Failure};
+use store::{MailboxRow, ProjectKey, Store};
 
 use super::whole::Script;
 use super::world::World;
@@ -67,6 +70,76 @@ async fn each_turn_asks_whether_the_mailbox_may_be_copied() {
     assert_eq!(cause(0).await, None);
     let copied: usize = sites.target.dump(names[0]).values().map(BTreeMap::len).sum();
     assert_eq!(copied, 2);
+}
+
+/// Says a no once it was asked for the first time: while the pass that was let goes on.
+struct SaysNo {
+    gates: Gates,
+    no: String,
+    end: i64,
+    asked: AtomicUsize,
+    sites: Sites,
+    name: &'static str,
+}
+
+#[async_trait::async_trait]
+impl Consent for SaysNo {
+    async fn against(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Failure>, Failure> {
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+        if asked == 1 {
+            // What comes now waits for a yes.
+            let late = MemoryItem::message(message(2, "two"), 1_700_000_001);
+            self.sites.source.deliver(self.name, &FolderPath::inbox(), late);
+        }
+        let against = Consent::against(&self.gates, store, key, row).await?;
+        if asked == 0 {
+            let actor = Actor {
+                name: "judge".into(),
+                role: Role::Engineer,
+                organisation: "RX1".into(),
+                known_by: "os-user".into(),
+            };
+            let no = std::slice::from_ref(&self.no);
+            assert!(store.append_programme(key, &actor, (self.end, 1_800_000_000_000), no, &[]).await.unwrap());
+        }
+        Ok(against)
+    }
+}
+
+/// a turn may last for hours, and a no counts within it: before its next pass.
+#[tokio::test]
+async fn a_no_counts_before_the_next_pass_of_the_same_turn() {
+    const NAME: &str = "ann@hill.test";
+    let mut sites = Sites::new();
+    let mut world = World::staffed(Programme::shipped("nhsmail", "current").unwrap().unwrap(), "managed");
+    sites.person(NAME);
+    sites.source.deliver(NAME, &FolderPath::inbox(), MemoryItem::message(message(1, "one"), 1_700_000_000));
+    let (mut engine, mailboxes) = sites.engine().await;
+    let folder = tempfile::tempdir().unwrap();
+    new_project(folder.path(), "RX1", "Example Trust", "nhsmail", None).unwrap();
+    let config = Config::read(folder.path()).unwrap();
+    world.people[0] = NAME.to_owned();
+    world.reaches("implementation");
+    world.does("project-manager", Action::NamePilot { people: vec![NAME.to_owned()] });
+    world.reaches("pilot");
+    let rows: Vec<String> = world.entries.iter().map(|entry| entry.change.to_stored().unwrap()).collect();
+    let end = i64::try_from(rows.len()).unwrap();
+    let (store, key) = (engine.store.clone(), engine.key);
+    let after = (0, world.at.as_millisecond());
+    assert!(store.append_programme(key, &actor(&config).unwrap(), after, &rows, &[]).await.unwrap());
+    world.signs("provider-manager", "prerequisites-signed-off", programme::Verdict::No);
+    let no = world.entries.last().unwrap().change.to_stored().unwrap();
+    let asked = AtomicUsize::new(0);
+    let consent = Arc::new(SaysNo { gates: Gates::of(&config), no, end, asked, sites, name: NAME });
+    engine.consent = Some(consent.clone());
+    let outcome = engine.run(&mailboxes).await.outcomes.into_iter().next().expect("it was taken");
+    let failure = outcome.failure.expect("somebody said no");
+    assert!(failure.error.cause == Cause::Gated && failure.to_string().contains("answered with a no"), "{failure}");
+    assert_eq!(consent.asked.load(Ordering::SeqCst), 2, "before each pass");
+    let copied = |sites: &Sites| sites.target.dump(NAME).values().map(BTreeMap::len).sum::<usize>();
+    assert_eq!(copied(&consent.sites), 1, "what the first pass copied stays, and nothing comes after it");
+    let row = store.mailbox(key, mailboxes[0]).await.unwrap().unwrap();
+    assert_eq!((row.state.phase, row.state.cause.map(|(cause, _)| cause)), (Phase::Copying, Some(Cause::Gated)));
 }
 
 /// no account is made, and nothing on the platform is changed, before the stage that makes accounts.
