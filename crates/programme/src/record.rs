@@ -164,6 +164,8 @@ pub struct Record {
     pub name: String,
     /// Was it under way before it had a record?
     pub is_adopted: bool,
+    /// The profiles by which it was read, as `NAME@EDITION`, each with whoever recorded it; the one that counts last.
+    pub profiles: Vec<(String, Said)>,
     /// What the options appraisal said, the last one last.
     pub appraisals: Vec<Appraised>,
     /// Its types, the one that counts last.
@@ -225,6 +227,11 @@ impl Record {
     /// Are there gates before it?
     pub fn is_under_way(&self) -> bool {
         self.standing == Standing::Open
+    }
+
+    /// The profile by which it is read, as `NAME@EDITION`, with when that was recorded.
+    pub fn profile(&self) -> Option<(&str, Timestamp)> {
+        self.profiles.last().map(|(profile, said)| (profile.as_str(), said.at))
     }
 
     /// The type that counts.
@@ -308,6 +315,7 @@ impl Record {
                 self.is_adopted = *is_adopted;
                 self.stand(Standing::Open, said(""));
             }
+            Change::ProfileNamed { profile } => self.profiles.push((profile.clone(), said(""))),
             Change::Appraised { recommends, rules } => {
                 self.appraisals.push(Appraised { recommends: recommends.clone(), rules: rules.clone(), at });
             }

@@ -181,6 +181,11 @@ pub enum Change {
         /// Was it under way before, without a record?
         is_adopted: bool,
     },
+    /// By which profile and edition the record is read from here on: where nobody had said it, or it is another.
+    ProfileNamed {
+        /// Which, as `NAME@EDITION`.
+        profile: String,
+    },
     /// The options appraisal spoke.
     Appraised {
         /// The type it recommends, if it recommends one.

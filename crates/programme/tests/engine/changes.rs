@@ -58,6 +58,7 @@ fn every() -> Vec<Change> {
         Change::Accepted { deliverable: text(), version: 2, role: text(), verdict: Verdict::Yes, note: text() },
         Change::SignedOff { criterion: text(), role: text(), verdict: Verdict::Yes, note: text() },
         Change::SideSaid { criterion: text(), side: Side::Supplier, verdict: Verdict::No, note: text() },
+        Change::ProfileNamed { profile: text() },
         Change::Decided {
             decision: text(),
             verdict: Verdict::Yes,

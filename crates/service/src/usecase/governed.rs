@@ -123,7 +123,8 @@ impl Governed {
             let is_known = action.rests_on_facts(&self.programme, &self.record);
             let facts = if is_known { self.facts().await? } else { Facts::default() };
             let decided = programme::decide(&self.programme, &self.record, &facts, &self.doer(), now, action.clone());
-            let changes = decided.map_err(|refusal| refused(&refusal))?;
+            let mut changes = decided.map_err(|refusal| refused(&refusal))?;
+            self.name_profile(&mut changes);
             if self.append(&changes, now.at).await? {
                 let shown = changes.iter().map(|change| serde_json::to_value(change).unwrap_or_default()).collect();
                 return Ok(Acted { seq: self.record.seq, changes: shown });
@@ -131,6 +132,14 @@ impl Governed {
             self.record = record_of(&self.store, self.key).await?;
         }
         Err(Error { exit: Exit::Busy, ..Error::usage("others change the project all the time").advise("try again") })
+    }
+
+    /// Whoever reads the record elsewhere has to know by which profile it is meant.
+    fn name_profile(&self, changes: &mut Vec<Change>) {
+        let profile = profile_of(&self.config);
+        if self.record.profile().is_none_or(|(known, _)| known != profile) {
+            changes.push(Change::ProfileNamed { profile });
+        }
     }
 
     /// Appends changes to the record as it was read; false where it has gone on since.

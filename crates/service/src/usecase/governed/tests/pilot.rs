@@ -118,6 +118,54 @@ async fn a_project_that_cannot_be_read_is_listed_with_what_is_wrong() {
     assert_eq!(shown, own, "its gates are those that its own people see");
 }
 
+/// what was decided counts as it is recorded now, and each project is read by its own profile, whoever looks.
+#[tokio::test]
+async fn the_pipeline_tells_decisions_as_they_are_and_reads_each_by_its_own_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite:{}", folder.path().join("all.db").display());
+    let viewer = typed(&folder.path().join("RX1"), "RX1", Some(&database)).await;
+    let mut other = typed(&folder.path().join("RX2"), "RX2", Some(&database)).await;
+    other.give("pat", "project-manager").await;
+    let open_of = async |code: &str| {
+        let all = viewer.pipeline().await.unwrap();
+        let found = all.projects.iter().find(|line| line.row.code == code).map(|line| {
+            let gate = line.gates.iter().find(|gate| gate.gate == "begin-implementation").unwrap();
+            (gate.open, line.known_at.is_some())
+        });
+        (found, all.broken.into_iter().map(|line| line.what).collect::<Vec<_>>())
+    };
+    other.gates(None).await.unwrap();
+    let (Some((before, true)), _) = open_of("RX2").await else { panic!("it was looked at") };
+    let decide = |verdict| Action::Decide {
+        decision: "licences-cover-scope".to_owned(),
+        verdict,
+        outcome: "ordered".to_owned(),
+        by: "The board".to_owned(),
+        why: "the order was seen".to_owned(),
+    };
+    for (verdict, open) in [(programme::Verdict::Yes, before - 1), (programme::Verdict::No, before)] {
+        other.by("pat").act(decide(verdict)).await.unwrap();
+        assert_eq!(open_of("RX2").await.0, Some((open, true)), "{verdict:?}");
+    }
+    // Another edition is told by whoever works in it, without anybody having looked at a gate.
+    other.config.policy.edition = "1999".to_owned();
+    other.act(decide(programme::Verdict::Yes)).await.unwrap();
+    let (found, broken) = open_of("RX2").await;
+    assert!(found.is_none() && broken[0].contains("nhsmail@1999"), "{broken:?}");
+    other.config.policy.edition = "2017".to_owned();
+    other.act(decide(programme::Verdict::Yes)).await.unwrap();
+    assert_eq!(open_of("RX2").await, (Some((before - 1, true)), Vec::new()));
+    // Of a record that nobody has worked in since names its profile nobody can say by what it is read.
+    let config = Config { code: "RX3".to_owned().try_into().unwrap(), ..viewer.config.clone() };
+    let key = Project::key_of(&viewer.store, &config).await.unwrap();
+    let opened = Change::Opened { code: "RX3".into(), name: "Trust RX3".into(), is_adopted: false };
+    let actor = viewer.actor.clone();
+    let opened = [opened.to_stored().unwrap()];
+    assert!(viewer.store.append_programme(key, &actor, (0, 5), &opened, &[]).await.unwrap());
+    let (found, broken) = open_of("RX3").await;
+    assert!(found.is_none() && broken[0].contains("by which profile"), "{broken:?}");
+}
+
 /// however somebody is called they are one person, and what is asked of them is what was done with their mailbox.
 #[tokio::test]
 async fn one_person_is_named_once_and_checks_what_is_there() {
