@@ -50,7 +50,7 @@ pub struct Fact {
     /// What stands against it.
     #[serde(default)]
     pub offenders: Vec<String>,
-    /// When it was looked at.
+    /// When what it rests on was read: the oldest of it.
     pub as_of: Timestamp,
     /// Was it decided, since it can't be seen?
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +71,12 @@ pub struct Item {
     pub is_refused: bool,
     /// What it is met by, or what was seen instead.
     pub by: String,
+    /// When that was read, where the system knows it by reading something: its age is that of the evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// So many days ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_days: Option<i64>,
     /// The role that answers for it.
     pub owner: String,
     /// Who holds that role.
@@ -180,6 +186,8 @@ fn unknown(id: &str, age_days: i64) -> Item {
         is_met: false,
         is_refused: false,
         by: "the profile has no such criterion".to_owned(),
+        as_of: None,
+        read_days: None,
         owner: String::new(),
         holders: Vec::new(),
         side: None,
@@ -198,6 +206,8 @@ pub(crate) fn item(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, age_
         is_met: met.is_met,
         is_refused: met.is_refused,
         by: met.by,
+        as_of: met.as_of,
+        read_days: met.as_of.map(|at| days_between(day_of(at), today).max(0)),
         owner: criterion.owner.clone(),
         holders: scope.record.holders(&criterion.owner).map(str::to_owned).collect(),
         side: scope.side_of_role(&criterion.owner),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Facts, day_of, is_no};
+use super::{Fact, Facts, day_of, is_no};
 use crate::data::{Criterion, MetBy, Side};
 use crate::pilot::{pilot, taken_back};
 use crate::readiness::pre_requisites_open;
@@ -21,19 +22,21 @@ pub(crate) struct Finding {
     pub(crate) is_refused: bool,
     /// What it is met by, or what was seen instead.
     pub(crate) by: String,
+    /// When that was read, where the system read it; none where it stands in the record.
+    pub(crate) as_of: Option<Timestamp>,
 }
 
 impl Finding {
     fn yes(by: impl Into<String>) -> Self {
-        Self { is_met: true, is_refused: false, by: by.into() }
+        Self { is_met: true, is_refused: false, by: by.into(), as_of: None }
     }
 
     fn not_yet(by: impl Into<String>) -> Self {
-        Self { is_met: false, is_refused: false, by: by.into() }
+        Self { is_met: false, is_refused: false, by: by.into(), as_of: None }
     }
 
     fn no(by: impl Into<String>) -> Self {
-        Self { is_met: false, is_refused: true, by: by.into() }
+        Self { is_met: false, is_refused: true, by: by.into(), as_of: None }
     }
 }
 
@@ -73,6 +76,10 @@ fn fact(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Finding {
     let Some(fact) = facts.facts.get(name) else {
         return Finding::not_yet(format!("nothing is known yet of {name:?}"));
     };
+    Finding { as_of: Some(fact.as_of), ..of_fact(fact) }
+}
+
+fn of_fact(fact: &Fact) -> Finding {
     let text = format!("{} (as of {})", fact.text, day_of(fact.as_of));
     if fact.is_met {
         return Finding::yes(text);

@@ -121,7 +121,7 @@ impl Governed {
         for _ in 0..TRIES_MAX {
             let now = self.moment().await?;
             let is_known = action.rests_on_facts(&self.programme, &self.record);
-            let facts = if is_known { self.facts().await? } else { Facts::default() };
+            let facts = if is_known { Box::pin(self.facts()).await? } else { Facts::default() };
             let decided = programme::decide(&self.programme, &self.record, &facts, &self.doer(), now, action.clone());
             let mut changes = decided.map_err(|refusal| refused(&refusal))?;
             self.name_profile(&mut changes);

@@ -24,10 +24,24 @@ struct Gathered {
     facts: BTreeMap<String, Fact>,
     /// Those of which this database can't tell in this project: a decision of that name does.
     unseen: BTreeSet<String>,
+    /// Now.
+    now: Timestamp,
+    /// When what is told next was read.
     at: Timestamp,
 }
 
 impl Gathered {
+    /// What is told next was read then, the oldest of it first (milliseconds since 1970); now, where nothing was.
+    fn read_at(&mut self, times: impl IntoIterator<Item = i64>) {
+        let oldest = times.into_iter().min().and_then(|at| Timestamp::from_millisecond(at).ok());
+        self.at = oldest.map_or(self.now, |at| at.min(self.now));
+    }
+
+    /// What is told next stands in this database itself, as it is now.
+    fn read_now(&mut self) {
+        self.at = self.now;
+    }
+
     /// A fact that is so where nothing stands against it.
     fn unless(&mut self, name: &str, offenders: Vec<String>, is_so: &str, is_not: &str) {
         let text = if offenders.is_empty() { is_so.to_owned() } else { format!("{}: {is_not}", offenders.len()) };
@@ -73,7 +87,7 @@ impl Governed {
     pub(crate) async fn facts(&self) -> Result<Facts, Error> {
         let (store, key) = (&self.store, self.key);
         let at = Timestamp::from_millisecond(store.now().await?).unwrap_or_default();
-        let mut found = Gathered { facts: BTreeMap::new(), unseen: BTreeSet::new(), at };
+        let mut found = Gathered { facts: BTreeMap::new(), unseen: BTreeSet::new(), now: at, at };
         let names_of_pilot = PilotNames::of(store, key, &self.config).await?;
         let mut rows = store.mailboxes(key).await?;
         rows.retain(|row| row.listed);
@@ -87,6 +101,9 @@ impl Governed {
         let is_aside = |row: &&MailboxRow| of.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
         // Who has no account yet, or of whom that is not decided, is in scope and on no roster.
         let (without, pilot_accounts) = self.people(&mut found).await?;
+        // Who is switched is known here; who has no account yet, since the directories were read.
+        let directories = self.directories_read().await?;
+        found.read_at(directories.iter().copied());
         for (name, counts_aside) in [("all-in-scope-through-switch", true), ("people-switched", false)] {
             if rows.is_empty() {
                 found.so(name, false, "nobody is on the roster yet");
@@ -101,6 +118,7 @@ impl Governed {
         self.forwarders(&rows, &mut found).await?;
         self.mailboxes(&rows, &mut found).await?;
         self.issues(&rows, &names_of_pilot, &mut found).await?;
+        found.read_now();
         let is_reported = self.config.file.reports.is_some();
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
@@ -122,14 +140,9 @@ impl Governed {
         let name =
             |mailbox: i64| called.get(&mailbox).map_or_else(|| format!("mailbox {mailbox}"), |name| (*name).to_owned());
         // Of whom nobody has looked, or not all could be read, it is not known.
-        let seen: BTreeSet<i64> = self
-            .store
-            .found_routings(self.key)
-            .await?
-            .into_iter()
-            .filter(|look| look.side == Side::Source && look.unread.is_empty())
-            .map(|look| look.mailbox)
-            .collect();
+        let mut looks = self.store.found_routings(self.key).await?;
+        looks.retain(|look| look.side == Side::Source && called.contains_key(&look.mailbox));
+        let seen: BTreeSet<i64> = looks.iter().filter(|look| look.unread.is_empty()).map(|look| look.mailbox).collect();
         let left: BTreeSet<String> = ours
             .iter()
             .filter(|row| row.off_at.is_none())
@@ -138,6 +151,7 @@ impl Governed {
             .chain(rows.iter().filter(|row| !seen.contains(&row.mailbox)).map(|row| name(row.mailbox)))
             .collect();
         let left: Vec<String> = left.into_iter().collect();
+        found.read_at(looks.iter().map(|look| look.seen_at).filter(|at| *at > 0));
         if rows.is_empty() {
             found.so("forwarders-f1-f2-gone", false, "nobody is on the roster yet");
         } else {
@@ -182,6 +196,15 @@ impl Governed {
             let is_away = |(number, ..): &&(i64, String, String)| used.contains(number) && !reached.contains(number);
             endpoints.iter().filter(is_away).map(|(_, name, _)| name.clone()).collect()
         };
+        // Each mailbox by its last look or pass; an endpoint by the last of any mailbox there.
+        let read = |row: &MailboxRow| {
+            let looked = predicted.get(&row.mailbox).map(|predicted| predicted.at);
+            looked.into_iter().chain(row.pass.map(|(_, ended)| ended)).max()
+        };
+        let reached_at = |number: i64| {
+            let here = |row: &&MailboxRow| [row.roster.source_endpoint, row.roster.target_endpoint].contains(&number);
+            rows.iter().filter(here).filter_map(read).max()
+        };
         for (name, offenders, is_so, is_not) in [
             ("quota-checked", over, "every mailbox was looked at, and fits", "were not looked at, or do not fit"),
             (
@@ -202,9 +225,22 @@ impl Governed {
             if rows.is_empty() {
                 found.so(name, false, "nobody is on the roster yet");
             } else {
+                let of_endpoints = |is_source: bool| {
+                    let of = |row: &MailboxRow| {
+                        if is_source { row.roster.source_endpoint } else { row.roster.target_endpoint }
+                    };
+                    let numbers: BTreeSet<i64> = rows.iter().map(of).collect();
+                    numbers.into_iter().filter_map(reached_at).collect::<Vec<_>>()
+                };
+                match name {
+                    "source-reachable" => found.read_at(of_endpoints(true)),
+                    "target-reachable" => found.read_at(of_endpoints(false)),
+                    _ => found.read_at(rows.iter().filter_map(read)),
+                }
                 found.unless(name, offenders, is_so, is_not);
             }
         }
+        found.read_now();
         Ok(())
     }
 
@@ -267,6 +303,7 @@ impl Governed {
         self.formats(&entry, found).await?;
         let Some(plane) = self.plane()? else { return Ok((Vec::new(), None)) };
         let known = plane.known().await?;
+        found.read_at(self.directories_read().await?);
         let told = |is_so: &dyn Fn(&Class) -> bool| -> Vec<String> {
             let rows = known.reconciliation.rows.iter().filter(|row| is_so(&row.class));
             rows.map(|row| row.matched.object.to_string()).collect()
@@ -315,6 +352,16 @@ impl Governed {
         Ok((without, Some(accounts)))
     }
 
+    /// When each directory of people was last read, the platform's among them.
+    async fn directories_read(&self) -> Result<Vec<i64>, Error> {
+        let Some(entry) = &self.config.file.people else { return Ok(Vec::new()) };
+        let mut read = self.store.directories(self.key).await?;
+        read.retain(|row| {
+            entry.sources.iter().chain(&entry.staff).chain(&entry.platform).any(|name| *name == row.name)
+        });
+        Ok(read.into_iter().filter_map(|row| row.read_at).collect())
+    }
+
     /// The people of the project as they were last read, where its file says where they come from.
     pub(super) fn plane(&self) -> Result<Option<PeopleProject>, Error> {
         let Some(entry) = self.config.file.people.clone() else { return Ok(None) };
@@ -334,6 +381,7 @@ impl Governed {
             let faults = self.store.directory_faults(self.key, row.directory).await?;
             wrong.extend(faults.into_iter().map(|fault| format!("{name}, {}: {}", fault.place, fault.what)));
         }
+        found.read_at(read.iter().filter_map(|row| row.read_at));
         if unread.is_empty() {
             found.unless("formats", wrong, "every list was read, and each entry of it", "entries can't be read");
         } else {
@@ -356,6 +404,9 @@ impl Governed {
             .filter(|look| look.side == Side::Source && look.redirected_to.is_some())
             .map(|look| look.mailbox)
             .collect();
+        let switched: BTreeSet<i64> = rows.iter().filter(is_switched).map(|row| row.mailbox).collect();
+        let of_switched = looks.iter().filter(|look| look.side == Side::Source && switched.contains(&look.mailbox));
+        found.read_at(of_switched.map(|look| look.seen_at).filter(|at| *at > 0));
         let is_off = |row: &&MailboxRow| is_switched(row) && !is_changed && !on.contains(&row.mailbox);
         let is_so =
             if is_changed { "mail goes to the target by itself" } else { "each forwards until mail goes there" };
@@ -375,19 +426,21 @@ impl Governed {
             found.unknown(&names, "the project's file has no [mx]: no legacy domain is named");
             return Ok(());
         };
-        let mut left = Vec::new();
+        let (mut left, mut read) = (Vec::new(), Vec::new());
         let words = self.store.rule_words(self.key).await?;
         for (domain, wanted) in settings.domains.keys().zip(settings.wanted()?) {
             let is_unused =
                 words.iter().any(|word| word.withdrawn.is_none() && word.is.rule == format!("mx-not-used/{domain}"));
             let looks = self.store.mx_looks(self.key, domain).await?;
             let looks: Vec<Observation> = looks.iter().filter_map(|what| serde_json::from_str(what).ok()).collect();
+            read.extend(looks.iter().map(|look| look.at.as_millisecond()).max());
             let is_moved = mx::history::changed_at(&looks, &wanted).is_some();
             if !is_unused && !is_moved {
                 left.push(domain.clone());
             }
         }
         self.redirects(rows, left.is_empty(), found).await?;
+        found.read_at(read);
         found.unless(
             "mx-changed",
             left,

@@ -183,6 +183,34 @@ async fn a_plan_of_people_waits_for_the_stage_that_makes_accounts() {
     assert!(against.exit == Exit::Refused && against.what.contains("closed"), "{against}");
 }
 
+/// how old the evidence is that a criterion rests on stands beside it.
+#[tokio::test]
+async fn each_fact_tells_when_it_was_read() {
+    let mut script = Box::pin(Script::of("managed", 30, 4)).await;
+    while script.governed.record.stage().is_none_or(|entry| entry.stage != "readiness") {
+        script.closes_all().await;
+        script.passes().await;
+    }
+    script.closes_all().await;
+    let ages = async |script: &Script| -> BTreeMap<String, Option<i64>> {
+        let gates = script.governed.gates(Some("begin-implementation")).await.unwrap().gates;
+        gates[0].items.iter().map(|item| (item.criterion.clone(), item.read_days)).collect()
+    };
+    let days = async |script: &mut Script, days: i64| {
+        script.world.later(days);
+        script.plays().await;
+    };
+    let at_first = ages(&script).await;
+    assert_eq!((at_first["matching-verified"], at_first["change-approved"]), (Some(0), None), "{at_first:?}");
+    days(&mut script, 6).await;
+    let later = ages(&script).await;
+    assert_eq!(later["matching-verified"], Some(6), "{later:?}");
+    // What was decided is as old as the decision; what stands in the record alone has no age of its own.
+    assert!(later["licences-purchased"].is_some_and(|days| days >= 6) && later["key-roles-filled"].is_none());
+    script.estate.reads_again(&script.governed).await;
+    assert_eq!(ages(&script).await["matching-verified"], Some(0));
+}
+
 /// a side whose people stand in the project's file alone has people all the same, and nobody else names others for it.
 #[tokio::test]
 async fn people_of_the_file_count_as_their_sides() {

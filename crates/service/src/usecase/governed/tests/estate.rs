@@ -147,6 +147,12 @@ impl Estate {
         self.roster(governed).await;
     }
 
+    /// The directories are read once more, though nothing is otherwise.
+    pub(super) async fn reads_again(&self, governed: &Governed) {
+        self.is_other.set(true);
+        self.sync(governed).await;
+    }
+
     async fn roster(&self, governed: &Governed) {
         let (store, config) = (governed.store.clone(), governed.config.clone());
         Box::pin(Project::open_in(store, config)).await.unwrap();
