@@ -4,6 +4,7 @@
 //! with its line in the audit log, and read again. What two people decide at once is decided one after the other: who comes second is asked
 //! anew, of the record as it is then.
 
+mod desk;
 mod facts;
 mod file;
 mod live;
