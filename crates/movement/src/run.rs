@@ -361,13 +361,19 @@ impl Engine {
                 break;
             }
             let began = self.clock.since_boot();
-            let (report, ended) = self.one_pass(&store, lease, &row, keeper, stop, first).await;
+            let (tell, told) = watch::channel(*stop.borrow());
+            let pass = self.one_pass(&store, lease, &row, keeper, &told, first);
+            let (refused, (report, ended)) = self.while_let(consent, (&store, &row), (stop, tell), pass).await;
             let more = (report.changed_anything() || report.again) && !self.dry_run;
             if !self.dry_run {
                 self.record(&store, lease, &report, self.clock.since_boot() - began).await;
             }
             // What was done before it failed was done.
             add(&mut outcome.report, report);
+            if refused.is_some() {
+                outcome.failure = refused;
+                break;
+            }
             match ended {
                 Ok(()) => {
                     passes += 1;
@@ -513,6 +519,44 @@ impl Engine {
     }
 
     /// How long to wait before trying again; none when trying again is of no use in this run.
+    /// Works while it may be. A no that is said meanwhile ends it where it is safe, as whoever stops the run does; which no it was.
+    async fn while_let<T>(
+        &self,
+        consent: Option<&Arc<dyn Consent>>,
+        (store, row): (&Store, &MailboxRow),
+        (stop, tell): (&watch::Receiver<bool>, watch::Sender<bool>),
+        work: impl Future<Output = T>,
+    ) -> (Option<Failure>, T) {
+        let no = async {
+            let Some(consent) = consent else { return std::future::pending().await };
+            loop {
+                tokio::time::sleep(self.tuning.consent_every).await;
+                // Where nobody answers now it is asked again, and before the next pass at the latest.
+                if let Ok(Some(failure)) = consent.against(store, self.key, row).await {
+                    return failure;
+                }
+            }
+        };
+        let mut stop = stop.clone();
+        tokio::pin!(work, no);
+        let (mut refused, mut is_seen) = (None, false);
+        loop {
+            tokio::select! {
+                done = &mut work => return (refused, done),
+                failure = &mut no, if refused.is_none() => {
+                    tell.send_replace(true);
+                    refused = Some(failure);
+                }
+                stopped = stop.wait_for(|stop| *stop), if !is_seen => {
+                    is_seen = true;
+                    if stopped.is_ok() {
+                        tell.send_replace(true);
+                    }
+                }
+            }
+        }
+    }
+
     fn wait_before_next_try(
         &self,
         row: &MailboxRow,

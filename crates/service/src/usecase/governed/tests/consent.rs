@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use conformance::world::{World as Sites, message};
-use connector::memory::MemoryItem;
+use connector::memory::{Dial, MemoryItem, Request, Response, Wire};
 use model::{Actor, Cause, FolderPath, Phase, Role};
 use movement::{Consent, Failure};
 use store::{MailboxRow, ProjectKey, Store};
@@ -140,6 +140,77 @@ async fn a_no_counts_before_the_next_pass_of_the_same_turn() {
     assert_eq!(copied(&consent.sites), 1, "what the first pass copied stays, and nothing comes after it");
     let row = store.mailbox(key, mailboxes[0]).await.unwrap().unwrap();
     assert_eq!((row.state.phase, row.state.cause.map(|(cause, _)| cause)), (Phase::Copying, Some(Cause::Gated)));
+}
+
+/// A source that never gives what is in this folder.
+struct Stuck {
+    source: connector::memory::Platform,
+    folder: FolderPath,
+}
+
+struct StuckWire {
+    wire: Box<dyn Wire>,
+    folder: FolderPath,
+}
+
+#[async_trait::async_trait]
+impl Dial for Stuck {
+    async fn dial(&self) -> Result<Box<dyn Wire>, connector::Error> {
+        Ok(Box::new(StuckWire { wire: self.source.dial().await?, folder: self.folder.clone() }))
+    }
+}
+
+#[async_trait::async_trait]
+impl Wire for StuckWire {
+    async fn send(&mut self, request: Request) -> Result<(), connector::Error> {
+        if matches!(&request, Request::Items(folder, ..) if *folder == self.folder) {
+            std::future::pending::<()>().await;
+        }
+        self.wire.send(request).await
+    }
+
+    async fn receive(&mut self) -> Result<Response, connector::Error> {
+        self.wire.receive().await
+    }
+}
+
+/// a first pass may last for hours as well, and a no ends it where it is safe.
+#[tokio::test]
+async fn a_no_counts_within_a_pass_that_would_not_end() {
+    const NAME: &str = "ann@hill.test";
+    let mut sites = Sites::new();
+    sites.person(NAME);
+    let slow = FolderPath::new(["slow"]);
+    for (number, folder) in [(1, &FolderPath::inbox()), (2, &slow)] {
+        sites.source.deliver(NAME, folder, MemoryItem::message(message(number, "one"), 1_700_000_000));
+    }
+    sites.source_dial = Arc::new(Stuck { source: sites.source.clone(), folder: slow });
+    sites.tuning.consent_every = std::time::Duration::from_millis(1);
+    let (mut engine, mailboxes) = sites.engine().await;
+    let (saw, source) = (Arc::new(AtomicUsize::new(0)), sites.target.clone());
+    engine.consent = Some(Arc::new(OnceThere { target: source, asked: saw.clone() }));
+    let outcome = engine.run(&mailboxes).await.outcomes.into_iter().next().expect("it was taken");
+    let failure = outcome.failure.expect("somebody said no");
+    assert!(failure.error.cause == Cause::Gated && saw.load(Ordering::SeqCst) > 1, "{failure}");
+    assert_eq!(sites.target.dump(NAME).values().map(BTreeMap::len).sum::<usize>(), 1);
+    let row = engine.store.mailbox(engine.key, mailboxes[0]).await.unwrap().unwrap();
+    assert_eq!((row.state.phase, row.state.cause.map(|(cause, _)| cause)), (Phase::Copying, Some(Cause::Gated)));
+}
+
+/// Says no once something is on the target.
+struct OnceThere {
+    target: connector::memory::Platform,
+    asked: Arc<AtomicUsize>,
+}
+
+#[async_trait::async_trait]
+impl Consent for OnceThere {
+    async fn against(&self, _: &Store, _: ProjectKey, row: &MailboxRow) -> Result<Option<Failure>, Failure> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let is_there = self.target.dump(&row.roster.target_name).values().any(|items| !items.is_empty());
+        let no = || connector::Error::new(Cause::Gated, model::Scope::Mailbox, "somebody said no");
+        Ok(is_there.then(|| Failure { side: None, error: no() }))
+    }
 }
 
 /// no account is made, and nothing on the platform is changed, before the stage that makes accounts.
