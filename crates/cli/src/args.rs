@@ -143,6 +143,9 @@ pub(crate) enum Command {
     /// The pilot of a governed project: who is of it, and what each of them checked
     #[command(subcommand)]
     Pilot(crate::pilot::PilotOf),
+    /// The service desk of a governed project: calls against their forecast, and what to say
+    #[command(subcommand)]
+    Desk(crate::desk::DeskOf),
     /// Documents of a governed project, made of its record
     #[command(subcommand)]
     Document(crate::governed::DocumentOf),

@@ -52,14 +52,15 @@ pub(crate) fn gates(report: &GateShow) -> String {
             };
             let _ = writeln!(text, "  {mark:<5} {:<34} {}", item.criterion, harmless(&item.title));
             if item.is_met {
-                let _ = writeln!(text, "        {}", harmless(&item.by));
+                let _ = writeln!(text, "        {}{}", harmless(&item.by), read(item));
                 continue;
             }
             let holders = if item.holders.is_empty() { "nobody yet".to_owned() } else { item.holders.join(", ") };
             let _ = writeln!(
                 text,
-                "        {}; {} ({}), {} days. {}",
+                "        {}{}; {} ({}), {} days. {}",
                 harmless(&item.by),
+                read(item),
                 item.owner,
                 harmless(&holders),
                 item.age_days,
@@ -69,6 +70,16 @@ pub(crate) fn gates(report: &GateShow) -> String {
         text.push('\n');
     }
     text.trim_end().to_owned()
+}
+
+/// How old the evidence is that the program has read.
+fn read(item: &service::GovernedItem) -> String {
+    match item.read_days {
+        None => String::new(),
+        Some(0) => ", read today".to_owned(),
+        Some(1) => ", read yesterday".to_owned(),
+        Some(days) => format!(", read {days} days ago"),
+    }
 }
 
 pub(crate) fn tasks(report: &TasksShow) -> String {
@@ -266,7 +277,8 @@ pub(crate) fn pilot(report: &PilotShow) -> String {
         _ => "how many are to be is not known before the numbers are given".to_owned(),
     };
     let (people, complete) = (pilot.people.len(), report.complete);
-    let mut text = format!("{people} people, {right}; {complete} have checked everything\n");
+    let decided = pilot.decided.as_ref().map(|decided| format!(" ({})", harmless(decided))).unwrap_or_default();
+    let mut text = format!("{people} people, {right}{decided}; {complete} have checked everything\n");
     let row = |line: &service::GovernedPilotLine| {
         let failed: Vec<String> = line.failed.iter().map(|(item, seen)| format!("{item}: {seen}")).collect();
         vec![harmless(&line.person), harmless(&line.unanswered.join(", ")), harmless(&failed.join("; "))]

@@ -3,6 +3,7 @@
 
 mod args;
 mod collection;
+mod desk;
 mod glance;
 mod governed;
 mod governed_show;
@@ -372,6 +373,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Deliverable(which) => Box::pin(governed::deliverable(which, folder, json)).await,
         Command::Register(which) => Box::pin(governed::register(which, folder, json)).await,
         Command::Pilot(which) => Box::pin(pilot::pilot(which, folder, json)).await,
+        Command::Desk(which) => Box::pin(desk::desk(which, folder, json)).await,
         Command::Document(which) => Box::pin(governed::document(which, folder, json)).await,
         Command::Pipeline => Box::pin(governed::pipeline(folder, json)).await,
         Command::Mx(which) => Box::pin(switching::mx(which, folder, json)).await,

@@ -23,6 +23,8 @@ pub struct Tuning {
     pub retry_wait: Duration,
     /// Who has to wait longer than this gives the mailbox back: a server's own wish how long to wait is obeyed up to this.
     pub wait_max: Duration,
+    /// How often it is asked within a pass, which may last for hours, whether the mailbox may still be copied.
+    pub consent_every: Duration,
 }
 
 impl Default for Tuning {
@@ -35,6 +37,7 @@ impl Default for Tuning {
             late_look_gap: Duration::from_secs(15),
             retry_wait: Duration::from_millis(250),
             wait_max: Duration::from_secs(600),
+            consent_every: Duration::from_secs(60),
         }
     }
 }

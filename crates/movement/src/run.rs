@@ -346,7 +346,8 @@ impl Engine {
         }
         // Where nobody is there to go on with a switch, what is new at the source is followed all the same.
         let mut is_urgent = row.state.phase == Phase::Switching && self.turnover.is_some();
-        if let Some(consent) = self.consent.as_ref().filter(|_| !self.dry_run && stood < Phase::Switching) {
+        let consent = self.consent.as_ref().filter(|_| !self.dry_run && stood < Phase::Switching);
+        if let Some(consent) = consent {
             // Where it can't be known whether it may be, it may not.
             outcome.failure = consent.against(&store, self.key, &row).await.unwrap_or_else(Some);
         }
@@ -369,14 +370,27 @@ impl Engine {
                 break;
             }
             let first = passes == 0;
+            // A turn may last for hours: a no that was said meanwhile counts before the next pass, and before one that is tried again.
+            if let Some(consent) = consent.filter(|_| passes > 0 || tries > 0)
+                && let Some(failure) = consent.against(&store, self.key, &row).await.unwrap_or_else(Some)
+            {
+                outcome.failure = Some(failure);
+                break;
+            }
             let began = self.clock.since_boot();
-            let (report, ended) = self.one_pass(&store, lease, &row, keeper, stop, first).await;
+            let (tell, told) = watch::channel(*stop.borrow());
+            let pass = self.one_pass(&store, lease, &row, keeper, &told, first);
+            let (refused, (report, ended)) = self.while_let(consent, (&store, &row), (stop, tell), pass).await;
             let more = (report.changed_anything() || report.again) && !self.dry_run;
             if !self.dry_run {
                 self.record(&store, lease, &report, self.clock.since_boot() - began).await;
             }
             // What was done before it failed was done.
             add(&mut outcome.report, report);
+            if refused.is_some() {
+                outcome.failure = refused;
+                break;
+            }
             match ended {
                 Ok(()) => {
                     passes += 1;
@@ -522,6 +536,44 @@ impl Engine {
     }
 
     /// How long to wait before trying again; none when trying again is of no use in this run.
+    /// Works while it may be. A no that is said meanwhile ends it where it is safe, as whoever stops the run does; which no it was.
+    async fn while_let<T>(
+        &self,
+        consent: Option<&Arc<dyn Consent>>,
+        (store, row): (&Store, &MailboxRow),
+        (stop, tell): (&watch::Receiver<bool>, watch::Sender<bool>),
+        work: impl Future<Output = T>,
+    ) -> (Option<Failure>, T) {
+        let no = async {
+            let Some(consent) = consent else { return std::future::pending().await };
+            loop {
+                tokio::time::sleep(self.tuning.consent_every).await;
+                // Where nobody answers now it is asked again, and before the next pass at the latest.
+                if let Ok(Some(failure)) = consent.against(store, self.key, row).await {
+                    return failure;
+                }
+            }
+        };
+        let mut stop = stop.clone();
+        tokio::pin!(work, no);
+        let (mut refused, mut is_seen) = (None, false);
+        loop {
+            tokio::select! {
+                done = &mut work => return (refused, done),
+                failure = &mut no, if refused.is_none() => {
+                    tell.send_replace(true);
+                    refused = Some(failure);
+                }
+                stopped = stop.wait_for(|stop| *stop), if !is_seen => {
+                    is_seen = true;
+                    if stopped.is_ok() {
+                        tell.send_replace(true);
+                    }
+                }
+            }
+        }
+    }
+
     fn wait_before_next_try(
         &self,
         row: &MailboxRow,

@@ -42,6 +42,8 @@ pub(crate) fn pack(ground: &Ground<'_>) -> Vec<Block> {
     ground.register_table(&mut paper, Register::Benefits, |_| true);
     ground.register_table(&mut paper, Register::Training, |_| true);
     ground.register_table(&mut paper, Register::Orders, |_| true);
+    paper.part("Service desk");
+    ground.desk_tables(&mut paper);
     paper.part("Meetings");
     ground.register_table(&mut paper, Register::Boards, |_| true);
     ground.register_table(&mut paper, Register::Calls, |_| true);
@@ -74,6 +76,27 @@ fn warnings(ground: &Ground<'_>, paper: &mut Paper, tasks: &[StatusRow]) {
         if !days.is_empty() {
             warn(Tone::Alert, format!("{what} was due by {} and was not held.", days.join(", ")));
         }
+    }
+    let training = record.rows_of(Register::Training).filter(|row| Register::Training.undecided(row, today).is_some());
+    let training = training.count();
+    if training > 0 {
+        warn(
+            Tone::Caution,
+            format!(
+                "{} late.",
+                words::count(training, "item of the training plan is", "items of the training plan are")
+            ),
+        );
+    }
+    let desk = ground.desk();
+    if let Some(week) = desk.weeks.iter().rev().find(|week| week.actual.is_some())
+        && let (Some(more @ 1..), Some(actual)) = (week.difference, week.actual)
+    {
+        let monday = words::day(week.monday);
+        warn(
+            Tone::Caution,
+            format!("The service desk got {actual} calls in the week from {monday}, {more} more than forecast."),
+        );
     }
     if !said {
         paper.note(Tone::Good, "No task is late, no risk is critical, and no call or board was missed.");

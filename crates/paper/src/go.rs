@@ -91,6 +91,7 @@ pub(crate) fn pack(ground: &Ground<'_>) -> Result<Vec<Block>, Why> {
         tasks.iter().filter(|task| Ground::is_open(task) && is_by_now(ground, task, gate)).collect();
     ground.tasks_table(&mut paper, "Tasks that are still open", &open, "No task up to this stage is open.");
     ground.register_table(&mut paper, Register::Training, |_| true);
+    ground.desk_tables(&mut paper);
     ground.register_table(&mut paper, Register::Applications, |_| true);
     paper.part("What stands against it");
     ground.issues_table(&mut paper, "Open issues", |issue| !issue.is_resolved);

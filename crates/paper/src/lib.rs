@@ -49,6 +49,8 @@ pub struct Papers<'a> {
     pub facts: &'a Facts,
     /// Its issues, which are kept apart from its record; none where they are not known.
     pub issues: Option<&'a [Issue]>,
+    /// How many people switch on which day, as they did or are to.
+    pub switches: &'a [(Date, u64)],
     /// The day it is made.
     pub today: Date,
     /// Which version it is, from 1.

@@ -38,6 +38,8 @@ pub(crate) fn blocks(ground: &Ground<'_>) -> Vec<Block> {
     ground.register_table(&mut paper, Register::Benefits, |_| true);
     ground.register_table(&mut paper, Register::Orders, |_| true);
     ground.register_table(&mut paper, Register::Training, |_| true);
+    paper.part("Service desk");
+    ground.desk_tables(&mut paper);
     paper.part("Risks, issues and lessons");
     ground.register_table(&mut paper, Register::Risks, |_| true);
     ground.issues_table(&mut paper, "Issues", |_| true);

@@ -1,5 +1,6 @@
 //! Sections that several documents have.
 
+mod desk;
 mod pilot;
 pub(crate) mod project;
 pub(crate) mod register;

@@ -148,6 +148,7 @@ pub(crate) fn papers<'a>(world: &'a World, issues: &'a [Issue]) -> Papers<'a> {
         record: &world.record,
         facts: &world.facts,
         issues: Some(issues),
+        switches: &[],
         today: world.today(),
         version: 1,
         superseded_by: None,

@@ -88,6 +88,7 @@ fn without_a_project_or_a_type_or_a_name_nothing_is_made() {
         programme: &world.programme,
         record: &none,
         facts: &world.facts,
+        switches: &[],
         issues: None,
         today: world.today(),
         version: 1,

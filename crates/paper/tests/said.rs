@@ -225,3 +225,27 @@ fn lessons_name_neither_the_organisation_nor_its_people() {
         assert!(!page.contains(&name), "{name}");
     }
 }
+
+/// the desk's calls against their forecast, what to say about what is known, and what of the training plan is late.
+#[test]
+fn papers_tell_what_the_desk_got_and_what_of_the_training_is_late() {
+    use programme::Register;
+    let mut world = fitting("board-pack");
+    let calls = |category, calls| [("what", "ordinary"), ("category", category), ("calls", calls)];
+    crate::project::writes(&mut world, Register::DeskCalls, &calls("calendar", "110"));
+    let actual = [("what", "actual"), ("category", "calendar"), ("week", "2026-02-10"), ("calls", "153")];
+    crate::project::writes(&mut world, Register::DeskCalls, &actual);
+    let known = [("title", "Rooms show as empty"), ("say", "They fill by noon of the next day.")];
+    crate::project::writes(&mut world, Register::KnownIssues, &known);
+    let late = [("title", "Slides"), ("audience", "users"), ("what", "material"), ("due", "2020-01-01")];
+    crate::project::writes(&mut world, Register::Training, &late);
+    let all =
+        ["Calls by week", "9 February 2026", "43 more", "Rooms show as empty", "They fill by noon of the next day."];
+    says(&of(&world, "board-pack"), "board-pack", &all);
+    says(&of(&world, "post-project-report"), "post-project-report", &all);
+    let warned =
+        ["1 item of the training plan is late.", "153 calls in the week from 9 February 2026, 43 more than forecast"];
+    for name in ["board-pack", "highlight-report"] {
+        says(&of(&world, name), name, &warned);
+    }
+}

@@ -51,6 +51,10 @@ pub struct Programme {
     pub views: Vec<View>,
     /// Agendas, topics, categories and other lists.
     pub lists: Vec<List>,
+    /// What people of the pilot check, in the order of the list `pilot-checks`.
+    pub pilot_checks: Vec<PilotCheck>,
+    /// What may be decided where the system sees something else or nothing, and by whom.
+    pub decisions: Vec<DecisionOfProfile>,
     /// Lessons of earlier projects, each offered at its stage.
     pub lessons: Vec<Lesson>,
     /// What can be ordered, with dated prices.
@@ -439,6 +443,48 @@ pub struct List {
     pub title: String,
     /// Its lines.
     pub lines: Vec<String>,
+}
+
+/// What has to be there of a person before they can check something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reached {
+    /// Their mailbox is copied.
+    Copy,
+    /// They are switched.
+    Switch,
+}
+
+/// One of the things that people of the pilot check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PilotCheck {
+    /// Its id.
+    pub id: String,
+    /// What is checked: a line of the list `pilot-checks`.
+    pub title: String,
+    /// What has to be there of a person before.
+    pub after: Reached,
+    /// The roles of which one says how it came out.
+    pub answered_by: Vec<String>,
+}
+
+/// A decision that stands in place of what the system could see, or allows what else would not be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DecisionOfProfile {
+    /// Its name: of a fact, a check, or of [`crate::DECISIONS`].
+    pub id: String,
+    /// What it says.
+    pub title: String,
+    /// The kinds of project in which it may be taken; all where it is empty.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// The roles of which one records it.
+    pub decided_by: Vec<String>,
+    /// Requirements that it meets.
+    #[serde(default)]
+    pub requirements: Vec<String>,
 }
 
 /// A lesson of an earlier project.

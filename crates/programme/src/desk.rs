@@ -9,6 +9,8 @@
 //! For each week: additional calls = baseline × share × pace / usual pace, rounded up. Nobody is a part of a person: staff
 //! is rounded up, too.
 
+mod seen;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,6 +19,9 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::data::Programme;
+
+pub(crate) use seen::categories;
+pub use seen::{CategorySeen, DeskSeen, KnownIssue, WeekSeen, desk_seen};
 
 /// Ten years: no schedule is longer, and a mistyped year is found here and not by the memory that it takes.
 const WEEKS_MAX: i64 = 520;

@@ -3,21 +3,23 @@
 //! [`assess`] says of each criterion whether it is met, by what, whose it is, and what would close it. [`allows`] is the
 //! registry that everything live asks first, in a project that is governed.
 
+mod decided;
 mod live;
 mod met;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::days_between;
-use crate::data::{Criterion, Gate, Programme, Side};
+use crate::data::{Criterion, Gate, Programme, Reached, Side};
 use crate::record::{Record, Verdict};
 use crate::scope::Scope;
 
-pub use live::{Allowance, Live, allows, registrations};
+pub(crate) use decided::{decisions_of, side_of};
+pub use live::{Allowance, Live, allows, allows_update, registrations};
 pub use met::BUILT_IN;
 pub(crate) use met::sides_asked;
 
@@ -27,7 +29,11 @@ pub(crate) use met::sides_asked;
 pub struct Facts {
     /// Facts by name.
     pub facts: BTreeMap<String, Fact>,
-    /// New accounts that the people of the pilot need, if that is known.
+    /// Those that can't be seen in this project, with the reason in their text: a decision of that name does.
+    pub unseen: BTreeSet<String>,
+    /// How far people of the pilot are, by their name in the record; who is not here has nothing on the target yet.
+    pub pilot: BTreeMap<String, Reached>,
+    /// New accounts that were made already, and those that people of the pilot need besides, if that is known.
     pub pilot_accounts: Option<u64>,
     /// New accounts that the people of the released waves need, if that is known.
     pub wave_accounts: Option<u64>,
@@ -44,8 +50,11 @@ pub struct Fact {
     /// What stands against it.
     #[serde(default)]
     pub offenders: Vec<String>,
-    /// When it was looked at.
+    /// When what it rests on was read: the oldest of it.
     pub as_of: Timestamp,
+    /// Was it decided, since it can't be seen?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Verdict>,
 }
 
 /// One criterion of a gate, as it stands.
@@ -62,6 +71,12 @@ pub struct Item {
     pub is_refused: bool,
     /// What it is met by, or what was seen instead.
     pub by: String,
+    /// When that was read, where the system knows it by reading something: its age is that of the evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+    /// So many days ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_days: Option<i64>,
     /// The role that answers for it.
     pub owner: String,
     /// Who holds that role.
@@ -171,6 +186,8 @@ fn unknown(id: &str, age_days: i64) -> Item {
         is_met: false,
         is_refused: false,
         by: "the profile has no such criterion".to_owned(),
+        as_of: None,
+        read_days: None,
         owner: String::new(),
         holders: Vec::new(),
         side: None,
@@ -189,6 +206,8 @@ pub(crate) fn item(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, age_
         is_met: met.is_met,
         is_refused: met.is_refused,
         by: met.by,
+        as_of: met.as_of,
+        read_days: met.as_of.map(|at| days_between(day_of(at), today).max(0)),
         owner: criterion.owner.clone(),
         holders: scope.record.holders(&criterion.owner).map(str::to_owned).collect(),
         side: scope.side_of_role(&criterion.owner),

@@ -38,8 +38,10 @@ pub use calendar::{Calendar, ChangeLead, Deadline, DeadlineError, Deadlines, Mil
 pub use catalogue::{Quote, QuoteError, QuoteLine, Wish, price_on, quote};
 pub use data::*;
 pub use deliverables::{DeliverableRow, DeliverableState, deliverables, lessons_offered};
-pub use desk::{DeskError, DeskPlan, DeskWeek, forecast};
-pub use gate::{Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, assess, assess_next, registrations};
+pub use desk::{CategorySeen, DeskError, DeskPlan, DeskSeen, DeskWeek, KnownIssue, WeekSeen, desk_seen, forecast};
+pub use gate::{
+    Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, allows_update, assess, assess_next, registrations,
+};
 pub use names::*;
 pub use page::{page, page_of};
 pub use pilot::{PilotLine, PilotState, pilot};

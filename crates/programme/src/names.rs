@@ -48,6 +48,16 @@ pub const FACTS: [(&str, &str); 28] = [
     ("workshop-closed", "A workshop was closed, and with it each task had an owner and a forecast (R-095)."),
 ];
 
+/// What may be decided besides what is in place of a fact or a check, as rows of `decisions` may name it: name and meaning.
+pub const DECISIONS: [(&str, &str); 3] = [
+    ("pilot-copied", "Mail of the pilot's people is there, though it was not this program that copied it."),
+    ("pilot-switched", "People of the pilot work on the target, though it was not this program that switched them."),
+    (
+        "pilot-leave",
+        "Somebody leaves the pilot who has not checked everything or for whom something did not pass: `pilot-leave/PERSON`.",
+    ),
+];
+
 /// What the system checks by itself, as tasks may name it: name and meaning. A check writes its result, with
 /// the rows that offend, as evidence of the task.
 pub const CHECKS: [(&str, &str); 7] = [
@@ -79,7 +89,7 @@ pub const DOCUMENTS: [(&str, &str); 14] = [
 ];
 
 /// Registers of a project, as criteria may name them: name and meaning.
-pub const REGISTERS: [(&str, &str); 18] = [
+pub const REGISTERS: [(&str, &str); 20] = [
     ("risks", "What may go wrong (R-286)."),
     ("issues", "What went wrong (R-228)."),
     ("technical-issues", "What went wrong with machines and programs, apart from risks (R-289)."),
@@ -98,6 +108,8 @@ pub const REGISTERS: [(&str, &str); 18] = [
     ("on-site", "Days on which somebody comes (R-093)."),
     ("barriers", "What stands against a date (R-015)."),
     ("questions", "What was asked, and when it was answered (R-094)."),
+    ("desk-calls", "Calls that the service desk got in a week, by category, and in an ordinary one (R-320)."),
+    ("known-issues", "What people call about that is known, and what to say to them (R-320)."),
 ];
 
 /// What may be done live, as stages may allow it: name and meaning.
@@ -168,7 +180,7 @@ mod tests {
 
     #[test]
     fn each_name_stands_once_with_a_sentence() {
-        for table in [&FACTS[..], &CHECKS[..], &DOCUMENTS[..], &REGISTERS[..], &LIVE[..]] {
+        for table in [&FACTS[..], &CHECKS[..], &DECISIONS[..], &DOCUMENTS[..], &REGISTERS[..], &LIVE[..]] {
             assert_eq!(names(table).len(), table.len());
             assert!(table.iter().all(|(_, what)| what.ends_with('.')), "{table:?}");
         }

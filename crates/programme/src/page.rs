@@ -7,7 +7,7 @@ mod rows;
 use std::fmt::{Display, Write};
 
 use crate::data::{Criterion, Gate, Programme, ProjectType, Side, Stage, Whose};
-use crate::names::{CHECKS, DOCUMENTS, FACTS, LIVE, REGISTERS};
+use crate::names::{CHECKS, DECISIONS, DOCUMENTS, FACTS, LIVE, REGISTERS};
 use crate::read::Mistakes;
 
 /// The page of all editions of a profile's programme, in Markdown; none where the profile has no programme.
@@ -180,6 +180,7 @@ impl Page {
         for (title, names) in [
             ("Facts, that the system itself knows", &FACTS[..]),
             ("Checks, that it makes by itself", &CHECKS[..]),
+            ("What may be decided besides facts and checks", &DECISIONS[..]),
             ("Documents, that it makes of the record", &DOCUMENTS[..]),
             ("Registers, that it keeps", &REGISTERS[..]),
             ("What stages allow", &LIVE[..]),

@@ -2,11 +2,16 @@
 
 use serde::Serialize;
 
-use crate::data::Programme;
-use crate::record::{Outcome, Record};
+use crate::data::{PilotCheck, Programme, Reached};
+use crate::gate::Facts;
+use crate::record::{Outcome, PilotPerson, Record, Verdict};
 
-/// The list of the profile that says what people of the pilot check.
-const CHECKS: &str = "pilot-checks";
+/// Decisions: that mail of its people is there, that they are switched, that somebody leaves it all the same.
+const COPIED: &str = "pilot-copied";
+const SWITCHED: &str = "pilot-switched";
+const LEAVE: &str = "pilot-leave";
+/// The decision on another share.
+const SHARE: &str = "pilot-share";
 /// The smallest and the largest share of all people, in percent.
 const LEAST: &str = "pilot-share-least";
 const MOST: &str = "pilot-share-most";
@@ -35,9 +40,16 @@ pub struct PilotState {
     pub in_scope: Option<u64>,
     /// So few and so many people are right for that.
     pub right: Option<(u64, u64)>,
+    /// Another share, where one was decided: what, and by whom.
+    pub decided: Option<String>,
 }
 
 impl PilotState {
+    /// Is its share of all people as the profile says, or as it was decided?
+    pub fn is_right(&self) -> bool {
+        self.has_its_share() || self.decided.is_some()
+    }
+
     /// Is its share of all people as the profile says?
     pub fn has_its_share(&self) -> bool {
         let count = self.people.len() as u64;
@@ -50,15 +62,75 @@ impl PilotState {
     }
 }
 
-/// What people of a pilot are asked about.
-pub(crate) fn checks_asked(programme: &Programme) -> Vec<String> {
-    programme.lists.iter().find(|list| list.id == CHECKS).map(|list| list.lines.clone()).unwrap_or_default()
+/// The decision that lets this person of the pilot leave it, by name; `person` is as the record has it.
+pub(crate) fn leave_of(person: &str) -> String {
+    format!("{LEAVE}/{person}")
+}
+
+/// The person whom a decision lets leave the pilot, if it is such a one.
+pub(crate) fn leaver_of(decision: &str) -> Option<&str> {
+    decision.strip_prefix(LEAVE)?.strip_prefix('/')
+}
+
+/// Is this a decision on which the checks of a pilot rest?
+pub(crate) fn is_of_checks(decision: &str) -> bool {
+    decision == COPIED || decision == SWITCHED || leaver_of(decision).is_some()
+}
+
+/// What was checked, or left, by a decision that was taken back since.
+pub(crate) fn taken_back(programme: &Programme, record: &Record, facts: &Facts) -> Option<String> {
+    let is_no = |name: &str| record.decision(name).filter(|decision| decision.verdict == Verdict::No);
+    let left = record.pilot.iter().find_map(|(person, known)| {
+        let decision = is_no(&leave_of(person))?;
+        let is_of_then = known.left.as_ref().is_some_and(|left| left.at <= decision.said.at);
+        is_of_then.then(|| format!("no to {person} having left the pilot: {}", decision.outcome))
+    });
+    let no = [COPIED, SWITCHED].into_iter().find_map(is_no);
+    left.or_else(|| {
+        let no = no?;
+        let checked = |(person, known): &(&str, &PilotPerson)| {
+            let reached = reached(record, facts, person);
+            programme
+                .pilot_checks
+                .iter()
+                .any(|check| known.checks.contains_key(&check.title) && reached < Some(check.after))
+        };
+        let (person, _) = record.pilot_people().find(checked)?;
+        Some(format!("no to what {person} and others checked: {}", no.outcome))
+    })
+}
+
+/// How far this person of the pilot is: as was seen, or as was decided for all of it.
+pub(crate) fn reached(record: &Record, facts: &Facts, person: &str) -> Option<Reached> {
+    let said = [(COPIED, Reached::Copy), (SWITCHED, Reached::Switch)];
+    let said = said.into_iter().filter(|(decision, _)| record.is_decided(decision)).map(|(_, reached)| reached);
+    facts.pilot.get(person).copied().into_iter().chain(said).max()
+}
+
+/// What this person of the pilot could have said and has not, or said no to.
+pub(crate) fn left_open(programme: &Programme, record: &Record, facts: &Facts, person: &str) -> Vec<String> {
+    let Some(known) = record.pilot.get(person) else { return Vec::new() };
+    let is_there = reached(record, facts, person).is_some();
+    let is_open = |check: &&PilotCheck| match known.checks.get(&check.title).and_then(|answers| answers.last()) {
+        None => is_there,
+        Some(answer) => answer.outcome == Outcome::Failed,
+    };
+    programme.pilot_checks.iter().filter(is_open).map(|check| check.title.clone()).collect()
+}
+
+/// Was it decided, knowing all that this person said, that they leave the pilot?
+pub(crate) fn may_leave(record: &Record, person: &str) -> bool {
+    let Some(known) = record.pilot.get(person) else { return false };
+    let answers = known.checks.values().flatten().map(|answer| answer.said.at);
+    let last = answers.fold(known.named.at, jiff::Timestamp::max);
+    let decision = record.decision(&leave_of(person));
+    decision.is_some_and(|decision| decision.verdict == Verdict::Yes && decision.said.at >= last)
 }
 
 /// The pilot of a project.
 pub fn pilot(programme: &Programme, record: &Record) -> PilotState {
-    let checks = checks_asked(programme);
-    let line = |(who, person): (&str, &crate::record::PilotPerson)| {
+    let checks: Vec<String> = programme.pilot_checks.iter().map(|check| check.title.clone()).collect();
+    let line = |(who, person): (&str, &PilotPerson)| {
         let last = |item: &String| person.checks.get(item).and_then(|answers| answers.last());
         let is_open = |item: &&String| last(item).is_none();
         let failed = |item: &String| {
@@ -82,5 +154,8 @@ pub fn pilot(programme: &Programme, record: &Record) -> PilotState {
         }
         _ => None,
     };
-    PilotState { checks, people, in_scope, right }
+    let decided = record.decisions.get(SHARE).and_then(|decisions| decisions.last());
+    let decided = decided.filter(|decision| decision.verdict == Verdict::Yes);
+    let decided = decided.map(|decision| format!("{}, decided by {}", decision.outcome, decision.by));
+    PilotState { checks, people, in_scope, right, decided }
 }

@@ -16,8 +16,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::data::{
-    AppraisalRule, CatalogueItem, Constant, Criterion, DeliverableOfProfile, Form, Gate, Holiday, Lesson, List,
-    Package, Programme, ProjectType, Responsibility, RoleOfProject, Staffing, Stage, TaskOfProfile, View, Week,
+    AppraisalRule, CatalogueItem, Constant, Criterion, DecisionOfProfile, DeliverableOfProfile, Form, Gate, Holiday,
+    Lesson, List, Package, PilotCheck, Programme, ProjectType, Responsibility, RoleOfProject, Staffing, Stage,
+    TaskOfProfile, View, Week,
 };
 use crate::validate::validate;
 
@@ -181,13 +182,14 @@ macro_rules! row {
 row! {
     "types" ProjectType, "stages" Stage, "roles" RoleOfProject, "tasks" TaskOfProfile,
     "deliverables" DeliverableOfProfile, "gates" Gate, "criteria" Criterion, "views" View, "lists" List,
-    "lessons" Lesson, "catalogue" CatalogueItem, "appraisal" AppraisalRule, "forms" Form, "packages" Package;
+    "lessons" Lesson, "catalogue" CatalogueItem, "appraisal" AppraisalRule, "forms" Form, "packages" Package,
+    "pilot-checks" PilotCheck, "decisions" DecisionOfProfile;
     "weeks" Week, "staffing" Staffing, "responsibilities" Responsibility, "holidays" Holiday
 }
 
 /// Names of all lists of rows, in the order of [`Programme`].
 const LISTS: &str = "types, stages, weeks, roles, staffing, responsibilities, tasks, deliverables, gates, criteria, \
-    views, lists, lessons, catalogue, appraisal, forms, packages, holidays";
+    views, lists, pilot-checks, decisions, lessons, catalogue, appraisal, forms, packages, holidays";
 
 /// What to do with a row that can't be read.
 const CORRECT: &str = "correct it; the programmes that come with the program show every setting";
@@ -225,6 +227,8 @@ fn read_file(
             "criteria" => reader.rows(value, &mut programme.criteria),
             "views" => reader.rows(value, &mut programme.views),
             "lists" => reader.rows(value, &mut programme.lists),
+            "pilot-checks" => reader.rows(value, &mut programme.pilot_checks),
+            "decisions" => reader.rows(value, &mut programme.decisions),
             "lessons" => reader.rows(value, &mut programme.lessons),
             "catalogue" => reader.rows(value, &mut programme.catalogue),
             "appraisal" => reader.rows(value, &mut programme.appraisal),
@@ -340,6 +344,8 @@ fn lay_over(
     edition.replace(&mut programme.criteria, over.criteria);
     edition.replace(&mut programme.views, over.views);
     edition.replace(&mut programme.lists, over.lists);
+    edition.replace(&mut programme.pilot_checks, over.pilot_checks);
+    edition.replace(&mut programme.decisions, over.decisions);
     edition.replace(&mut programme.lessons, over.lessons);
     edition.replace(&mut programme.catalogue, over.catalogue);
     edition.replace(&mut programme.appraisal, over.appraisal);

@@ -164,6 +164,8 @@ pub struct Record {
     pub name: String,
     /// Was it under way before it had a record?
     pub is_adopted: bool,
+    /// The profiles by which it was read, as `NAME@EDITION`, each with whoever recorded it; the one that counts last.
+    pub profiles: Vec<(String, Said)>,
     /// What the options appraisal said, the last one last.
     pub appraisals: Vec<Appraised>,
     /// Its types, the one that counts last.
@@ -227,6 +229,11 @@ impl Record {
         self.standing == Standing::Open
     }
 
+    /// The profile by which it is read, as `NAME@EDITION`, with when that was recorded.
+    pub fn profile(&self) -> Option<(&str, Timestamp)> {
+        self.profiles.last().map(|(profile, said)| (profile.as_str(), said.at))
+    }
+
     /// The type that counts.
     pub fn project_type(&self) -> Option<&str> {
         self.types.last().map(|choice| choice.project_type.as_str())
@@ -281,6 +288,16 @@ impl Record {
         self.pilot.get(&pilot_key(address)).is_some_and(|person| person.left.is_none())
     }
 
+    /// The decision of this name that counts: the last one.
+    pub fn decision(&self, name: &str) -> Option<&Decision> {
+        self.decisions.get(name)?.last()
+    }
+
+    /// Was this decided, and is it not taken back?
+    pub fn is_decided(&self, name: &str) -> bool {
+        self.decision(name).is_some_and(|decision| decision.verdict == Verdict::Yes)
+    }
+
     /// Rows of a register that count.
     pub fn rows_of(&self, register: Register) -> impl Iterator<Item = &Row> {
         self.rows.values().filter(move |row| row.register == register && row.struck.is_none())
@@ -298,6 +315,7 @@ impl Record {
                 self.is_adopted = *is_adopted;
                 self.stand(Standing::Open, said(""));
             }
+            Change::ProfileNamed { profile } => self.profiles.push((profile.clone(), said(""))),
             Change::Appraised { recommends, rules } => {
                 self.appraisals.push(Appraised { recommends: recommends.clone(), rules: rules.clone(), at });
             }
@@ -397,11 +415,12 @@ impl Record {
                 let word = Word { of: side_name(*side).to_owned(), verdict: *verdict, said: said(note) };
                 self.words.entry(criterion.clone()).or_default().push(word);
             }
-            Change::Decided { decision, verdict, outcome, by, why } => {
+            Change::Decided { decision, verdict, outcome, by, why, role } => {
                 self.decisions.entry(decision.clone()).or_default().push(Decision {
                     verdict: *verdict,
                     outcome: outcome.clone(),
                     by: by.clone(),
+                    role: role.clone(),
                     said: said(why),
                 });
             }

@@ -53,6 +53,10 @@ pub enum Register {
     OnSite,
     /// What stands against a date.
     Barriers,
+    /// Calls that the service desk got in a week, by category, and in an ordinary one.
+    DeskCalls,
+    /// What people call about that is known, and what to say to them.
+    KnownIssues,
 }
 
 /// What a field of a row holds.
@@ -157,9 +161,19 @@ const QUESTION: &[RowField] = &[TITLE, may("asked-by", Holds::Text), may("side",
 const ON_SITE: &[RowField] = &[TITLE, needed("day", Holds::Day), needed("attendee", Holds::Text), NOTE];
 const BARRIER: &[RowField] = &[TITLE, may("date", Holds::Text), OWNER, ACTION, NOTE];
 
+const DESK_CALLS: &[RowField] = &[
+    needed("what", Holds::OneOf(&["ordinary", "actual"])),
+    needed("category", Holds::Text),
+    needed("calls", Holds::Number),
+    may("week", Holds::Day),
+    NOTE,
+];
+const KNOWN_ISSUE: &[RowField] =
+    &[TITLE, needed("say", Holds::Text), may("category", Holds::Text), may("since", Holds::Day), NOTE];
+
 impl Register {
     /// Every register.
-    pub const EVERY: [Self; 16] = [
+    pub const EVERY: [Self; 18] = [
         Self::Risks,
         Self::TechnicalIssues,
         Self::Changes,
@@ -176,6 +190,8 @@ impl Register {
         Self::Questions,
         Self::OnSite,
         Self::Barriers,
+        Self::DeskCalls,
+        Self::KnownIssues,
     ];
 
     /// Its name.
@@ -197,6 +213,8 @@ impl Register {
             Self::Questions => "questions",
             Self::OnSite => "on-site",
             Self::Barriers => "barriers",
+            Self::DeskCalls => "desk-calls",
+            Self::KnownIssues => "known-issues",
         }
     }
 
@@ -219,6 +237,8 @@ impl Register {
             Self::Questions => "question",
             Self::OnSite => "on-site",
             Self::Barriers => "barrier",
+            Self::DeskCalls => "desk-call",
+            Self::KnownIssues => "known-issue",
         }
     }
 
@@ -246,6 +266,8 @@ impl Register {
             Self::Questions => QUESTION,
             Self::OnSite => ON_SITE,
             Self::Barriers => BARRIER,
+            Self::DeskCalls => DESK_CALLS,
+            Self::KnownIssues => KNOWN_ISSUE,
         }
     }
 

@@ -44,6 +44,12 @@ pub enum Rule {
     RegistrationLimit,
     /// An application that isn't resolved stands before a cutover.
     ApplicationsResolved,
+    /// So many people of all are of the pilot as is usual, whenever mail of the pilot is copied or its people are switched.
+    PilotShare,
+    /// Nobody checks what is not there yet.
+    CopyFirst,
+    /// Who leaves the pilot with something open leaves it by a decision.
+    LeaveDecided,
     /// Old servers stay as long as mail goes by them.
     OldServersNeeded,
     /// A change of the plan says which, from where and to where.
@@ -54,7 +60,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const EVERY: [Self; 22] = [
+    pub const EVERY: [Self; 25] = [
         Self::Unknown,
         Self::Incomplete,
         Self::NotNow,
@@ -74,6 +80,9 @@ impl Rule {
         Self::StandingNo,
         Self::RegistrationLimit,
         Self::ApplicationsResolved,
+        Self::PilotShare,
+        Self::CopyFirst,
+        Self::LeaveDecided,
         Self::OldServersNeeded,
         Self::ChangeNotice,
         Self::SelfNaming,
@@ -101,6 +110,9 @@ impl Rule {
             Self::StandingNo => "standing-no",
             Self::RegistrationLimit => "registration-limit",
             Self::ApplicationsResolved => "applications-resolved",
+            Self::PilotShare => "pilot-share",
+            Self::CopyFirst => "copy-first",
+            Self::LeaveDecided => "leave-decided",
             Self::OldServersNeeded => "old-servers-needed",
             Self::ChangeNotice => "change-notice",
             Self::SelfNaming => "self-naming",
@@ -126,6 +138,7 @@ impl Rule {
             Self::StandingNo => Some("R-125"),
             Self::RegistrationLimit => Some("R-062"),
             Self::ApplicationsResolved => Some("R-028"),
+            Self::PilotShare | Self::CopyFirst | Self::LeaveDecided => Some("R-146"),
             Self::OldServersNeeded => Some("R-247"),
             Self::ChangeNotice => Some("R-128"),
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::data::{Criterion, DeliverableOfProfile, Gate, Programme, ProjectType, Side, TaskOfProfile};
+use crate::data::{
+    Criterion, DecisionOfProfile, DeliverableOfProfile, Gate, Programme, ProjectType, Side, TaskOfProfile,
+};
 use crate::gate::Facts;
 use crate::record::{Outcome, Record, Subject, TaskRecord};
 
@@ -150,6 +152,12 @@ impl<'a> Scope<'a> {
     fn sides_of_task(&self, sides: &[Side], is_for_vips: bool) -> Vec<Side> {
         let here = sides.iter().map(|side| if is_for_vips { self.answers(*side) } else { self.works(*side) });
         each_once(here)
+    }
+
+    /// The decision of the profile with this name: that before the stroke, where it is about somebody.
+    pub(crate) fn decision(&self, name: &str) -> Option<&'a DecisionOfProfile> {
+        let name = name.split_once('/').map_or(name, |(name, _)| name);
+        self.programme.decisions.iter().find(|row| row.id == name && self.counts(&row.types))
     }
 
     /// Does a row with these types count here? One that names no type counts in all.

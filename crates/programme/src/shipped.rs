@@ -13,7 +13,7 @@ macro_rules! file {
 }
 
 /// The files of the programme of `nhsmail`.
-const NHSMAIL: [File; 20] = [
+const NHSMAIL: [File; 22] = [
     file!("nhsmail/programme/tracks.toml"),
     file!("nhsmail/programme/people.toml"),
     file!("nhsmail/programme/weeks.toml"),
@@ -28,6 +28,8 @@ const NHSMAIL: [File; 20] = [
     file!("nhsmail/programme/criteria-self.toml"),
     file!("nhsmail/programme/view.toml"),
     file!("nhsmail/programme/lists.toml"),
+    file!("nhsmail/programme/pilot.toml"),
+    file!("nhsmail/programme/decisions.toml"),
     file!("nhsmail/programme/lessons.toml"),
     file!("nhsmail/programme/catalogue.toml"),
     file!("nhsmail/programme/appraisal.toml"),

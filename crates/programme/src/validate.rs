@@ -5,6 +5,7 @@
 //! Each check tells all that it finds. What holds of single rows stands here, what holds along the stages of a kind of
 //! project in `validate/track.rs`.
 
+mod pilot;
 mod track;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,7 @@ pub(crate) fn validate(programme: &Programme, rows: &Rows, places: &Places, mist
     checker.forms();
     checker.appraisal();
     checker.holidays();
+    pilot::check(&mut checker);
     track::check(&mut checker);
 }
 
@@ -121,6 +123,8 @@ impl<'a> Checker<'a> {
         self.once(&programme.appraisal);
         self.once(&programme.forms);
         self.once(&programme.packages);
+        self.once(&programme.pilot_checks);
+        self.once(&programme.decisions);
     }
 
     fn once<T: Row>(&mut self, list: &[T]) {

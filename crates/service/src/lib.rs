@@ -26,9 +26,10 @@ pub use model::Tally;
 pub use paper::Form as DocumentForm;
 pub use people::FILE as PEOPLE_FILE;
 pub use programme::{
-    Action as GovernedAction, Outcome, OwnTask, PilotAnswer, PilotLine as GovernedPilotLine, Record as GovernedRecord,
-    Register, RegisterState, Side as GovernedSide, Subject as GovernedSubject, Sureness, Verdict as GovernedVerdict,
-    side_name,
+    Action as GovernedAction, CategorySeen as GovernedDeskCategory, DeskSeen as GovernedDesk, Item as GovernedItem,
+    Outcome, OwnTask, PilotAnswer, PilotLine as GovernedPilotLine, Record as GovernedRecord, Register, RegisterState,
+    Side as GovernedSide, Subject as GovernedSubject, Sureness, Verdict as GovernedVerdict,
+    WeekSeen as GovernedDeskWeek, side_name,
 };
 pub use project::{Project, Selection};
 pub use secret::Environment;

@@ -19,7 +19,7 @@ use crate::people::{self, Password, People, Row};
 use crate::registry::{self, Means};
 use crate::roster::{self, Withheld};
 use crate::secret::Environment;
-use crate::usecase::governed::{Gates, record_of};
+use crate::usecase::governed::{Gates, PilotNames, record_of};
 use crate::usecase::switch::live::Accounts;
 use crate::{Error, Exit};
 
@@ -215,8 +215,9 @@ impl Project {
         }
         let pilot = ask(Live::SyncPilot).await;
         let record = record_of(&self.store, self.key).await.unwrap_or_default();
+        let names = PilotNames::of(&self.store, self.key, &self.config).await?;
         for row in self.store.mailboxes(self.key).await? {
-            let against = if record.is_pilot(&row.roster.source_name) { &pilot } else { &bulk };
+            let against = if record.is_pilot(&names.of_row(&row)) { &pilot } else { &bulk };
             let (Some(refusal), true) = (against, row.listed && row.state.phase < Phase::Switching) else { continue };
             let why = refusal.what.lines().next().unwrap_or_default().to_owned();
             let endpoint = Some(self.endpoint_name(row.roster.source_endpoint).to_owned());

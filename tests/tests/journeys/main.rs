@@ -23,6 +23,7 @@ mod documents;
 mod exchange_scripts;
 mod files;
 mod following;
+mod governed;
 mod histories;
 mod idle;
 mod imap_server;

@@ -28,6 +28,8 @@ fn title(register: Register) -> &'static str {
         Register::Questions => "Questions",
         Register::OnSite => "Days on site",
         Register::Barriers => "Barriers",
+        Register::DeskCalls => "Calls to the service desk",
+        Register::KnownIssues => "Known issues, and what to say",
     }
 }
 
@@ -48,6 +50,8 @@ fn own_columns(register: Register) -> &'static [&'static str] {
         Register::Questions => &["title", "asked-by", "side"],
         Register::OnSite => &["title", "day", "attendee"],
         Register::Barriers => &["title", "date", "owner", "action"],
+        Register::DeskCalls => &["week", "category", "what", "calls"],
+        Register::KnownIssues => &["title", "say", "category", "since"],
     }
 }
 
@@ -59,6 +63,7 @@ fn heading(field: &str) -> String {
         "price-millipence" => "Price of one".to_owned(),
         "text" => "What was learned".to_owned(),
         "reach" => "How to reach them".to_owned(),
+        "say" => "What to say".to_owned(),
         other => words::of_id(other),
     }
 }
@@ -69,7 +74,7 @@ impl Ground<'_> {
         let own = own_columns(register);
         let share = |field: &str| match field {
             "title" => 26,
-            "action" | "text" | "attendees" => 22,
+            "action" | "text" | "attendees" | "say" => 22,
             "probability" | "impact" | "quantity" | "level" => 11,
             _ => 14,
         };

@@ -2,9 +2,10 @@
 
 use super::{Case, Decided, Refusal};
 use crate::data::Gate;
-use crate::gate::assess_in;
+use crate::gate::{assess_in, decisions_of, side_of};
 use crate::record::{Change, GateRecord};
 use crate::rule::Rule;
+use crate::scope::side_name;
 
 impl Case<'_> {
     /// The gate, where it is the one that the project comes to next.
@@ -59,6 +60,7 @@ impl Case<'_> {
             return Err(self.refuse_at(Rule::BothSides, id, what, "Let somebody else pass it."));
         }
         self.stands_on_one_side(id)?;
+        self.is_apart_from_decisions(gate)?;
         let assessment = assess_in(&self.scope()?, self.facts, gate, self.now.today);
         let open: Vec<_> = assessment.open().cloned().collect();
         if !open.is_empty() {
@@ -73,5 +75,34 @@ impl Case<'_> {
             None => Change::StagesEnded {},
         };
         Ok(vec![passed, then])
+    }
+
+    /// Who decided something that a gate is passed with does not pass it, nor does anybody of their side where more than one takes part.
+    fn is_apart_from_decisions(&self, gate: &Gate) -> Result<(), Refusal> {
+        let scope = self.scope()?;
+        let name = self.doer.name.as_str();
+        let title = self.record.people.get(name).map_or(name, |person| person.title.as_str());
+        let is_doer = |who: &str| [name, title].into_iter().any(|own| own.eq_ignore_ascii_case(who.trim()));
+        let several = scope.parties().len() > 1;
+        for criterion in scope.criteria(gate) {
+            for (decision, known) in decisions_of(&scope, self.facts, criterion) {
+                let side = side_of(&scope, known).filter(|side| several && self.stands_on(*side));
+                let what = match side {
+                    _ if is_doer(&known.said.who) || is_doer(&known.by) => format!("{name} decided on {decision:?}"),
+                    Some(side) => {
+                        format!("{decision:?} was decided by the {}, for which {name} stands", side_name(side))
+                    }
+                    None => continue,
+                };
+                let advice = "Let somebody else pass it, of another side where more than one takes part.";
+                return Err(self.refuse_at(
+                    Rule::BothSides,
+                    &gate.id,
+                    format!("{what}, with which it is passed"),
+                    advice,
+                ));
+            }
+        }
+        Ok(())
     }
 }

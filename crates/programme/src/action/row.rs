@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Case, Decided, Refusal};
 use crate::data::Side;
+use crate::desk::categories;
 use crate::readiness::{gaps_in, snapshot};
 use crate::record::{Change, Row, Verdict};
 use crate::register::{Register, wrong_fields};
@@ -84,12 +85,35 @@ impl Case<'_> {
             let advice = "Name the people, the collection they leave and the one they go to.";
             return Err(self.refuse_at(Rule::ChangeNotice, at, what, advice));
         }
+        self.right_calls(register, at, fields)?;
         let threatened = fields.get("threatens").map(|date| date.trim()).filter(|date| !date.is_empty());
         if let Some(date) = threatened {
             let is_stage = self.programme.stages.iter().any(|stage| stage.id == date);
             if register == Register::Risks && !is_stage && self.record.date(date).is_none() {
                 return Err(self.unknown("date", date));
             }
+        }
+        Ok(())
+    }
+
+    /// Calls are of a category of the profile; those of an actual week say which.
+    fn right_calls(&self, register: Register, at: &str, fields: &BTreeMap<String, String>) -> Result<(), Refusal> {
+        if !matches!(register, Register::DeskCalls | Register::KnownIssues) {
+            return Ok(());
+        }
+        let field = |name: &str| fields.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        let categories = categories(self.programme);
+        if let Some(category) = field("category").filter(|category| !categories.iter().any(|known| known == category)) {
+            let what = format!("{category:?} is no category of calls");
+            return Err(self.refuse_at(Rule::Unknown, at, what, &format!("They are: {}.", categories.join("; "))));
+        }
+        if register == Register::DeskCalls && field("what") == Some("actual") && field("week").is_none() {
+            return Err(self.refuse_at(
+                Rule::Incomplete,
+                at,
+                "week missing",
+                "Say a day of the week that was counted.",
+            ));
         }
         Ok(())
     }

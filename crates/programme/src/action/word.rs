@@ -3,6 +3,8 @@
 use super::{Case, Decided, Refusal};
 use crate::data::{Criterion, MetBy, Side};
 use crate::gate::sides_asked;
+use crate::names::{CHECKS, DECISIONS, FACTS};
+use crate::pilot::{leave_of, leaver_of};
 use crate::record::{Change, Verdict};
 use crate::rule::Rule;
 use crate::scope::{Scope, side_name};
@@ -141,6 +143,11 @@ impl Case<'_> {
         self.needed(&outcome, "what was decided")?;
         self.needed(&by, "who decided it")?;
         let scope = self.scope()?;
+        let decision = match leaver_of(&decision) {
+            Some(person) => leave_of(&self.ever_of_pilot(person)?),
+            None => decision,
+        };
+        let role = self.may_decide(&scope, &decision)?;
         let asks = |criterion: &&Criterion| {
             matches!(&criterion.met_by, MetBy::Decision(name) if *name == decision) && scope.counts(&criterion.types)
         };
@@ -156,6 +163,25 @@ impl Case<'_> {
         if verdict == Verdict::No {
             self.needed(&why, "why")?;
         }
-        Ok(vec![Change::Decided { decision, verdict, outcome, by, why }])
+        Ok(vec![Change::Decided { decision, verdict, outcome, by, why, role }])
+    }
+
+    /// The role in which the doer may decide this, where the profile says who may.
+    fn may_decide(&self, scope: &Scope<'_>, decision: &str) -> Result<Option<String>, Refusal> {
+        let Some(row) = scope.decision(decision) else {
+            let name = decision.split_once('/').map_or(decision, |(name, _)| name);
+            if FACTS.into_iter().chain(CHECKS).chain(DECISIONS).any(|(known, _)| known == name) {
+                let what = format!("nobody may decide on {name:?} in this project");
+                return Err(self.refuse_at(Rule::RightRole, decision, what, "The profile names no role for it."));
+            }
+            return Ok(None);
+        };
+        let Some(role) = row.decided_by.iter().find(|role| self.doer.roles.contains(*role)) else {
+            let what = format!("{} holds no role that decides it: {}", self.doer.name, row.title);
+            let advice = format!("It is decided by: {}.", row.decided_by.join(", "));
+            return Err(self.refuse_at(Rule::RightRole, decision, what, &advice));
+        };
+        self.stands_on_one_side(decision)?;
+        Ok(Some(role.clone()))
     }
 }

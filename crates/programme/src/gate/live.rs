@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Facts, Item, assess_in, item};
 use crate::action::Refusal;
-use crate::data::{Gate, Programme, Stage, Whose};
+use crate::data::{Criterion, Gate, MetBy, Programme, Stage, Whose};
 use crate::record::{Record, Standing};
 use crate::register::{Register, unresolved};
 use crate::rule::Rule;
@@ -23,6 +23,8 @@ pub enum Live {
         new_already: u64,
         /// New accounts that are asked for now.
         asked: u64,
+        /// So many of those that are asked for now are for nobody of the pilot.
+        others: u64,
     },
     /// Mail of the pilot's people is copied.
     SyncPilot,
@@ -69,7 +71,16 @@ impl Live {
 
     /// Does it end the old way of somebody's mail, so that programs which still use it would fall silent?
     pub fn is_cutover(self) -> bool {
-        matches!(self, Self::Switch | Self::ChangeMx | Self::Decommission)
+        matches!(self, Self::SwitchPilot | Self::Switch | Self::ChangeMx | Self::Decommission)
+    }
+
+    /// What everybody is asked where this asks the same of the pilot alone.
+    fn of_everybody(self) -> Option<Self> {
+        match self {
+            Self::SyncPilot => Some(Self::SyncBulk),
+            Self::SwitchPilot => Some(Self::Switch),
+            _ => None,
+        }
     }
 }
 
@@ -91,6 +102,9 @@ impl fmt::Display for Live {
 /// The fact that no mail exchanger points to the old servers any more.
 const MX_CHANGED: &str = "mx-changed";
 
+/// The fact that so many people of all are of the pilot as is usual.
+const PILOT_SHARE: &str = "pilot-share";
+
 /// May this be done now?
 pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date, live: Live) -> Result<(), Refusal> {
     let refusal = |rule: Rule, what: String, advice: &str, open: Vec<Item>| {
@@ -107,11 +121,15 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
     if !stage_of(&scope).is_some_and(|stage| stage.allows.iter().any(|name| name == live.name())) {
         return Err(not_in_this_stage(&scope, facts, today, live));
     }
-    let refused = standing_noes(&scope, facts, today);
-    if !refused.is_empty() {
-        let what = format!("cannot {live}: what a gate was passed with was answered with a no since");
-        let advice = "It stands until whoever may says yes to each of these.";
-        return Err(refusal(Rule::StandingNo, what, advice, refused));
+    refuse_against_noes(&scope, facts, today, &live.to_string())?;
+    if let Some(share) = pilot_share_open(&scope, facts, today, live) {
+        let what = format!("cannot {live}: {}", share.by);
+        return Err(refusal(
+            Rule::PilotShare,
+            what,
+            "Name others or let some leave it, or decide on another share.",
+            vec![share],
+        ));
     }
     if live.is_cutover() {
         let open: Vec<_> = unresolved(record, Register::Applications).map(|row| row.id.clone()).collect();
@@ -126,9 +144,17 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
         let advice = "Change the mail exchanger of every domain first, or record the decision not to.";
         return Err(refusal(Rule::OldServersNeeded, what, advice, Vec::new()));
     }
-    if let Live::ProvisionAccounts { new_already, asked } = live {
+    if let Live::ProvisionAccounts { new_already, asked, others } = live {
         let allowance = registrations(programme, record, facts, today);
         let wanted = new_already.saturating_add(asked);
+        if allowance.whose == Some(Whose::Pilot) && others > 0 {
+            let what = format!("cannot {live}: {others} of them are for nobody of the pilot, and {}", allowance.why);
+            let advice = allowance.next.as_ref().map_or_else(
+                || "Make those of the pilot.".to_owned(),
+                |next| format!("Make those of the pilot; more are released by: {}", next.closes),
+            );
+            return Err(refusal(Rule::RegistrationLimit, what, &advice, allowance.next.into_iter().collect()));
+        }
         if wanted > allowance.limit {
             let what = format!(
                 "cannot {live}: the limit is {}, {new_already} are there and {asked} are asked for; {}",
@@ -144,6 +170,40 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
     Ok(())
 }
 
+/// Refused while a no stands against what a gate was passed with.
+fn refuse_against_noes(scope: &Scope<'_>, facts: &Facts, today: Date, what: &str) -> Result<(), Refusal> {
+    let refused = standing_noes(scope, facts, today);
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let what = format!("cannot {what}: what a gate was passed with was answered with a no since");
+    let advice = "It stands until whoever may says yes to each of these.";
+    Err(Refusal::new(Rule::StandingNo, what, place(scope.record), advice).with_open(refused))
+}
+
+/// May accounts that are there be changed now? From the first stage that makes accounts on, and after the last one too: whoever leaves, leaves
+/// then as well. In no project that was given up or is closed, and against no no.
+pub fn allows_update(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Result<(), Refusal> {
+    const WHAT: &str = "change accounts";
+    let accounts = Live::ProvisionAccounts { new_already: 0, asked: 0, others: 0 };
+    if record.standing == Standing::Closed {
+        let what = format!("cannot {WHAT}: the project is closed");
+        let advice = "What is changed after a project is changed on the platform itself; or open a project for it.";
+        return Err(Refusal::new(Rule::NotNow, what, place(record), advice));
+    }
+    let makes = |id: &str| {
+        let stage = programme.stages.iter().find(|stage| stage.id == id);
+        stage.is_some_and(|stage| stage.allows.iter().any(|name| name == accounts.name()))
+    };
+    let is_over = record.stages.iter().any(|entry| makes(&entry.stage))
+        && record.stage().is_some_and(|entry| !makes(&entry.stage))
+        && matches!(record.standing, Standing::Open | Standing::Ended);
+    match Scope::of(programme, record).filter(|_| is_over) {
+        Some(scope) => refuse_against_noes(&scope, facts, today, WHAT),
+        None => allows(programme, record, facts, today, accounts),
+    }
+}
+
 fn place(record: &Record) -> String {
     match record.stage() {
         Some(entry) => format!("{}, stage {}", record.code, entry.stage),
@@ -154,6 +214,21 @@ fn place(record: &Record) -> String {
 fn stage_of<'a>(scope: &Scope<'a>) -> Option<&'a Stage> {
     let entry = scope.record.stage()?;
     scope.programme.stages.iter().find(|stage| stage.id == entry.stage)
+}
+
+/// The criterion that asks for the share of the pilot, where it is not met and this is done for the pilot alone: in a stage in which the same
+/// is done for everybody, whoever is of the pilot is one of them.
+fn pilot_share_open(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Option<Item> {
+    let everybody = live.of_everybody()?;
+    let stage = stage_of(scope)?;
+    if stage.allows.iter().any(|name| name == everybody.name()) {
+        return None;
+    }
+    let asks = |criterion: &&Criterion| {
+        matches!(&criterion.met_by, MetBy::Fact(fact) if fact == PILOT_SHARE) && scope.counts(&criterion.types)
+    };
+    let criterion = scope.programme.criteria.iter().find(asks)?;
+    Some(item(scope, facts, criterion, 0, today)).filter(|item| !item.is_met)
 }
 
 fn not_in_this_stage(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Refusal {
@@ -196,6 +271,8 @@ fn standing_noes(scope: &Scope<'_>, facts: &Facts, today: Date) -> Vec<Item> {
 pub struct Allowance {
     /// So many in all.
     pub limit: u64,
+    /// Whose: none where none is released, or where the kind of project has no steps.
+    pub whose: Option<Whose>,
     /// Why so many.
     pub why: String,
     /// What would release more.
@@ -212,14 +289,14 @@ fn planned_until(record: &Record, today: Date) -> u64 {
 /// How many new accounts may be made now.
 pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Allowance {
     let Some(scope) = Scope::of(programme, record) else {
-        return Allowance { limit: 0, why: "the project has no type yet".to_owned(), next: None };
+        return Allowance { limit: 0, whose: None, why: "the project has no type yet".to_owned(), next: None };
     };
     let needed = record.numbers().map_or(0, |(_, numbers)| numbers.new);
     let steps = &scope.project_type.registrations;
     if steps.is_empty() {
-        return Allowance { limit: needed, why: format!("the project needs {needed}"), next: None };
+        return Allowance { limit: needed, whose: None, why: format!("the project needs {needed}"), next: None };
     }
-    let mut allowance = Allowance { limit: 0, why: "none is released yet".to_owned(), next: None };
+    let mut allowance = Allowance { limit: 0, whose: None, why: "none is released yet".to_owned(), next: None };
     for step in steps {
         let Some(criterion) = scope.criterion(&step.after) else { continue };
         let item = item(&scope, facts, criterion, 0, today);
@@ -242,6 +319,7 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
         let most = step.at_most.as_ref().and_then(|name| programme.constants.get(name)).map(|most| most.value);
         // A constant that the profile lacks releases nothing: to guess would be to allow.
         let most = if step.at_most.is_some() { Some(most.unwrap_or(0)) } else { None };
+        allowance.whose = Some(step.whose);
         allowance.limit = count.min(most.unwrap_or(u64::MAX)).min(needed);
         allowance.why = match most {
             Some(most) if most < count => format!("{item} releases {whose}, at most {most}", item = item.title),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Facts, day_of, is_no};
+use super::{Fact, Facts, day_of, is_no};
 use crate::data::{Criterion, MetBy, Side};
-use crate::pilot::pilot;
+use crate::pilot::{pilot, taken_back};
 use crate::readiness::pre_requisites_open;
 use crate::record::{Row, Sureness, Verdict};
 use crate::register::{Register, state_of};
@@ -21,19 +22,21 @@ pub(crate) struct Finding {
     pub(crate) is_refused: bool,
     /// What it is met by, or what was seen instead.
     pub(crate) by: String,
+    /// When that was read, where the system read it; none where it stands in the record.
+    pub(crate) as_of: Option<Timestamp>,
 }
 
 impl Finding {
     fn yes(by: impl Into<String>) -> Self {
-        Self { is_met: true, is_refused: false, by: by.into() }
+        Self { is_met: true, is_refused: false, by: by.into(), as_of: None }
     }
 
     fn not_yet(by: impl Into<String>) -> Self {
-        Self { is_met: false, is_refused: false, by: by.into() }
+        Self { is_met: false, is_refused: false, by: by.into(), as_of: None }
     }
 
     fn no(by: impl Into<String>) -> Self {
-        Self { is_met: false, is_refused: true, by: by.into() }
+        Self { is_met: false, is_refused: true, by: by.into(), as_of: None }
     }
 }
 
@@ -67,15 +70,22 @@ pub(crate) fn met(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, today
 }
 
 fn fact(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Finding {
-    if let Some(met) = built_in(scope, name, today) {
+    if let Some(met) = built_in(scope, facts, name, today) {
         return met;
     }
     let Some(fact) = facts.facts.get(name) else {
         return Finding::not_yet(format!("nothing is known yet of {name:?}"));
     };
+    Finding { as_of: Some(fact.as_of), ..of_fact(fact) }
+}
+
+fn of_fact(fact: &Fact) -> Finding {
     let text = format!("{} (as of {})", fact.text, day_of(fact.as_of));
     if fact.is_met {
         return Finding::yes(text);
+    }
+    if fact.decided == Some(Verdict::No) {
+        return Finding::no(format!("no: {text}"));
     }
     match fact.offenders.as_slice() {
         [] => Finding::not_yet(text),
@@ -84,7 +94,7 @@ fn fact(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Finding {
     }
 }
 
-fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
+fn built_in(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Option<Finding> {
     let record = scope.record;
     Some(match name {
         "applications-resolved" => {
@@ -113,7 +123,7 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
             }
         }
         "pilot-share" => pilot_share(scope),
-        "pilot-checks-complete" => pilot_checks(scope),
+        "pilot-checks-complete" => pilot_checks(scope, facts),
         "numbers-confirmed" => match record.numbers.get(&Sureness::Confirmed).and_then(|given| given.last()) {
             Some(numbers) => Finding::yes(format!(
                 "{} existing and {} new accounts, confirmed by {} on {}",
@@ -138,23 +148,25 @@ fn built_in(scope: &Scope<'_>, name: &str, today: Date) -> Option<Finding> {
 }
 
 fn pilot_share(scope: &Scope<'_>) -> Finding {
-    let decided = scope.record.decisions.get("pilot-share").and_then(|decisions| decisions.last());
-    if let Some(decision) = decided.filter(|decision| !is_no(decision.verdict)) {
-        return Finding::yes(format!("{}, decided by {}", decision.outcome, decision.by));
-    }
     let pilot = pilot(scope.programme, scope.record);
+    if let Some(decided) = pilot.decided {
+        return Finding::yes(decided);
+    }
     let count = pilot.people.len();
     match (pilot.in_scope, pilot.right) {
         (None, _) => Finding::not_yet("the number of people is not known"),
         (_, None) => Finding::not_yet("the profile says no share of the pilot"),
         (Some(all), Some((least, most))) => {
             let text = format!("{count} of {all} people are of the pilot, {least} to {most} are to be");
-            if pilot.has_its_share() { Finding::yes(text) } else { Finding::not_yet(text) }
+            if (least..=most).contains(&(count as u64)) { Finding::yes(text) } else { Finding::not_yet(text) }
         }
     }
 }
 
-fn pilot_checks(scope: &Scope<'_>) -> Finding {
+fn pilot_checks(scope: &Scope<'_>, facts: &Facts) -> Finding {
+    if let Some(against) = taken_back(scope.programme, scope.record, facts) {
+        return Finding::no(against);
+    }
     let pilot = pilot(scope.programme, scope.record);
     if pilot.people.is_empty() {
         return Finding::not_yet("nobody is named for the pilot");

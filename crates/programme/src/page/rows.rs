@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Page, code, side, sides, title_of_role};
-use crate::data::{Charged, Condition, Criterion, FieldKind, MetBy, Programme, Stage, TaskOfProfile};
+use crate::data::{Charged, Condition, Criterion, FieldKind, MetBy, Programme, Reached, Stage, TaskOfProfile};
 
 /// What happens in a stage: weeks, roles, tasks, deliverables, lessons.
 pub(super) fn of_stage(page: &mut Page, programme: &Programme, stage: &Stage) {
@@ -86,6 +86,7 @@ pub(super) fn write(page: &mut Page, programme: &Programme, editions: &[(&str, P
             lines.map(|(part, line)| [part.title.clone(), line.title.clone(), code(&line.criterion)]),
         );
     }
+    pilot_and_decisions(page, programme);
     for package in &programme.packages {
         page.heading(2, &package.title);
         page.points(package.parts.iter().map(|part| {
@@ -131,6 +132,31 @@ pub(super) fn write(page: &mut Page, programme: &Programme, editions: &[(&str, P
         years.entry(holiday.day.year()).or_default().push(format!("{} {}", holiday.day, holiday.title));
     }
     page.table(["Year", "Days"], years.into_iter().map(|(year, days)| [year.to_string(), days.join("; ")]));
+}
+
+/// What people of the pilot check, and what may be decided by whom.
+fn pilot_and_decisions(page: &mut Page, programme: &Programme) {
+    let roles =
+        |roles: &[String]| roles.iter().map(|role| title_of_role(programme, role)).collect::<Vec<_>>().join(", ");
+    page.heading(2, "Checks of the pilot");
+    page.table(
+        ["Check", "What is checked", "Possible once the person is", "Answered by one of"],
+        programme.pilot_checks.iter().map(|check| {
+            let after = match check.after {
+                Reached::Copy => "copied",
+                Reached::Switch => "switched",
+            };
+            [code(&check.id), check.title.clone(), after.to_owned(), roles(&check.answered_by)]
+        }),
+    );
+    page.heading(2, "Decisions in place of what is seen");
+    page.table(
+        ["Decision", "What it says", "Kinds of project", "Recorded by one of"],
+        programme.decisions.iter().map(|row| {
+            let types = if row.types.is_empty() { "all".to_owned() } else { row.types.join(", ") };
+            [code(&row.id), row.title.clone(), types, roles(&row.decided_by)]
+        }),
+    );
 }
 
 fn catalogue(page: &mut Page, programme: &Programme) {

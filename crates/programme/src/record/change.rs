@@ -181,6 +181,11 @@ pub enum Change {
         /// Was it under way before, without a record?
         is_adopted: bool,
     },
+    /// By which profile and edition the record is read from here on: where nobody had said it, or it is another.
+    ProfileNamed {
+        /// Which, as `NAME@EDITION`.
+        profile: String,
+    },
     /// The options appraisal spoke.
     Appraised {
         /// The type it recommends, if it recommends one.
@@ -477,6 +482,9 @@ pub enum Change {
         by: String,
         /// Why.
         why: String,
+        /// The role in which it was recorded, where the profile says who may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
     },
     /// Somebody asked for a gate.
     GateAsked {

@@ -96,6 +96,8 @@ pub struct Decision {
     pub outcome: String,
     /// Who decided it.
     pub by: String,
+    /// The role in which it was recorded, where the profile says who may.
+    pub role: Option<String>,
     /// Who recorded it, when, and why it was decided so.
     pub said: Said,
 }

@@ -20,7 +20,7 @@ fn line_of(text: &str, what: &str) -> usize {
 }
 
 /// Text, what takes its place, and what is said of it.
-const MISTAKES: [(&str, &str, &str); 72] = [
+const MISTAKES: [(&str, &str, &str); 81] = [
     ("is-editable = true", "is-editible = true", "unknown field `is-editible`"),
     ("go = [\"authority\"]", "go = [\"authorities\"]", "unknown variant `authorities`"),
     ("owner = \"heron\"\n", "", "missing field `owner`"),
@@ -141,6 +141,23 @@ const MISTAKES: [(&str, &str, &str); 72] = [
     ("is = [\"none\", \"breeze\"]", "above = 2", "counts, but the field holds no number"),
     ("needs-evidence = true", "is-for-vips = true\ntypes = [\"raft\"]", "is for VIPs, but none of its types has any"),
     ("day = \"2024-05-20\"", "day = \"2024-05-19\"", "2024-05-19 is no working day anyway"),
+    ("title = \"nest\"", "title = \"egg\"", "the check \"egg\" is no line of the list \"pilot-checks\""),
+    ("title = \"nest\"", "title = \"fish\"", "\"fish\" is checked twice"),
+    ("[\"nest\", \"fish\"]", "[\"nest\", \"fish\", \"reed\"]", "nobody is said to answer \"reed\""),
+    ("after = \"switch\"", "after = \"landing\"", "unknown variant `landing`"),
+    ("answered-by = [\"beaver\"]", "answered-by = [\"otter\"]", "the role \"otter\""),
+    (
+        "answered-by = [\"beaver\"]",
+        "answered-by = [\"ferrywoman\"]",
+        "nobody who takes part in the type \"raft\" answers for \"own-fish\"",
+    ),
+    (
+        "criteria = [\"route-decided\", \"ropes-kept\"]\npassed-by = [\"ferrywoman\", \"owl\"]",
+        "criteria = [\"route-decided\", \"ropes-kept\"]\npassed-by = [\"ferrywoman\"]",
+        "whoever decides on \"quota-checked\" stands on the side that passes the gate \"casting-off\" of the type \"mixed\"",
+    ),
+    ("id = \"pilot-share\"", "id = \"pilot-swim\"", "the decision \"pilot-swim\""),
+    ("decided-by = [\"heron\"]", "decided-by = []", "decisions says nothing under `decided-by`"),
 ];
 
 #[test]

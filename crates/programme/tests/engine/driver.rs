@@ -1,11 +1,11 @@
 //! Drives any project through any gate: for each open criterion it does what its kind asks for, by whoever may.
 
 use programme::{
-    Action, Criterion, Field, FieldKind, MetBy, Outcome, PilotAnswer, Register, Scope, Side, Subject, Sureness,
-    TaskState, Verdict, assess_next, gaps, missed, missing_parts, pilot, side_name,
+    Action, Criterion, Field, FieldKind, MetBy, Outcome, PilotAnswer, Reached, Register, Scope, Side, Subject,
+    Sureness, TaskState, Verdict, assess_next, gaps, missed, missing_parts, pilot, side_name,
 };
 
-use super::world::{World, give, row};
+use super::world::{Step, World, give, row};
 
 const YES: Verdict = Verdict::Yes;
 
@@ -182,7 +182,9 @@ impl World {
                     let people = self.somebody(3);
                     self.does(&by, Action::NamePilot { people });
                 }
+                self.switches_the_pilot();
                 let answers = self.pilot_answers(|_| true, Outcome::Passed, "");
+                let by = self.answerer();
                 self.does(&by, Action::CheckPilot { answers });
             }
             "key-roles-filled" => {
@@ -257,6 +259,21 @@ impl World {
         let others: Vec<&String> = self.people.iter().filter(|person| !self.record.is_pilot(person)).collect();
         let step = (others.len() / missing.max(1)).max(1);
         others.into_iter().rev().step_by(step).take(missing).cloned().collect()
+    }
+
+    /// Everybody of the pilot is switched.
+    pub(crate) fn switches_the_pilot(&mut self) {
+        let people = self.record.pilot_people().map(|(person, _)| (person.to_owned(), Reached::Switch));
+        self.facts.pilot = people.collect();
+        self.steps.push(Step::Knows("pilot-switched".to_owned(), true));
+    }
+
+    /// Who may say how any check of the pilot came out.
+    pub(crate) fn answerer(&self) -> String {
+        let checks = &self.programme.pilot_checks;
+        let answers_all = |role: &&String| checks.iter().all(|check| check.answered_by.contains(*role));
+        let first = checks.first().expect("a check");
+        first.answered_by.iter().find(answers_all).expect("a role that answers all").clone()
     }
 
     /// What each of these people of the pilot says of everything that they have not answered.

@@ -5,7 +5,7 @@ use programme::{Action, Live, Register, Rule, Side, Sureness, Verdict, registrat
 use crate::world::{World, invented, row};
 
 const EVERY: [Live; 8] = [
-    Live::ProvisionAccounts { new_already: 0, asked: 1 },
+    Live::ProvisionAccounts { new_already: 0, asked: 1, others: 0 },
     Live::SyncPilot,
     Live::SyncBulk,
     Live::ForwardersOn,
@@ -20,7 +20,7 @@ fn numbers(new: u64) -> Action {
 }
 
 fn make(new_already: u64, asked: u64) -> Live {
-    Live::ProvisionAccounts { new_already, asked }
+    Live::ProvisionAccounts { new_already, asked, others: 0 }
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn an_unresolved_application_blocks_the_cutover() {
     let fields = row(&[("title", "Scanner"), ("owner", "Ida"), ("protocol", "SMTP")]);
     world.does("lead", Action::AddRow { register: Register::Applications, fields });
     assert!(world.may(Live::SyncBulk).is_ok());
-    for live in [Live::Switch, Live::ChangeMx] {
+    for live in [Live::SwitchPilot, Live::Switch, Live::ChangeMx] {
         let refusal = world.may(live).unwrap_err();
         assert!(refusal.is_by("applications-resolved") && refusal.what.contains("application-1"), "{refusal}");
     }
@@ -87,7 +87,7 @@ fn an_unresolved_application_blocks_the_cutover() {
     let fields = row(&[("settings", "smtp.example:587")]);
     world.does("lead", Action::ChangeRow { row: "application-1".into(), fields });
     world.does("lead", settle(Verdict::Yes));
-    assert!(world.may(Live::Switch).is_ok());
+    assert!(world.may(Live::Switch).is_ok() && world.may(Live::SwitchPilot).is_ok());
     world.does("lead", settle(Verdict::No));
     assert!(world.may(Live::Switch).is_err());
 }
@@ -116,11 +116,18 @@ fn in_their_own_hands_five_hundred_until_the_pilot_succeeded_then_by_wave() {
     world.facts.pilot_accounts = Some(40);
     assert!(world.may(make(0, 40)).is_ok());
     assert!(world.may(make(40, 1)).unwrap_err().is_by("registration-limit"));
+    // Whose they are counts, and not how many alone.
+    let others = |others| Live::ProvisionAccounts { new_already: 0, asked: 40, others };
+    assert!(world.may(others(0)).is_ok());
+    let refusal = world.may(others(1)).unwrap_err();
+    assert!(refusal.is_by("registration-limit") && refusal.is_by("tried"), "{refusal}");
+    assert!(refusal.what.contains("1 of them are for nobody of the pilot"), "{refusal}");
     world.facts.pilot_accounts = Some(600);
     assert!(world.may(make(0, 500)).is_ok());
     let refusal = world.may(make(0, 501)).unwrap_err();
     assert!(refusal.is_by("tried"), "what releases more is named: {refusal}");
     world.close("tried");
+    assert!(world.may(others(40)).is_ok(), "they are anybody's once the pilot succeeded");
     world.facts.wave_accounts = Some(650);
     assert!(world.may(make(0, 650)).is_ok());
     assert!(world.may(make(0, 651)).is_err());
@@ -173,4 +180,29 @@ fn every_live_action_has_its_name() {
         assert!(Live::NAMES.contains(&live.name()));
     }
     assert_eq!(Live::NAMES.len(), EVERY.len());
+}
+
+/// What is there already is changed from the first accounts on, also after the last; never against a no, and not after the end.
+#[test]
+fn accounts_that_are_there_are_changed_while_the_project_is_under_way() {
+    let may = |world: &World| programme::allows_update(&world.programme, &world.record, &world.known(), world.today());
+    let mut world = World::staffed(invented(), "guided");
+    assert!(may(&world).unwrap_err().is_by("stage-allows"));
+    world.reaches("prepare");
+    assert!(may(&world).unwrap_err().is_by("stage-allows"));
+    for stage in ["try", "go", "rest"] {
+        world.reaches(stage);
+        assert!(may(&world).is_ok(), "{stage}");
+        world.says(Side::Authority, "all-go", Verdict::No);
+        let refusal = if stage == "try" { None } else { may(&world).err() };
+        assert!(stage == "try" || refusal.is_some_and(|refusal| refusal.is_by("standing-no")), "{stage}");
+        let mut cancelled = world.clone();
+        cancelled.does("lead", Action::Cancel { why: "merged".into() });
+        assert!(may(&cancelled).unwrap_err().is_by(Rule::NotNow.name()), "{stage}");
+        world.says(Side::Authority, "all-go", Verdict::Yes);
+    }
+    world.passes();
+    assert!(may(&world).is_ok(), "it ended, and is not closed");
+    world.does("lead", Action::Close { note: "done".into() });
+    assert!(may(&world).unwrap_err().is_by(Rule::NotNow.name()));
 }

@@ -6,6 +6,7 @@
 mod approvals;
 mod changes;
 mod deadlines;
+mod decisions;
 mod driver;
 mod gates;
 mod live;

@@ -232,6 +232,12 @@ fn holds(programme: &Programme, entries: &[Entry]) {
                     if criterion.types.is_empty() || criterion.types.contains(&project_type) {
                         assert!(was_met(programme, before, &project_type, id), "{gate} was passed without {id}");
                     }
+                    if let MetBy::Decision(name) = &criterion.met_by {
+                        let last = before.iter().rev().find(
+                            |entry| matches!(&entry.change, Change::Decided { decision, .. } if decision == name),
+                        );
+                        assert!(last.is_none_or(|last| last.who != who), "{who} decided on {name} and passed {gate}");
+                    }
                 }
                 passed = Some(gate);
             }

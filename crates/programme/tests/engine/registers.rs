@@ -205,3 +205,70 @@ fn a_call_leaves_a_snapshot_of_the_checklist() {
     let line = snapshot.tasks.iter().find(|line| line.task == "gather").unwrap();
     assert_eq!((snapshot.day, line.owner.as_deref(), line.state.as_str()), (date(2026, 2, 2), Some("Ida"), "open"));
 }
+
+/// what came is told against what was forecast, by week and by category, with the difference.
+#[test]
+fn calls_of_the_service_desk_are_told_against_their_forecast() {
+    let nhsmail = programme::Programme::shipped("nhsmail", "current").unwrap().unwrap();
+    let mut world = World::staffed(nhsmail, "managed");
+    let by = "help-desk-lead";
+    let seen = |world: &World, switches: &[(jiff::civil::Date, u64)]| {
+        programme::desk_seen(&world.programme, &world.record, switches)
+    };
+    world.does("project-manager", Action::GiveNumbers { sureness: programme::Sureness::Draft, existing: 900, new: 0 });
+    let day = |text: &str| -> jiff::civil::Date { text.parse().unwrap() };
+    // Two Mondays; everybody in the first week.
+    let switches = [(day("2026-03-04"), 900)];
+    assert!(seen(&world, &switches).no_forecast.is_some_and(|why| why.contains("ordinary week")));
+    let calls = |fields: &[(&str, &str)]| Action::AddRow { register: Register::DeskCalls, fields: row(fields) };
+    let ordinary = |category, calls_of| calls(&[("what", "ordinary"), ("category", category), ("calls", calls_of)]);
+    let actual = |category, week, calls_of| {
+        calls(&[("what", "actual"), ("category", category), ("week", week), ("calls", calls_of)])
+    };
+    world.does(by, ordinary("calendar", "100"));
+    world.does(by, ordinary("mobile devices", "40"));
+    // The first count of a week was wrong: the last one counts.
+    world.does(by, actual("calendar", "2026-03-03", "900"));
+    world.does(by, actual("calendar", "2026-03-05", "150"));
+    world.does(by, actual("mobile devices", "2026-03-02", "50"));
+    world.does(by, actual("login and activation", "2026-03-06", "7"));
+    world.does(by, actual("calendar", "2026-05-11", "90"));
+    let desk = seen(&world, &switches);
+    assert_eq!((desk.ordinary_calls, desk.no_forecast), (Some(140), None));
+    let weeks: Vec<_> =
+        desk.weeks.iter().map(|week| (week.monday, week.forecast, week.actual, week.difference)).collect();
+    // 30 to 40 in a hundred more while people migrate and for four weeks after; then as always.
+    assert_eq!(weeks[0], (day("2026-03-02"), Some((182, 196)), Some(207), Some(11)));
+    assert_eq!(weeks[1], (day("2026-03-09"), Some((182, 196)), None, None));
+    assert_eq!(weeks[5], (day("2026-05-11"), Some((140, 140)), Some(90), Some(-50)));
+    assert_eq!(weeks.len(), 6);
+    let of = |name: &str| desk.categories.iter().find(|one| one.category == name).unwrap();
+    assert_eq!(
+        (of("calendar").forecast, of("calendar").actual, of("calendar").difference),
+        (Some((230, 240)), 240, Some(0))
+    );
+    assert_eq!((of("mobile devices").forecast, of("mobile devices").difference), (Some((92, 96)), Some(-42)));
+    assert_eq!((of("login and activation").forecast, of("login and activation").actual), (None, 7));
+    world.is_refused(by, ordinary("the weather", "1"), "unknown");
+    let without = calls(&[("what", "actual"), ("category", "calendar"), ("calls", "1")]);
+    world.is_refused(by, without, Rule::Incomplete.name());
+}
+
+/// the desk knows what to say about what is known, until it is over.
+#[test]
+fn what_is_known_stands_with_what_to_say_until_it_is_over() {
+    let nhsmail = programme::Programme::shipped("nhsmail", "current").unwrap().unwrap();
+    let mut world = World::staffed(nhsmail, "self");
+    let add = |fields: &[(&str, &str)]| Action::AddRow { register: Register::KnownIssues, fields: row(fields) };
+    world.is_refused("help-desk-lead", add(&[("title", "Rooms")]), Rule::Incomplete.name());
+    world.does(
+        "help-desk-lead",
+        add(&[("title", "Rooms are empty"), ("say", "They fill by noon."), ("category", "calendar")]),
+    );
+    let seen = programme::desk_seen(&world.programme, &world.record, &[]);
+    assert_eq!((seen.known_issues.len(), seen.known_issues[0].say.as_str()), (1, "They fill by noon."));
+    assert!(seen.answers.iter().any(|answer| answer.contains("two to three hours")), "{:?}", seen.answers);
+    let over = Action::SettleRow { row: "known-issue-1".into(), verdict: Verdict::Yes, text: "they are full".into() };
+    world.does("help-desk-lead", over);
+    assert!(programme::desk_seen(&world.programme, &world.record, &[]).known_issues.is_empty());
+}

@@ -121,7 +121,7 @@ fn a_rejected_request_for_change_blocks_the_roll_out() {
 
 #[test]
 fn accounts_are_made_within_what_is_approved_in_each_type() {
-    let make = |asked| Live::ProvisionAccounts { new_already: 0, asked };
+    let make = |asked| Live::ProvisionAccounts { new_already: 0, asked, others: 0 };
     let mut world = World::staffed(nhsmail(), "managed");
     world.reaches("readiness");
     assert!(world.may(make(1)).is_err());

@@ -105,7 +105,8 @@ impl World {
         let now = Moment::of(self.at);
         // What does not rest on facts is decided without them: whoever reads them for nothing would read for long.
         let none = Facts::default();
-        let facts = if action.rests_on_facts(&self.programme, &self.record) { &self.facts } else { &none };
+        let known = self.known();
+        let facts = if action.rests_on_facts(&self.programme, &self.record) { &known } else { &none };
         let step = Step::Does(doer.name.clone(), self.at, Box::new(action.clone()));
         let changes = decide(&self.programme, &self.record, facts, doer, now, action)?;
         self.steps.push(step);
@@ -140,18 +141,24 @@ impl World {
 
     pub(crate) fn knows(&mut self, fact: &str, is_met: bool) {
         let offenders = if is_met { Vec::new() } else { vec!["one".to_owned(), "another".to_owned()] };
-        let fact_now = Fact { is_met, text: format!("{fact} is {is_met}"), offenders, as_of: self.at };
+        let text = format!("{fact} is {is_met}");
+        let fact_now = Fact { is_met, text, offenders, as_of: self.at, decided: None };
         self.facts.facts.insert(fact.to_owned(), fact_now);
         self.steps.push(Step::Knows(fact.to_owned(), is_met));
     }
 
+    /// What the system knows, with what was decided in place of what it can't see.
+    pub(crate) fn known(&self) -> Facts {
+        self.facts.clone().with_decisions(&self.record)
+    }
+
     pub(crate) fn may(&self, live: Live) -> Result<(), Refusal> {
-        allows(&self.programme, &self.record, &self.facts, self.today(), live)
+        allows(&self.programme, &self.record, &self.known(), self.today(), live)
     }
 
     /// Ids of what is open of the gate ahead.
     pub(crate) fn open(&self) -> Vec<String> {
-        let assessed = assess_next(&self.programme, &self.record, &self.facts, self.today());
+        let assessed = assess_next(&self.programme, &self.record, &self.known(), self.today());
         assessed.iter().flat_map(|assessed| assessed.open().map(|item| item.criterion.clone())).collect()
     }
 

@@ -4,11 +4,13 @@
 //! with its line in the audit log, and read again. What two people decide at once is decided one after the other: who comes second is asked
 //! anew, of the record as it is then.
 
+mod desk;
 mod facts;
 mod file;
 mod live;
 mod papers;
 mod pilot;
+mod pilot_names;
 mod pipeline;
 mod shows;
 
@@ -29,6 +31,7 @@ pub use self::file::new_project;
 pub(crate) use self::live::{Gates, Governs, refuse};
 pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
 pub use self::pilot::PilotShow;
+pub(crate) use self::pilot_names::{PilotNames, names_of_objects};
 pub use self::pipeline::{BrokenLine, PipelineGate, PipelineLine, PipelineReport};
 pub use self::shows::{
     DeadlineLine, DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow,
@@ -119,9 +122,10 @@ impl Governed {
         for _ in 0..TRIES_MAX {
             let now = self.moment().await?;
             let is_known = action.rests_on_facts(&self.programme, &self.record);
-            let facts = if is_known { self.facts().await? } else { Facts::default() };
+            let facts = if is_known { Box::pin(self.facts()).await? } else { Facts::default() };
             let decided = programme::decide(&self.programme, &self.record, &facts, &self.doer(), now, action.clone());
-            let changes = decided.map_err(|refusal| refused(&refusal))?;
+            let mut changes = decided.map_err(|refusal| refused(&refusal))?;
+            self.name_profile(&mut changes);
             if self.append(&changes, now.at).await? {
                 let shown = changes.iter().map(|change| serde_json::to_value(change).unwrap_or_default()).collect();
                 return Ok(Acted { seq: self.record.seq, changes: shown });
@@ -129,6 +133,14 @@ impl Governed {
             self.record = record_of(&self.store, self.key).await?;
         }
         Err(Error { exit: Exit::Busy, ..Error::usage("others change the project all the time").advise("try again") })
+    }
+
+    /// Whoever reads the record elsewhere has to know by which profile it is meant.
+    fn name_profile(&self, changes: &mut Vec<Change>) {
+        let profile = profile_of(&self.config);
+        if self.record.profile().is_none_or(|(known, _)| known != profile) {
+            changes.push(Change::ProfileNamed { profile });
+        }
     }
 
     /// Appends changes to the record as it was read; false where it has gone on since.

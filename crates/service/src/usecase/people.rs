@@ -9,6 +9,7 @@ mod book;
 mod compare;
 mod confirm;
 mod forward;
+mod gated;
 mod import;
 mod limits;
 mod list;

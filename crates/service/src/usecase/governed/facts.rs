@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use model::{Cause, Phase, Side};
 use mx::history::Observation;
-use people::Class;
-use programme::{CHECKS, FACTS, Fact, Facts, Verdict};
+use people::{Class, ObjectId};
+use programme::{Fact, Facts, Reached};
 use store::{IssueState, MailboxRow};
 
-use super::{Governed, profile_of};
+use super::{Governed, PilotNames, names_of_objects, profile_of};
 use crate::Error;
 use crate::config::PeopleEntry;
 use crate::usecase::people::PeopleProject;
@@ -23,20 +23,34 @@ const OFFENDERS_MAX: usize = 50;
 struct Gathered {
     facts: BTreeMap<String, Fact>,
     /// Those of which this database can't tell in this project: a decision of that name does.
-    unknown: BTreeSet<String>,
+    unseen: BTreeSet<String>,
+    /// Now.
+    now: Timestamp,
+    /// When what is told next was read.
     at: Timestamp,
 }
 
 impl Gathered {
+    /// What is told next was read then, the oldest of it first (milliseconds since 1970); now, where nothing was.
+    fn read_at(&mut self, times: impl IntoIterator<Item = i64>) {
+        let oldest = times.into_iter().min().and_then(|at| Timestamp::from_millisecond(at).ok());
+        self.at = oldest.map_or(self.now, |at| at.min(self.now));
+    }
+
+    /// What is told next stands in this database itself, as it is now.
+    fn read_now(&mut self) {
+        self.at = self.now;
+    }
+
     /// A fact that is so where nothing stands against it.
     fn unless(&mut self, name: &str, offenders: Vec<String>, is_so: &str, is_not: &str) {
         let text = if offenders.is_empty() { is_so.to_owned() } else { format!("{}: {is_not}", offenders.len()) };
-        let fact = Fact { is_met: offenders.is_empty(), text, offenders, as_of: self.at };
+        let fact = Fact { is_met: offenders.is_empty(), text, offenders, as_of: self.at, decided: None };
         self.put(name, fact);
     }
 
     fn so(&mut self, name: &str, is_met: bool, text: impl Into<String>) {
-        let fact = Fact { is_met, text: text.into(), offenders: Vec::new(), as_of: self.at };
+        let fact = Fact { is_met, text: text.into(), offenders: Vec::new(), as_of: self.at, decided: None };
         self.put(name, fact);
     }
 
@@ -44,7 +58,7 @@ impl Gathered {
     fn unknown(&mut self, names: &[&str], why: &str) {
         for name in names {
             self.so(name, false, format!("{why}; or record it: whimbrel project decide {name}"));
-            self.unknown.insert((*name).to_owned());
+            self.unseen.insert((*name).to_owned());
         }
     }
 
@@ -58,6 +72,12 @@ impl Gathered {
     }
 }
 
+/// The name of a mailbox, without the source that is named before it.
+fn of_source<'w>(who: &'w str, sources: &[String]) -> &'w str {
+    let is_source = |(endpoint, _): &(&str, &str)| sources.iter().any(|source| source.eq_ignore_ascii_case(endpoint));
+    who.split_once(':').filter(is_source).map_or(who, |(_, name)| name)
+}
+
 fn names<'r>(rows: impl IntoIterator<Item = &'r MailboxRow>) -> Vec<String> {
     rows.into_iter().map(|row| row.roster.source_name.clone()).collect()
 }
@@ -67,7 +87,8 @@ impl Governed {
     pub(crate) async fn facts(&self) -> Result<Facts, Error> {
         let (store, key) = (&self.store, self.key);
         let at = Timestamp::from_millisecond(store.now().await?).unwrap_or_default();
-        let mut found = Gathered { facts: BTreeMap::new(), unknown: BTreeSet::new(), at };
+        let mut found = Gathered { facts: BTreeMap::new(), unseen: BTreeSet::new(), now: at, at };
+        let names_of_pilot = PilotNames::of(store, key, &self.config).await?;
         let mut rows = store.mailboxes(key).await?;
         rows.retain(|row| row.listed);
         // What goes to the archive is switched nowhere.
@@ -80,6 +101,9 @@ impl Governed {
         let is_aside = |row: &&MailboxRow| of.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
         // Who has no account yet, or of whom that is not decided, is in scope and on no roster.
         let (without, pilot_accounts) = self.people(&mut found).await?;
+        // Who is switched is known here; who has no account yet, since the directories were read.
+        let directories = self.directories_read().await?;
+        found.read_at(directories.iter().copied());
         for (name, counts_aside) in [("all-in-scope-through-switch", true), ("people-switched", false)] {
             if rows.is_empty() {
                 found.so(name, false, "nobody is on the roster yet");
@@ -93,17 +117,19 @@ impl Governed {
         }
         self.forwarders(&rows, &mut found).await?;
         self.mailboxes(&rows, &mut found).await?;
-        self.issues(&rows, &mut found).await?;
+        self.issues(&rows, &names_of_pilot, &mut found).await?;
+        found.read_now();
         let is_reported = self.config.file.reports.is_some();
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
         self.legacy(&rows, &mut found).await?;
-        self.decided(&mut found);
-        let facts = Facts { facts: found.facts, pilot_accounts, ..Facts::default() };
-        // Whoever looks at many projects at once looks at this: each project's own file says where its facts come from.
+        let pilot = self.pilot_reached(&rows, &names_of_pilot);
+        let facts = Facts { facts: found.facts, unseen: found.unseen, pilot, pilot_accounts, ..Facts::default() };
+        // Whoever looks at many projects at once looks at this: each project's own file says where its facts come from. What was decided
+        // stands in the record, and counts as it stands there now.
         let kept = serde_json::to_string(&facts).unwrap_or_default();
         store.keep_programme_facts(key, &profile_of(&self.config), &kept).await?;
-        Ok(facts)
+        Ok(facts.with_decisions(&self.record))
     }
 
     async fn forwarders(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
@@ -114,14 +140,9 @@ impl Governed {
         let name =
             |mailbox: i64| called.get(&mailbox).map_or_else(|| format!("mailbox {mailbox}"), |name| (*name).to_owned());
         // Of whom nobody has looked, or not all could be read, it is not known.
-        let seen: BTreeSet<i64> = self
-            .store
-            .found_routings(self.key)
-            .await?
-            .into_iter()
-            .filter(|look| look.side == Side::Source && look.unread.is_empty())
-            .map(|look| look.mailbox)
-            .collect();
+        let mut looks = self.store.found_routings(self.key).await?;
+        looks.retain(|look| look.side == Side::Source && called.contains_key(&look.mailbox));
+        let seen: BTreeSet<i64> = looks.iter().filter(|look| look.unread.is_empty()).map(|look| look.mailbox).collect();
         let left: BTreeSet<String> = ours
             .iter()
             .filter(|row| row.off_at.is_none())
@@ -130,6 +151,7 @@ impl Governed {
             .chain(rows.iter().filter(|row| !seen.contains(&row.mailbox)).map(|row| name(row.mailbox)))
             .collect();
         let left: Vec<String> = left.into_iter().collect();
+        found.read_at(looks.iter().map(|look| look.seen_at).filter(|at| *at > 0));
         if rows.is_empty() {
             found.so("forwarders-f1-f2-gone", false, "nobody is on the roster yet");
         } else {
@@ -174,6 +196,15 @@ impl Governed {
             let is_away = |(number, ..): &&(i64, String, String)| used.contains(number) && !reached.contains(number);
             endpoints.iter().filter(is_away).map(|(_, name, _)| name.clone()).collect()
         };
+        // Each mailbox by its last look or pass; an endpoint by the last of any mailbox there.
+        let read = |row: &MailboxRow| {
+            let looked = predicted.get(&row.mailbox).map(|predicted| predicted.at);
+            looked.into_iter().chain(row.pass.map(|(_, ended)| ended)).max()
+        };
+        let reached_at = |number: i64| {
+            let here = |row: &&MailboxRow| [row.roster.source_endpoint, row.roster.target_endpoint].contains(&number);
+            rows.iter().filter(here).filter_map(read).max()
+        };
         for (name, offenders, is_so, is_not) in [
             ("quota-checked", over, "every mailbox was looked at, and fits", "were not looked at, or do not fit"),
             (
@@ -194,14 +225,40 @@ impl Governed {
             if rows.is_empty() {
                 found.so(name, false, "nobody is on the roster yet");
             } else {
+                let of_endpoints = |is_source: bool| {
+                    let of = |row: &MailboxRow| {
+                        if is_source { row.roster.source_endpoint } else { row.roster.target_endpoint }
+                    };
+                    let numbers: BTreeSet<i64> = rows.iter().map(of).collect();
+                    numbers.into_iter().filter_map(reached_at).collect::<Vec<_>>()
+                };
+                match name {
+                    "source-reachable" => found.read_at(of_endpoints(true)),
+                    "target-reachable" => found.read_at(of_endpoints(false)),
+                    _ => found.read_at(rows.iter().filter_map(read)),
+                }
                 found.unless(name, offenders, is_so, is_not);
             }
         }
+        found.read_now();
         Ok(())
     }
 
-    async fn issues(&self, rows: &[MailboxRow], found: &mut Gathered) -> Result<(), Error> {
-        let of_pilot = rows.iter().filter(|row| self.record.is_pilot(&row.roster.source_name));
+    /// How far each person of the pilot is of whom something is on the target.
+    fn pilot_reached(&self, rows: &[MailboxRow], called: &PilotNames) -> BTreeMap<String, Reached> {
+        let reached = |row: &MailboxRow| {
+            let phase = row.state.phase;
+            let is_copied = row.pass.is_some() || phase >= Phase::InStep;
+            let reached = if phase >= Phase::Switched { Some(Reached::Switch) } else { None };
+            let name = called.of_row(row);
+            let reached = reached.or(is_copied.then_some(Reached::Copy)).filter(|_| self.record.is_pilot(&name))?;
+            Some((name.trim().to_lowercase(), reached))
+        };
+        rows.iter().filter_map(reached).collect()
+    }
+
+    async fn issues(&self, rows: &[MailboxRow], called: &PilotNames, found: &mut Gathered) -> Result<(), Error> {
+        let of_pilot = rows.iter().filter(|row| self.record.is_pilot(&called.of_row(row)));
         let pilot: BTreeSet<i64> = of_pilot.map(|row| row.mailbox).collect();
         let issues = self.store.issues(self.key).await?;
         let open: Vec<_> = issues.iter().filter(|row| row.state != IssueState::Closed).collect();
@@ -246,6 +303,7 @@ impl Governed {
         self.formats(&entry, found).await?;
         let Some(plane) = self.plane()? else { return Ok((Vec::new(), None)) };
         let known = plane.known().await?;
+        found.read_at(self.directories_read().await?);
         let told = |is_so: &dyn Fn(&Class) -> bool| -> Vec<String> {
             let rows = known.reconciliation.rows.iter().filter(|row| is_so(&row.class));
             rows.map(|row| row.matched.object.to_string()).collect()
@@ -261,25 +319,29 @@ impl Governed {
         let without = missing.iter().chain(&open).cloned().collect();
         found.unless("addresses-matched", open, "everybody is matched, or known to be new", "are not decided");
         found.unless("new-accounts-provisioned", missing, "every new account is there", "have no account yet");
-        // An account counts for the pilot whether it is still to be made or was made already.
+        // What was made counts whosever it is now; of the pilot whatever is still to be made.
         let made = plane.made().await?;
-        let (mut accounts, mut left, mut count) = (0, Vec::new(), 0);
+        let sources = self.config.sources();
+        let called = names_of_objects(&self.config, &known);
+        let by_name: HashMap<String, &ObjectId> = called.iter().map(|(id, name)| (name.to_lowercase(), id)).collect();
+        let (mut accounts, mut left, mut count) = (made.len() as u64, Vec::new(), 0);
         for (who, _) in self.record.pilot_people() {
             count += 1;
-            let Ok(object) = known.find(who) else {
+            let found = || known.find(of_source(who, &sources)).ok().map(|object| &object.id);
+            let Some(id) = by_name.get(who).copied().or_else(found) else {
                 left.push(format!("{who} (nobody is called so)"));
                 continue;
             };
             let is_existing =
-                known.reconciliation.row(&object.id).is_some_and(|row| matches!(row.class, Class::Existing { .. }));
+                known.reconciliation.row(id).is_some_and(|row| matches!(row.class, Class::Existing { .. }));
             if !is_existing {
                 left.push(who.to_owned());
             }
-            accounts += u64::from(!is_existing || made.contains_key(&object.id));
+            accounts += u64::from(!is_existing && !made.contains_key(id));
         }
         if count == 0 {
             found.so("pilot-accounts-provisioned", false, "nobody is of the pilot yet: whimbrel pilot name");
-            return Ok((without, Some(0)));
+            return Ok((without, Some(accounts)));
         }
         found.unless(
             "pilot-accounts-provisioned",
@@ -288,6 +350,16 @@ impl Governed {
             "have no account yet",
         );
         Ok((without, Some(accounts)))
+    }
+
+    /// When each directory of people was last read, the platform's among them.
+    async fn directories_read(&self) -> Result<Vec<i64>, Error> {
+        let Some(entry) = &self.config.file.people else { return Ok(Vec::new()) };
+        let mut read = self.store.directories(self.key).await?;
+        read.retain(|row| {
+            entry.sources.iter().chain(&entry.staff).chain(&entry.platform).any(|name| *name == row.name)
+        });
+        Ok(read.into_iter().filter_map(|row| row.read_at).collect())
     }
 
     /// The people of the project as they were last read, where its file says where they come from.
@@ -309,25 +381,13 @@ impl Governed {
             let faults = self.store.directory_faults(self.key, row.directory).await?;
             wrong.extend(faults.into_iter().map(|fault| format!("{name}, {}: {}", fault.place, fault.what)));
         }
+        found.read_at(read.iter().filter_map(|row| row.read_at));
         if unread.is_empty() {
             found.unless("formats", wrong, "every list was read, and each entry of it", "entries can't be read");
         } else {
             found.so("formats", false, format!("not read yet: {}: whimbrel people sync", unread.join(", ")));
         }
         Ok(())
-    }
-
-    /// What can't be looked up is known by a decision of that name: somebody says it, with why.
-    fn decided(&self, found: &mut Gathered) {
-        for (name, _) in FACTS.into_iter().chain(CHECKS) {
-            let decision = self.record.decisions.get(name).and_then(|decisions| decisions.last());
-            let is_open = !found.facts.contains_key(name) || found.unknown.contains(name);
-            if let (Some(decision), true) = (decision, is_open) {
-                let text = format!("decided by {}: {}", decision.by, decision.outcome);
-                let (is_met, as_of) = (decision.verdict == Verdict::Yes, decision.said.at);
-                found.put(name, Fact { is_met, text, offenders: Vec::new(), as_of });
-            }
-        }
     }
 
     /// What forwards from whoever is switched: it is to be on as long as mail comes to the old servers.
@@ -344,6 +404,9 @@ impl Governed {
             .filter(|look| look.side == Side::Source && look.redirected_to.is_some())
             .map(|look| look.mailbox)
             .collect();
+        let switched: BTreeSet<i64> = rows.iter().filter(is_switched).map(|row| row.mailbox).collect();
+        let of_switched = looks.iter().filter(|look| look.side == Side::Source && switched.contains(&look.mailbox));
+        found.read_at(of_switched.map(|look| look.seen_at).filter(|at| *at > 0));
         let is_off = |row: &&MailboxRow| is_switched(row) && !is_changed && !on.contains(&row.mailbox);
         let is_so =
             if is_changed { "mail goes to the target by itself" } else { "each forwards until mail goes there" };
@@ -363,19 +426,21 @@ impl Governed {
             found.unknown(&names, "the project's file has no [mx]: no legacy domain is named");
             return Ok(());
         };
-        let mut left = Vec::new();
+        let (mut left, mut read) = (Vec::new(), Vec::new());
         let words = self.store.rule_words(self.key).await?;
         for (domain, wanted) in settings.domains.keys().zip(settings.wanted()?) {
             let is_unused =
                 words.iter().any(|word| word.withdrawn.is_none() && word.is.rule == format!("mx-not-used/{domain}"));
             let looks = self.store.mx_looks(self.key, domain).await?;
             let looks: Vec<Observation> = looks.iter().filter_map(|what| serde_json::from_str(what).ok()).collect();
+            read.extend(looks.iter().map(|look| look.at.as_millisecond()).max());
             let is_moved = mx::history::changed_at(&looks, &wanted).is_some();
             if !is_unused && !is_moved {
                 left.push(domain.clone());
             }
         }
         self.redirects(rows, left.is_empty(), found).await?;
+        found.read_at(read);
         found.unless(
             "mx-changed",
             left,

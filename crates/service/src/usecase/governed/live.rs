@@ -11,18 +11,27 @@ use connector::Retry;
 use jiff::civil::Date;
 use model::{Actor, Cause, Role, Scope};
 use movement::{Consent, Failure};
-use programme::{Facts, Live, Programme, Record, Refusal, allows};
+use programme::{Facts, Live, Programme, Record, Refusal, Rule, allows, allows_update};
 use store::{MailboxRow, ProjectKey, Store};
 use tokio::sync::Mutex;
 
-use super::{Governed, programme_of, record_of, refused};
+use super::{Governed, PilotNames, programme_of, record_of, refused};
 use crate::Error;
 use crate::config::Config;
 
 /// What the database knows is asked again after this.
 const FACTS_LAST: Duration = Duration::from_secs(30);
-/// What stages call the making of accounts.
-const ACCOUNTS: &str = "provision-accounts";
+/// So many are named who are not of the pilot.
+const OTHERS_MAX: usize = 10;
+
+/// What somebody asks whether it may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asked {
+    /// This.
+    Live(Live),
+    /// Accounts that are there are changed.
+    Update,
+}
 
 /// The gates of a project, for whatever is done live in it.
 pub(crate) struct Gates {
@@ -38,7 +47,7 @@ struct Known {
     record: Record,
     programme: Programme,
     seen: Option<Seen>,
-    answers: HashMap<Live, Option<Refusal>>,
+    answers: HashMap<Asked, Option<Refusal>>,
 }
 
 /// What the programme of a governed project says of its switches.
@@ -71,29 +80,63 @@ impl Gates {
         key: ProjectKey,
         name: &str,
     ) -> Result<Option<Error>, Error> {
-        self.ask(store, key, |_, record| Some(if record.is_pilot(name) { Live::SwitchPilot } else { Live::Switch }))
+        let names = self.names(store, key).await?;
+        // Of mailboxes of one name at several sources each has to be of the pilot: else it is asked what everybody is asked.
+        let mut called = vec![name.to_owned()];
+        if names.are_several() {
+            let rows = store.mailboxes(key).await?;
+            let is_so = |row: &&MailboxRow| row.listed && row.roster.source_name == name;
+            called = rows.iter().filter(is_so).map(|row| names.of_row(row)).collect();
+        }
+        let is_pilot = move |record: &Record| !called.is_empty() && called.iter().all(|name| record.is_pilot(name));
+        self.ask(store, key, |record| Asked::Live(if is_pilot(record) { Live::SwitchPilot } else { Live::Switch }))
             .await
     }
 
     /// Why nothing of a mailbox may be copied now; none: it may, or the project is not governed.
-    async fn against_copy(&self, store: &Store, key: ProjectKey, name: &str) -> Result<Option<Error>, Error> {
-        self.ask(store, key, |_, record| Some(if record.is_pilot(name) { Live::SyncPilot } else { Live::SyncBulk }))
-            .await
+    async fn against_copy(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Error>, Error> {
+        let name = self.names(store, key).await?.of_row(row);
+        self.ask(store, key, |record| {
+            Asked::Live(if record.is_pilot(&name) { Live::SyncPilot } else { Live::SyncBulk })
+        })
+        .await
+    }
+
+    async fn names(&self, store: &Store, key: ProjectKey) -> Result<PilotNames, Error> {
+        Ok(PilotNames::of(store, key, &self.config).await?)
     }
 
     /// Why nothing that is there on the platform may be changed now. It waits for the first stage that makes accounts, and goes on after the
-    /// last one.
+    /// last one, until the project is closed or given up.
     pub(crate) async fn against_update(&self, store: &Store, key: ProjectKey) -> Result<Option<Error>, Error> {
-        let live = |programme: &Programme, record: &Record| {
-            let makes = |id: &String| {
-                let stage = programme.stages.iter().find(|stage| stage.id == *id);
-                stage.is_some_and(|stage| stage.allows.iter().any(|name| name == ACCOUNTS))
-            };
-            let is_over = record.stages.iter().any(|entry| makes(&entry.stage))
-                && record.stage().is_some_and(|entry| !makes(&entry.stage));
-            (!is_over).then_some(Live::ProvisionAccounts { new_already: 0, asked: 0 })
+        self.ask(store, key, |_| Asked::Update).await
+    }
+
+    /// Why accounts may not be made now for these, whom the record calls so; none: they may, or the project is not governed. Before the pilot
+    /// succeeded they are those of its people, where the kind of project says so.
+    pub(crate) async fn against_accounts(
+        &self,
+        store: &Store,
+        key: ProjectKey,
+        new_already: u64,
+        asked: &[String],
+    ) -> Result<Option<Error>, Error> {
+        let mut others = Vec::new();
+        let live = |record: &Record| {
+            others.extend(asked.iter().filter(|name| !record.is_pilot(name)).map(String::as_str));
+            let (asked, others) = (asked.len() as u64, others.len() as u64);
+            Asked::Live(Live::ProvisionAccounts { new_already, asked, others })
         };
-        self.ask(store, key, live).await
+        let against = self.ask(store, key, live).await?;
+        Ok(against.map(|mut error| {
+            if error.rule == Rule::RegistrationLimit.requirement() && !others.is_empty() {
+                let more = others.len().saturating_sub(OTHERS_MAX);
+                let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                let shown = others.iter().take(OTHERS_MAX).copied().collect::<Vec<_>>().join(", ");
+                error.what = format!("{}\n  not of the pilot: {shown}{more}", error.what);
+            }
+            error
+        }))
     }
 
     /// What the programme says of switches in it; none: the project is not governed.
@@ -110,7 +153,7 @@ impl Gates {
 
     /// Why this may not be done now; none: it may, or the project is not governed.
     pub(crate) async fn against(&self, store: &Store, key: ProjectKey, live: Live) -> Result<Option<Error>, Error> {
-        self.ask(store, key, |_, _| Some(live)).await
+        self.ask(store, key, |_| Asked::Live(live)).await
     }
 
     /// Why what is asked for, by the record as it is now, may not be done.
@@ -118,7 +161,7 @@ impl Gates {
         &self,
         store: &Store,
         key: ProjectKey,
-        live: impl FnOnce(&Programme, &Record) -> Option<Live> + Send,
+        asked: impl FnOnce(&Record) -> Asked + Send,
     ) -> Result<Option<Error>, Error> {
         let end = store.programme_end(key).await?;
         if end == 0 {
@@ -140,10 +183,8 @@ impl Gates {
                 answers: HashMap::new(),
             },
         };
-        let answer = match live(&known.programme, &known.record) {
-            Some(live) => self.answer(store, key, &mut known, live).await?,
-            None => None,
-        };
+        let asked = asked(&known.record);
+        let answer = self.answer(store, key, &mut known, asked).await?;
         *kept = Some(known);
         Ok(answer.map(|refusal| refused(&refusal)))
     }
@@ -153,7 +194,7 @@ impl Gates {
         store: &Store,
         key: ProjectKey,
         known: &mut Known,
-        live: Live,
+        asked: Asked,
     ) -> Result<Option<Refusal>, Error> {
         let seen = match known.seen.take().filter(|seen| seen.at.elapsed() < FACTS_LAST) {
             Some(seen) => seen,
@@ -166,8 +207,11 @@ impl Gates {
             }
         };
         let Known { programme, record, answers, .. } = known;
-        let answer = answers.entry(live);
-        let answer = answer.or_insert_with(|| allows(programme, record, &seen.facts, seen.today, live).err()).clone();
+        let allowed = || match asked {
+            Asked::Live(live) => allows(programme, record, &seen.facts, seen.today, live),
+            Asked::Update => allows_update(programme, record, &seen.facts, seen.today),
+        };
+        let answer = answers.entry(asked).or_insert_with(|| allowed().err()).clone();
         known.seen = Some(seen);
         Ok(answer)
     }
@@ -176,7 +220,7 @@ impl Gates {
 #[async_trait]
 impl Consent for Gates {
     async fn against(&self, store: &Store, key: ProjectKey, row: &MailboxRow) -> Result<Option<Failure>, Failure> {
-        let against = Box::pin(self.against_copy(store, key, &row.roster.source_name)).await;
+        let against = Box::pin(self.against_copy(store, key, row)).await;
         // What could not be asked now is asked again: nothing is wrong with the mailbox.
         let unasked = |error: Error| {
             let what = format!("whether the programme allows it could not be asked: {}", error.what);

@@ -71,12 +71,13 @@ impl Governed {
             None => (self.record.clone(), self.next_version(name), None, draft, self.moment().await?.today),
         };
         let (record, version_number, superseded_by, is_draft, today) = made;
-        let (facts, issues) = (self.facts().await?, self.paper_issues().await?);
+        let (facts, issues, switches) = (self.facts().await?, self.paper_issues().await?, self.switches().await?);
         let papers = Papers {
             programme: &self.programme,
             record: &record,
             facts: &facts,
             issues: Some(&issues),
+            switches: &switches,
             today,
             version: version_number,
             superseded_by,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use programme::{Action, Outcome, PilotAnswer, PilotState};
+use programme::{Action, Outcome, PilotAnswer, PilotState, Subject};
 use serde::Serialize;
 
+use super::pilot_names::Called;
 use super::{Acted, Governed};
 use crate::Error;
 
@@ -22,13 +23,17 @@ pub struct PilotShow {
     pub has_its_share: bool,
     /// How many of its people have answered everything.
     pub complete: usize,
+    /// Is something not checked, or its share neither as is usual nor decided?
+    pub is_open: bool,
 }
 
 impl Governed {
     /// The pilot, with who has still to answer what.
     pub fn pilot(&self) -> PilotShow {
         let pilot = programme::pilot(&self.programme, &self.record);
-        PilotShow { has_its_share: pilot.has_its_share(), complete: pilot.complete(), pilot }
+        let (has_its_share, complete) = (pilot.has_its_share(), pilot.complete());
+        let is_open = complete < pilot.people.len() || !pilot.is_right();
+        PilotShow { pilot, has_its_share, complete, is_open }
     }
 
     /// Names people for the pilot: these, and those of these collections; those of the collections that the project's file names where
@@ -43,47 +48,46 @@ impl Governed {
             return Err(Error::usage(format!("there is no collection {unknown:?}"))
                 .advise(format!("there are {}", names.join(", "))));
         }
-        let rows = self.store.mailboxes(self.key).await?;
-        self.refuse_strangers(&people, &rows).await?;
+        let called = Called::of(self).await?;
+        for who in &mut people {
+            *who = called.find(&self.config, who)?;
+        }
         let is_meant = |row: &store::CollectionRow| collections.contains(&row.is.name);
         let numbers: BTreeSet<i64> = known.iter().filter(|row| is_meant(row)).map(|row| row.collection).collect();
         let of = self.store.mailbox_facts(self.key).await?;
         let is_in = |row: &&store::MailboxRow| {
             let member_of = of.get(&row.mailbox).and_then(|facts| facts.member_of);
-            row.listed && member_of.is_some_and(|number| numbers.contains(&number))
+            member_of.is_some_and(|number| numbers.contains(&number))
         };
-        people.extend(rows.iter().filter(is_in).map(|row| row.roster.source_name.clone()));
+        people.extend(called.rows().iter().filter(is_in).map(|row| called.name(row)));
         self.act(Action::NamePilot { people }).await
     }
 
-    /// A name that neither the roster nor the directories know would be of the pilot for ever, and would never answer.
-    async fn refuse_strangers(&self, people: &[String], rows: &[store::MailboxRow]) -> Result<(), Error> {
-        let known = match self.plane()? {
-            Some(plane) => Some(plane.known().await?).filter(|known| !known.objects.is_empty()),
-            None => None,
-        };
-        if rows.is_empty() && known.is_none() {
-            return Ok(());
+    /// Somebody is not of the pilot any more.
+    pub async fn leave_pilot(&mut self, who: &str, why: String) -> Result<Acted, Error> {
+        let person = self.of_pilot(&Called::of(self).await?, who);
+        self.act(Action::LeavePilot { person, why }).await
+    }
+
+    /// What people of the pilot checked.
+    pub async fn check_pilot(&mut self, mut answers: Vec<PilotAnswer>) -> Result<Acted, Error> {
+        let called = Called::of(self).await?;
+        for answer in &mut answers {
+            answer.person = self.of_pilot(&called, &answer.person);
         }
-        for who in people {
-            let is_mailbox = rows.iter().any(|row| row.roster.source_name.eq_ignore_ascii_case(who.trim()));
-            if is_mailbox {
-                continue;
-            }
-            match &known {
-                Some(known) => known.find(who.trim()).map(|_| ())?,
-                None => {
-                    return Err(Error::usage(format!("{who:?} is on no roster")).advise("name them as people.csv does"));
-                }
-            }
-        }
-        Ok(())
+        self.act(Action::CheckPilot { answers }).await
+    }
+
+    /// Gives a file as evidence of what a person of the pilot checked.
+    pub async fn give_pilot_evidence(&mut self, who: &str, file: &Path, note: &str) -> Result<Acted, Error> {
+        let person = self.of_pilot(&Called::of(self).await?, who);
+        self.give_evidence(Subject::Pilot(person.trim().to_lowercase()), file, note).await
     }
 
     /// What people of the pilot checked, of a file: `person,item,outcome,text`, with this line first.
-    pub async fn check_pilot(&mut self, file: &Path) -> Result<Acted, Error> {
+    pub async fn check_pilot_file(&mut self, file: &Path) -> Result<Acted, Error> {
         let answers = self.read_answers(file)?;
-        self.act(Action::CheckPilot { answers }).await
+        self.check_pilot(answers).await
     }
 
     fn read_answers(&self, file: &Path) -> Result<Vec<PilotAnswer>, Error> {

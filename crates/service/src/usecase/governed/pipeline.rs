@@ -1,19 +1,18 @@
 //! Every governed project of a database: where each is, what waits for whom, and the accounts that all of them will need (R-014, R-279).
 //!
-//! What is known of a project besides its record comes from its own file and its own servers, so it is what its own people and its own
+//! Decisions count as the record has them now, and each record is read by its own profile and edition. What is known of a project besides comes from its own file and its own servers, so it is what its own people and its own
 //! service last saw: each row says when. A project that can't be read is listed with what is wrong, and hides none of the others.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::thread;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use programme::{Assessment, Facts, PipelineRow, Programme, Scope};
+use programme::{Assessment, Facts, PipelineRow, Programme, Record, Scope};
 use serde::Serialize;
 use store::{GovernedProject, Store};
 
-use super::{Governed, folded, profile_of, programme_named};
+use super::{Governed, folded, programme_named};
 use crate::Error;
 use crate::config::Config;
 
@@ -71,70 +70,94 @@ pub struct BrokenLine {
 
 type Read = Result<PipelineLine, BrokenLine>;
 
-/// A project as it is shown.
-fn line(programme: &Programme, project: &GovernedProject, today: Date) -> Result<PipelineLine, Error> {
-    let record = folded(&project.changes)?;
+/// A project as it is shown. What was decided counts as the record has it now; what was seen, as it was kept.
+fn line(programme: &Programme, record: &Record, project: &GovernedProject, today: Date) -> Result<PipelineLine, Error> {
     let facts: Facts = match &project.facts {
         Some(kept) => serde_json::from_str(&kept.facts)
             .map_err(|error| super::internal(&format!("what is kept of its facts can't be read: {error}")))?,
         None => Facts::default(),
     };
+    let facts = facts.with_decisions(record);
     let gate = |assessed: Assessment| PipelineGate {
         is_passed: assessed.is_passed,
         open: assessed.open().count(),
         criteria: assessed.items.len(),
         gate: assessed.gate,
     };
-    let scope = Scope::of(programme, &record);
+    let scope = Scope::of(programme, record);
     let gates = scope.iter().flat_map(Scope::gates);
     let gates =
-        gates.filter_map(|one| programme::assess(programme, &record, &facts, &one.id, today)).map(gate).collect();
+        gates.filter_map(|one| programme::assess(programme, record, &facts, &one.id, today)).map(gate).collect();
     let at = project.facts.as_ref().and_then(|kept| Timestamp::from_millisecond(kept.at).ok());
-    let row = programme::pipeline_row(programme, &record, &facts, today);
+    let row = programme::pipeline_row(programme, record, &facts, today);
     Ok(PipelineLine { row, gates, known_at: at.map(|at| at.to_string()) })
+}
+
+/// The profile of a project, by what its own people last recorded or looked at; never that of whoever looks at all.
+fn own_profile<'p>(record: &'p Record, project: &'p GovernedProject) -> Option<&'p str> {
+    match (record.profile(), &project.facts) {
+        (Some((named, at)), Some(kept)) if at.as_millisecond() >= kept.at => Some(named),
+        (_, Some(kept)) => Some(&kept.profile),
+        (Some((named, _)), None) => Some(named),
+        (None, None) => None,
+    }
 }
 
 fn read(
     programmes: &BTreeMap<String, Result<Programme, String>>,
-    project: &GovernedProject,
-    own: &str,
+    (project, record): (&GovernedProject, &Result<Record, String>),
     today: Date,
 ) -> Read {
-    let profile = project.facts.as_ref().map_or(own, |kept| kept.profile.as_str());
-    let found = match programmes.get(profile) {
-        Some(Ok(programme)) => line(programme, project, today).map_err(|error| match error.advice {
-            Some(advice) => format!("{}; {advice}", error.what),
-            None => error.what,
-        }),
-        Some(Err(what)) => Err(what.clone()),
-        None => Err(format!("nobody has read the profile {profile}")),
-    };
+    let found = record.as_ref().map_err(Clone::clone).and_then(|record| {
+        let Some(profile) = own_profile(record, project) else {
+            return Err("nobody has recorded by which profile it is read; have its own people run whimbrel gate show \
+                with this version"
+                .to_owned());
+        };
+        match programmes.get(profile) {
+            Some(Ok(programme)) => line(programme, record, project, today).map_err(told),
+            Some(Err(what)) => Err(what.clone()),
+            None => Err(format!("nobody has read the profile {profile}")),
+        }
+    });
     found.map_err(|what| {
         let (code, name) = (project.code.clone(), project.organisation.clone());
         BrokenLine { code, name, project: project.project.clone(), what }
     })
 }
 
-/// Each project, on as many processors as there are.
-fn read_all(projects: &[GovernedProject], own: &str, today: Date) -> Vec<Read> {
-    let mut programmes = BTreeMap::new();
-    let profiles = projects.iter().filter_map(|project| project.facts.as_ref()).map(|kept| kept.profile.as_str());
-    for profile in profiles.chain([own]) {
-        if !programmes.contains_key(profile) {
-            let (name, edition) = profile.split_once('@').unwrap_or((profile, ""));
-            programmes.insert(profile.to_owned(), programme_named(name, edition).map_err(|error| error.what));
-        }
+fn told(error: Error) -> String {
+    match error.advice {
+        Some(advice) => format!("{}; {advice}", error.what),
+        None => error.what,
     }
+}
+
+/// The same with each of these, on as many processors as there are.
+fn with_each<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let at_once = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let portion = projects.len().div_ceil(at_once).max(1);
-    let programmes = &programmes;
+    let portion = all.len().div_ceil(at_once).max(1);
+    let work = &work;
     thread::scope(|scope| {
-        let work = |projects: &'_ [GovernedProject]| -> Vec<Read> {
-            projects.iter().map(|project| read(programmes, project, own, today)).collect()
-        };
-        let threads: Vec<_> = projects.chunks(portion).map(|part| scope.spawn(move || work(part))).collect();
+        let threads: Vec<_> =
+            all.chunks(portion).map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<R>>())).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
     })
+}
+
+/// Each project, by its own profile.
+fn read_all(projects: &[GovernedProject], today: Date) -> Vec<Read> {
+    let records = with_each(projects, |project| folded(&project.changes).map_err(told));
+    let all: Vec<(&GovernedProject, &Result<Record, String>)> = projects.iter().zip(&records).collect();
+    let mut programmes = BTreeMap::new();
+    let profiles = all.iter().filter_map(|(project, record)| own_profile(record.as_ref().ok()?, project));
+    for profile in profiles {
+        if !programmes.contains_key(profile) {
+            let (name, edition) = profile.split_once('@').unwrap_or((profile, ""));
+            programmes.insert(profile.to_owned(), programme_named(name, edition).map_err(told));
+        }
+    }
+    with_each(&all, |one| read(&programmes, *one, today))
 }
 
 /// Every governed project of a database that whoever asks may see (R-279): their own organisation's, or all where the project's file names
@@ -147,9 +170,8 @@ pub(crate) async fn pipeline_of(
 ) -> Result<PipelineReport, Error> {
     let codes = [config.code.to_string()];
     let projects = store.governed_projects(if sees_all { None } else { Some(&codes) }).await?;
-    let own: Arc<str> = profile_of(config).into();
     let count = projects.len();
-    let work = tokio::task::spawn_blocking(move || read_all(&projects, &own, today));
+    let work = tokio::task::spawn_blocking(move || read_all(&projects, today));
     let found = work.await.map_err(|error| super::internal(&format!("the projects could not be read: {error}")))?;
     if found.len() != count {
         return Err(super::internal("not every project could be read"));

@@ -1,6 +1,6 @@
 //! A governed project in a database: who may what, what is recorded, and what live actions are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use programme::{Live, Register, Side};
 
@@ -174,7 +174,7 @@ async fn live_actions_wait_for_their_stage() {
     let free = tempfile::tempdir().unwrap();
     crate::init(free.path(), Some("RX3"), "Trust", "nhsmail").unwrap();
     let free = Governed::open(free.path(), &no_environment).await.unwrap();
-    for live in [Live::SyncBulk, Live::Switch, Live::ProvisionAccounts { new_already: 0, asked: 9000 }] {
+    for live in [Live::SyncBulk, Live::Switch, Live::ProvisionAccounts { new_already: 0, asked: 9000, others: 9000 }] {
         refuse(&free.config, &free.store, free.key, live).await.unwrap();
     }
 }
@@ -251,8 +251,7 @@ async fn a_document_has_versions_and_says_which_is_current() {
 async fn what_is_not_known_is_not_met_until_somebody_says_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut governed = begin(folder.path(), "RX1", None).await;
-    let role = governed.role_of(Side::Organisation);
-    governed.give("kim", &role).await;
+    governed.give("kim", "project-manager").await;
     governed.by("kim");
     let (project_type, by) = ("managed".to_owned(), Some("Kim".to_owned()));
     governed.act(Action::ChooseType { project_type, by, why: Some("asked for".to_owned()) }).await.unwrap();

@@ -119,7 +119,7 @@ pub(super) fn not_theirs(known: &super::Known, id: &ObjectId, row: &AccountRow) 
 impl PeopleProject {
     /// Refused where the project is governed and its stage makes no accounts.
     pub(super) async fn refuse_ungated(&self) -> Result<(), Error> {
-        let live = programme::Live::ProvisionAccounts { new_already: 0, asked: 0 };
+        let live = programme::Live::ProvisionAccounts { new_already: 0, asked: 0, others: 0 };
         crate::usecase::governed::refuse(&self.config, &self.store, self.key, live).await
     }
 

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use connector::{Change, ChangeOutcome, DirectoryTarget, Door, Effect, PlannedChange, Secret};
 use model::{AccountState, Cause, Entry, EntryKind, Reference, Scope};
 use people::{Class, Line, Member, ObjectId, Planned};
-use programme::Live;
 use serde::Serialize;
 use serde_json::json;
 use store::{ChangeRow, ChangeState, MadeAccount, PeopleLease, PeopleTx};
 
+use super::gated::name_in;
 use super::password::{Safe, generate};
 use super::{LEASE_MS, Opened, PeopleProject, UploadLine};
 use crate::usecase::governed::{self, Gates};
@@ -244,6 +244,7 @@ impl PeopleProject {
         self.put_aside_what_changed(lease, plan, lines).await?;
         let safe = self.safe_for(plan, lines).await?;
         let gates = Box::new(Gates::of(&self.config));
+        let called = self.called(lines).await?;
         loop {
             let changes = self.store.changes(self.key, plan).await?;
             let todo: Vec<&ChangeRow> = changes.iter().filter(|change| change.state == ChangeState::Todo).collect();
@@ -251,29 +252,11 @@ impl PeopleProject {
                 break;
             }
             let portion = next_portion(todo, lines);
-            self.refuse_portion(&gates, &portion, lines).await?;
+            self.refuse_portion(&gates, &portion, lines, &called).await?;
             self.portion(lease, target, door, (plan, lines), &portion, safe.as_ref()).await?;
         }
         self.complete(lease, target, door, (plan, lines)).await?;
         self.end_if_done(lease, plan).await
-    }
-
-    /// Each portion asks the gates of a governed project, so that a no counts while a plan is carried out: what is new by the
-    /// stage and the number that is released, what is there already by the stage alone.
-    async fn refuse_portion(&self, gates: &Gates, portion: &[&ChangeRow], lines: &[Line]) -> Result<(), Error> {
-        let of = |change: &&&ChangeRow| usize::try_from(change.change - 1).ok().and_then(|at| lines.get(at));
-        let planned: Vec<&Line> = portion.iter().filter_map(|change| of(&change)).collect();
-        let is_new = |line: &&&Line| matches!(line.planned, Planned::Create { .. });
-        let against = if planned.iter().any(|line| is_new(&line)) {
-            let is_account =
-                |line: &&&Line| matches!(&line.planned, Planned::Create { entry, .. } if has_password(entry));
-            let asked = planned.iter().filter(is_account).count() as u64;
-            let new_already = if asked == 0 { 0 } else { self.made().await?.len() as u64 };
-            Box::pin(gates.against(&self.store, self.key, Live::ProvisionAccounts { new_already, asked })).await?
-        } else {
-            Box::pin(gates.against_update(&self.store, self.key)).await?
-        };
-        against.map_or(Ok(()), Err)
     }
 
     /// Ends a plan of which nothing is left to do.
@@ -322,7 +305,8 @@ impl PeopleProject {
             .iter()
             .filter_map(|row| Some((row.matched.account()?, &row.matched.object)))
             .collect();
-        let (mut states, mut registrations) = (Vec::new(), 0);
+        let called = governed::names_of_objects(&self.config, &known);
+        let (mut states, mut registrations) = (Vec::new(), Vec::new());
         for row in changes.iter().filter(|change| change.state == ChangeState::Todo) {
             let line = &lines[row.change as usize - 1];
             let now = known.reconciliation.row(&line.object);
@@ -376,7 +360,8 @@ impl PeopleProject {
                     let why = format!("{why}: make a new plan");
                     states.push((row.change, ChangeState::Conflict, None, Some(why)));
                 }
-                None => registrations += usize::from(is_registered),
+                None if is_registered => registrations.push(name_in(&called, &line.object)),
+                None => {}
             }
         }
         if !states.is_empty() {
@@ -384,13 +369,14 @@ impl PeopleProject {
             tx.set_changes(plan, &states).await?;
             tx.commit().await?;
         }
-        if registrations > 0 {
-            let (already, asked) = (self.made().await?.len() as u64, registrations as u64);
-            let live = Live::ProvisionAccounts { new_already: already, asked };
-            governed::refuse(&self.config, &self.store, self.key, live).await?;
+        if !registrations.is_empty() {
+            let already = self.made().await?.len() as u64;
+            let gates = Box::new(Gates::of(&self.config));
+            let against = gates.against_accounts(&self.store, self.key, already, &registrations);
+            Box::pin(against).await?.map_or(Ok(()), Err)?;
         }
         let cost = people::Cost {
-            registrations,
+            registrations: registrations.len(),
             registrations_max: self.rules_now().await?.registrations,
             registrations_used: self.registrations_used().await?,
             ..people::Cost::default()
@@ -707,7 +693,7 @@ pub(super) fn is_list(line: &Line) -> bool {
     }
 }
 
-fn has_password(entry: &Entry) -> bool {
+pub(super) fn has_password(entry: &Entry) -> bool {
     matches!(entry.kind, EntryKind::Person | EntryKind::System)
 }
 

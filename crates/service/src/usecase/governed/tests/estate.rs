@@ -4,6 +4,7 @@
 //! by the steps of the store, issues opened and closed, the DNS looked at. The facts are read of what that leaves in the database.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -144,6 +145,12 @@ impl Estate {
         let plane = self.plane(governed).await;
         Box::pin(plane.sync(false, true, false)).await.unwrap();
         self.roster(governed).await;
+    }
+
+    /// The directories are read once more, though nothing is otherwise.
+    pub(super) async fn reads_again(&self, governed: &Governed) {
+        self.is_other.set(true);
+        self.sync(governed).await;
     }
 
     async fn roster(&self, governed: &Governed) {
@@ -317,6 +324,16 @@ impl Estate {
                 let pilot = governed.record.pilot_people().map(|(who, _)| who.to_owned()).collect();
                 self.provision(governed, pilot).await.unwrap();
             }
+            // Whoever is to be switched has an account first.
+            ("pilot-switched", true) => {
+                self.sync(governed).await;
+                let pilot = governed.record.pilot_people().map(|(who, _)| who.to_owned()).collect();
+                self.provision(governed, pilot).await.unwrap();
+                let rows = governed.store.mailboxes(governed.key).await.unwrap();
+                let is_pilot = |row: &&store::MailboxRow| governed.record.is_pilot(&row.roster.source_name);
+                let pilot: BTreeSet<i64> = rows.iter().filter(is_pilot).map(|row| row.mailbox).collect();
+                self.comes_to(governed, Phase::Switched, |mailbox| pilot.contains(&mailbox)).await;
+            }
             ("pilot-accounts-provisioned", false) => {
                 self.ad_now().put(person(90_001));
                 self.sync(governed).await;
@@ -362,7 +379,10 @@ impl Estate {
                 let verdict = if is_met { programme::Verdict::Yes } else { programme::Verdict::No };
                 let (decision, outcome) = (other.to_owned(), "as was seen".to_owned());
                 let (by, why) = ("The board".to_owned(), "it was shown".to_owned());
-                governed.act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
+                let row =
+                    governed.programme.decisions.iter().find(|row| row.id == decision).expect("it may be decided");
+                let role = row.decided_by.first().expect("somebody decides it").clone();
+                governed.by(&role).act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
             }
         }
     }

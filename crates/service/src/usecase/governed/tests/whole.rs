@@ -159,7 +159,7 @@ impl Script {
         let known = self.governed.programme.stages.iter().find(|known| Some(&known.id) == stage.as_ref());
         let (gates, store, key) = (Gates::of(&self.governed.config), &self.governed.store, self.governed.key);
         for live in [
-            Live::ProvisionAccounts { new_already: 0, asked: 1 },
+            Live::ProvisionAccounts { new_already: 0, asked: 1, others: 0 },
             Live::SyncPilot,
             Live::SyncBulk,
             Live::ForwardersOn,
