@@ -324,7 +324,7 @@ impl Governed {
         let sources = self.config.sources();
         let called = names_of_objects(&self.config, &known);
         let by_name: HashMap<String, &ObjectId> = called.iter().map(|(id, name)| (name.to_lowercase(), id)).collect();
-        let (mut accounts, mut left, mut count) = (made.len() as u64, Vec::new(), 0);
+        let (mut accounts, mut left, mut count) = (plane.accounts_made().await?, Vec::new(), 0);
         for (who, _) in self.record.pilot_people() {
             count += 1;
             let found = || known.find(of_source(who, &sources)).ok().map(|object| &object.id);

@@ -370,7 +370,7 @@ impl PeopleProject {
             tx.commit().await?;
         }
         if !registrations.is_empty() {
-            let already = self.made().await?.len() as u64;
+            let already = self.accounts_made().await?;
             let gates = Box::new(Gates::of(&self.config));
             let against = gates.against_accounts(&self.store, self.key, already, &registrations);
             Box::pin(against).await?.map_or(Ok(()), Err)?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use model::EntryKind;
 use people::{Line, ObjectId, Planned};
 use store::ChangeRow;
 
@@ -28,12 +29,18 @@ impl PeopleProject {
                 |line: &&&Line| matches!(&line.planned, Planned::Create { entry, .. } if has_password(entry));
             let asked: Vec<String> =
                 planned.iter().filter(is_account).map(|line| name_in(called, &line.object)).collect();
-            let new_already = if asked.is_empty() { 0 } else { self.made().await?.len() as u64 };
+            let new_already = if asked.is_empty() { 0 } else { self.accounts_made().await? };
             Box::pin(gates.against_accounts(&self.store, self.key, new_already, &asked)).await?
         } else {
             Box::pin(gates.against_update(&self.store, self.key)).await?
         };
         against.map_or(Ok(()), Err)
+    }
+
+    /// Accounts of people and of systems that this project has made: what is released is a number of these, not of lists and shared mailboxes.
+    pub(crate) async fn accounts_made(&self) -> Result<u64, Error> {
+        let is_account = |kind: &str| [EntryKind::Person.name(), EntryKind::System.name()].contains(&kind);
+        Ok(self.made().await?.values().filter(|row| is_account(&row.made.kind)).count() as u64)
     }
 
     /// What the record of a governed project calls whoever gets an account by these lines.

@@ -12,6 +12,7 @@ use table::portal::UploadRow as Row;
 use super::{AWAITED, Detail, fit};
 use crate::Error;
 use crate::portal::Portal;
+use crate::usecase::governed::Gates;
 use crate::usecase::people::apply::{self, Held};
 use crate::usecase::people::{Known, PeopleProject};
 
@@ -29,11 +30,16 @@ impl PeopleProject {
         plan: i64,
         lines: &[Line],
     ) -> Result<bool, Error> {
+        let gates = Box::new(Gates::of(&self.config));
         if let Some(open) = self.open_upload().await? {
-            return match open.sent_at {
-                None => self.deliver(lease, portal, door, &open).await.map(|()| true),
-                Some(_) => Ok(false),
-            };
+            if open.sent_at.is_some() {
+                return Ok(false);
+            }
+            // It was put on record before, and a no may have come since.
+            if let Some(against) = Box::pin(gates.against_update(&self.store, self.key)).await? {
+                return Err(against);
+            }
+            return self.deliver(lease, portal, door, &open).await.map(|()| true);
         }
         self.read_platform(lease).await?;
         self.put_aside_what_changed(lease, plan, lines).await?;
@@ -47,6 +53,8 @@ impl PeopleProject {
             return Ok(false);
         }
         self.refuse_old_report().await?;
+        let called = self.called(lines).await?;
+        Box::pin(self.refuse_portion(&gates, &rows, lines, &called)).await?;
         self.record(lease, portal, plan, lines, &rows).await?;
         let open = self.open_upload().await?.ok_or_else(|| super::super::damaged("a submission to the portal"))?;
         self.deliver(lease, portal, door, &open).await?;

@@ -24,6 +24,7 @@ use super::mail::{self, Became};
 use super::{Basis, Rows, SharingDiscoverReport, SharingProject, SignoffState, directory};
 use crate::secret::Environment;
 use crate::usecase::each::each;
+use crate::usecase::governed::Gates;
 use crate::{Error, Exit};
 
 /// A right with what became of it.
@@ -167,6 +168,10 @@ impl SharingProject {
         let given = if dry_run {
             Box::pin(self.give(&basis, &rows, &work, None, environment, &stop)).await
         } else {
+            let gates = Box::new(Gates::of(&self.people.config));
+            if let Some(against) = Box::pin(gates.against_update(&self.people.store, self.people.key)).await? {
+                return Err(against);
+            }
             let (lease, door) = (self.people.hold().await?, Arc::new(Held::new()));
             let give = Box::pin(self.give(&basis, &rows, &work, Some(&door), environment, &stop));
             let given = self.people.while_open(&lease, &door, give).await;
