@@ -101,7 +101,8 @@ fn shown(report: &GovernedDesk) -> String {
     }
     if !report.categories.is_empty() {
         let row = |one: &service::GovernedDeskCategory| {
-            vec![harmless(&one.category), range(one.forecast), one.actual.to_string(), differs(one.difference)]
+            let actual = one.actual.map(|calls| calls.to_string()).unwrap_or_default();
+            vec![harmless(&one.category), range(one.forecast), actual, differs(one.difference)]
         };
         let rows: Vec<Vec<String>> = report.categories.iter().map(row).collect();
         let _ = writeln!(text, "{}", table(&["category", ">forecast", ">came", "difference"], &rows));

@@ -233,6 +233,18 @@ fn papers_tell_what_the_desk_got_and_what_of_the_training_is_late() {
     let mut world = fitting("board-pack");
     let calls = |category, calls| [("what", "ordinary"), ("category", category), ("calls", calls)];
     crate::project::writes(&mut world, Register::DeskCalls, &calls("calendar", "110"));
+    for category in [
+        "login and activation",
+        "mail client and profile",
+        "shared mailboxes",
+        "permissions and delegates",
+        "mobile devices",
+        "missing or failed items",
+        "address book and old addresses",
+        "other",
+    ] {
+        crate::project::writes(&mut world, Register::DeskCalls, &calls(category, "0"));
+    }
     let actual = [("what", "actual"), ("category", "calendar"), ("week", "2026-02-10"), ("calls", "153")];
     crate::project::writes(&mut world, Register::DeskCalls, &actual);
     let known = [("title", "Rooms show as empty"), ("say", "They fill by noon of the next day.")];

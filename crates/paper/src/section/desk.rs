@@ -47,7 +47,8 @@ impl Ground<'_> {
         paper.table("Calls by week", of_weeks, rows.collect(), "No week was forecast or counted.");
         let rows = seen.categories.iter().map(|one| {
             let category = words::capital(&one.category).into();
-            vec![category, range(one.forecast), number(one.actual), differs(one.difference)]
+            let actual = one.actual.map_or_else(|| words::NOT_RECORDED.into(), number);
+            vec![category, range(one.forecast), actual, differs(one.difference)]
         });
         let of_categories = columns([("Category", 36), ("Forecast", 22), ("Came", 18), ("Difference", 24)]);
         let none = "No call is recorded.";

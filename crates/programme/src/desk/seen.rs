@@ -52,7 +52,8 @@ pub struct WeekSeen {
     pub forecast: Option<(u64, u64)>,
     /// Calls that came; none where nobody has counted them.
     pub actual: Option<u64>,
-    /// So many more than at most, or fewer than at least (below 0); 0 in between.
+    /// So many more than at most, or fewer than at least (below 0); 0 in between. As long as not all categories were counted only what is more
+    /// is told.
     pub difference: Option<i64>,
 }
 
@@ -62,10 +63,10 @@ pub struct WeekSeen {
 pub struct CategorySeen {
     /// Which.
     pub category: String,
-    /// Calls of it that were forecast for the weeks that were counted, at least and at most.
+    /// Calls of it that were forecast for the weeks in which it was counted, at least and at most.
     pub forecast: Option<(u64, u64)>,
-    /// Calls of it that came.
-    pub actual: u64,
+    /// Calls of it that came; none where nobody has counted them.
+    pub actual: Option<u64>,
     /// As of weeks.
     pub difference: Option<i64>,
 }
@@ -91,14 +92,15 @@ pub(crate) fn categories(programme: &Programme) -> &[String] {
 
 /// The desk of a project in which so many people switch on which day.
 pub fn desk_seen(programme: &Programme, record: &Record, switches: &[(Date, u64)]) -> DeskSeen {
-    let (ordinary, actual) = counted(record);
+    let (ordinary, actual_calls) = counted(record);
     let of_form = || {
         let asked = programme.forms.iter().find(|form| form.fields.iter().any(|field| field.id == ORDINARY))?;
         record.answer(&asked.id, ORDINARY)?.trim().parse().ok()
     };
-    let by_category =
-        if ordinary.is_empty() { None } else { Some(ordinary.values().copied().fold(0, u64::saturating_add)) };
-    let ordinary_calls: Option<u64> = by_category.or_else(of_form);
+    let is_whole = !ordinary.is_empty() && categories(programme).iter().all(|category| ordinary.contains_key(category));
+    let sum = || ordinary.values().copied().fold(0, u64::saturating_add);
+    // As long as some category is not recorded the form knows better what comes in all.
+    let ordinary_calls: Option<u64> = if is_whole { Some(sum()) } else { of_form() };
     let all = record.numbers().map_or(0, |(_, numbers)| numbers.existing.saturating_add(numbers.new));
     let people = all.max(switches.iter().fold(0, |sum: u64, (_, people)| sum.saturating_add(*people)));
     let weeks_of = |baseline_calls: u64| {
@@ -108,7 +110,8 @@ pub fn desk_seen(programme: &Programme, record: &Record, switches: &[(Date, u64)
     let mut seen = DeskSeen { ordinary_calls, ..DeskSeen::default() };
     let forecasts: BTreeMap<Date, DeskWeek> = match ordinary_calls.map(weeks_of) {
         None => {
-            seen.no_forecast = Some("calls of an ordinary week are not recorded".to_owned());
+            let what = "calls of an ordinary week are not recorded, of every category or in all by the questionnaire";
+            seen.no_forecast = Some(what.to_owned());
             BTreeMap::new()
         }
         Some(Err(why)) => {
@@ -117,7 +120,7 @@ pub fn desk_seen(programme: &Programme, record: &Record, switches: &[(Date, u64)
         }
         Some(Ok(weeks)) => weeks.into_iter().map(|week| (week.monday, week)).collect(),
     };
-    let came: BTreeMap<Date, u64> = actual.iter().fold(BTreeMap::new(), |mut came, ((monday, _), calls)| {
+    let came: BTreeMap<Date, u64> = actual_calls.iter().fold(BTreeMap::new(), |mut came, ((monday, _), calls)| {
         let sum: &mut u64 = came.entry(*monday).or_default();
         *sum = sum.saturating_add(*calls);
         came
@@ -128,22 +131,26 @@ pub fn desk_seen(programme: &Programme, record: &Record, switches: &[(Date, u64)
         let forecast = range(ordinary_calls.filter(|_| seen.no_forecast.is_none()), week);
         let actual = came.get(&monday).copied();
         let people = week.map_or(0, |week| week.people);
-        seen.weeks.push(WeekSeen { monday, people, forecast, actual, difference: difference(forecast, actual) });
+        let is_counted = |category: &String| actual_of(&actual_calls, monday, category).is_some();
+        let is_all = categories(programme).iter().all(is_counted);
+        let difference = difference(forecast, actual).filter(|more| is_all || *more > 0);
+        seen.weeks.push(WeekSeen { monday, people, forecast, actual, difference });
     }
-    let named: BTreeSet<&String> = ordinary.keys().chain(actual.keys().map(|(_, category)| category)).collect();
+    let named: BTreeSet<&String> = ordinary.keys().chain(actual_calls.keys().map(|(_, category)| category)).collect();
     for category in named {
         let forecast = ordinary.get(category).and_then(|calls| {
             let weeks: BTreeMap<Date, DeskWeek> =
                 weeks_of(*calls).ok()?.into_iter().map(|week| (week.monday, week)).collect();
-            let of_weeks = came.keys().filter_map(|monday| range(Some(*calls), weeks.get(monday)));
+            let counted = came.keys().filter(|monday| actual_of(&actual_calls, **monday, category).is_some());
+            let of_weeks = counted.filter_map(|monday| range(Some(*calls), weeks.get(monday)));
             Some(
                 of_weeks
                     .fold((0, 0), |sum: (u64, u64), week| (sum.0.saturating_add(week.0), sum.1.saturating_add(week.1))),
             )
         });
-        let of_category = actual.iter().filter(|((_, of), _)| of == category).map(|(_, calls)| *calls);
-        let actual = of_category.fold(0, u64::saturating_add);
-        let difference = difference(forecast.filter(|_| !came.is_empty()), Some(actual));
+        let of_category = actual_calls.iter().filter(|((_, of), _)| of == category).map(|(_, calls)| *calls);
+        let actual = of_category.reduce(u64::saturating_add);
+        let difference = difference(forecast, actual);
         seen.categories.push(CategorySeen { category: category.clone(), forecast, actual, difference });
     }
     let known = record.rows_of(Register::KnownIssues).filter(|row| row.is_open());
@@ -151,6 +158,11 @@ pub fn desk_seen(programme: &Programme, record: &Record, switches: &[(Date, u64)
     let answers = programme.lists.iter().filter(|list| ANSWERS.contains(&list.id.as_str()));
     seen.answers = answers.flat_map(|list| list.lines.iter().cloned()).collect();
     seen
+}
+
+/// What was counted of a category in a week.
+fn actual_of(actual: &BTreeMap<(Date, String), u64>, monday: Date, category: &str) -> Option<u64> {
+    actual.get(&(monday, category.to_owned())).copied()
 }
 
 fn known_issue(row: &Row) -> KnownIssue {

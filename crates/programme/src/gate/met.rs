@@ -175,6 +175,10 @@ fn pilot_checks(scope: &Scope<'_>, facts: &Facts) -> Finding {
     let of = format!("{} of {} people of the pilot checked everything", pilot.complete(), pilot.people.len());
     let text = if failed == 0 { of } else { format!("{of}; {failed} checks did not pass") };
     match pilot.people.iter().find(|person| !person.unanswered.is_empty()) {
+        // Whoever has left is asked for again: the answers of a few say nothing of all.
+        None if pilot.right.is_some() && !pilot.is_right() => {
+            Finding::not_yet(format!("{text}; {}", pilot_share(scope).by))
+        }
         None => Finding::yes(text),
         Some(first) => {
             Finding::not_yet(format!("{text}; {} has not said: {}", first.person, first.unanswered.join(", ")))

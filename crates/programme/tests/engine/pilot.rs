@@ -139,6 +139,15 @@ fn each_person_answers_each_check() {
             world.does(&by, Action::LeavePilot { person: late, why: "too many".into() });
         }
     }
+    assert!(is_open(&world), "what one person says is not what the pilot says");
+    let decided = Action::Decide {
+        decision: "pilot-share".into(),
+        verdict: Verdict::Yes,
+        outcome: "one person".into(),
+        by: "The board".into(),
+        why: "all others are away".into(),
+    };
+    world.does("project-manager", decided);
     assert!(!is_open(&world));
     assert!(world.record.pilot.len() > 800 && world.record.pilot_people().count() == 1);
 }
