@@ -98,7 +98,7 @@ conformance::access_suite!(world().await);
 #[tokio::test]
 async fn wherever_a_script_is_cut_the_next_one_comes_to_the_same_end() {
     for is_back in [false, true] {
-        for at in whole::moments(13, 3) {
+        for at in whole::moments(13, 6) {
             let at = at as usize;
             for accident in [Accident::KilledBefore, Accident::KilledAfter, Accident::Lost] {
                 let site = Site::configured(closing(), false).await;
