@@ -259,9 +259,11 @@ impl Engine {
         Taken::Turn(Box::new(Turn { lease, row, keeper }))
     }
 
-    /// Would a mailbox be taken now?
-    pub async fn has_due(&self, closed: &[i64]) -> Result<bool, Failure> {
-        Ok(self.store.has_due(self.key, &self.claim(None, &self.room(), closed)).await?)
+    /// Would a mailbox be taken now? With `only_turning`, one that is being switched or taken back.
+    pub async fn has_due(&self, closed: &[i64], only_turning: bool) -> Result<bool, Failure> {
+        let room = self.room();
+        let claim = Claim { only_turning, ..self.claim(None, &room, closed) };
+        Ok(self.store.has_due(self.key, &claim).await?)
     }
 
     fn claim<'c>(&'c self, among: Option<&'c [i64]>, room: &'c [(i64, u64)], shut: &'c [i64]) -> Claim<'c> {
@@ -535,7 +537,6 @@ impl Engine {
         Ok(self.store.mailbox(self.key, row.mailbox).await?.unwrap_or(row))
     }
 
-    /// How long to wait before trying again; none when trying again is of no use in this run.
     /// Works while it may be. A no that is said meanwhile ends it where it is safe, as whoever stops the run does; which no it was.
     async fn while_let<T>(
         &self,
@@ -574,6 +575,7 @@ impl Engine {
         }
     }
 
+    /// How long to wait before trying again; none when trying again is of no use in this run.
     fn wait_before_next_try(
         &self,
         row: &MailboxRow,

@@ -398,7 +398,8 @@ impl Working<'_> {
                     .find(|running| running.project.key == served.key || load(served.key) < load(running.project.key));
                 let is_open = !served.is_paused && project.opening(now) == Opening::Open;
                 let Some(first) = first.filter(|_| served.is_turning || is_open) else { continue };
-                if served.is_turning || project.engine.has_due(&project.closed_endpoints(now)).await.unwrap_or(false) {
+                let closed = project.closed_endpoints(now);
+                if project.engine.has_due(&closed, !is_open).await.unwrap_or(false) {
                     let _ = first.stop.send(true);
                     return Ok(());
                 }

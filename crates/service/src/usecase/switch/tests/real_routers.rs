@@ -361,24 +361,13 @@ async fn stopped_everywhere(site: &Arc<dyn Site>) {
     }
 }
 
-/// A project at this site whose person is to go this way from here on, and the mail that has come.
-async fn ordered_at(site: &Arc<dyn Site>, is_back: bool) -> (Project, Vec<usize>) {
-    let project = project_at(site).await;
-    let mut sent: Vec<usize> = ANN.map(|address| project.sites.send(address)).to_vec();
-    if is_back {
-        project.order(false, 0).await;
-        sent.extend(project.until_it_ends("over").await);
-    }
-    project.order(is_back, 0).await;
-    (project, sent)
-}
-
 /// Each call fails in each way, once and for a while, on either way.
 async fn fails_everywhere(site: &Arc<dyn Site>) {
     const WAYS: [(How, usize); 6] =
         [(How::Before, 1), (How::Before, 3), (How::After, 1), (How::After, 2), (How::Never, 1), (How::Never, 4)];
     for is_back in [false, true] {
-        let (project, _) = ordered_at(site, is_back).await;
+        let project = project_at(site).await;
+        stops::order(&project, is_back).await;
         let before = project.sites.mail().calls;
         project.until_it_ends("counting").await;
         let count = project.sites.mail().calls - before;
@@ -388,7 +377,8 @@ async fn fails_everywhere(site: &Arc<dyn Site>) {
             let (first, (how, lasts)) =
                 (1 + (number as usize - 1) / WAYS.len(), WAYS[(number as usize - 1) % WAYS.len()]);
             let what = format!("back: {is_back}, call {first} of {count}, {lasts} times {how:?}");
-            let (project, mut sent) = ordered_at(site, is_back).await;
+            let project = project_at(site).await;
+            let mut sent = stops::order(&project, is_back).await;
             project.sites.mail().fail(first, lasts, how);
             sent.extend(project.until_it_ends(&what).await);
             project.sites.mail().failing.clear();

@@ -216,13 +216,19 @@ async fn calls(is_back: bool) -> usize {
 /// A project whose person is to go this way from here on, and the mail that has come.
 async fn ordered(is_back: bool) -> (Project, Vec<usize>) {
     let project = Project::new(&[]).await;
+    let sent = order(&project, is_back).await;
+    (project, sent)
+}
+
+/// The person of this project is to go this way from here on. The mail that has come.
+pub(super) async fn order(project: &Project, is_back: bool) -> Vec<usize> {
     let mut sent: Vec<usize> = ANN.map(|address| project.sites.send(address)).to_vec();
     if is_back {
         project.order(false, 0).await;
         sent.extend(project.until_it_ends("over").await);
     }
     project.order(is_back, 0).await;
-    (project, sent)
+    sent
 }
 
 /// The switch of this project has ended.
