@@ -246,7 +246,14 @@ fn is_address(text: &str) -> bool {
 impl Router for ExchangeRouter {
     fn offers(&self) -> RouterOffers {
         let platform = "exchange-script";
-        RouterOffers { platform, sender: self.config.sender, keeps_no_copy: true, lists_all: false, asks_people: true }
+        RouterOffers {
+            platform,
+            sender: self.config.sender,
+            keeps_no_copy: true,
+            lists_all: false,
+            asks_people: true,
+            by_address: false,
+        }
     }
 
     async fn read(&self, who: &Recipient) -> Result<Routing, Error> {

@@ -99,6 +99,7 @@ impl Router for LdapRouter {
             keeps_no_copy: !(config.scheme() == Scheme::Forwarding && config.forwarding.keeps_copy),
             lists_all: true,
             asks_people: false,
+            by_address: false,
         }
     }
 

@@ -81,6 +81,7 @@ impl Router for PostfixRouter {
             keeps_no_copy: true,
             lists_all: !self.config.maps.is_empty() || !self.config.forward_files.is_empty(),
             asks_people: false,
+            by_address: true,
         }
     }
 

@@ -95,6 +95,7 @@ impl Router for SieveRouter {
             keeps_no_copy: true,
             lists_all: false,
             asks_people: false,
+            by_address: false,
         }
     }
 

@@ -176,6 +176,9 @@ pub(crate) enum RoutingOf {
         /// Ask nobody: with what was last found
         #[arg(long)]
         recorded: bool,
+        /// As if the MX records of the source's domains led to the target already
+        #[arg(long)]
+        mx_moved: bool,
     },
 }
 
@@ -335,8 +338,8 @@ fn lacking(missing: &[MissingForwarder]) -> String {
 
 pub(crate) async fn routing(which: RoutingOf, folder: &Path, json: bool) -> Result<Exit, Error> {
     let environment = |name: &str| std::env::var(name).ok();
-    let RoutingOf::Check { recorded } = which;
-    let work = async |project: &Project| Box::pin(project.check_routing(recorded, &environment)).await;
+    let RoutingOf::Check { recorded, mx_moved } = which;
+    let work = async |project: &Project| Box::pin(project.check_routing(recorded, mx_moved, &environment)).await;
     let report = using(open(folder).await, work).await?;
     give(json, "routing", &report, routes);
     Ok(report.exit())

@@ -75,6 +75,8 @@ pub struct RouterOffers {
     pub lists_all: bool,
     /// A person does what it asks for, reading as well: it is asked only where its answer is needed.
     pub asks_people: bool,
+    /// It sends on what comes to each address that it is told, and nothing else of the mailbox: it has to be told every one.
+    pub by_address: bool,
 }
 
 /// Whose mail it is.

@@ -14,14 +14,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
+use std::sync::Arc;
 
-use connector::{Allowance, Error, Folder, ListedItem, Quota, Source, Usage, usage};
+use connector::{Allowance, Door, Error, Folder, ListedItem, Quota, Source, Target, Usage, usage};
 use model::{Cause, Fate, FolderPath, ItemId, Scope, Side};
 use serde::Serialize;
-use store::{FolderRow, LedgerItem, RemovalState};
+use store::{FolderRow, LedgerItem, MailboxRow, RemovalState};
 
 use crate::failure::{Failure, OnSide};
 use crate::pass::Pass;
+use crate::run::Engine;
 use crate::state::counted;
 
 /// Whose quota it is.
@@ -258,6 +260,43 @@ struct Lost {
     is_any: bool,
     /// Our copies in folders that the source has no more, and that are followed later.
     later: Usage,
+}
+
+impl Engine {
+    /// Why one more message, of the largest that may come, would find no room in a mailbox on the target; none: it would, or nothing there is
+    /// limited.
+    pub(crate) async fn no_room(&self, row: &MailboxRow, door: Arc<dyn Door>) -> Result<Option<String>, Failure> {
+        let (mut source, mut target, _seats) = self.sides(row)?.open(door).await?;
+        source.close().await;
+        let found = self.no_room_in(row, target.as_mut()).await;
+        target.close().await;
+        found
+    }
+
+    async fn no_room_in(&self, row: &MailboxRow, target: &mut dyn Target) -> Result<Option<String>, Failure> {
+        let (quota, project) = (target.quota().await.on_target()?, self.quota_of(row.mailbox));
+        let mut listed = Usage::default();
+        if project.is_some() {
+            let folders = target.folders().await.on_target()?;
+            let (lies, closed) = usage(target, &folders).await.on_target()?;
+            if let Some(error) = closed {
+                return Err(error.reaching(Scope::Mailbox)).on_target();
+            }
+            listed = lies;
+        }
+        let limits = Limits::new(project, lies_there(listed, &quota), &quota);
+        let max = [self.policy_of(row.mailbox).item_bytes_max, target.offers().item_bytes_max];
+        let coming = Usage { bytes: max.into_iter().flatten().min().unwrap_or(1), items: 1 };
+        let verdict = limits.verdict(&Load { coming, ..Load::default() }).filter(|verdict| !verdict.fits);
+        Ok(verdict.map(|QuotaVerdict { limit, there, .. }| {
+            let (shown, max) = (limit.counts.shown(there), limit.counts.shown(limit.max));
+            let one = limit.counts.shown(limit.counts.of(coming));
+            format!(
+                "{shown} lie on the target, which may hold {max} ({}): a message of {one} would find no room there",
+                limit.of.words()
+            )
+        }))
+    }
 }
 
 /// The failure that a mailbox over quota is. So many removals wait for a word.

@@ -122,6 +122,11 @@ impl Held<'_> {
         self.engine.is_untouched(self.row.mailbox).await
     }
 
+    /// Why one more message, of the largest that may come, would find no room on the target, if so: as the target says now.
+    pub async fn no_room(&self) -> Result<Option<String>, Failure> {
+        self.engine.no_room(&self.row, self.turn.door()).await
+    }
+
     /// Why a mailbox over which a pass was made is not whole, if so: something failed that nobody has accepted, or the outcome of
     /// something is not known.
     pub async fn not_whole(&self, report: &Report) -> Result<Option<String>, Failure> {

@@ -19,12 +19,13 @@ const TAKES_MAX: Duration = Duration::from_secs(90);
 const FAILED_AGAIN: Duration = Duration::from_secs(30);
 
 /// The chores, each with how often it is done.
-const CHORES: [(&str, Duration); 5] = [
+const CHORES: [(&str, Duration); 6] = [
     ("issues", Duration::from_secs(10)),
     ("reports", Duration::from_secs(20)),
     ("alerts", Duration::from_secs(10)),
     ("forwarders", Duration::from_secs(30)),
     ("logs", Duration::from_secs(600)),
+    ("mx", Duration::from_secs(3600)),
 ];
 
 /// Does what is due.
@@ -39,6 +40,7 @@ pub(crate) async fn tend(project: &Project, holder: &str, environment: Environme
                 "issues" => tend_issues(project, Timestamp::now()).await.map(drop),
                 "reports" => reports(project, environment).await,
                 "logs" => logs(project).await,
+                "mx" => project.look_at_every_exchange().await,
                 "forwarders" => forwarders(project, environment).await,
                 _ => alerts(project, environment).await,
             }

@@ -1,9 +1,10 @@
 //! `mx`: what the DNS says of legacy domains, what has to change in which order, and until when their addresses receive.
 //! Nothing here changes the DNS.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use connector::EntryEvent;
+use connector::router::{Force, Forwarder};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use model::{Phase, Side};
@@ -240,6 +241,29 @@ impl Project {
         Ok(MxReport { domains })
     }
 
+    /// Looks at what the DNS says of these domains now, and keeps it. Those whose zone could not be asked whole.
+    pub(crate) async fn look_at_exchanges(&self, wanted: &[Wanted]) -> Result<BTreeSet<routing::Domain>, Error> {
+        let Some(settings) = self.config.file.mx.as_deref() else { return Ok(BTreeSet::new()) };
+        let (look, now) = (settings.look()?, Timestamp::now());
+        let mut unasked = BTreeSet::new();
+        for wanted in wanted {
+            let name = wanted.domain.to_string();
+            let seen = Observation::of(&mx::look(&look, wanted).await, now);
+            let text = serde_json::to_string(&seen).unwrap_or_default();
+            self.store.add_mx_look(self.key, &name, &text).await?;
+            if !seen.said.iter().any(|(_, said)| said.is_some()) {
+                unasked.insert(routing::Domain::new(name.trim_end_matches('.')));
+            }
+        }
+        Ok(unasked)
+    }
+
+    /// Looks at the MX records of all legacy domains, as the service does every hour.
+    pub(crate) async fn look_at_every_exchange(&self) -> Result<(), Error> {
+        let wanted = self.config.file.mx.as_deref().map(MxSettings::wanted).transpose()?.unwrap_or_default();
+        self.look_at_exchanges(&wanted).await.map(drop)
+    }
+
     async fn mx_domain(
         &self,
         settings: &MxSettings,
@@ -337,7 +361,14 @@ impl Project {
         let forwarders: HashSet<i64> =
             forwarders.iter().filter(|one| one.off_at.is_none()).map(|one| one.is.mailbox).collect();
         let found = self.store.found_forwarders(self.key).await?;
-        let found: HashSet<i64> = found.iter().filter(|one| one.side == Side::Source).map(|one| one.mailbox).collect();
+        // A script that is not in force sends nothing on.
+        let is_in_force = |what: &str| {
+            serde_json::from_str::<Forwarder>(what).map_or(true, |forwarder| forwarder.force != Force::Dormant)
+        };
+        let at_source = found.iter().filter(|one| one.side == Side::Source && is_in_force(&one.what));
+        let found: HashSet<i64> = at_source.map(|one| one.mailbox).collect();
+        let orders = self.store.switch_orders(self.key).await?;
+        let back: HashSet<i64> = orders.iter().filter(|order| order.is_back).map(|order| order.mailbox).collect();
         let rows = self.store.mailboxes(self.key).await?;
         let unlooked = self.unlooked_at(&rows).await?;
         let switches = self.store.switches(self.key).await?;
@@ -358,6 +389,8 @@ impl Project {
             of_roster.extend(own.iter().cloned());
             if row.state.phase < Phase::Switched {
                 facts.unswitched.push(source.clone());
+            } else if back.contains(&row.mailbox) {
+                facts.unswitched.push(format!("{source} (it is to be taken back)"));
             } else if let OnTarget::Read(holders) = on_target {
                 let new = routing.target.addresses(Side::Target, source, target).swap_remove(0);
                 facts.aliases_missing.extend(own.iter().filter_map(|address| not_there(holders, &new, address)));

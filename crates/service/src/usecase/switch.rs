@@ -13,6 +13,7 @@ pub(crate) mod live;
 pub(crate) mod look;
 mod marks;
 mod orders;
+mod others;
 mod routes;
 mod rules;
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl Store {
 }
 
 /// Looks into the DNS that are kept of a domain: what is older has long run out.
-const MX_LOOKS: i64 = 1000;
+const MX_LOOKS: i64 = 2000;
 
 impl Store {
     /// Keeps what a look into the DNS saw of a legacy domain.

@@ -196,11 +196,11 @@ impl Project {
     async fn conditions(&self, entry: &AlertsEntry, open: &Open, now: Timestamp) -> Result<Vec<NewAlert>, Error> {
         let mut rows = self.store.mailboxes(self.key).await?;
         let facts = self.store.mailbox_facts(self.key).await?;
-        // Of what a person has set aside, or may not be copied, nobody is told.
+        // Of what a person has set aside, or may not be copied, nobody is told. Whoever is being switched, or is, has mail to come all the same.
         rows.retain(|row| {
-            row.listed
-                && self.withheld(row).is_none()
-                && facts.get(&row.mailbox).is_none_or(|facts| facts.set_aside.is_none())
+            let is_aside = || facts.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
+            let is_quiet = self.withheld(row).is_some() || is_aside();
+            row.state.phase >= Phase::Switching || (row.listed && !is_quiet)
         });
         let vips: BTreeSet<i64> = self.store.vips(self.key).await?.iter().map(|row| row.mailbox).collect();
         let mut found = conditions::mailboxes(&rows, &vips, open);

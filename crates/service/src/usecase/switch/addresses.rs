@@ -167,7 +167,7 @@ impl Switcher {
     }
 
     /// The addresses of everybody else's mailboxes, and whose they are.
-    async fn of_others(&self, of: Subject<'_>) -> Result<HashMap<String, String>, Failure> {
+    pub(super) async fn of_others(&self, of: Subject<'_>) -> Result<HashMap<String, String>, Failure> {
         let mut others = HashMap::new();
         let Some(routing) = &self.routing else { return Ok(others) };
         for row in of.store.mailboxes(of.key).await? {

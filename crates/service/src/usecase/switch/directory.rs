@@ -13,7 +13,8 @@ use store::{ForwarderRow, FoundForwarder, MailboxRow, OldAddressRow, OldAddressS
 use switch::Task;
 
 use super::exchanges::Seen;
-use super::lists::{self, KnownList};
+use super::lists::{self, Known};
+use super::others::{self, KnownOther};
 use crate::config::{MxEntry, RoutingEntry, SiteEntry};
 
 /// What is on record of where mail goes.
@@ -26,7 +27,9 @@ pub(crate) struct Recorded {
     /// What was found that is not ours.
     pub(crate) found: Vec<FoundForwarder>,
     /// The distribution lists of both sides.
-    pub(crate) lists: Arc<Vec<KnownList>>,
+    pub(crate) known: Arc<Known>,
+    /// Of all else in the directories of both sides what is to be looked at.
+    pub(crate) others: Vec<KnownOther>,
     /// Old addresses on people's accounts.
     pub(crate) old_addresses: Vec<OldAddressRow>,
     /// Whose mail a script may turn on a side, now or at any time until what it printed is supplied.
@@ -85,7 +88,9 @@ pub(crate) fn standing(row: &MailboxRow, switch: Option<&SwitchRow>, forwarder: 
         (Phase::Switching, Some(task)) => {
             let (settled, changing) = (Pending::settled, Pending::changing);
             let (forwarder, redirect) = match task {
-                Task::Freeze | Task::Thaw => (settled(was_on), settled(false)),
+                Task::Freeze => (settled(was_on), settled(false)),
+                // It comes with the last look, where it had to wait.
+                Task::Thaw => (changing(was_on, is_live), settled(false)),
                 Task::ForwarderOff => (changing(was_on, false), settled(false)),
                 Task::RedirectOn => (settled(false), changing(false, true)),
                 Task::AddressesOn | Task::Drain | Task::MarkOn | Task::RecordOver => (settled(false), settled(true)),
@@ -267,7 +272,8 @@ pub(crate) fn directory(
         }
         directory.target.entries.insert(address, route);
     }
-    lists::add(&mut directory, &recorded.lists);
+    others::add(&mut directory, &recorded.others);
+    lists::add(&mut directory, &recorded.known.lists);
     (directory, wrong)
 }
 
@@ -339,7 +345,7 @@ fn site(entry: &SiteEntry) -> Site {
 }
 
 /// Where each domain's mail comes first: what the project says, and what was seen since.
-fn mx(entry: &RoutingEntry, seen: &Seen) -> BTreeMap<Domain, Pending<Mx>> {
+pub(crate) fn mx(entry: &RoutingEntry, seen: &Seen) -> BTreeMap<Domain, Pending<Mx>> {
     let of = |site: &SiteEntry, side: Side| -> Vec<(Domain, Pending<Mx>)> {
         let names = site.domains.iter().chain(&site.alias_domains);
         names.map(|name| (Domain::new(name), Pending::settled(Mx::Site(side)))).collect()

@@ -10,12 +10,13 @@ use jiff::tz::TimeZone;
 use model::{Cause, Condition, Phase, Scope, Side};
 use movement::state::Happened;
 use movement::{Failure, Held, Ready, Turnover};
+use routing::{Domain, Mx};
 use store::{ProjectKey, Store, SwitchRow};
-use switch::{Due, Ended, Next, Plan, Standing, Task, Verdict, Way, due, next};
+use switch::{Due, Ended, Next, Plan, Rule, Standing, Task, Verdict, Way, due, next};
 
 use super::addresses::Addressing;
-use super::directory::{Ends, Recorded, directory};
-use super::exchanges::Exchanges;
+use super::directory::{Ends, Recorded, directory, mx};
+use super::exchanges::{Exchanges, Seen};
 use super::lists::Lists;
 use super::live::Accounts;
 use super::look::{Inventory, Looks};
@@ -24,6 +25,32 @@ use super::task::Attempt;
 use crate::config::{RoutingEntry, SwitchEntry};
 use crate::usecase::governed::Gates;
 use crate::when;
+
+/// Whose mail it is, as routers are told.
+pub(crate) struct Who {
+    /// With the addresses of `[routing]`.
+    pub(crate) own: Recipient,
+    /// With every address of the mailbox.
+    pub(crate) all: Recipient,
+}
+
+impl Who {
+    /// As this one is told.
+    pub(crate) fn told(&self, router: &dyn Router) -> &Recipient {
+        if router.offers().by_address { &self.all } else { &self.own }
+    }
+}
+
+/// The first of these addresses whose mail comes to the target, or may, by what is said and what was seen of MX records.
+pub(super) fn at_target<'a>(routing: &RoutingEntry, seen: &Seen, own: &'a [String]) -> Option<&'a String> {
+    let exchanges = mx(routing, seen);
+    let is_there = |place: Mx| place == Mx::Site(Side::Target);
+    own.iter().find(|address| {
+        let domain = address.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| routing.source.takes(domain));
+        let place = domain.and_then(|domain| exchanges.get(&Domain::new(domain)));
+        place.is_some_and(|place| is_there(place.now) || place.then.is_some_and(is_there))
+    })
+}
 
 /// A day, in milliseconds.
 pub(super) const DAY_MS: i64 = 86_400_000;
@@ -92,13 +119,49 @@ impl Switcher {
         system.addresses(side, &roster.source_name, &roster.target_name)
     }
 
-    /// Whose mail it is on a side, as its router is told.
-    pub(crate) fn recipient(&self, of: Subject<'_>, side: Side) -> Result<Recipient, Failure> {
+    /// Whose mail it is on a side, as routers are told. One that goes by addresses is told the further ones, too, that the source's
+    /// directories give the mailbox, as far as nobody else has them: mail to each is to be sent on.
+    pub(crate) async fn recipient(&self, of: Subject<'_>, side: Side) -> Result<Who, Failure> {
         let account = of.account(side).ok_or_else(|| {
             let what = format!("{}: nothing is known of its account", of.row.roster.source_name);
             failed(side, connector::Error::new(Cause::Login, Scope::Mailbox, what))
         })?;
-        Ok(Recipient { account: account.clone(), addresses: self.addresses(of, side) })
+        let own = Recipient { account: account.clone(), addresses: self.addresses(of, side) };
+        let mut all = own.clone();
+        if side == Side::Source && self.goes_by_address(of) {
+            let source = self.routing.as_ref().map(|routing| &routing.source);
+            let is_of_source = |address: &String| {
+                let domain = address.rsplit_once('@').map(|(_, domain)| domain);
+                source.zip(domain).is_some_and(|(source, domain)| source.takes(domain))
+            };
+            let is_new = |address: &String| !own.addresses.iter().any(|known| known.eq_ignore_ascii_case(address));
+            let mut more = self.every_address(of, side).await?;
+            more.retain(|address| is_of_source(address) && is_new(address));
+            if !more.is_empty() {
+                let others = self.of_others(of).await?;
+                more.retain(|address| !others.contains_key(&model::mail_key(address)));
+            }
+            all.addresses.extend(more);
+        }
+        Ok(Who { own, all })
+    }
+
+    /// Does any router of the source go by addresses?
+    fn goes_by_address(&self, of: Subject<'_>) -> bool {
+        let endpoint = of.row.roster.source_endpoint;
+        let read = self.inventory.get(&endpoint).into_iter().flatten().map(|(_, router)| router);
+        self.routers.get(&endpoint).into_iter().chain(read).any(|router| router.offers().by_address)
+    }
+
+    /// Why nobody may be taken back now: mail for one of the person's old addresses comes to the target, or may, by what is on record of the
+    /// MX records; it would refuse it once the address is off the account there.
+    pub(super) async fn leads_to_target(&self, of: Subject<'_>) -> Result<Option<String>, Failure> {
+        let Some(routing) = &self.routing else { return Ok(None) };
+        let seen = self.exchanges.seen(of.store, of.key).await?;
+        let own = self.every_address(of, Side::Source).await?;
+        Ok(at_target(routing, &seen, &own).map(|address| {
+            format!("by the MX records, as last looked at, mail for {address} comes to the target, or may: lead them back first")
+        }))
     }
 
     /// What the model of where mail goes needs of the project.
@@ -136,8 +199,8 @@ impl Switcher {
         let key = |finding: &routing::Finding| (finding.address.as_str().to_owned(), finding.fault);
         let known: HashSet<_> = before.findings.iter().map(key).collect();
         let is_ours = |finding: &&routing::Finding| own.contains(&finding.address.as_str().to_lowercase());
-        // What is wrong before a forwarder comes is what it cures.
-        let counts_own = task != Task::ForwarderOn;
+        // What is wrong before a forwarder comes is what it cures; and what is wrong with it goes with it.
+        let counts_own = !matches!(task, Task::ForwarderOn | Task::ForwarderOff);
         let is_new = |finding: &&routing::Finding| (counts_own && is_ours(finding)) || !known.contains(&key(finding));
         let wrong = wrong.into_iter().filter(|wrong| wrong.mailboxes.contains(&mailbox)).map(|wrong| wrong.what);
         let told = |finding: &routing::Finding| format!("{}: {finding}", finding.fault.requirement());
@@ -146,7 +209,9 @@ impl Switcher {
 
     /// What is on record of where a project's mail goes.
     pub(crate) async fn recorded(&self, store: &Store, key: ProjectKey) -> Result<Recorded, store::Error> {
-        let lists = self.lists.read(store, key, self.platform.as_deref()).await?;
+        let known = self.lists.read(store, key, self.platform.as_deref()).await?;
+        // Mail of whoever is not on the roster goes where it went, whoever is switched; a contact may lead to somebody who is.
+        let others = known.others.iter().filter(|other| other.is_contact()).cloned().collect();
         let (named, exchanges) = (self.addressing.further(store, key).await?, self.exchanges.seen(store, key).await?);
         // What may be pending is read last: what is begun after this is looked at by whoever begins it.
         let mailboxes = store.mailboxes(key).await?;
@@ -166,7 +231,19 @@ impl Switcher {
             theirs.map(|address| (row.mailbox, address.clone())).collect::<Vec<_>>()
         };
         let further = mailboxes.iter().filter(|row| row.listed).flat_map(of_theirs).collect();
-        Ok(Recorded { mailboxes, switches, forwarders, found, lists, old_addresses, awaited, live, further, exchanges })
+        Ok(Recorded {
+            mailboxes,
+            switches,
+            forwarders,
+            found,
+            known,
+            others,
+            old_addresses,
+            awaited,
+            live,
+            further,
+            exchanges,
+        })
     }
 
     /// When and by whose word a mailbox that is in step switches.
@@ -249,6 +326,14 @@ impl Switcher {
             held.set(in_condition(held, Condition::Waiting(what)));
             return Ok(None);
         }
+        // What the target takes from now on would come back to whoever wrote it where there is no room, and where it goes today there may be.
+        if verdicts.iter().any(|verdict| verdict.rule == Rule::QuotaRoom)
+            && let Some(why) = held.no_room().await.unwrap_or_else(|failure| Some(failure.to_string()))
+        {
+            let what = format!("its switch: {}: {why}", Rule::QuotaRoom.name());
+            held.set(in_condition(held, Condition::Waiting(what)));
+            return Ok(None);
+        }
         let mut evidence: Vec<String> =
             verdicts.iter().map(|verdict| format!("{}: {}", verdict.rule.name(), verdict.evidence)).collect();
         let unasked = self.entry.unasked();
@@ -269,6 +354,10 @@ impl Switcher {
 
     /// Begins the way back of a switch that has ended on the target.
     async fn begin_back(&self, held: &mut Held<'_>, switch: &SwitchRow, by: &str) -> Result<Option<Duration>, Failure> {
+        if let Some(why) = self.leads_to_target(Subject::of(held)).await? {
+            held.set(in_condition(held, Condition::Waiting(format!("its way back: {why}"))));
+            return Ok(None);
+        }
         let state = held.after(&Happened::UndoBegun);
         let mut tx = held.write().await?;
         tx.go_to_task(switch.switch, Way::Back.tasks()[0].name(), "turned-back", &format!("taken back by {by}"))
@@ -347,6 +436,10 @@ impl Switcher {
     async fn turns_back(&self, held: &Held<'_>, row: &SwitchRow, task: Task) -> Result<bool, Failure> {
         let order = held.store().switch_order(held.key(), held.row().mailbox).await?;
         let Some(order) = order.filter(|order| order.is_back && task.way() == Way::Over) else { return Ok(false) };
+        if let Some(why) = self.leads_to_target(Subject::of(held)).await?.filter(|_| task.is_past_return()) {
+            tracing::warn!(mailbox = held.row().mailbox, why, "its switch is not turned back");
+            return Ok(false);
+        }
         let to = task.reversed_from().unwrap_or(Way::Back.tasks()[0]);
         let mut tx = held.write().await?;
         tx.go_to_task(row.switch, to.name(), "turned-back", &format!("taken back by {}", order.said_by)).await?;
@@ -371,6 +464,9 @@ impl Switcher {
         // What can't be asked now is asked with the next turn.
         if let Err(failure) = self.look_at_switched(Subject::of(held)).await {
             tracing::warn!(mailbox = held.row().mailbox, %failure, "whether the target sends its mail on could not be looked at");
+        }
+        if let Err(failure) = self.look_at_redirect(held).await {
+            tracing::warn!(mailbox = held.row().mailbox, %failure, "whether the source sends its mail on could not be looked at");
         }
         Ok(None)
     }

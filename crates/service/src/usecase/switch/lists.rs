@@ -9,6 +9,8 @@ use people::{Accounts, Object, ObjectId};
 use routing::{Directory, Domain, MailAddress, Owner, Pending, PersonId, Route};
 use store::{DirectoryRow, EntryRow, ProjectKey, Store};
 
+use super::others::KnownOther;
+
 /// A list of a side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownList {
@@ -19,20 +21,28 @@ pub(crate) struct KnownList {
     members: Vec<Vec<String>>,
 }
 
-/// The lists of a project, read anew when a directory was.
+/// What the directories of both sides say of where mail goes.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) lists: Vec<KnownList>,
+    /// All else that has an address.
+    pub(crate) others: Vec<KnownOther>,
+}
+
+/// The directories of a project, read anew when one of them was.
 #[derive(Default)]
 pub(crate) struct Lists {
-    last: Mutex<(Vec<DirectoryRow>, Arc<Vec<KnownList>>)>,
+    last: Mutex<(Vec<DirectoryRow>, Arc<Known>)>,
 }
 
 impl Lists {
-    /// All of them, as they were last read. `platform`: the directory of the target.
+    /// What they said when they were last read. `platform`: the directory of the target.
     pub(crate) async fn read(
         &self,
         store: &Store,
         key: ProjectKey,
         platform: Option<&str>,
-    ) -> Result<Arc<Vec<KnownList>>, store::Error> {
+    ) -> Result<Arc<Known>, store::Error> {
         let directories = store.directories(key).await?;
         {
             let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +50,7 @@ impl Lists {
                 return Ok(last.1.clone());
             }
         }
-        let mut all = Vec::new();
+        let mut all = Known::default();
         for row in &directories {
             let side = if platform == Some(row.name.as_str()) { Side::Target } else { Side::Source };
             let entries = store.directory_entries(key, row.directory, false).await?;
@@ -50,7 +60,9 @@ impl Lists {
             let read = |entry: &EntryRow| serde_json::from_str::<Entry>(&entry.entry).map_err(damaged);
             let objects = entries.iter().map(|entry| Ok(object(row, read(entry)?)));
             let objects = objects.collect::<Result<Vec<Object>, store::Error>>()?;
-            all.extend(lists(&objects, side));
+            all.lists.extend(lists(&objects, side));
+            let other = |object: &Object| KnownOther::of(side, object.id.to_string(), &object.entry);
+            all.others.extend(objects.iter().filter_map(other));
         }
         let all = Arc::new(all);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = (directories, all.clone());
@@ -81,7 +93,7 @@ fn lists(objects: &[Object], side: Side) -> Vec<KnownList> {
 }
 
 /// Where whoever an entry stands for takes mail.
-fn takes_mail_at(entry: &Entry) -> Vec<String> {
+pub(super) fn takes_mail_at(entry: &Entry) -> Vec<String> {
     let routed = entry.routed_to.as_deref().filter(|_| entry.kind == EntryKind::Contact);
     match routed {
         Some(to) => vec![to.split_once(':').map_or(to, |(_, address)| address).to_owned()],
@@ -89,8 +101,7 @@ fn takes_mail_at(entry: &Entry) -> Vec<String> {
     }
 }
 
-/// Puts lists into the model, beside the people that are there already. Of members of either site who are not on the roster nothing is
-/// known: their mail stays with them.
+/// Puts lists into the model, beside all else that is there already. Members of either site of whom nothing is known keep their mail.
 pub(crate) fn add(directory: &mut Directory, lists: &[KnownList]) {
     let parsed = |texts: &[String]| -> Vec<MailAddress> {
         texts.iter().filter_map(|text| MailAddress::parse(text).ok()).collect()
@@ -130,7 +141,7 @@ pub(crate) fn add(directory: &mut Directory, lists: &[KnownList]) {
     }
 }
 
-/// Who is to be reached by a list: its people of the roster, those of lists in it among them.
+/// Who is to be reached by a list: people, those of lists in it among them.
 fn reached(directory: &Directory, list: &MailAddress) -> BTreeSet<PersonId> {
     let (mut people, mut seen, mut waiting) = (BTreeSet::new(), BTreeSet::new(), vec![list.clone()]);
     while let Some(address) = waiting.pop() {

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy};
-use connector::{Recipient, Retry, Router, Routing};
+use connector::{Retry, Router, Routing};
 use model::{Cause, Scope, Side};
 use movement::{Failure, Held};
 use store::ForwarderRow;
-use switch::Rule;
+use switch::{Ended, Rule, Task};
 
-use super::driver::{Switcher, failed};
+use super::driver::{Switcher, Who, failed};
 use super::rules::{keep_found, said, word_of};
 use super::subject::Subject;
 use super::task::is_on;
@@ -56,7 +56,7 @@ impl Readers {
     }
 
     /// Asks each of them. One that waits for a person is told besides what all others say; any other that fails is told at once.
-    pub(crate) async fn read(&self, who: &Recipient) -> Result<Told, connector::Error> {
+    pub(crate) async fn read(&self, who: &Who) -> Result<Told, connector::Error> {
         let mut told = Told::default();
         let mut take = |read: Result<Routing, connector::Error>| match read {
             Err(error) if error.cause == Cause::Awaiting => {
@@ -67,10 +67,10 @@ impl Readers {
         };
         let mut routing = Routing::default();
         if let Some(router) = &self.changes {
-            routing = take(router.read(who).await)?.unwrap_or_default();
+            routing = take(router.read(who.told(&**router)).await)?.unwrap_or_default();
         }
         for (name, router) in &self.inventory {
-            let read = router.read(who).await.map_err(|error| named(name, error));
+            let read = router.read(who.told(&**router)).await.map_err(|error| named(name, error));
             if let Some(told) = take(read)? {
                 add(&mut routing, name, told);
             }
@@ -165,7 +165,7 @@ impl Switcher {
             if readers.is_empty() {
                 continue;
             }
-            let who = self.recipient(of, side)?;
+            let who = self.recipient(of, side).await?;
             let told = readers.read(&who).await.map_err(|error| failed(side, error))?;
             found.extend(left(&told.routing.others).into_iter().map(|place| format!("{side}, {place}")));
             match told.whole() {
@@ -196,7 +196,7 @@ impl Switcher {
         if clean_for.is_some_and(|age| age < self.looks.again_ms) {
             return Ok(());
         }
-        let who = self.recipient(of, Side::Source)?;
+        let who = self.recipient(of, Side::Source).await?;
         let told = match readers.read(&who).await {
             Ok(told) => told,
             Err(error) if clean_for.is_some_and(|age| age < self.looks.missed_ms_max) => {
@@ -275,7 +275,7 @@ impl Switcher {
         if readers.is_empty() {
             return Ok(None);
         }
-        let who = self.recipient(of, other)?;
+        let who = self.recipient(of, other).await?;
         let told = readers.read(&who).await.map_err(|error| failed(other, error))?;
         let routing = told.whole().map_err(|error| failed(other, error))?;
         if routing.ours.as_ref().is_some_and(|ours| ours.ineffective.is_none()) {
@@ -295,7 +295,7 @@ impl Switcher {
     }
 
     /// The addresses of a mailbox on a side, with those that the source's directories give it there.
-    async fn every_address(&self, of: Subject<'_>, side: Side) -> Result<Vec<String>, Failure> {
+    pub(super) async fn every_address(&self, of: Subject<'_>, side: Side) -> Result<Vec<String>, Failure> {
         let mut own = self.addresses(of, side);
         if side == Side::Source {
             let further = self.addressing.further(of.store, of.key).await?;
@@ -341,8 +341,9 @@ impl Switcher {
         router: &dyn Router,
         why: &str,
     ) -> Result<bool, Failure> {
-        let who = self.recipient(Subject::of(held), Side::Target)?;
-        let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
+        let who = self.recipient(Subject::of(held), Side::Target).await?;
+        let who = who.told(router);
+        let seen = router.read(who).await.map_err(|error| failed(Side::Target, error))?;
         if seen.ours.is_none() {
             return Ok(false);
         }
@@ -352,8 +353,8 @@ impl Switcher {
             tx.forwarder_waits().await?;
             tx.commit().await?;
         }
-        router.release(&who, &*held.door()).await.map_err(|error| failed(Side::Target, error))?;
-        let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
+        router.release(who, &*held.door()).await.map_err(|error| failed(Side::Target, error))?;
+        let seen = router.read(who).await.map_err(|error| failed(Side::Target, error))?;
         if let Some(to) = seen.redirected_to() {
             let what = format!("the target still sends mail on to {to}, though {why}");
             return Err(failed(Side::Target, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
@@ -404,7 +405,7 @@ impl Switcher {
         if !was_seen_gone && self.was_looked_at(of, its).await? {
             return Ok(false);
         }
-        let (router, who) = (router.clone(), self.recipient(of, Side::Target)?);
+        let (router, who) = (router.clone(), self.recipient(of, Side::Target).await?);
         let readers = self.readers(of, Side::Target).by_themselves();
         let told = readers.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
@@ -434,10 +435,42 @@ impl Switcher {
         if readers.is_empty() || self.was_looked_at(of, its).await? {
             return Ok(());
         }
-        let who = self.recipient(of, Side::Target)?;
+        let who = self.recipient(of, Side::Target).await?;
         let told = readers.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         let routing = told.whole().map_err(|error| failed(Side::Target, error))?;
         keep_told(of, its, &readers, &routing).await
+    }
+}
+
+impl Switcher {
+    /// Looks every hour whether the redirect of a switched mailbox is still on, since its person may have put another script in its place:
+    /// mail would lie at the source, where they do not look any more. One that is gone is put on again, and told.
+    pub(super) async fn look_at_redirect(&self, held: &Held<'_>) -> Result<(), Failure> {
+        let of = Subject::of(held);
+        let its = (of.row.mailbox, Side::Source);
+        let router = self.router(of, Side::Source).filter(|router| !router.offers().asks_people);
+        let to = self.addresses(of, Side::Target).into_iter().next();
+        let (Some(router), Some(to)) = (router.cloned(), to) else { return Ok(()) };
+        if self.was_looked_at(of, its).await? {
+            return Ok(());
+        }
+        let readers = self.readers(of, Side::Source).by_themselves();
+        let who = self.recipient(of, Side::Source).await?;
+        let told = readers.read(&who).await.map_err(|error| failed(Side::Source, error))?;
+        let routing = told.whole().map_err(|error| failed(Side::Source, error))?;
+        if is_on(&*router, routing.redirected_to(), &to) {
+            return keep_told(of, its, &readers, &routing).await;
+        }
+        // It is kept as seen once it is on again: until then it is looked at with each turn.
+        let attempt = self.put_on(Task::RedirectOn, held, Side::Source).await?;
+        if attempt.ended == Ended::Done {
+            tracing::warn!(mailbox = of.row.mailbox, "its redirect was not there any more, and was put on again");
+            let told = readers.read(&who).await.map_err(|error| failed(Side::Source, error))?;
+            let routing = told.whole().map_err(|error| failed(Side::Source, error))?;
+            return keep_told(of, its, &readers, &routing).await;
+        }
+        let what = format!("its redirect is not there any more: {}", attempt.evidence);
+        Err(failed(Side::Source, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)))
     }
 }
 

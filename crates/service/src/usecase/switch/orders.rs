@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use model::{Phase, Side};
 use movement::{Engine, Progress};
 use mx::clocks::Clock;
-use routing::{Domain, Mx};
+use routing::Domain;
 use serde::Serialize;
 use serde_json::json;
 use store::{MailboxCounts, MailboxRow, SwitchOrder, SwitchRow};
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::addresses::Addressing;
 use super::closing;
-use super::driver::Switcher;
+use super::driver::{Switcher, at_target};
 use super::exchanges::Exchanges;
 use super::subject::Subject;
 use crate::config::MxSettings;
@@ -368,32 +368,37 @@ impl Project {
     }
 
     /// Nobody is taken back once mail for their old address may come to the target, which would refuse it: the address goes off the account
-    /// there with the undo.
+    /// there with the undo. The DNS is asked for it now.
     async fn refuse_after_mx(&self, rows: &[MailboxRow]) -> Result<(), Error> {
         let Some(routing) = &self.config.file.routing else { return Ok(()) };
         let wanted = self.config.file.mx.as_deref().map(MxSettings::wanted).transpose()?.unwrap_or_default();
+        let unasked = self.look_at_exchanges(&wanted).await?;
+        let names: BTreeSet<Domain> =
+            wanted.iter().map(|wanted| Domain::new(wanted.domain.to_string().trim_end_matches('.'))).collect();
         let seen = Exchanges::of(wanted).seen(&self.store, self.key).await?;
-        if seen.is_empty() {
-            return Ok(());
-        }
         let addressing = Addressing::new(&self.config, &self.endpoints);
         let further = addressing.further(&self.store, self.key).await?;
-        let at_target = |mx: Mx| mx == Mx::Site(Side::Target);
         for row in rows {
             let name = &row.roster.source_name;
             let mut own = routing.source.addresses(Side::Source, name, &row.roster.target_name);
             own.extend(further.get(&addressing.whose(&row.roster)).into_iter().flatten().cloned());
-            let is_there = |address: &&String| {
-                let domain = address.rsplit_once('@').map(|(_, domain)| Domain::new(domain));
-                let place = domain.and_then(|domain| seen.get(&domain));
-                place.is_some_and(|place| at_target(place.now) || place.then.is_some_and(at_target))
-            };
-            if let Some(address) = own.iter().find(is_there) {
+            if let Some(address) = at_target(routing, &seen, &own) {
                 let what = format!(
                     "{name} can't be taken back: by the MX records, as last looked at, mail for {address} comes to the target, or may"
                 );
                 let advice =
                     "lead the MX records back to the source first; whimbrel mx check tells when that is so everywhere";
+                return Err(Error::refused("R-184", what).advise(advice));
+            }
+            let domain = |address: &String| address.rsplit_once('@').map(|(_, domain)| Domain::new(domain));
+            let is_unknown =
+                |domain: &Domain| names.contains(domain) && (unasked.contains(domain) || !seen.contains_key(domain));
+            if let Some(domain) = own.iter().filter_map(domain).find(is_unknown) {
+                let what = format!(
+                    "{name} can't be taken back: it is not known where the MX records of {} lead mail now",
+                    domain.as_str()
+                );
+                let advice = "whimbrel mx check tells why: a server that does not answer, or a host that is neither under mx nor under local_hosts";
                 return Err(Error::refused("R-184", what).advise(advice));
             }
         }
@@ -436,7 +441,16 @@ impl Project {
             if !self.store.order_switch(self.key, &order).await? {
                 let name = &row.roster.source_name;
                 let what = if is_back { "it is back already" } else { "it is to be taken back to the source first" };
-                return Err(Error::refused("R-184", format!("{name}: {what}")).advise("whimbrel switch list tells"));
+                let said: Vec<&str> =
+                    names.iter().take_while(|known| *known != &name).map(|name| name.as_str()).collect();
+                let said = if said.is_empty() {
+                    String::new()
+                } else {
+                    format!("; it was said of {} before that, and holds", said.join(", "))
+                };
+                return Err(
+                    Error::refused("R-184", format!("{name}: {what}{said}")).advise("whimbrel switch list tells")
+                );
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use connector::router::{Force, Forwarder, ForwarderOwner, LocalCopy};
 use model::{Phase, Side};
+use routing::{Domain, Mx, Pending, Route};
 use serde::Serialize;
 use store::MailboxRow;
 use tokio::task::JoinSet;
@@ -13,10 +14,13 @@ use super::addresses::Addressing;
 use super::directory::directory;
 use super::driver::Switcher;
 use super::forward::MissingForwarder;
+use super::lists::Known;
 use super::look::{Told, leads_to};
+use super::others::KnownOther;
 use super::rules::keep_found;
 use super::subject::Subject;
 use crate::secret::Environment;
+use crate::usecase::people::PeopleProject;
 use crate::{Error, Exit, Project, Selection, when};
 
 /// People asked at once, of each side.
@@ -232,8 +236,13 @@ impl Project {
     }
 
     /// Checks that every address reaches one followed mailbox: with what both sides say now, or with what they were last found to say
-    ///
-    pub async fn check_routing(&self, as_recorded: bool, environment: Environment<'_>) -> Result<RoutingReport, Error> {
+    /// . `mx_moved`: as if the MX records of the source's domains led to the target already.
+    pub async fn check_routing(
+        &self,
+        as_recorded: bool,
+        mx_moved: bool,
+        environment: Environment<'_>,
+    ) -> Result<RoutingReport, Error> {
         let switcher = self.switcher(environment)?;
         let entry = switcher.routing.as_ref().ok_or_else(no_routing)?;
         let mut unread: Vec<String> = Vec::new();
@@ -242,12 +251,22 @@ impl Project {
             let failed = self.ask_routers(&Selection::default(), environment).await?;
             unread.extend(failed.into_iter().map(|one| format!("{} ({}): {}", one.mailbox, one.side, one.what)));
         }
-        let recorded = switcher.recorded(&self.store, self.key).await?;
-        let (directory, wrong) = directory(entry, &recorded, &switcher.ends(), None);
+        let mut recorded = switcher.recorded(&self.store, self.key).await?;
+        recorded.others = self.others(&recorded.known).await?;
+        let (mut directory, wrong) = directory(entry, &recorded, &switcher.ends(), None);
+        if mx_moved {
+            let of_source = entry.source.domains.iter().chain(&entry.source.alias_domains);
+            let moved = Pending::settled(Mx::Site(Side::Target));
+            directory.mx.extend(of_source.map(|name| (Domain::new(name), moved)));
+        }
         unread.extend(wrong.into_iter().map(|wrong| wrong.what));
         unread.extend(self.unlike(&switcher, &recorded).await?);
-        let not_live = directory.target.entries.len()
-            - directory.target.entries.keys().filter(|address| directory.expected.contains_key(*address)).count();
+        let is_account = |route: &Pending<Route>| {
+            let is_one = |route: &Route| matches!(route, Route::Mailbox(_));
+            is_one(&route.now) || route.then.as_ref().is_some_and(is_one)
+        };
+        let of_accounts = directory.target.entries.iter().filter(|(_, route)| is_account(route));
+        let not_live = of_accounts.filter(|(address, _)| !directory.expected.contains_key(*address)).count();
         let checked = tokio::task::spawn_blocking(move || routing::check(&directory)).await;
         let checked = checked.map_err(|error| Error {
             exit: Exit::Internal,
@@ -263,6 +282,21 @@ impl Project {
         };
         let addresses = checked.addresses_checked;
         Ok(RoutingReport { addresses, faults: checked.findings.iter().map(fault).collect(), unread, not_live })
+    }
+
+    /// Whoever and whatever else has an address in the directories of both sides, and who of them stays behind by a person's word.
+    async fn others(&self, known: &Known) -> Result<Vec<KnownOther>, Error> {
+        let mut others = known.others.clone();
+        let Some(entry) = &self.config.file.people else { return Ok(others) };
+        let (config, store) = (self.config.clone(), self.store.clone());
+        let plane = PeopleProject::of(config, entry.clone(), store, self.key, self.actor.clone())?;
+        let rows = plane.known().await?.reconciliation.rows;
+        let behind = rows.iter().filter(|row| row.class.stays_behind()).map(|row| row.matched.object.to_string());
+        let behind: BTreeSet<String> = behind.collect();
+        for other in &mut others {
+            other.stays_behind = behind.contains(&other.id);
+        }
+        Ok(others)
     }
 
     /// Where what was found of ours is not what is on record.
@@ -302,7 +336,7 @@ impl Project {
             for side in [Side::Source, Side::Target] {
                 let readers = switcher.readers(subject, side);
                 if !readers.is_empty() {
-                    waiting.push((row.clone(), side, readers, switcher.recipient(subject, side)));
+                    waiting.push((row.clone(), side, readers, switcher.recipient(subject, side).await));
                 }
             }
         }

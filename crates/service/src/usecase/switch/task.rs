@@ -84,12 +84,15 @@ impl Switcher {
             Task::RedirectOn => self.put_on(task, held, Side::Source).await,
             Task::RedirectOff => self.take_off(task, held, Side::Source, row).await,
             // With an old address on the account the forwarder would lead its mail in a circle.
-            Task::ForwarderOn => match self.addresses_off(held, self.has_forwarder(held).await).await {
-                Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
-                other => other,
-            },
+            Task::ForwarderOn => {
+                let tried = match self.addresses_off(held, self.has_forwarder(held).await).await {
+                    Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
+                    other => other,
+                };
+                self.carrying(held, tried).await
+            }
             Task::AddressesOn => self.addresses_on(held, row).await,
-            Task::AddressesOff => self.addresses_off(held, false).await,
+            Task::AddressesOff => self.addresses_off_first(held).await,
             Task::Drain => self.drain(held, row).await,
             Task::Carry => self.carry(held, row, Duration::ZERO).await,
             Task::CarryRest => self.carry(held, row, self.quiet()).await,
@@ -113,6 +116,29 @@ impl Switcher {
             },
         };
         tried.unwrap_or_else(|failure| Attempt::of(&failure))
+    }
+
+    /// With what a try came to: where the forwarder can't come yet, what has come to the target is carried to the source all the same, with
+    /// each try, since that is where its person works.
+    async fn carrying(&self, held: &mut Held<'_>, tried: Result<Attempt, Failure>) -> Result<Attempt, Failure> {
+        let attempt = tried.unwrap_or_else(|failure| Attempt::of(&failure));
+        if attempt.ended == Ended::Done || held.is_stopped() {
+            return Ok(attempt);
+        }
+        let carried = match held.carry_back().await {
+            Ok(carried) if carried.is_nothing_new() => "nothing had come to the target meanwhile".to_owned(),
+            Ok(carried) => format!("{} items that had come to the target meanwhile went to the source", carried.added),
+            Err(failure) => format!("what came to the target meanwhile could not be carried: {failure}"),
+        };
+        Ok(Attempt { evidence: format!("{}; {carried}", attempt.evidence), ..attempt })
+    }
+
+    /// Old addresses go off the account before mail is turned back, as long as it does not come to the target from everywhere.
+    async fn addresses_off_first(&self, held: &Held<'_>) -> Result<Attempt, Failure> {
+        if let Some(why) = self.leads_to_target(Subject::of(held)).await? {
+            return Ok(Attempt::failed(true, why));
+        }
+        self.addresses_off(held, false).await
     }
 
     fn quiet(&self) -> Duration {
@@ -163,8 +189,9 @@ impl Switcher {
                 Attempt::done(format!("{what}, and nothing of ours was ever there"))
             });
         };
-        let who = self.recipient(Subject::of(held), side)?;
-        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
+        let who = self.recipient(Subject::of(held), side).await?;
+        let who = who.told(&**router);
+        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
         let (mut notes, mut is_in_doubt): (Vec<String>, _) = (Vec::new(), false);
         // On the way back nothing is better than to go on.
         if seen.ours.is_some()
@@ -180,12 +207,12 @@ impl Switcher {
             notes.extend(faults.first().map(told));
         }
         // Where nothing of ours is on, one may be asked for that nobody has begun yet: it is asked for no more.
-        match router.release(&who, &*held.door()).await {
+        match router.release(who, &*held.door()).await {
             Ok(released) => notes.extend(released.notes),
             Err(error) if error.cause == Cause::InDoubt => is_in_doubt = true,
             Err(error) => return Err(failed(side, error)),
         }
-        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
+        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
         if let Some(to) = seen.redirected_to() {
             return Ok(Attempt::failed(true, format!("the {side} still sends mail on to {to}")));
         }
@@ -197,7 +224,7 @@ impl Switcher {
     }
 
     /// Puts ours on on a side, and reads that it is.
-    async fn put_on(&self, task: Task, held: &Held<'_>, side: Side) -> Result<Attempt, Failure> {
+    pub(super) async fn put_on(&self, task: Task, held: &Held<'_>, side: Side) -> Result<Attempt, Failure> {
         let other = if side == Side::Source { Side::Target } else { Side::Source };
         let Some(router) = self.router(Subject::of(held), side) else {
             return Ok(Attempt::failed(false, format!("the {side} has no router: add one under [routers]")));
@@ -205,8 +232,9 @@ impl Switcher {
         let Some(to) = self.addresses(Subject::of(held), other).into_iter().next() else {
             return Ok(Attempt::failed(false, "the project has no [routing]: no address is known to lead mail to"));
         };
-        let who = self.recipient(Subject::of(held), side)?;
-        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
+        let who = self.recipient(Subject::of(held), side).await?;
+        let who = who.told(&**router);
+        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
         // Both on together would lead mail in a circle, whatever is on record.
         if let Some(back) = self.leads_back(Subject::of(held), side, other).await? {
             return Ok(Attempt::failed(true, format!("{}: both would lead in a circle", back.what)));
@@ -221,10 +249,10 @@ impl Switcher {
             {
                 return Ok(Attempt::failed(true, why));
             }
-            let redirected = router.redirect(&who, &to, &*held.door()).await;
+            let redirected = router.redirect(who, &to, &*held.door()).await;
             notes = redirected.map(|redirected| redirected.notes).or_else(|error| in_doubt(side, error))?;
         }
-        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
+        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
         if is_on(&**router, seen.redirected_to(), &to) {
             return Ok(Attempt::done(told(&format!("read back at the {side}: all mail goes to {to}"), notes)));
         }
@@ -307,9 +335,10 @@ impl Switcher {
     /// What a mail server of the source still has in its queue comes yet: it is waited for, for an hour at most.
     async fn queue(&self, held: &Held<'_>, row: &SwitchRow, now: i64) -> Result<Queue, Failure> {
         let Some(router) = self.router(Subject::of(held), Side::Source) else { return Ok(Queue::Empty) };
-        let who = self.recipient(Subject::of(held), Side::Source)?;
+        let who = self.recipient(Subject::of(held), Side::Source).await?;
+        let who = who.told(&**router);
         let is_over = now.saturating_sub(row.since) >= QUEUE_WAIT_MS;
-        let what = match router.queued(&who).await {
+        let what = match router.queued(who).await {
             // Nothing is there, or it can't tell of any queue, which is no reason to wait.
             Ok(None | Some(0)) => return Ok(Queue::Empty),
             Ok(Some(queued)) => format!("{queued} still in the queue of the source"),
@@ -363,11 +392,14 @@ impl Switcher {
         if let Some(why) = why.take_if(|_| row.is.allowed.is_some()) {
             return self.end_forwarder(held, &row, why).await;
         }
-        if row.is_on() && !self.is_forwarder_gone(held).await? {
-            return Ok(None);
-        }
         if why.is_none() {
             why = self.may_not_lead_back(Subject::of(held)).await?;
+        }
+        if let Some(why) = why.take_if(|_| row.is_on()) {
+            return self.end_forwarder(held, &row, why).await;
+        }
+        if row.is_on() && !self.is_forwarder_gone(held).await? {
+            return Ok(None);
         }
         if why.is_none() {
             let (left, unread) = self.others(Subject::of(held)).await?;

@@ -26,6 +26,7 @@ use crate::config::SwitchEntry;
 
 mod activated;
 mod addresses;
+mod guards;
 mod inventory;
 mod real_routers;
 mod schedules;
@@ -190,6 +191,7 @@ impl Router for MemoryRouter {
             keeps_no_copy: true,
             lists_all: false,
             asks_people: false,
+            by_address: false,
         }
     }
 

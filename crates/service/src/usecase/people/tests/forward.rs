@@ -216,7 +216,7 @@ async fn an_account_that_is_live_at_once_is_missing_its_forwarder_until_somebody
     people.close().await;
     assert_eq!(world.missing().await, [("ad:1".to_owned(), "none was asked for yet".to_owned())]);
     let project = world.project().await;
-    let report = project.check_routing(true, &nothing).await.unwrap();
+    let report = project.check_routing(true, false, &nothing).await.unwrap();
     let faults: Vec<_> =
         report.faults.iter().map(|fault| (fault.address.as_str(), fault.fault, fault.requirement)).collect();
     assert_eq!(faults, [(ANN[1], "not-followed", "R-083")], "a black hole is found");
@@ -392,7 +392,7 @@ async fn an_insecure_domain_is_found_and_a_forbidden_direction_is_found_and_bloc
     std::fs::write(world.folder.path().join("local.aliases"), format!("{} ann@home.example\n", ANN[0])).unwrap();
     let mut project = world.project().await;
     let faults = async |project: &Project| -> Vec<(String, &'static str, &'static str)> {
-        let faults = project.check_routing(false, &nothing).await.unwrap().faults;
+        let faults = project.check_routing(false, false, &nothing).await.unwrap().faults;
         faults.into_iter().map(|fault| (fault.address, fault.fault, fault.requirement)).collect()
     };
     let insecure = (ANN[0].to_owned(), "insecure-domain", "R-328");

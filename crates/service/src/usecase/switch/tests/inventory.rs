@@ -41,6 +41,7 @@ impl Router for Aliases {
             keeps_no_copy: true,
             lists_all: false,
             asks_people: false,
+            by_address: false,
         }
     }
 
