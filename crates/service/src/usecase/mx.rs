@@ -18,6 +18,7 @@ use store::{NewRuleWord, RuleScope, RuleWord};
 
 use super::people::PeopleProject;
 use super::switch::addresses::Addressing;
+use super::switch::exchanges::Exchanges;
 use crate::config::{FILE, MxSettings};
 use crate::secret::Environment;
 use crate::{Error, Exit, Project, when};
@@ -344,6 +345,22 @@ impl Project {
             }
         }
         Ok(ends)
+    }
+
+    /// Legacy domains whose MX records were seen to lead to the target, wholly or in part, with who of them is not switched.
+    pub(crate) async fn led_too_early(&self) -> Result<Vec<(String, Vec<String>)>, Error> {
+        let Some(settings) = self.config.file.mx.as_deref() else { return Ok(Vec::new()) };
+        let seen = Exchanges::of(settings.wanted()?).seen(&self.store, self.key).await?;
+        let leads = |place: routing::Mx| place == routing::Mx::Site(Side::Target);
+        let mut early = Vec::new();
+        for domain in settings.domains.keys() {
+            let place = seen.get(&routing::Domain::new(domain));
+            if place.is_some_and(|place| leads(place.now) || place.then.is_some_and(leads)) {
+                let facts = self.mx_facts(domain, &OnTarget::NotRead).await?;
+                early.extend((!facts.unswitched.is_empty()).then(|| (domain.clone(), facts.unswitched)));
+            }
+        }
+        Ok(early)
     }
 
     /// What is on record of everybody who has an address in this domain.

@@ -46,6 +46,8 @@ pub(crate) enum AlertKind {
     AddressesMissing,
     /// What a switched person set up at the target sends their mail back to the source.
     MailSentBack,
+    /// The MX records of a legacy domain lead to the target, and somebody of it is not switched.
+    MxTooEarly,
     /// A new account is live with neither a forwarder to the source nor a recorded reason.
     ForwarderMissing,
     /// A report can't be sent.
@@ -70,6 +72,7 @@ impl AlertKind {
             Self::ForwardingEnds => "forwarding-ends",
             Self::AddressesMissing => "addresses-missing",
             Self::MailSentBack => "mail-sent-back",
+            Self::MxTooEarly => "mx-too-early",
             Self::ForwarderMissing => "forwarder-missing",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",

@@ -195,31 +195,46 @@ impl Project {
     /// What needs a person now.
     async fn conditions(&self, entry: &AlertsEntry, open: &Open, now: Timestamp) -> Result<Vec<NewAlert>, Error> {
         let mut rows = self.store.mailboxes(self.key).await?;
+        // Whoever is being switched, or is, has mail to come, whatever was said of their mailbox.
+        let turned: Vec<MailboxRow> =
+            rows.iter().filter(|row| row.state.phase >= Phase::Switching).cloned().collect();
         let facts = self.store.mailbox_facts(self.key).await?;
-        // Of what a person has set aside, or may not be copied, nobody is told. Whoever is being switched, or is, has mail to come all the same.
+        // Of what a person has set aside, or may not be copied, nobody is told.
         rows.retain(|row| {
-            let is_aside = || facts.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
-            let is_quiet = self.withheld(row).is_some() || is_aside();
-            row.state.phase >= Phase::Switching || (row.listed && !is_quiet)
+            row.listed
+                && self.withheld(row).is_none()
+                && facts.get(&row.mailbox).is_none_or(|facts| facts.set_aside.is_none())
         });
         let vips: BTreeSet<i64> = self.store.vips(self.key).await?.iter().map(|row| row.mailbox).collect();
         let mut found = conditions::mailboxes(&rows, &vips, open);
         let at = now.as_millisecond();
         let switches = self.store.switches(self.key).await?;
-        found.extend(conditions::switching(&rows, &switches, i64::from(entry.switching_minutes), at));
+        found.extend(conditions::switching(&turned, &switches, i64::from(entry.switching_minutes), at));
         let dates = self.store.switch_dates(self.key).await?;
         found.extend(conditions::not_activated(&rows, &dates, now, &self.config.time_zone()));
-        found.extend(conditions::addresses_missing(&rows, &self.store.every_old_address(self.key).await?));
+        found.extend(conditions::addresses_missing(&turned, &self.store.every_old_address(self.key).await?));
         found.extend(conditions::forwarders_missing(&self.missing_forwarders().await?));
-        found.extend(self.sent_back(&rows).await?.into_iter().map(|(name, place)| {
+        found.extend(self.sent_back(&turned).await?.into_iter().map(|(name, place)| {
             let what = format!(
                 "{name} is switched, and at the target {place} sends the mail back: it goes round and comes to nobody. Have it taken off"
             );
             conditions::AlertKind::MailSentBack.about(name, what)
         }));
 
+        let too_early = self.led_too_early().await?.into_iter().map(|(domain, names)| {
+            let some = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let what = format!(
+                "the MX records of {domain} lead to the target, or may, and {} of its people are not switched: mail for them may come back to its \
+                 senders ({some}{}). Lead them back",
+                names.len(),
+                if names.len() > 3 { ", …" } else { "" }
+            );
+            conditions::AlertKind::MxTooEarly.about(domain, what)
+        });
+        found.extend(too_early);
+
         let today = now.to_zoned(self.config.time_zone()).date();
-        found.extend(self.forwarding_ends(&rows, &switches, today));
+        found.extend(self.forwarding_ends(&turned, &switches, today));
         for (domain, left, until) in self.receiving_ends(today).await? {
             let what = format!(
                 "the addresses of {domain} receive until {until}; whimbrel mx arrivals tells who still writes to them"

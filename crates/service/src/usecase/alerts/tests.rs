@@ -160,6 +160,30 @@ async fn a_service_that_was_away_gives_itself_time() {
     assert_eq!(w.open().await.len(), 1);
 }
 
+/// Mail for whoever is not switched would come back to its senders (R-241).
+#[tokio::test]
+async fn mx_records_that_move_while_somebody_is_not_switched_are_told_of() {
+    let more = "[routing]\nsource = { domains = [\"old.example\"], address = \"{source}@old.example\" }\ntarget = { domains = [\"nation.example\"], address = \"{target}@nation.example\" }\n\
+        [mx.domains.\"old.example\"]\nmx = [\"10 mx.nation.example\"]\nlocal_hosts = [\"mail.old.example\"]\n";
+    let world = World::new(more).await;
+    let seen = async |host: &str| {
+        let mail = mx::standing::MailRoute::Mx(vec![mx::standing::Mx { preference: 10, exchange: host.parse().unwrap() }]);
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 53));
+        let by = mx::standing::Observer::Authoritative { name: "ns.old.example".parse().unwrap(), address };
+        let said = Some(mx::history::Said { mail, ttl_seconds: 300 });
+        let look = mx::history::Observation { at: Timestamp::now(), said: vec![(by, said)], incomplete: false };
+        let (store, key) = (&world.project.store, world.project.key);
+        store.add_mx_look(key, "old.example", &serde_json::to_string(&look).unwrap()).await.unwrap();
+    };
+    let early = pair("mx-too-early", "old.example");
+    seen("mail.old.example").await;
+    world.look(1).await;
+    assert!(!world.open().await.contains(&early));
+    seen("mx.nation.example").await;
+    world.look(2).await;
+    assert!(world.open().await.contains(&early), "{:?}", world.open().await);
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_is_told_of_when_it_stays_so() {
     let w = World::new("").await;
