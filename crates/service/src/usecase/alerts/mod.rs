@@ -196,8 +196,7 @@ impl Project {
     async fn conditions(&self, entry: &AlertsEntry, open: &Open, now: Timestamp) -> Result<Vec<NewAlert>, Error> {
         let mut rows = self.store.mailboxes(self.key).await?;
         // Whoever is being switched, or is, has mail to come, whatever was said of their mailbox.
-        let turned: Vec<MailboxRow> =
-            rows.iter().filter(|row| row.state.phase >= Phase::Switching).cloned().collect();
+        let turned: Vec<MailboxRow> = rows.iter().filter(|row| row.state.phase >= Phase::Switching).cloned().collect();
         let facts = self.store.mailbox_facts(self.key).await?;
         // Of what a person has set aside, or may not be copied, nobody is told.
         rows.retain(|row| {

@@ -167,7 +167,8 @@ async fn mx_records_that_move_while_somebody_is_not_switched_are_told_of() {
         [mx.domains.\"old.example\"]\nmx = [\"10 mx.nation.example\"]\nlocal_hosts = [\"mail.old.example\"]\n";
     let world = World::new(more).await;
     let seen = async |host: &str| {
-        let mail = mx::standing::MailRoute::Mx(vec![mx::standing::Mx { preference: 10, exchange: host.parse().unwrap() }]);
+        let mail =
+            mx::standing::MailRoute::Mx(vec![mx::standing::Mx { preference: 10, exchange: host.parse().unwrap() }]);
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 53));
         let by = mx::standing::Observer::Authoritative { name: "ns.old.example".parse().unwrap(), address };
         let said = Some(mx::history::Said { mail, ttl_seconds: 300 });

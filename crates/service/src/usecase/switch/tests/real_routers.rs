@@ -1,6 +1,6 @@
 //! The same with routers of the product, on real servers: people's scripts on Dovecot, a table that a Postfix asks first, in each of its
 //! forms, and attributes in OpenLDAP and Active Directory. A switch and its undo are stopped right before and right after each change of
-//! these; each call of the router fails, on either way. What lies in mailboxes is in memory.
+//! these; each call of the router fails, on either way, and so does the reverse of what failed. What lies in mailboxes is in memory.
 
 use std::process::Command;
 use std::time::Duration;
@@ -388,6 +388,18 @@ async fn fails_everywhere(site: &Arc<dyn Site>) {
     }
 }
 
+/// A call fails for good, and one of the reverse fails as well.
+async fn reverse_fails_everywhere(site: &Arc<dyn Site>) {
+    let project = project_at(site).await;
+    stops::order(&project, false).await;
+    let before = project.sites.mail().calls;
+    project.until_it_ends("counting").await;
+    let count = project.sites.mail().calls - before;
+    for number in whole::moments(stops::reverses(count), 239) {
+        stops::fails_on_both_ways(&project_at(site).await, count, number).await;
+    }
+}
+
 macro_rules! on_real_servers {
     ($($name:ident: $site:expr;)+) => {
         $(mod $name {
@@ -405,6 +417,13 @@ macro_rules! on_real_servers {
                 let Some(site) = $site else { return };
                 let site: Arc<dyn Site> = Arc::new(site);
                 fails_everywhere(&site).await;
+            }
+
+            #[tokio::test]
+            async fn wherever_the_reverse_fails_too_every_message_comes_once() {
+                let Some(site) = $site else { return };
+                let site: Arc<dyn Site> = Arc::new(site);
+                reverse_fails_everywhere(&site).await;
             }
         })+
     };

@@ -294,31 +294,45 @@ async fn routers_that_fail_for_good_leave_nobody_in_limbo() {
     }
 }
 
+/// More calls than a reverse makes.
+const REVERSE: usize = 14;
+/// In which a call of the reverse fails, and for how many calls.
+const REVERSE_WAYS: [(How, usize); 6] =
+    [(How::Before, 1), (How::After, 1), (How::Never, 1), (How::Before, 3), (How::Never, 3), (How::After, 3)];
+
+/// So many pairs of a call that fails for good and one of the reverse that fails in some way, of a way over with so many calls.
+pub(super) fn reverses(count: usize) -> u64 {
+    (count * REVERSE * REVERSE_WAYS.len()) as u64
+}
+
+/// The pair of this number: does what can't be done come back to the source?
+pub(super) async fn fails_on_both_ways(project: &Project, count: usize, number: u64) -> bool {
+    let number = number as usize - 1;
+    let (how, lasts) = REVERSE_WAYS[number % REVERSE_WAYS.len()];
+    let (first, after) = (1 + number / REVERSE_WAYS.len() / REVERSE, 1 + number / REVERSE_WAYS.len() % REVERSE);
+    let what = format!("call {first} of {count}, then {lasts} times {how:?} from the {after}th after it");
+    let mut sent = order(project, false).await;
+    {
+        let mut mail = project.sites.mail();
+        mail.fail(first, 1, How::Never);
+        mail.fail(first + after, lasts, how);
+    }
+    sent.extend(project.until_it_ends(&what).await);
+    project.sites.mail().failing.clear();
+    let is_reversed = project.phase().await < Phase::Switching;
+    project.judge(&sent, &what).await;
+    has_ended(project, &what).await;
+    is_reversed
+}
+
 /// What can't be done is reversed, and each call of the reverse fails as well.
 #[tokio::test]
 async fn wherever_the_reverse_fails_too_every_message_comes_once() {
-    /// More calls than a reverse makes.
-    const REVERSE: usize = 14;
     let count = calls(false).await;
-    let ways = [(How::Before, 1), (How::After, 1), (How::Never, 1), (How::Before, 3), (How::Never, 3), (How::After, 3)];
-    let all = count * REVERSE * ways.len();
     let mut reversed = 0;
-    for number in whole::moments(all as u64, 13) {
-        let number = number as usize - 1;
-        let (how, lasts) = ways[number % ways.len()];
-        let (first, after) = (1 + number / ways.len() / REVERSE, 1 + number / ways.len() % REVERSE);
-        let what = format!("call {first} of {count}, then {lasts} times {how:?} from the {after}th after it");
-        let (project, mut sent) = ordered(false).await;
-        {
-            let mut mail = project.sites.mail();
-            mail.fail(first, 1, How::Never);
-            mail.fail(first + after, lasts, how);
-        }
-        sent.extend(project.until_it_ends(&what).await);
-        project.sites.mail().failing.clear();
-        reversed += usize::from(project.phase().await < Phase::Switching);
-        project.judge(&sent, &what).await;
-        has_ended(&project, &what).await;
+    for number in whole::moments(reverses(count), 13) {
+        let project = Project::new(&[]).await;
+        reversed += usize::from(fails_on_both_ways(&project, count, number).await);
     }
     assert!(reversed > 5, "{reversed}");
 }
