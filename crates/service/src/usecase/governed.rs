@@ -7,6 +7,7 @@
 mod desk;
 mod facts;
 mod file;
+mod import;
 mod live;
 mod papers;
 mod pilot;
@@ -27,6 +28,7 @@ use programme::{
 use serde::Serialize;
 use store::{ProjectKey, Store};
 
+pub use self::desk::CatalogueShow;
 pub use self::file::new_project;
 pub(crate) use self::live::{Gates, Governs, refuse};
 pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};

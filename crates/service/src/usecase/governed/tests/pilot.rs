@@ -40,6 +40,7 @@ async fn answers_of_the_pilot_are_read_from_a_file_whole_or_not_at_all() {
     for (text, said) in [
         ("who,item\nann@hill.test,historic mail\n", "its first line is \"who,item\""),
         ("person,item,outcome,text\nann@hill.test,historic mail,fine,\n", "line 2: \"fine\""),
+        ("person,item,outcome,text\r\n\r\n\r\nann@hill.test,historic mail,fine,\r\n", "line 4: \"fine\""),
         (
             "person,item,outcome,text\nann@hill.test,historic mail,passed,\ncyd@hill.test,historic mail,passed,\n",
             "cyd@hill.test",
