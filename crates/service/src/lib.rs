@@ -49,7 +49,7 @@ pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::governed::{
     Acted, BrokenLine, CatalogueShow, DeadlineLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade,
-    DocumentsShow, GateShow, Governed, GovernedTask, PilotShow, PipelineGate, PipelineLine, PipelineReport,
+    DocumentsShow, GateShow, Governed, GovernedTask, Notice, PilotShow, PipelineGate, PipelineLine, PipelineReport,
     ProjectShow, RegisterShow, RegistersShow, TasksShow, new_project,
 };
 pub use usecase::init::{InitReport, init};

@@ -52,6 +52,8 @@ pub(crate) enum AlertKind {
     ReportUnsent,
     /// Many items failed within an hour.
     ManyFailures,
+    /// A risk threatens a date of the project: the other side is told as well.
+    DateAtRisk,
 }
 
 impl AlertKind {
@@ -73,6 +75,7 @@ impl AlertKind {
             Self::ForwarderMissing => "forwarder-missing",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",
+            Self::DateAtRisk => "date-at-risk",
         }
     }
 

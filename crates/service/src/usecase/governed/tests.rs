@@ -16,6 +16,7 @@ mod pilot;
 #[allow(dead_code, reason = "as above")]
 #[path = "../../../../paper/tests/project.rs"]
 mod project;
+mod risk;
 mod whole;
 #[allow(dead_code, reason = "as above")]
 #[path = "../../../../programme/tests/engine/world.rs"]
