@@ -639,7 +639,8 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
         ProjectOf::Take { person, role, why } => Action::TakeRole { person, role, why },
         ProjectOf::Decide { decision, outcome, by, why, no } => {
             let verdict = if no { Verdict::No } else { Verdict::Yes };
-            Action::Decide { decision, verdict, outcome, by, why }
+            let action = Action::Decide { decision, verdict, outcome, by, why };
+            return Box::pin(at.work(async |governed| governed.decide(action).await)).await;
         }
         ProjectOf::Submit { package } => Action::SubmitPackage { package },
         ProjectOf::Cancel { why } => Action::Cancel { why },

@@ -46,7 +46,7 @@ pub use gate::{
 };
 pub use names::*;
 pub use page::{page, page_of};
-pub use pilot::{PilotLine, PilotState, pilot};
+pub use pilot::{PilotLine, PilotState, leave_of, leaver_of, pilot};
 pub use pipeline::{PipelineRow, demand, pipeline, pipeline_row};
 pub use read::{Mistake, Mistakes, Source};
 pub use readiness::{

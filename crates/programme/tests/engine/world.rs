@@ -142,7 +142,7 @@ impl World {
     pub(crate) fn knows(&mut self, fact: &str, is_met: bool) {
         let offenders = if is_met { Vec::new() } else { vec!["one".to_owned(), "another".to_owned()] };
         let text = format!("{fact} is {is_met}");
-        let fact_now = Fact { is_met, text, offenders, as_of: self.at, decided: None };
+        let fact_now = Fact { is_met, text, offenders, as_of: Some(self.at), decided: None };
         self.facts.facts.insert(fact.to_owned(), fact_now);
         self.steps.push(Step::Knows(fact.to_owned(), is_met));
     }

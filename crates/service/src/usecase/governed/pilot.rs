@@ -70,6 +70,16 @@ impl Governed {
         self.act(Action::LeavePilot { person, why }).await
     }
 
+    /// Records a decision. Whoever it is about is found by whatever they are called.
+    pub async fn decide(&mut self, action: Action) -> Result<Acted, Error> {
+        let Action::Decide { decision, verdict, outcome, by, why } = action else { return self.act(action).await };
+        let decision = match programme::leaver_of(&decision) {
+            Some(who) => programme::leave_of(&self.ever_of_pilot(&Called::of(self).await?, who)),
+            None => decision,
+        };
+        self.act(Action::Decide { decision, verdict, outcome, by, why }).await
+    }
+
     /// What people of the pilot checked.
     pub async fn check_pilot(&mut self, mut answers: Vec<PilotAnswer>) -> Result<Acted, Error> {
         let called = Called::of(self).await?;
