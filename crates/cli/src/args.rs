@@ -146,6 +146,9 @@ pub(crate) enum Command {
     /// The service desk of a governed project: calls against their forecast, and what to say
     #[command(subcommand)]
     Desk(crate::desk::DeskOf),
+    /// The catalogue of a governed project: prices of a day, quotes, orders
+    #[command(subcommand)]
+    Catalogue(crate::catalogue::CatalogueOf),
     /// Documents of a governed project, made of its record
     #[command(subcommand)]
     Document(crate::governed::DocumentOf),

@@ -1,4 +1,5 @@
-//! `desk`: calls that the service desk got against those that were forecast, and what to say about what is known.
+//! `desk`: calls that the service desk got against those that were forecast, staff that is planned against staff that is needed, and what
+//! to say about what is known.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +14,7 @@ use crate::show::table;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeskOf {
-    /// Calls by week and by category: forecast, what came, and the difference; what is known, with what to say
+    /// Calls by week and by category: forecast, what came, and the difference; staff needed and planned; what is known, with what to say
     Show,
     /// Record how many calls of a category came in a week, or come in an ordinary one
     Record {
@@ -24,6 +25,20 @@ pub(crate) enum DeskOf {
         /// A day of the week that was counted; an ordinary week without it
         #[arg(long, value_name = "DATE")]
         week: Option<Date>,
+        /// What is to be said of it
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        note: String,
+    },
+    /// Plan people of the desk besides the usual ones, from a day on until another number is planned
+    Staff {
+        /// How many
+        staff: u64,
+        /// The first day
+        #[arg(long, value_name = "DATE")]
+        from: Date,
+        /// Calls that one of them handles in a week, where it is another number than the profile's
+        #[arg(long, value_name = "CALLS")]
+        calls_an_agent: Option<u64>,
         /// What is to be said of it
         #[arg(long, default_value = "", value_name = "TEXT")]
         note: String,
@@ -60,6 +75,13 @@ pub(crate) async fn desk(which: DeskOf, folder: &Path, json: bool) -> Result<Exi
                 [("what", what), ("category", Some(category)), ("calls", calls), ("week", week), ("note", note)];
             (Register::DeskCalls, fields(&given))
         }
+        DeskOf::Staff { staff, from, calls_an_agent, note } => {
+            let (staff, from) = (Some(staff.to_string()), Some(from.to_string()));
+            let calls_an_agent = calls_an_agent.map(|calls| calls.to_string());
+            let note = Some(note).filter(|note| !note.is_empty());
+            let given = [("from", from), ("staff", staff), ("calls-an-agent", calls_an_agent), ("note", note)];
+            (Register::DeskStaff, fields(&given))
+        }
         DeskOf::Known { title, say, category } => {
             (Register::KnownIssues, fields(&[("title", Some(title)), ("say", Some(say)), ("category", category)]))
         }
@@ -94,10 +116,17 @@ fn shown(report: &GovernedDesk) -> String {
         let row = |week: &service::GovernedDeskWeek| {
             let actual = week.actual.map(|calls| calls.to_string()).unwrap_or_default();
             let (monday, people) = (week.monday.to_string(), week.people.to_string());
-            vec![monday, people, range(week.forecast), actual, differs(week.difference)]
+            let planned = match (week.staff_planned, week.staff_lacks) {
+                (planned, None | Some(0)) => planned.map(|staff| staff.to_string()).unwrap_or_default(),
+                (planned, Some(lacks)) => format!("{}, {lacks} LACK", planned.unwrap_or(0)),
+            };
+            let needed = range(week.staff_needed);
+            vec![monday, people, range(week.forecast), actual, differs(week.difference), needed, planned]
         };
         let rows: Vec<Vec<String>> = report.weeks.iter().map(row).collect();
-        let _ = writeln!(text, "{}", table(&["week from", ">people", ">forecast", ">came", "difference"], &rows));
+        let headings =
+            ["week from", ">people", ">forecast", ">came", "difference", ">more staff needed", "more staff planned"];
+        let _ = writeln!(text, "{}", table(&headings, &rows));
     }
     if !report.categories.is_empty() {
         let row = |one: &service::GovernedDeskCategory| {

@@ -86,6 +86,15 @@ pub(crate) enum ProjectOf {
     Record,
     /// Every gate with what it still lacks
     Stage,
+    /// Machines that the migration needs, with the formula: of the discovery questionnaire, or of numbers given here
+    Sizing {
+        /// Mailboxes
+        #[arg(long)]
+        mailboxes: Option<u64>,
+        /// Gigabytes of mail
+        #[arg(long)]
+        gigabytes: Option<u64>,
+    },
     /// What the options appraisal says of the discovery questionnaire, recorded
     Appraise,
     /// Choose the type of the project; another one than is recommended needs who decided it and why
@@ -436,6 +445,14 @@ pub(crate) enum RegisterOf {
         #[arg(required = true, value_parser = pair)]
         fields: Vec<(String, String)>,
     },
+    /// Write the applications of a file: title,owner,protocol,state, then settings and note if there are any; all or none
+    Import {
+        /// applications
+        #[arg(value_parser = register_of)]
+        register: Register,
+        /// The file
+        file: PathBuf,
+    },
     /// Change fields of a row
     Change {
         /// The row
@@ -593,6 +610,11 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
             return Ok(Exit::Done);
         }
         ProjectOf::Stage => return gate(GateOf::Show { gate: None }, folder, json).await,
+        ProjectOf::Sizing { mailboxes, gigabytes } => {
+            let work = async |governed: &Governed| governed.sizing(mailboxes, gigabytes);
+            at.view("sizing", work, crate::catalogue::sized).await?;
+            return Ok(Exit::Done);
+        }
         ProjectOf::Override { project_type, by, why } => Action::ChooseType { project_type, by, why },
         ProjectOf::Fill { form, fields } => Action::Answer { form, answers: pairs(fields) },
         ProjectOf::Numbers { existing, new, confirmed } => Action::GiveNumbers {
@@ -617,7 +639,8 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
         ProjectOf::Take { person, role, why } => Action::TakeRole { person, role, why },
         ProjectOf::Decide { decision, outcome, by, why, no } => {
             let verdict = if no { Verdict::No } else { Verdict::Yes };
-            Action::Decide { decision, verdict, outcome, by, why }
+            let action = Action::Decide { decision, verdict, outcome, by, why };
+            return Box::pin(at.work(async |governed| governed.decide(action).await)).await;
         }
         ProjectOf::Submit { package } => Action::SubmitPackage { package },
         ProjectOf::Cancel { why } => Action::Cancel { why },
@@ -704,6 +727,9 @@ pub(crate) async fn register(which: RegisterOf, folder: &Path, json: bool) -> Re
             return Ok(Exit::Done);
         }
         RegisterOf::Add { register, fields } => Action::AddRow { register, fields: pairs(fields) },
+        RegisterOf::Import { register, file } => {
+            return at.work(async |governed| governed.import_rows(register, &file).await).await;
+        }
         RegisterOf::Change { row, fields } => Action::ChangeRow { row, fields: pairs(fields) },
         RegisterOf::Settle { row, text, no } => {
             Action::SettleRow { row, verdict: if no { Verdict::No } else { Verdict::Yes }, text }

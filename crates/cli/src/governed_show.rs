@@ -23,6 +23,15 @@ pub(crate) fn acted(report: &Acted) -> String {
         let kind = change.get("kind").and_then(|kind| kind.as_str()).unwrap_or("recorded");
         let _ = writeln!(text, "recorded: {kind}");
     }
+    for notice in &report.notices {
+        let about = harmless(&notice.about);
+        if !notice.told.is_empty() {
+            let _ = writeln!(text, "told of {about}, {}: {}", notice.side, harmless(&notice.told.join(", ")));
+        }
+        for (whom, why) in &notice.not_told {
+            let _ = writeln!(text, "NOT told of {about}: {}: {}", harmless(whom), harmless(why));
+        }
+    }
     text.trim_end().to_owned()
 }
 

@@ -2,6 +2,7 @@
 //! it went.
 
 mod args;
+mod catalogue;
 mod collection;
 mod desk;
 mod glance;
@@ -374,6 +375,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Register(which) => Box::pin(governed::register(which, folder, json)).await,
         Command::Pilot(which) => Box::pin(pilot::pilot(which, folder, json)).await,
         Command::Desk(which) => Box::pin(desk::desk(which, folder, json)).await,
+        Command::Catalogue(which) => Box::pin(catalogue::catalogue(which, folder, json)).await,
         Command::Document(which) => Box::pin(governed::document(which, folder, json)).await,
         Command::Pipeline => Box::pin(governed::pipeline(folder, json)).await,
         Command::Mx(which) => Box::pin(switching::mx(which, folder, json)).await,

@@ -150,6 +150,17 @@ pub struct PilotAnswer {
     pub text: String,
 }
 
+/// A row of a file that is written into a register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedRow {
+    /// The line of the file on which it stands.
+    pub line: u64,
+    /// Its fields.
+    pub fields: BTreeMap<String, String>,
+    /// How it is settled already, if it is.
+    pub settled: Option<String>,
+}
+
 /// What somebody wants.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -450,6 +461,13 @@ pub enum Action {
         /// Its fields.
         fields: BTreeMap<String, String>,
     },
+    /// Rows of a file are written: all of them or none.
+    ImportRows {
+        /// The register.
+        register: Register,
+        /// The rows, in order.
+        rows: Vec<ImportedRow>,
+    },
     /// Fields of a row are changed.
     ChangeRow {
         /// The row.
@@ -540,6 +558,7 @@ impl Action {
             | Self::Decide { .. }
             | Self::AskGate { .. }
             | Self::UnaskGate { .. }
+            | Self::ImportRows { .. }
             | Self::ChangeRow { .. }
             | Self::WithdrawRow { .. }
             | Self::Review { .. }
@@ -612,6 +631,7 @@ pub fn decide(
         Action::UnaskGate { gate, why } => case.unask_gate(gate, why),
         Action::PassGate { gate } => case.pass_gate(&gate),
         Action::AddRow { register, fields } => case.add_row(register, fields),
+        Action::ImportRows { register, rows } => case.import_rows(register, rows),
         Action::ChangeRow { row, fields } => case.change_row(row, fields),
         Action::SettleRow { row, verdict, text } => case.settle_row(row, verdict, text),
         Action::WithdrawRow { row, why } => case.withdraw_row(row, why),

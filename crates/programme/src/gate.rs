@@ -33,8 +33,12 @@ pub struct Facts {
     pub unseen: BTreeSet<String>,
     /// How far people of the pilot are, by their name in the record; who is not here has nothing on the target yet.
     pub pilot: BTreeMap<String, Reached>,
+    /// How far people of the pilot ever were, by their name in the record, those who are back since among them.
+    pub pilot_once: BTreeMap<String, Reached>,
     /// New accounts that were made already, and those that people of the pilot need besides, if that is known.
     pub pilot_accounts: Option<u64>,
+    /// New accounts that were made already for people who are not of the pilot now, if that is known.
+    pub accounts_of_others: Option<u64>,
     /// New accounts that the people of the released waves need, if that is known.
     pub wave_accounts: Option<u64>,
 }
@@ -50,8 +54,8 @@ pub struct Fact {
     /// What stands against it.
     #[serde(default)]
     pub offenders: Vec<String>,
-    /// When what it rests on was read: the oldest of it.
-    pub as_of: Timestamp,
+    /// When what it rests on was read: the oldest of it. None where it was never read.
+    pub as_of: Option<Timestamp>,
     /// Was it decided, since it can't be seen?
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<Verdict>,
@@ -77,6 +81,8 @@ pub struct Item {
     /// So many days ago.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_days: Option<i64>,
+    /// The system would know it by reading something, and never has.
+    pub is_never_read: bool,
     /// The role that answers for it.
     pub owner: String,
     /// Who holds that role.
@@ -188,6 +194,7 @@ fn unknown(id: &str, age_days: i64) -> Item {
         by: "the profile has no such criterion".to_owned(),
         as_of: None,
         read_days: None,
+        is_never_read: false,
         owner: String::new(),
         holders: Vec::new(),
         side: None,
@@ -208,6 +215,7 @@ pub(crate) fn item(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, age_
         by: met.by,
         as_of: met.as_of,
         read_days: met.as_of.map(|at| days_between(day_of(at), today).max(0)),
+        is_never_read: met.is_never_read,
         owner: criterion.owner.clone(),
         holders: scope.record.holders(&criterion.owner).map(str::to_owned).collect(),
         side: scope.side_of_role(&criterion.owner),

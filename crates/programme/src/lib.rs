@@ -32,10 +32,12 @@ mod shipped;
 pub mod sizing;
 mod validate;
 
-pub use action::{Action, Doer, Moment, PilotAnswer, Refusal, decide};
+pub use action::{Action, Doer, ImportedRow, Moment, PilotAnswer, Refusal, decide};
 pub use appraisal::{Appraisal, Silent, Spoke, appraise};
 pub use calendar::{Calendar, ChangeLead, Deadline, DeadlineError, Deadlines, Milestones, constant, days_between};
-pub use catalogue::{Quote, QuoteError, QuoteLine, Wish, price_on, quote};
+pub use catalogue::{
+    OrderLine, Orders, PriceLine, Quote, QuoteError, QuoteLine, Wish, orders, price_on, prices, quote,
+};
 pub use data::*;
 pub use deliverables::{DeliverableRow, DeliverableState, deliverables, lessons_offered};
 pub use desk::{CategorySeen, DeskError, DeskPlan, DeskSeen, DeskWeek, KnownIssue, WeekSeen, desk_seen, forecast};
@@ -44,7 +46,7 @@ pub use gate::{
 };
 pub use names::*;
 pub use page::{page, page_of};
-pub use pilot::{PilotLine, PilotState, pilot};
+pub use pilot::{PilotLine, PilotState, leave_of, leaver_of, pilot};
 pub use pipeline::{PipelineRow, demand, pipeline, pipeline_row};
 pub use read::{Mistake, Mistakes, Source};
 pub use readiness::{
@@ -58,4 +60,4 @@ pub use register::{
 };
 pub use rule::Rule;
 pub use scope::{Scope, Task, TaskState, side_name, type_named};
-pub use sizing::{Sizing, sizing};
+pub use sizing::{Advice, Sizing, advice, sizing};

@@ -89,7 +89,7 @@ pub const DOCUMENTS: [(&str, &str); 14] = [
 ];
 
 /// Registers of a project, as criteria may name them: name and meaning.
-pub const REGISTERS: [(&str, &str); 20] = [
+pub const REGISTERS: [(&str, &str); 21] = [
     ("risks", "What may go wrong (R-286)."),
     ("issues", "What went wrong (R-228)."),
     ("technical-issues", "What went wrong with machines and programs, apart from risks (R-289)."),
@@ -110,6 +110,7 @@ pub const REGISTERS: [(&str, &str); 20] = [
     ("questions", "What was asked, and when it was answered (R-094)."),
     ("desk-calls", "Calls that the service desk got in a week, by category, and in an ordinary one (R-320)."),
     ("known-issues", "What people call about that is known, and what to say to them (R-320)."),
+    ("desk-staff", "People of the service desk who are planned besides the usual ones, from which day on (R-315)."),
 ];
 
 /// What may be done live, as stages may allow it: name and meaning.

@@ -63,12 +63,12 @@ impl PilotState {
 }
 
 /// The decision that lets this person of the pilot leave it, by name; `person` is as the record has it.
-pub(crate) fn leave_of(person: &str) -> String {
+pub fn leave_of(person: &str) -> String {
     format!("{LEAVE}/{person}")
 }
 
 /// The person whom a decision lets leave the pilot, if it is such a one.
-pub(crate) fn leaver_of(decision: &str) -> Option<&str> {
+pub fn leaver_of(decision: &str) -> Option<&str> {
     decision.strip_prefix(LEAVE)?.strip_prefix('/')
 }
 
@@ -88,16 +88,32 @@ pub(crate) fn taken_back(programme: &Programme, record: &Record, facts: &Facts) 
     let no = [COPIED, SWITCHED].into_iter().find_map(is_no);
     left.or_else(|| {
         let no = no?;
+        // Answers that were given before it, of what was not seen then either, nor at any time since.
+        let rests = |known: &PilotPerson, check: &PilotCheck| {
+            let answers = known.checks.get(&check.title);
+            answers.and_then(|answers| answers.last()).is_some_and(|answer| answer.said.at <= no.said.at)
+        };
         let checked = |(person, known): &(&str, &PilotPerson)| {
-            let reached = reached(record, facts, person);
-            programme
-                .pilot_checks
-                .iter()
-                .any(|check| known.checks.contains_key(&check.title) && reached < Some(check.after))
+            let reached = reached(record, facts, person).max(facts.pilot_once.get(*person).copied());
+            programme.pilot_checks.iter().any(|check| reached < Some(check.after) && rests(known, check))
         };
         let (person, _) = record.pilot_people().find(checked)?;
         Some(format!("no to what {person} and others checked: {}", no.outcome))
     })
+}
+
+/// The no with which another share of the pilot was taken back, as long as the share has not been right since.
+pub(crate) fn no_to_share(record: &Record, (least, most): (u64, u64)) -> Option<&str> {
+    let no = record.decision(SHARE).filter(|decision| decision.verdict == Verdict::No)?;
+    let is_right = |at: jiff::Timestamp| {
+        let is_of_then =
+            |person: &&PilotPerson| person.named.at <= at && person.left.as_ref().is_none_or(|left| left.at > at);
+        (least..=most).contains(&(record.pilot.values().filter(is_of_then).count() as u64))
+    };
+    let named = record.pilot.values().map(|person| person.named.at);
+    let left = record.pilot.values().filter_map(|person| person.left.as_ref().map(|left| left.at));
+    let was_right = named.chain(left).filter(|at| *at > no.said.at).any(is_right);
+    (!was_right).then_some(no.outcome.as_str())
 }
 
 /// How far this person of the pilot is: as was seen, or as was decided for all of it.

@@ -57,6 +57,8 @@ pub enum Register {
     DeskCalls,
     /// What people call about that is known, and what to say to them.
     KnownIssues,
+    /// People of the service desk who are planned besides the usual ones, from which day on.
+    DeskStaff,
 }
 
 /// What a field of a row holds.
@@ -152,6 +154,7 @@ const ORDER: &[RowField] = &[
     needed("item", Holds::Text),
     needed("quantity", Holds::Number),
     needed("what", Holds::OneOf(&["quote", "order"])),
+    may("months", Holds::Number),
     may("ordered", Holds::Day),
     may("price-millipence", Holds::Number),
     may("priced", Holds::Day),
@@ -170,10 +173,12 @@ const DESK_CALLS: &[RowField] = &[
 ];
 const KNOWN_ISSUE: &[RowField] =
     &[TITLE, needed("say", Holds::Text), may("category", Holds::Text), may("since", Holds::Day), NOTE];
+const DESK_STAFF: &[RowField] =
+    &[needed("from", Holds::Day), needed("staff", Holds::Number), may("calls-an-agent", Holds::Number), NOTE];
 
 impl Register {
     /// Every register.
-    pub const EVERY: [Self; 18] = [
+    pub const EVERY: [Self; 19] = [
         Self::Risks,
         Self::TechnicalIssues,
         Self::Changes,
@@ -192,6 +197,7 @@ impl Register {
         Self::Barriers,
         Self::DeskCalls,
         Self::KnownIssues,
+        Self::DeskStaff,
     ];
 
     /// Its name.
@@ -215,6 +221,7 @@ impl Register {
             Self::Barriers => "barriers",
             Self::DeskCalls => "desk-calls",
             Self::KnownIssues => "known-issues",
+            Self::DeskStaff => "desk-staff",
         }
     }
 
@@ -239,6 +246,7 @@ impl Register {
             Self::Barriers => "barrier",
             Self::DeskCalls => "desk-call",
             Self::KnownIssues => "known-issue",
+            Self::DeskStaff => "desk-staff",
         }
     }
 
@@ -268,6 +276,7 @@ impl Register {
             Self::Barriers => BARRIER,
             Self::DeskCalls => DESK_CALLS,
             Self::KnownIssues => KNOWN_ISSUE,
+            Self::DeskStaff => DESK_STAFF,
         }
     }
 

@@ -14,6 +14,13 @@
 
 use serde::Serialize;
 
+use crate::data::Programme;
+use crate::record::Record;
+
+/// The fields of a form that say how much is to be migrated.
+const MAILBOXES: &str = "mailboxes";
+const GIGABYTES: &str = "gigabytes";
+
 /// Mailboxes of one host: twice what was measured on two cores, with room.
 pub const MAILBOXES_A_HOST: u64 = 10_000;
 /// Cores of a host without any mailbox: one for the database, one for the service.
@@ -64,4 +71,61 @@ pub fn sizing(mailboxes: u64, gigabytes: u64) -> Sizing {
             .saturating_add(mailboxes.div_ceil(MAILBOXES_A_DISK_GIGABYTE))
             .saturating_add(gigabytes.div_ceil(MAIL_A_DISK_GIGABYTE)),
     }
+}
+
+/// What a migration needs, with how it was reckoned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Advice {
+    /// Mailboxes that it was reckoned from.
+    pub mailboxes: u64,
+    /// Gigabytes of mail that it was reckoned from.
+    pub gigabytes: u64,
+    /// What is needed.
+    pub needs: Sizing,
+    /// How each part of it comes about.
+    pub formula: Vec<String>,
+    /// What runs at least, and what each is for.
+    pub roles: Vec<(&'static str, &'static str)>,
+}
+
+/// What a project needs: of the numbers that are given here, else of its forms. What is not known is named, as forms have it.
+pub fn advice(
+    programme: &Programme,
+    record: &Record,
+    mailboxes: Option<u64>,
+    gigabytes: Option<u64>,
+) -> Result<Advice, Vec<String>> {
+    let of_form = |name: &str| {
+        let form = programme.forms.iter().find(|form| form.fields.iter().any(|field| field.id == name));
+        let answer = form.and_then(|form| record.answer(&form.id, name)?.trim().parse::<u64>().ok());
+        answer.ok_or_else(|| form.map_or_else(|| name.to_owned(), |form| format!("{}.{name}", form.id)))
+    };
+    let known =
+        [(mailboxes, MAILBOXES), (gigabytes, GIGABYTES)].map(|(given, name)| given.map_or_else(|| of_form(name), Ok));
+    let [Ok(mailboxes), Ok(gigabytes)] = known else {
+        return Err(known.into_iter().filter_map(Result::err).collect());
+    };
+    Ok(Advice {
+        mailboxes,
+        gigabytes,
+        needs: sizing(mailboxes, gigabytes),
+        formula: formula(),
+        roles: TOOL_ROLES.to_vec(),
+    })
+}
+
+/// How each part comes about, in words.
+fn formula() -> Vec<String> {
+    vec![
+        format!("hosts: one for each started {MAILBOXES_A_HOST} mailboxes, at least one"),
+        format!("cores: {CORES_LEAST} for each host, and one for each started {MAILBOXES_A_CORE} mailboxes"),
+        format!(
+            "memory: {MEMORY_LEAST_GIGABYTES} GB for each host, and one for each started {MAILBOXES_A_GIGABYTE} mailboxes"
+        ),
+        format!(
+            "disk: {DISK_LEAST_GIGABYTES} GB for each host, one for each started {MAILBOXES_A_DISK_GIGABYTE} mailboxes, \
+             and one for each started {MAIL_A_DISK_GIGABYTE} GB of mail"
+        ),
+    ]
 }

@@ -26,10 +26,12 @@ pub use model::Tally;
 pub use paper::Form as DocumentForm;
 pub use people::FILE as PEOPLE_FILE;
 pub use programme::{
-    Action as GovernedAction, CategorySeen as GovernedDeskCategory, DeskSeen as GovernedDesk, Item as GovernedItem,
-    Outcome, OwnTask, PilotAnswer, PilotLine as GovernedPilotLine, Record as GovernedRecord, Register, RegisterState,
-    Side as GovernedSide, Subject as GovernedSubject, Sureness, Verdict as GovernedVerdict,
-    WeekSeen as GovernedDeskWeek, side_name,
+    Action as GovernedAction, Advice as GovernedAdvice, CategorySeen as GovernedDeskCategory,
+    Charged as GovernedCharged, DeskSeen as GovernedDesk, Item as GovernedItem, OrderLine as GovernedOrder,
+    Orders as GovernedOrders, Outcome, OwnTask, PilotAnswer, PilotLine as GovernedPilotLine,
+    PriceLine as GovernedPrice, Quote as GovernedQuote, QuoteLine as GovernedQuoteLine, Record as GovernedRecord,
+    Register, RegisterState, Side as GovernedSide, Subject as GovernedSubject, Sureness, Verdict as GovernedVerdict,
+    WeekSeen as GovernedDeskWeek, Wish as GovernedWish, side_name,
 };
 pub use project::{Project, Selection};
 pub use secret::Environment;
@@ -46,9 +48,9 @@ pub use usecase::demo::{Demo, DemoReport};
 pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::governed::{
-    Acted, BrokenLine, DeadlineLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade, DocumentsShow,
-    GateShow, Governed, GovernedTask, PilotShow, PipelineGate, PipelineLine, PipelineReport, ProjectShow, RegisterShow,
-    RegistersShow, TasksShow, new_project,
+    Acted, BrokenLine, CatalogueShow, DeadlineLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade,
+    DocumentsShow, GateShow, Governed, GovernedTask, Notice, PilotShow, PipelineGate, PipelineLine, PipelineReport,
+    ProjectShow, RegisterShow, RegistersShow, TasksShow, new_project,
 };
 pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{

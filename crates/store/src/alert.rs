@@ -193,6 +193,23 @@ impl Store {
         Ok(true)
     }
 
+    /// These are to be told of an alert that is open, besides those who are.
+    pub async fn also_tell(
+        &self,
+        key: ProjectKey,
+        of: &NewAlert,
+        tell: &[(Way, String)],
+        now: i64,
+    ) -> Result<(), Error> {
+        let mut tx = self.begin(Durability::Full).await?;
+        let select = "SELECT alert FROM alert WHERE organisation = $1 AND project = $2 AND kind = $3 AND about = $4 \
+            AND cleared_at IS NULL";
+        let row = values![key.organisation, key.project, of.kind.as_str(), of.about.as_str()];
+        let Some(number) = tx.query(select, row).await?.first().map(|row| row.int(0)) else { return Ok(()) };
+        add_tellings(&mut tx, key, number, TellingEvent::Raised, tell, now).await?;
+        tx.commit().await
+    }
+
     /// An alert is over, and these are to be told. False: it was over.
     pub async fn end_alert(
         &self,
@@ -317,7 +334,7 @@ async fn add_tellings(
 ) -> Result<(), Error> {
     for (way, whom) in tell {
         let insert = "INSERT INTO alert_telling (organisation, project, alert, event, way, whom, tries, try_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, 0, $7)";
+            VALUES ($1, $2, $3, $4, $5, $6, 0, $7) ON CONFLICT DO NOTHING";
         let row = values![key.organisation, key.project, number, event.name(), way.name(), whom.as_str(), now];
         tx.execute(insert, row).await?;
     }

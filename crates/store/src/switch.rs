@@ -3,7 +3,7 @@
 //! A switch that was begun ends on one side. Of a mailbox at most the last one is open. Its tasks are written by whoever holds the
 //! mailbox's lease, for good, before anything is done for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::Phase;
 
@@ -249,6 +249,14 @@ impl Store {
         );
         let rows = self.database.query(select, values![key.organisation, key.project]).await?;
         Ok(rows.iter().map(switch_row).collect())
+    }
+
+    /// Mailboxes of which some switch once did this task.
+    pub async fn ever_ended(&self, key: ProjectKey, task: &str) -> Result<BTreeSet<i64>, Error> {
+        let select = "SELECT DISTINCT mailbox FROM switch_task WHERE organisation = $1 AND project = $2 AND task = $3 \
+            AND ended = 'done'";
+        let rows = self.database.query(select, values![key.organisation, key.project, task]).await?;
+        Ok(rows.iter().map(|row| row.int(0)).collect())
     }
 
     /// The last switch of a mailbox.

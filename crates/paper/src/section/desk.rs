@@ -1,4 +1,5 @@
-//! The service desk: calls that came against those that were forecast, and what to say about what is known.
+//! The service desk: calls that came against those that were forecast, staff that is planned against staff that is needed, and what to say
+//! about what is known.
 
 use document::{Cell, Tone};
 use programme::{DeskSeen, Register, desk_seen};
@@ -26,6 +27,16 @@ fn differs(difference: Option<i64>) -> Cell {
     }
 }
 
+/// Staff that is planned, and what it lacks of what is needed at most.
+fn planned(planned: Option<u64>, lacks: Option<u64>) -> Cell {
+    match (planned, lacks) {
+        (None, None | Some(0)) => words::NOT_RECORDED.into(),
+        (None, Some(lacks)) => Cell::Verdict(Tone::Caution, format!("None, {lacks} lack")),
+        (Some(planned), None | Some(0)) => number(planned),
+        (Some(planned), Some(lacks)) => Cell::Verdict(Tone::Caution, format!("{planned}, {lacks} lack")),
+    }
+}
+
 impl Ground<'_> {
     /// The desk as it stands.
     pub(crate) fn desk(&self) -> DeskSeen {
@@ -40,10 +51,25 @@ impl Ground<'_> {
         }
         let rows = seen.weeks.iter().map(|week| {
             let actual = week.actual.map_or_else(|| words::NOT_RECORDED.into(), number);
-            vec![Cell::Date(week.monday), number(week.people), range(week.forecast), actual, differs(week.difference)]
+            vec![
+                Cell::Date(week.monday),
+                number(week.people),
+                range(week.forecast),
+                actual,
+                differs(week.difference),
+                range(week.staff_needed),
+                planned(week.staff_planned, week.staff_lacks),
+            ]
         });
-        let of_weeks =
-            columns([("Week from", 18), ("People who switch", 16), ("Forecast", 20), ("Came", 16), ("Difference", 20)]);
+        let of_weeks = columns([
+            ("Week from", 16),
+            ("People who switch", 12),
+            ("Forecast", 16),
+            ("Came", 13),
+            ("Difference", 16),
+            ("More staff needed", 13),
+            ("More staff planned", 16),
+        ]);
         paper.table("Calls by week", of_weeks, rows.collect(), "No week was forecast or counted.");
         let rows = seen.categories.iter().map(|one| {
             let category = words::capital(&one.category).into();

@@ -30,6 +30,7 @@ fn title(register: Register) -> &'static str {
         Register::Barriers => "Barriers",
         Register::DeskCalls => "Calls to the service desk",
         Register::KnownIssues => "Known issues, and what to say",
+        Register::DeskStaff => "Staff of the service desk that is planned",
     }
 }
 
@@ -52,6 +53,7 @@ fn own_columns(register: Register) -> &'static [&'static str] {
         Register::Barriers => &["title", "date", "owner", "action"],
         Register::DeskCalls => &["week", "category", "what", "calls"],
         Register::KnownIssues => &["title", "say", "category", "since"],
+        Register::DeskStaff => &["from", "staff", "calls-an-agent"],
     }
 }
 

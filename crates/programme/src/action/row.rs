@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, Decided, Refusal};
+use super::{Case, Decided, ImportedRow, Refusal};
 use crate::data::Side;
 use crate::desk::categories;
 use crate::readiness::{gaps_in, snapshot};
@@ -10,6 +10,11 @@ use crate::record::{Change, Row, Verdict};
 use crate::register::{Register, wrong_fields};
 use crate::rule::Rule;
 use crate::scope::Scope;
+
+/// A file has no more rows: a mistaken one is found here.
+const IMPORTED_MAX: usize = 5_000;
+/// So many mistakes of a file are told.
+const WRONG_MAX: usize = 20;
 
 impl Case<'_> {
     fn row(&self, id: &str) -> Result<&Row, Refusal> {
@@ -39,6 +44,49 @@ impl Case<'_> {
             changes.push(Change::SnapshotTaken { day: held, call: Some(row), tasks: snapshot(&scope, self.facts) });
         }
         Ok(changes)
+    }
+
+    /// Rows of a file: what is wrong with any of them is told by its line, and then none is written.
+    pub(super) fn import_rows(&self, register: Register, rows: Vec<ImportedRow>) -> Decided {
+        if register != Register::Applications {
+            let what = format!("rows of the register of {} are written one by one", register.name());
+            return Err(self.refuse_at(Rule::NotNow, register.name(), what, "Applications are read from a file."));
+        }
+        if rows.is_empty() || rows.len() > IMPORTED_MAX {
+            let what = format!("the file has {} rows, and may have 1 to {IMPORTED_MAX}", rows.len());
+            return Err(self.refuse_at(Rule::Incomplete, register.name(), what, "Write each application on a line."));
+        }
+        let first = self.record.rows.values().filter(|row| row.register == register).count() + 1;
+        let title_of = |fields: &BTreeMap<String, String>| {
+            fields.get("title").map(|title| title.trim().to_lowercase()).unwrap_or_default()
+        };
+        let mut known: BTreeMap<String, String> =
+            self.record.rows_of(register).map(|row| (title_of(&row.fields), row.id.clone())).collect();
+        let (mut changes, mut wrong) = (Vec::new(), Vec::new());
+        for (at, ImportedRow { line, fields, settled }) in rows.into_iter().enumerate() {
+            let row = format!("{}-{}", register.singular(), first + at);
+            if let Err(refusal) = self.right_fields(register, register.name(), &fields) {
+                wrong.push(format!("line {line}: {}", refusal.what));
+            }
+            let has_settings = fields.get("settings").is_some_and(|settings| !settings.trim().is_empty());
+            if settled.is_some() && !has_settings {
+                wrong.push(format!("line {line}: it is resolved, and its settings are missing"));
+            }
+            if let Some(other) = known.insert(title_of(&fields), format!("line {line}")) {
+                let title = fields.get("title").map(|title| title.trim()).unwrap_or_default();
+                wrong.push(format!("line {line}: {title:?} is there already: {other}"));
+            }
+            changes.push(Change::RowAdded { row: row.clone(), register, fields });
+            changes.extend(settled.map(|text| Change::RowSettled { row, verdict: Verdict::Yes, text }));
+        }
+        if wrong.is_empty() {
+            return Ok(changes);
+        }
+        let more = wrong.len().saturating_sub(WRONG_MAX);
+        wrong.truncate(WRONG_MAX);
+        wrong.extend((more > 0).then(|| format!("and {more} more")));
+        let advice = "Correct them; nothing of the file was written.";
+        Err(self.refuse_at(Rule::Incomplete, register.name(), wrong.join("; "), advice))
     }
 
     /// A risk to a date that has been given is told to the provider at once.
@@ -86,6 +134,7 @@ impl Case<'_> {
             return Err(self.refuse_at(Rule::ChangeNotice, at, what, advice));
         }
         self.right_calls(register, at, fields)?;
+        self.right_item(register, at, fields)?;
         let threatened = fields.get("threatens").map(|date| date.trim()).filter(|date| !date.is_empty());
         if let Some(date) = threatened {
             let is_stage = self.programme.stages.iter().any(|stage| stage.id == date);
@@ -94,6 +143,16 @@ impl Case<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What is ordered or quoted is of the catalogue.
+    fn right_item(&self, register: Register, at: &str, fields: &BTreeMap<String, String>) -> Result<(), Refusal> {
+        let item = fields.get("item").map(|item| item.trim()).filter(|_| register == Register::Orders);
+        let catalogue = &self.programme.catalogue;
+        let Some(item) = item.filter(|item| !catalogue.iter().any(|known| known.id == *item)) else { return Ok(()) };
+        let known: Vec<&str> = catalogue.iter().map(|item| item.id.as_str()).collect();
+        let advice = format!("It has: {}.", known.join(", "));
+        Err(self.refuse_at(Rule::Unknown, at, format!("the catalogue has no item {item:?}"), &advice))
     }
 
     /// Calls are of a category of the profile; those of an actual week say which.

@@ -1,5 +1,5 @@
 //! What the service desk got, against what was forecast: by week and by category, with the difference; and what it says about what is
-//! known.
+//! known. Staff that is needed stands beside staff that is planned.
 //!
 //! Calls of an ordinary week are recorded by category, and so is what came. The forecast of a category is that of its own
 //! ordinary calls. Of a category and week the row that was written last counts. Where nobody switches a week is ordinary.
@@ -55,6 +55,12 @@ pub struct WeekSeen {
     /// So many more than at most, or fewer than at least (below 0); 0 in between. As long as not all categories were counted only what is more
     /// is told.
     pub difference: Option<i64>,
+    /// People of the desk who are needed besides the usual ones, at least and at most.
+    pub staff_needed: Option<(u64, u64)>,
+    /// People who are planned for it; none where nobody has planned any.
+    pub staff_planned: Option<u64>,
+    /// So many of those who are needed at most are not planned.
+    pub staff_lacks: Option<u64>,
 }
 
 /// A category of calls.
@@ -103,8 +109,10 @@ pub fn desk_seen(programme: &Programme, record: &Record, switches: &[(Date, u64)
     let ordinary_calls: Option<u64> = if is_whole { Some(sum()) } else { of_form() };
     let all = record.numbers().map_or(0, |(_, numbers)| numbers.existing.saturating_add(numbers.new));
     let people = all.max(switches.iter().fold(0, |sum: u64, (_, people)| sum.saturating_add(*people)));
+    let staff = planned_staff(record);
+    let calls_an_agent = staff.iter().rev().find_map(|planned| planned.calls_an_agent);
     let weeks_of = |baseline_calls: u64| {
-        let plan = DeskPlan { baseline_calls, calls_an_agent: None, people, switches };
+        let plan = DeskPlan { baseline_calls, calls_an_agent, people, switches };
         forecast(programme, &plan).map_err(|error| error.to_string())
     };
     let mut seen = DeskSeen { ordinary_calls, ..DeskSeen::default() };
@@ -134,7 +142,19 @@ pub fn desk_seen(programme: &Programme, record: &Record, switches: &[(Date, u64)
         let is_counted = |category: &String| actual_of(&actual_calls, monday, category).is_some();
         let is_all = categories(programme).iter().all(is_counted);
         let difference = difference(forecast, actual).filter(|more| is_all || *more > 0);
-        seen.weeks.push(WeekSeen { monday, people, forecast, actual, difference });
+        let staff_needed = forecast.map(|_| week.map_or((0, 0), |week| (week.staff_least, week.staff_most)));
+        let staff_planned = staff_on(&staff, monday);
+        let staff_lacks = staff_needed.map(|(_, most)| most.saturating_sub(staff_planned.unwrap_or(0)));
+        seen.weeks.push(WeekSeen {
+            monday,
+            people,
+            forecast,
+            actual,
+            difference,
+            staff_needed,
+            staff_planned,
+            staff_lacks,
+        });
     }
     let named: BTreeSet<&String> = ordinary.keys().chain(actual_calls.keys().map(|(_, category)| category)).collect();
     for category in named {
@@ -188,6 +208,32 @@ fn counted(record: &Record) -> Counted {
         }
     }
     (ordinary, actual)
+}
+
+/// People who are planned from a day on.
+struct PlannedStaff {
+    from: Date,
+    staff: u64,
+    calls_an_agent: Option<u64>,
+}
+
+/// What is planned, in the order in which it was written or changed.
+fn planned_staff(record: &Record) -> Vec<PlannedStaff> {
+    let mut rows: Vec<&Row> = record.rows_of(Register::DeskStaff).collect();
+    rows.sort_by_key(|row| (row.touched(), row.id.len(), &row.id));
+    let planned = |row: &Row| {
+        let number = |name: &str| row.field(name).and_then(|value| value.parse::<u64>().ok());
+        let from = row.field("from")?.parse().ok()?;
+        let calls_an_agent = number("calls-an-agent").filter(|calls| *calls > 0);
+        Some(PlannedStaff { from, staff: number("staff")?, calls_an_agent })
+    };
+    rows.into_iter().filter_map(planned).collect()
+}
+
+/// Who is planned for the whole of a week that begins on this Monday: by the latest day, of which the last word counts.
+fn staff_on(staff: &[PlannedStaff], monday: Date) -> Option<u64> {
+    let begun = staff.iter().filter(|planned| planned.from <= monday);
+    begun.max_by_key(|planned| planned.from).map(|planned| planned.staff)
 }
 
 fn monday_of(day: Date) -> Option<Date> {

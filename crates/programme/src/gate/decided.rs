@@ -22,7 +22,7 @@ impl Facts {
                 is_met: decision.verdict == Verdict::Yes,
                 text: format!("decided by {}: {}", decision.by, decision.outcome),
                 offenders: Vec::new(),
-                as_of: decision.said.at,
+                as_of: Some(decision.said.at),
                 decided: Some(decision.verdict),
             };
             self.facts.insert(name.to_owned(), fact);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Facts, Item, assess_in, item};
 use crate::action::Refusal;
 use crate::data::{Criterion, Gate, MetBy, Programme, Stage, Whose};
+use crate::pilot::pilot;
 use crate::record::{Record, Standing};
 use crate::register::{Register, unresolved};
 use crate::rule::Rule;
@@ -105,6 +106,9 @@ const MX_CHANGED: &str = "mx-changed";
 /// The fact that so many people of all are of the pilot as is usual.
 const PILOT_SHARE: &str = "pilot-share";
 
+/// What is done where the pilot has not its share.
+const SHARE_ADVICE: &str = "Name others or let some leave it, or decide on another share.";
+
 /// May this be done now?
 pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date, live: Live) -> Result<(), Refusal> {
     let refusal = |rule: Rule, what: String, advice: &str, open: Vec<Item>| {
@@ -122,14 +126,11 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
         return Err(not_in_this_stage(&scope, facts, today, live));
     }
     refuse_against_noes(&scope, facts, today, &live.to_string())?;
-    if let Some(share) = pilot_share_open(&scope, facts, today, live) {
+    if is_of_pilot_alone(&scope, live)
+        && let Some(share) = pilot_share_open(&scope, facts, today)
+    {
         let what = format!("cannot {live}: {}", share.by);
-        return Err(refusal(
-            Rule::PilotShare,
-            what,
-            "Name others or let some leave it, or decide on another share.",
-            vec![share],
-        ));
+        return Err(refusal(Rule::PilotShare, what, SHARE_ADVICE, vec![share]));
     }
     if live.is_cutover() {
         let open: Vec<_> = unresolved(record, Register::Applications).map(|row| row.id.clone()).collect();
@@ -147,6 +148,9 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
     if let Live::ProvisionAccounts { new_already, asked, others } = live {
         let allowance = registrations(programme, record, facts, today);
         let wanted = new_already.saturating_add(asked);
+        if allowance.whose == Some(Whose::Pilot) && asked > 0 {
+            refuse_wrong_share(&scope, facts, today, live)?;
+        }
         if allowance.whose == Some(Whose::Pilot) && others > 0 {
             let what = format!("cannot {live}: {others} of them are for nobody of the pilot, and {}", allowance.why);
             let advice = allowance.next.as_ref().map_or_else(
@@ -216,19 +220,46 @@ fn stage_of<'a>(scope: &Scope<'a>) -> Option<&'a Stage> {
     scope.programme.stages.iter().find(|stage| stage.id == entry.stage)
 }
 
-/// The criterion that asks for the share of the pilot, where it is not met and this is done for the pilot alone: in a stage in which the same
-/// is done for everybody, whoever is of the pilot is one of them.
-fn pilot_share_open(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Option<Item> {
-    let everybody = live.of_everybody()?;
-    let stage = stage_of(scope)?;
-    if stage.allows.iter().any(|name| name == everybody.name()) {
-        return None;
-    }
+/// Is this done for the pilot alone? In a stage in which the same is done for everybody, whoever is of the pilot is one of them.
+fn is_of_pilot_alone(scope: &Scope<'_>, live: Live) -> bool {
+    let Some((everybody, stage)) = live.of_everybody().zip(stage_of(scope)) else { return false };
+    !stage.allows.iter().any(|name| name == everybody.name())
+}
+
+/// The criterion that asks for the share of the pilot.
+fn pilot_share<'a>(scope: &Scope<'a>) -> Option<&'a Criterion> {
     let asks = |criterion: &&Criterion| {
         matches!(&criterion.met_by, MetBy::Fact(fact) if fact == PILOT_SHARE) && scope.counts(&criterion.types)
     };
-    let criterion = scope.programme.criteria.iter().find(asks)?;
-    Some(item(scope, facts, criterion, 0, today)).filter(|item| !item.is_met)
+    scope.programme.criteria.iter().find(asks)
+}
+
+/// The same, where it is not met.
+fn pilot_share_open(scope: &Scope<'_>, facts: &Facts, today: Date) -> Option<Item> {
+    Some(item(scope, facts, pilot_share(scope)?, 0, today)).filter(|item| !item.is_met)
+}
+
+/// Accounts that are released for the pilot alone are asked its share, and those who had one made and left it count in it: else everybody
+/// could be of the pilot for a while, one after the other.
+fn refuse_wrong_share(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Result<(), Refusal> {
+    if let Some(share) = pilot_share_open(scope, facts, today) {
+        let what = format!("cannot {live}: {}", share.by);
+        return Err(Refusal::new(Rule::PilotShare, what, place(scope.record), SHARE_ADVICE).with_open(vec![share]));
+    }
+    let pilot = pilot(scope.programme, scope.record);
+    let (Some(criterion), Some((_, most)), None) = (pilot_share(scope), pilot.right, &pilot.decided) else {
+        return Ok(());
+    };
+    let (others, people) = (facts.accounts_of_others.unwrap_or(0), pilot.people.len() as u64);
+    if people.saturating_add(others) <= most {
+        return Ok(());
+    }
+    let what = format!(
+        "cannot {live}: {people} people are of the pilot, {others} others who left it had accounts made, and {most} are to be at most"
+    );
+    let item = item(scope, facts, criterion, 0, today);
+    let advice = "Keep to those who were named first, or decide on another share.";
+    Err(Refusal::new(Rule::PilotShare, what, place(scope.record), advice).with_open(vec![item]))
 }
 
 fn not_in_this_stage(scope: &Scope<'_>, facts: &Facts, today: Date, live: Live) -> Refusal {

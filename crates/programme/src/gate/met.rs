@@ -7,11 +7,11 @@ use jiff::civil::Date;
 
 use super::{Fact, Facts, day_of, is_no};
 use crate::data::{Criterion, MetBy, Side};
-use crate::pilot::{pilot, taken_back};
+use crate::pilot::{no_to_share, pilot, taken_back};
 use crate::readiness::pre_requisites_open;
 use crate::record::{Row, Sureness, Verdict};
 use crate::register::{Register, state_of};
-use crate::scope::{Scope, TaskState, each_once, side_name};
+use crate::scope::{Scope, Task, TaskState, each_once, side_name};
 
 /// Whether a criterion is met, and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,19 +24,21 @@ pub(crate) struct Finding {
     pub(crate) by: String,
     /// When that was read, where the system read it; none where it stands in the record.
     pub(crate) as_of: Option<Timestamp>,
+    /// Would the system have to read something, and never did?
+    pub(crate) is_never_read: bool,
 }
 
 impl Finding {
     fn yes(by: impl Into<String>) -> Self {
-        Self { is_met: true, is_refused: false, by: by.into(), as_of: None }
+        Self { is_met: true, is_refused: false, by: by.into(), as_of: None, is_never_read: false }
     }
 
     fn not_yet(by: impl Into<String>) -> Self {
-        Self { is_met: false, is_refused: false, by: by.into(), as_of: None }
+        Self { is_met: false, is_refused: false, by: by.into(), as_of: None, is_never_read: false }
     }
 
     fn no(by: impl Into<String>) -> Self {
-        Self { is_met: false, is_refused: true, by: by.into(), as_of: None }
+        Self { is_met: false, is_refused: true, by: by.into(), as_of: None, is_never_read: false }
     }
 }
 
@@ -76,11 +78,14 @@ fn fact(scope: &Scope<'_>, facts: &Facts, name: &str, today: Date) -> Finding {
     let Some(fact) = facts.facts.get(name) else {
         return Finding::not_yet(format!("nothing is known yet of {name:?}"));
     };
-    Finding { as_of: Some(fact.as_of), ..of_fact(fact) }
+    Finding { as_of: fact.as_of, is_never_read: fact.as_of.is_none(), ..of_fact(fact) }
 }
 
 fn of_fact(fact: &Fact) -> Finding {
-    let text = format!("{} (as of {})", fact.text, day_of(fact.as_of));
+    let text = match fact.as_of {
+        Some(at) => format!("{} (as of {})", fact.text, day_of(at)),
+        None => format!("{} (never read)", fact.text),
+    };
     if fact.is_met {
         return Finding::yes(text);
     }
@@ -158,7 +163,11 @@ fn pilot_share(scope: &Scope<'_>) -> Finding {
         (_, None) => Finding::not_yet("the profile says no share of the pilot"),
         (Some(all), Some((least, most))) => {
             let text = format!("{count} of {all} people are of the pilot, {least} to {most} are to be");
-            if (least..=most).contains(&(count as u64)) { Finding::yes(text) } else { Finding::not_yet(text) }
+            match no_to_share(scope.record, (least, most)) {
+                _ if (least..=most).contains(&(count as u64)) => Finding::yes(text),
+                Some(no) => Finding::no(format!("{text}; no to another share: {no}")),
+                None => Finding::not_yet(text),
+            }
         }
     }
 }
@@ -227,6 +236,9 @@ fn task(scope: &Scope<'_>, facts: &Facts, id: &str) -> Finding {
     let Some(task) = scope.task(id) else {
         return Finding::not_yet(format!("{id:?} is no task of this project"));
     };
+    if let Some(no) = no_to_check(&task, facts) {
+        return no;
+    }
     match scope.state(&task, facts) {
         TaskState::Dropped => {
             let why = task.record.and_then(|record| record.dropped.as_ref()).map(|dropped| dropped.why.as_str());
@@ -245,6 +257,12 @@ fn task(scope: &Scope<'_>, facts: &Facts, id: &str) -> Finding {
     }
 }
 
+/// The no that was decided in place of what a task has checked.
+fn no_to_check(task: &Task<'_>, facts: &Facts) -> Option<Finding> {
+    let fact = facts.facts.get(task.check.filter(|_| !task.is_dropped())?)?;
+    (fact.decided == Some(Verdict::No)).then(|| Finding::no(format!("{}: no: {}", task.title, fact.text)))
+}
+
 fn filled(scope: &Scope<'_>, roles: &[String]) -> Finding {
     let is_empty = |role: &&str| scope.record.holders(role).next().is_none();
     let empty: Vec<&str> = roles.iter().map(String::as_str).filter(is_empty).collect();
@@ -261,6 +279,10 @@ fn prerequisites(scope: &Scope<'_>, facts: &Facts, criterion: &Criterion, role: 
     let signed = signed(scope, criterion, &[role.to_owned()]);
     if signed.is_refused {
         return signed;
+    }
+    let tasks = scope.tasks().into_iter().filter(|task| task.is_prerequisite);
+    if let Some(no) = tasks.into_iter().find_map(|task| no_to_check(&task, facts)) {
+        return no;
     }
     let open = pre_requisites_open(scope, facts);
     if let Some(first) = open.first() {

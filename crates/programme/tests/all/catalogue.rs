@@ -87,3 +87,54 @@ fn the_shipped_prices_are_those_of_the_documents() {
     assert_eq!(pence(&nhsmail, "conferencing-dial-in", 10, 0, day), Some(16), "1.6 p a minute");
     assert_eq!(pence(&nhsmail, "larger-mailbox", 1, 1, day), None);
 }
+
+/// each order has the price of its day, or the one that was written down for it.
+#[test]
+fn orders_have_the_price_of_their_day() {
+    let heron = heron();
+    let mut record = programme::Record::default();
+    let mut seq = 0;
+    let mut change = |record: &mut programme::Record, change: programme::Change| {
+        seq += 1;
+        record.after(&change, seq, "2023-01-01T09:00:00Z".parse().unwrap(), "kim");
+    };
+    let rows: [&[(&str, &str)]; 6] = [
+        &[("what", "order"), ("item", "basket"), ("quantity", "10"), ("months", "2"), ("ordered", "2022-06-30")],
+        &[("what", "order"), ("item", "basket"), ("quantity", "10"), ("months", "2")],
+        &[("what", "quote"), ("item", "towing"), ("quantity", "3"), ("months", "7")],
+        &[
+            ("what", "quote"),
+            ("item", "song"),
+            ("quantity", "1"),
+            ("price-millipence", "2500"),
+            ("priced", "2022-02-02"),
+        ],
+        &[("what", "order"), ("item", "basket"), ("quantity", "10")],
+        &[("what", "order"), ("item", "song"), ("quantity", "1")],
+    ];
+    for (index, fields) in rows.into_iter().enumerate() {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let row = format!("order-{}", index + 1);
+        change(&mut record, programme::Change::RowAdded { row, register: programme::Register::Orders, fields });
+    }
+    let orders = programme::orders(&heron, &record);
+    let pence: Vec<_> = orders.lines.iter().map(|line| line.pence).collect();
+    assert_eq!(pence, [Some(2_010), Some(2_405), Some(5), Some(3), None, None]);
+    assert_eq!((orders.ordered_pence, orders.quoted_pence), (4_415, 8));
+    assert_eq!(orders.lines[0].price, Some((date(2020, 1, 1), 100_500)), "since when it holds");
+    assert_eq!((orders.lines[3].is_price_recorded, orders.lines[3].day), (true, date(2022, 2, 2)));
+    let without: Vec<&str> = orders.without.iter().map(|(row, _)| row.as_str()).collect();
+    assert_eq!(without, ["order-5", "order-6"], "what is in no sum is named");
+    let no = |row: &str| programme::Change::RowSettled {
+        row: row.to_owned(),
+        verdict: programme::Verdict::No,
+        text: "too dear".to_owned(),
+    };
+    change(&mut record, no("order-1"));
+    change(&mut record, programme::Change::RowWithdrawn { row: "order-3".into(), why: "written twice".into() });
+    let orders = programme::orders(&heron, &record);
+    assert_eq!((orders.ordered_pence, orders.quoted_pence, orders.lines.len()), (2_405, 3, 5));
+    let prices = programme::prices(&heron, date(2022, 7, 1));
+    assert_eq!(prices.iter().map(|line| line.item.as_str()).collect::<Vec<_>>(), ["basket", "towing", "song"]);
+    assert_eq!((prices[0].price, prices[2].price), (Some((date(2022, 7, 1), 120_250)), None));
+}

@@ -6,6 +6,7 @@ mod agree;
 mod appraisal;
 mod catalogue;
 mod desk;
+mod document;
 mod heron;
 mod mistakes;
 mod pages;

@@ -33,3 +33,24 @@ proptest! {
         prop_assert!(small.cores >= small.hosts && small.memory_gigabytes >= small.hosts);
     }
 }
+
+/// of a project it is reckoned from its questionnaire, and says how.
+#[test]
+fn a_project_is_advised_from_its_questionnaire() {
+    let programme = programme::Programme::shipped("nhsmail", "current").unwrap().unwrap();
+    let mut record = programme::Record::default();
+    let unknown = |record: &programme::Record| programme::advice(&programme, record, None, Some(7)).unwrap_err();
+    assert_eq!(unknown(&record), ["discovery.mailboxes"]);
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    for (seq, (field, value)) in [("mailboxes", "2501"), ("gigabytes", "5000")].into_iter().enumerate() {
+        let answered =
+            programme::Change::Answered { form: "discovery".into(), field: field.into(), value: value.into() };
+        record.after(&answered, seq as u64 + 1, at, "kim");
+    }
+    let advice = programme::advice(&programme, &record, None, None).unwrap();
+    assert_eq!((advice.mailboxes, advice.gigabytes, advice.needs), (2_501, 5_000, sizing(2_501, 5_000)));
+    assert_eq!(advice.formula.len(), 4, "hosts, cores, memory, disk");
+    assert!(advice.formula[0].contains("10000") && advice.formula[3].contains("50 GB"), "{:?}", advice.formula);
+    let other = programme::advice(&programme, &record, Some(10_001), None).unwrap();
+    assert_eq!(other.needs, sizing(10_001, 5_000), "what is said here counts before it");
+}

@@ -126,3 +126,54 @@ fn who_let_somebody_leave_the_pilot_does_not_pass_the_gate_after_it() {
     let refusal = world.may(Live::SyncBulk).unwrap_err();
     assert!(refusal.is_by("pilot-checked") && refusal.open[0].by.contains(&person), "{refusal}");
 }
+
+/// so it is where the decision stands in place of what a task checks.
+#[test]
+fn a_later_no_to_what_a_task_checks_stops_what_is_live() {
+    for name in ["addresses-matched", "formats"] {
+        let mut world = World::staffed(nhsmail(), "managed");
+        world.reaches("pilot");
+        assert!(world.may(Live::SyncPilot).is_ok());
+        // Nobody can see it in this project: it was decided.
+        world.facts.unseen.insert(name.to_owned());
+        world.does("project-manager", decide(name, YES, "The board"));
+        assert!(world.may(Live::SyncPilot).is_ok(), "{name}");
+        world.does("project-manager", decide(name, NO, "The board"));
+        for live in [Live::SyncPilot, Live::SwitchPilot, Live::ForwardersOn] {
+            let refusal = world.may(live).unwrap_err();
+            assert!(
+                refusal.is_by("standing-no") && refusal.open[0].by.contains("2,600 were ordered"),
+                "{name}: {refusal}"
+            );
+        }
+        world.does("project-manager", decide(name, YES, "The board"));
+        assert!(world.may(Live::SyncPilot).is_ok(), "{name}");
+        // What fails by itself later stops nothing: nobody said no.
+        world.facts.unseen.remove(name);
+        world.knows(name, false);
+        assert!(world.may(Live::SyncPilot).is_ok(), "{name}");
+    }
+}
+
+/// An old no does not come to count again because of what happened after it.
+#[test]
+fn a_no_counts_for_what_rested_on_it_alone() {
+    let mut world = World::staffed(nhsmail(), "managed");
+    world.reaches("pilot");
+    world.does("project-manager", decide("pilot-switched", YES, "The board"));
+    world.close("pilot-checked");
+    world.reaches("sync-and-switch");
+    let people: Vec<String> = world.record.pilot_people().map(|(person, _)| person.to_owned()).collect();
+    assert!(world.facts.pilot.len() == people.len() && world.may(Live::SyncBulk).is_ok());
+    // Everybody was switched by the program itself: a no to the decision says nothing of them.
+    world.does("project-manager", decide("pilot-switched", NO, "The board"));
+    assert!(world.may(Live::SyncBulk).is_ok());
+    // One is switched back: what they checked they checked on the target.
+    world.facts.pilot_once = world.facts.pilot.clone();
+    world.facts.pilot.remove(&people[0]);
+    assert!(world.may(Live::SyncBulk).is_ok(), "{:?}", world.may(Live::SyncBulk));
+    // Of whom nobody ever saw it the no counts.
+    world.facts.pilot_once.remove(&people[0]);
+    let refusal = world.may(Live::SyncBulk).unwrap_err();
+    assert!(refusal.is_by("standing-no") && refusal.is_by("pilot-checked"), "{refusal}");
+}

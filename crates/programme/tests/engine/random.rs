@@ -4,11 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use programme::{
-    Action, Change, Entry, MetBy, Outcome, Programme, Record, Register, Side, Standing, Subject, Sureness, Verdict,
+    Action, Change, Entry, MetBy, Outcome, PilotAnswer, Programme, Reached, Record, Register, Side, Standing, Subject,
+    Sureness, Verdict,
 };
 use proptest::prelude::*;
 
-use crate::world::{World, evidence, give, invented, row};
+use crate::world::{World, evidence, give, row};
+
+mod decided;
+
+use decided::{DECISIONS, PILOT, keeps_its_pilot, lets_nothing_pass, may_be_done_live, programme};
 
 const PEOPLE: [&str; 9] = ["boss", "lead", "lead-2", "helper", "guide", "guide-2", "engineer", "judge", "judge-2"];
 
@@ -33,7 +38,7 @@ fn action(world: &World, (what, _, about, yes): Step) -> Action {
         let ids: Vec<&String> = world.record.rows.keys().collect();
         ids.get(usize::from(about) % ids.len().max(1)).map_or_else(|| "risk-1".to_owned(), |id| (*id).clone())
     };
-    match what % 28 {
+    match what % 36 {
         0 => give(Subject::Task(task()), &format!("evidence-{about}")),
         1 => {
             let digest = evidence(&format!("evidence-{about}")).digest;
@@ -53,7 +58,9 @@ fn action(world: &World, (what, _, about, yes): Step) -> Action {
         11 => Action::Sign { criterion: criterion(), role: None, verdict, note: note() },
         12 => Action::Sign { criterion: criterion(), role: Some(role()), verdict, note: note() },
         13 => Action::Say { criterion: criterion(), verdict, note: note() },
-        14 => Action::Decide { decision: "way".into(), verdict, outcome: note(), by: note(), why: note() },
+        14 if yes || about % 2 == 0 => {
+            Action::Decide { decision: "way".into(), verdict, outcome: note(), by: note(), why: note() }
+        }
         15 => Action::AskGate { gate: gate(), note: note() },
         16 => Action::UnaskGate { gate: gate(), why: note() },
         17 | 18 => Action::PassGate { gate: gate() },
@@ -75,7 +82,28 @@ fn action(world: &World, (what, _, about, yes): Step) -> Action {
             Action::ChooseType { project_type, by, why: Some(note()) }
         }
         26 => Action::GiveNumbers { sureness: Sureness::Draft, existing: 1, new: u64::from(about) },
-        _ => Action::DropTask { task: task(), why: note() },
+        27 => Action::DropTask { task: task(), why: note() },
+        28..=30 => {
+            let decision = match DECISIONS[usize::from(about) % DECISIONS.len()] {
+                "pilot-leave" => format!("pilot-leave/{}", pick(&PILOT, about >> 4)),
+                name => name.to_owned(),
+            };
+            // Now and then it is said to have been decided by somebody who could pass a gate.
+            let by = if about > 200 { "judge".to_owned() } else { note() };
+            Action::Decide { decision, verdict, outcome: note(), by, why: note() }
+        }
+        31 => {
+            let count = 1 + usize::from(about >> 6);
+            let people = (0..count).map(|more| PILOT[(usize::from(about) + more) % PILOT.len()].to_owned());
+            Action::NamePilot { people: people.collect() }
+        }
+        32 => Action::LeavePilot { person: pick(&PILOT, about).to_owned(), why: note() },
+        _ => {
+            let outcome = if yes { Outcome::Passed } else { Outcome::Failed };
+            let item = pick(&["old mail", "rooms"], about >> 4).to_owned();
+            let person = pick(&PILOT, about).to_owned();
+            Action::CheckPilot { answers: vec![PilotAnswer { person, item, outcome, text: note() }] }
+        }
     }
 }
 
@@ -96,7 +124,17 @@ fn step(world: &mut World, step: Step) {
             }
         },
         210..220 => world.knows(if yes { "all-in-scope-through-switch" } else { "source-reachable" }, about % 3 > 0),
-        200..210 => world.later(i64::from(about % 5)),
+        206..210 => world.later(i64::from(about % 5)),
+        // What can be seen in a project, and how far somebody of the pilot is, changes by itself.
+        203..206 => {
+            let person = pick(&PILOT, about).to_owned();
+            let reached = if about % 2 == 0 { Reached::Copy } else { Reached::Switch };
+            let _ = if yes { world.facts.pilot.insert(person, reached) } else { world.facts.pilot.remove(&person) };
+        }
+        200..203 => {
+            let name = pick(&["all-in-scope-through-switch", "source-reachable"], about).to_owned();
+            let _ = if yes { world.facts.unseen.insert(name) } else { world.facts.unseen.remove(&name) };
+        }
         _ => {
             let action = action(world, step);
             let _ = world.tries(pick(&PEOPLE, who), action);
@@ -213,7 +251,11 @@ fn holds(programme: &Programme, entries: &[Entry]) {
         let sides: BTreeSet<Side> = roles.get(who).into_iter().flatten().filter_map(side).collect();
         let approves = matches!(
             entry.change,
-            Change::GatePassed { .. } | Change::Accepted { .. } | Change::SignedOff { .. } | Change::SideSaid { .. }
+            Change::GatePassed { .. }
+                | Change::Accepted { .. }
+                | Change::SignedOff { .. }
+                | Change::SideSaid { .. }
+                | Change::Decided { role: Some(_), .. }
         );
         assert!(!approves || sides.len() == 1, "{who} stands on {sides:?}: {:?}", entry.change);
         match &entry.change {
@@ -308,13 +350,20 @@ fn keeps_evidence(world: &World) {
 }
 
 fn survives(project_type: &str, steps: Vec<Step>) -> World {
-    let mut world = World::staffed(invented(), project_type);
-    for one in steps {
+    let mut world = World::staffed(programme(), project_type);
+    world.people =
+        PILOT.map(str::to_owned).into_iter().chain((0..60).map(|number| format!("person{number}"))).collect();
+    world.does("lead", Action::GiveNumbers { sureness: Sureness::Draft, existing: 40, new: 0 });
+    world.facts_then = Some(vec![world.facts.clone(); world.entries.len()]);
+    for (at, one) in steps.into_iter().enumerate() {
         world.is_lenient = true;
         let before = world.entries.len();
         step(&mut world, one);
         assert!(world.entries.len() >= before);
         keeps_evidence(&world);
+        if at % 6 == 0 {
+            may_be_done_live(&world);
+        }
     }
     assert_eq!(Record::of(&world.entries), world.record);
     for entry in &world.entries {
@@ -322,6 +371,8 @@ fn survives(project_type: &str, steps: Vec<Step>) -> World {
         assert_eq!(Change::from_stored(&stored).unwrap(), entry.change);
     }
     holds(&world.programme, &world.entries);
+    keeps_its_pilot(&world);
+    lets_nothing_pass(&world);
     world
 }
 
@@ -344,10 +395,26 @@ fn random_sequences_get_somewhere() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as u8
     };
-    let mut furthest = 0;
+    let (mut furthest, mut kinds) = (0, BTreeSet::new());
     for _ in 0..12 {
         let steps = (0..400).map(|_| (next(), next(), next(), next() % 4 > 0)).collect();
-        furthest = furthest.max(survives("guided", steps).record.stages.len());
+        let world = survives("guided", steps);
+        furthest = furthest.max(world.record.stages.len());
+        kinds.extend(world.entries.iter().map(|entry| entry.change.kind()));
+        let decided = world.record.decisions.keys().map(|name| name.split('/').next().unwrap_or_default());
+        let is_known = |name: &&str| DECISIONS.contains(name);
+        kinds.extend(decided.filter(is_known).map(str::to_owned));
     }
     assert!(furthest >= 4, "{furthest} stages were entered at most");
+    for kind in [
+        "pilot-named",
+        "pilot-left",
+        "pilot-checked",
+        "pilot-leave",
+        "pilot-share",
+        "pilot-switched",
+        "source-reachable",
+    ] {
+        assert!(kinds.contains(kind), "{kind} is in no sequence: {kinds:?}");
+    }
 }

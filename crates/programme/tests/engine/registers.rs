@@ -280,3 +280,95 @@ fn what_is_known_stands_with_what_to_say_until_it_is_over() {
     world.does("help-desk-lead", over);
     assert!(programme::desk_seen(&world.programme, &world.record, &[]).known_issues.is_empty());
 }
+
+/// staff that is planned stands beside staff that is needed, week by week.
+#[test]
+fn staff_of_the_desk_is_planned_against_what_is_needed() {
+    let nhsmail = programme::Programme::shipped("nhsmail", "current").unwrap().unwrap();
+    let mut world = World::staffed(nhsmail, "managed");
+    let by = "help-desk-lead";
+    world.does("project-manager", Action::GiveNumbers { sureness: programme::Sureness::Draft, existing: 900, new: 0 });
+    let answers = row(&[("help-desk-calls", "1000")]);
+    world.does("project-manager", Action::Answer { form: "discovery".into(), answers });
+    let weeks = |world: &World| -> Vec<_> {
+        let switches = [(date(2026, 3, 4), 900)];
+        let seen = programme::desk_seen(&world.programme, &world.record, &switches);
+        seen.weeks.iter().map(|week| (week.staff_needed, week.staff_planned, week.staff_lacks)).collect()
+    };
+    // A thousand calls, 300 to 400 more, a hundred each.
+    assert_eq!(weeks(&world), [(Some((3, 4)), None, Some(4)); 5]);
+    world.is_refused(by, add(Register::DeskStaff, &[("staff", "3")]), Rule::Incomplete.name());
+    world.is_refused(by, add(Register::DeskStaff, &[("from", "2026-03-02"), ("staff", "few")]), "incomplete");
+    // From the Monday of the second week on, since of the first a part is over; the last word of a day counts.
+    for (from, staff) in [("2026-03-03", "9"), ("2026-03-03", "3"), ("2026-03-16", "5")] {
+        world.does(by, add(Register::DeskStaff, &[("from", from), ("staff", staff)]));
+    }
+    let needed = Some((3, 4));
+    assert_eq!(weeks(&world)[..3], [(needed, None, Some(4)), (needed, Some(3), Some(1)), (needed, Some(5), Some(0))]);
+    let own = [("from", "2026-03-16"), ("staff", "5"), ("calls-an-agent", "80")];
+    world.does(by, add(Register::DeskStaff, &own));
+    assert_eq!(weeks(&world)[2], (Some((4, 5)), Some(5), Some(0)), "the number of the desk itself counts");
+}
+
+/// what is ordered is of the catalogue.
+#[test]
+fn what_the_catalogue_has_not_is_not_ordered() {
+    let nhsmail = programme::Programme::shipped("nhsmail", "current").unwrap().unwrap();
+    let mut world = World::staffed(nhsmail, "managed");
+    let order =
+        |item| add(Register::Orders, &[("title", "Ten"), ("item", item), ("quantity", "10"), ("what", "order")]);
+    let refusal = world.is_refused("project-manager", order("hat"), Rule::Unknown.name());
+    assert!(refusal.what.contains("hat") && refusal.advice.contains("conferencing"), "{refusal}");
+    world.does("project-manager", order("conferencing"));
+}
+
+/// an inventory is read whole or not at all, and what of it is unresolved stands before the cutover.
+#[test]
+fn applications_of_a_file_are_all_written_or_none() {
+    use programme::{ImportedRow, Live};
+    let mut world = World::staffed(invented(), "guided");
+    let line = |line, fields: &[(&str, &str)], settled: Option<&str>| ImportedRow {
+        line,
+        fields: row(fields),
+        settled: settled.map(str::to_owned),
+    };
+    let import = |rows: &[ImportedRow]| Action::ImportRows { register: Register::Applications, rows: rows.to_vec() };
+    let scanner = line(2, &[("title", "Scanner"), ("owner", "Ida"), ("protocol", "SMTP")], None);
+    for (wrong, said) in [
+        (line(3, &[("title", "Pager"), ("protocol", "SMTP")], None), "line 3: owner missing"),
+        (
+            line(3, &[("title", "Pager"), ("owner", "Ida"), ("protocol", "SMTP"), ("hue", "red")], None),
+            "line 3: \"hue\"",
+        ),
+        (
+            line(3, &[("title", " scanner"), ("owner", "Ida"), ("protocol", "SMTP")], None),
+            "line 3: \"scanner\" is there",
+        ),
+        (
+            line(3, &[("title", "Pager"), ("owner", "Ida"), ("protocol", "SMTP")], Some("done")),
+            "line 3: it is resolved",
+        ),
+    ] {
+        let refusal = world.is_refused("lead", import(&[scanner.clone(), wrong]), Rule::Incomplete.name());
+        assert!(refusal.what.contains(said), "{refusal}");
+    }
+    world.is_refused("lead", import(&[]), Rule::Incomplete.name());
+    let other = Action::ImportRows { register: Register::Risks, rows: vec![scanner.clone()] };
+    world.is_refused("lead", other, Rule::NotNow.name());
+    let done = [("title", "Pager"), ("owner", "Ida"), ("protocol", "SMTP"), ("settings", "smtp.example:587")];
+    world.does("lead", import(&[scanner.clone(), line(3, &done, Some("resolved, as it says"))]));
+    let refusal = world.is_refused("lead", import(&[scanner]), Rule::Incomplete.name());
+    assert!(refusal.what.contains("is there already: application-1"), "{refusal}");
+    // The gate before live asks for them, and so does each cutover after it.
+    world.reaches("try");
+    while let Some(id) = world.open().into_iter().find(|id| id != "programs-settled") {
+        world.close(&id);
+    }
+    assert_eq!(world.open(), ["programs-settled"]);
+    assert!(world.may(Live::SwitchPilot).unwrap_err().what.contains("1 applications are unresolved: application-1"));
+    let fields = row(&[("settings", "smtp.example:587")]);
+    world.does("lead", Action::ChangeRow { row: "application-1".into(), fields });
+    let settle = Action::SettleRow { row: "application-1".into(), verdict: Verdict::Yes, text: "reconfigured".into() };
+    world.does("lead", settle);
+    assert!(world.open().is_empty() && world.may(Live::SwitchPilot).is_ok());
+}

@@ -38,6 +38,8 @@ pub(crate) struct World {
     pub(crate) steps: Vec<Step>,
     /// Is it no mistake of the test when something may not be?
     pub(crate) is_lenient: bool,
+    /// What the system knew when each change was decided, where that is kept.
+    pub(crate) facts_then: Option<Vec<Facts>>,
 }
 
 impl World {
@@ -52,6 +54,7 @@ impl World {
             people: (0..900).map(|number| format!("person{number}@lm7.example")).collect(),
             steps: Vec::new(),
             is_lenient: false,
+            facts_then: None,
         }
     }
 
@@ -114,6 +117,9 @@ impl World {
             let seq = self.record.seq + 1;
             self.record.after(change, seq, self.at, &doer.name);
             self.entries.push(Entry { seq, at: self.at, who: doer.name.clone(), change: change.clone() });
+            if let Some(then) = &mut self.facts_then {
+                then.push(self.facts.clone());
+            }
         }
         self.at = self.at.checked_add(1.minute()).expect("a later time");
         Ok(changes)
@@ -142,7 +148,7 @@ impl World {
     pub(crate) fn knows(&mut self, fact: &str, is_met: bool) {
         let offenders = if is_met { Vec::new() } else { vec!["one".to_owned(), "another".to_owned()] };
         let text = format!("{fact} is {is_met}");
-        let fact_now = Fact { is_met, text, offenders, as_of: self.at, decided: None };
+        let fact_now = Fact { is_met, text, offenders, as_of: Some(self.at), decided: None };
         self.facts.facts.insert(fact.to_owned(), fact_now);
         self.steps.push(Step::Knows(fact.to_owned(), is_met));
     }

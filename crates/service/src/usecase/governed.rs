@@ -7,19 +7,22 @@
 mod desk;
 mod facts;
 mod file;
+mod import;
 mod live;
 mod papers;
 mod pilot;
 mod pilot_names;
 mod pipeline;
+mod risk;
 mod shows;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use mailer::Mailer;
 use model::Actor;
 use programme::{
     Action, Change, Doer, Entry, Evidence, Facts, Moment, Programme, Record, Refusal, Rule, Side, Subject,
@@ -27,12 +30,15 @@ use programme::{
 use serde::Serialize;
 use store::{ProjectKey, Store};
 
+pub use self::desk::CatalogueShow;
 pub use self::file::new_project;
 pub(crate) use self::live::{Gates, Governs, refuse};
 pub use self::papers::{DocumentLine, DocumentMade, DocumentsShow};
 pub use self::pilot::PilotShow;
 pub(crate) use self::pilot_names::{PilotNames, names_of_objects};
 pub use self::pipeline::{BrokenLine, PipelineGate, PipelineLine, PipelineReport};
+pub use self::risk::Notice;
+pub(crate) use self::risk::Risks;
 pub use self::shows::{
     DeadlineLine, DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow,
     TaskLine as GovernedTask, TasksShow,
@@ -55,6 +61,8 @@ pub struct Governed {
     pub(crate) actor: Actor,
     pub(crate) programme: Programme,
     pub(crate) record: Record,
+    /// Who takes its letters; none where its file names nobody, or why nobody does.
+    pub(crate) post: Result<Option<Arc<dyn Mailer>>, String>,
 }
 
 /// What was recorded.
@@ -64,6 +72,9 @@ pub struct Acted {
     pub seq: u64,
     /// What was recorded, each by its kind.
     pub changes: Vec<serde_json::Value>,
+    /// Who was told of it at once, or was to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
 }
 
 impl Governed {
@@ -73,14 +84,9 @@ impl Governed {
         let actor = actor(&config)?;
         let store = Store::open(&database(&config, environment)?).await?;
         let key = Project::key_of(&store, &config).await?;
-        Self::of(store, key, config, actor).await
-    }
-
-    /// The project in a database that is open.
-    pub(crate) async fn of(store: Store, key: ProjectKey, config: Config, actor: Actor) -> Result<Self, Error> {
-        let programme = programme_of(&config)?;
-        let record = record_of(&store, key).await?;
-        Ok(Self { config, store, key, actor, programme, record })
+        let (programme, record) = (programme_of(&config)?, record_of(&store, key).await?);
+        let post = super::telling::mailer(&config, environment).map_err(|error| error.what);
+        Ok(Self { config, store, key, actor, programme, record, post })
     }
 
     /// Closes the database.
@@ -128,7 +134,8 @@ impl Governed {
             self.name_profile(&mut changes);
             if self.append(&changes, now.at).await? {
                 let shown = changes.iter().map(|change| serde_json::to_value(change).unwrap_or_default()).collect();
-                return Ok(Acted { seq: self.record.seq, changes: shown });
+                let notices = Box::pin(self.tells_of_risks(&changes, now.at)).await;
+                return Ok(Acted { seq: self.record.seq, changes: shown, notices });
             }
             self.record = record_of(&self.store, self.key).await?;
         }

@@ -7,7 +7,7 @@ use connector::{Clock, SystemClock};
 use jiff::Timestamp;
 use mailer::{Mailer, Smtp};
 
-use crate::config::FILE;
+use crate::config::{Config, FILE};
 use crate::secret::Environment;
 use crate::{Error, Project};
 
@@ -41,24 +41,38 @@ pub(crate) fn plain(name: &str) -> String {
 impl Project {
     /// Who takes the letters of this project; none where `[mail]` says nobody does.
     pub(crate) fn mailer(&self, environment: Environment<'_>) -> Result<Option<Arc<dyn Mailer>>, Error> {
-        let Some(entry) = &self.config.file.mail else { return Ok(None) };
-        let smtp = crate::directories::smtp(&self.config, &entry.smtp, &format!("{FILE}: mail.smtp"), environment)?;
-        Ok(Some(Arc::new(Smtp::new(smtp))))
+        mailer(&self.config, environment)
     }
 
     /// A Message-ID of this project's, of what is called so.
     pub(crate) fn message_id(&self, of: &str) -> Result<String, Error> {
-        let from = self.config.file.mail.as_ref().map_or("", |mail| mail.from.as_str());
-        let domain = from.rsplit('@').next().filter(|domain| !domain.is_empty()).unwrap_or("localhost");
-        Ok(format!("whimbrel.{of}.{}@{domain}", crate::project::random_text()?))
+        message_id(&self.config, of)
     }
 
     /// A moment as people of the organisation read it.
     pub(crate) fn local(&self, at_ms: i64) -> String {
-        let zone = self.config.time_zone();
-        let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
-        at.strftime("%Y-%m-%d %H:%M %Z").to_string()
+        local(&self.config, at_ms)
     }
+}
+
+/// Who takes the letters of the project of this file; none where `[mail]` says nobody does.
+pub(crate) fn mailer(config: &Config, environment: Environment<'_>) -> Result<Option<Arc<dyn Mailer>>, Error> {
+    let Some(entry) = &config.file.mail else { return Ok(None) };
+    let smtp = crate::directories::smtp(config, &entry.smtp, &format!("{FILE}: mail.smtp"), environment)?;
+    Ok(Some(Arc::new(Smtp::new(smtp))))
+}
+
+/// A Message-ID of the project of this file, of what is called so.
+pub(crate) fn message_id(config: &Config, of: &str) -> Result<String, Error> {
+    let from = config.file.mail.as_ref().map_or("", |mail| mail.from.as_str());
+    let domain = from.rsplit('@').next().filter(|domain| !domain.is_empty()).unwrap_or("localhost");
+    Ok(format!("whimbrel.{of}.{}@{domain}", crate::project::random_text()?))
+}
+
+/// A moment as people of this organisation read it.
+pub(crate) fn local(config: &Config, at_ms: i64) -> String {
+    let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(config.time_zone());
+    at.strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 /// Now, by the machine's clock: for whoever calls from outside.

@@ -114,6 +114,18 @@ pub async fn of_one_thing_one_alert_is_open_and_everybody_is_told_once(url: &str
     assert!(w.store.see_alert(w.key, &alert("bob", "parked"), &[], 20).await.unwrap());
     let rows = w.store.alerts_at_work(w.key, 60).await.unwrap();
     assert_eq!(rows.len(), 2);
+    // Whoever comes later is told of what is open, and nobody twice.
+    for _ in 0..2 {
+        let tell = [(Way::Mail, "ops@x".to_owned()), (Way::Mail, "late@x".to_owned())];
+        w.store.also_tell(w.key, &alert("bob", "parked"), &tell, 21).await.unwrap();
+        w.store.also_tell(w.key, &alert("cyd", "parked"), &tell, 21).await.unwrap();
+    }
+    let bob = w.store.alerts_at_work(w.key, 60).await.unwrap().remove(1);
+    let told: Vec<_> = bob.tellings.iter().map(|t| (t.event, t.whom.as_str(), t.try_at)).collect();
+    assert_eq!(told, [(TellingEvent::Raised, "late@x", 21), (TellingEvent::Raised, "ops@x", 21)]);
+    for telling in &bob.tellings {
+        w.store.end_telling(w.key, telling, 22, None).await.unwrap();
+    }
     let ann = &rows[0];
     assert_eq!((ann.of.what.as_str(), ann.raised_at, ann.last_seen_at), ("parked still", 10, 20));
     let mail = &ann.tellings[0];

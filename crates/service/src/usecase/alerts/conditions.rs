@@ -54,6 +54,8 @@ pub(crate) enum AlertKind {
     ReportUnsent,
     /// Many items failed within an hour.
     ManyFailures,
+    /// A risk threatens a date of the project: the other side is told as well.
+    DateAtRisk,
 }
 
 impl AlertKind {
@@ -76,6 +78,7 @@ impl AlertKind {
             Self::ForwarderMissing => "forwarder-missing",
             Self::ReportUnsent => "report-unsent",
             Self::ManyFailures => "many-failures",
+            Self::DateAtRisk => "date-at-risk",
         }
     }
 

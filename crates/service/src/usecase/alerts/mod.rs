@@ -5,25 +5,27 @@
 //! letter under the same Message-ID, a webhook under the same id.
 
 mod conditions;
+mod tell;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use mailer::{Letter, Mailer};
+use mailer::Mailer;
 use model::Phase;
 use mx::clocks::Clock;
 use serde::Serialize;
-use serde_json::json;
-use store::{AlertRow, MailboxRow, NewAlert, SwitchRow, Telling, TellingEvent, Way};
+use store::{AlertRow, MailboxRow, NewAlert, SwitchRow, Telling, Way};
 
+pub(crate) use self::conditions::AlertKind;
 use self::conditions::Open;
+pub(crate) use self::tell::Tells;
 pub(crate) use self::webhook::place;
 use self::webhook::{Hook, Webhook};
+use super::governed::Risks;
 use super::report::daily::REPORTS_MAX;
-use super::telling::{kept, now, try_again_at};
+use super::telling::now;
 use crate::config::{AlertsEntry, FILE, WebhookEntry};
 use crate::secret::Environment;
 use crate::serve::Opening;
@@ -124,12 +126,14 @@ pub(crate) async fn tend_alerts(project: &Project, now: Timestamp, tellers: &Tel
     let is_open = |row: &&AlertRow| row.cleared_at.is_none();
     let open: Open = known.iter().filter(is_open).map(|row| (row.of.kind.clone(), row.of.about.clone())).collect();
     let tell = whom_to_tell(entry, tellers);
-    let seen = project.conditions(entry, &open, now).await?;
+    let mut seen = project.conditions(entry, &open, now).await?;
     for alert in &seen {
         if project.store.see_alert(project.key, alert, &tell, at).await? {
             tracing::warn!(kind = %alert.kind, about = %alert.about, "an alert was raised");
         }
     }
+    let risks = Risks { config: &project.config, store: &project.store, key: project.key };
+    seen.extend(risks.see(&tell, now).await?.into_iter().map(|risk| risk.alert));
     let is_seen =
         |row: &AlertRow| seen.iter().any(|alert| (&alert.kind, &alert.about) == (&row.of.kind, &row.of.about));
     let quiet_ms = i64::from(entry.quiet_again_minutes) * 60_000;
@@ -141,7 +145,9 @@ pub(crate) async fn tend_alerts(project: &Project, now: Timestamp, tellers: &Tel
         project.store.end_alert(project.key, row.alert, &told, at).await?;
         tracing::info!(kind = %row.of.kind, about = %row.of.about, "an alert is over");
     }
-    project.tell_alerts(now, tellers).await
+    let (config, store) = (&project.config, &project.store);
+    let tells = Tells { config, store, key: project.key, actor: &project.actor, kind: None };
+    tells.tell_alerts(now, tellers).await
 }
 
 impl Project {
@@ -187,7 +193,7 @@ impl Project {
                 None => return None,
             };
             // One for each reminder, so that each is told.
-            Some(conditions::AlertKind::ForwardingEnds.about(format!("until {until}, {when}"), what))
+            Some(AlertKind::ForwardingEnds.about(format!("until {until}, {when}"), what))
         });
         told.collect()
     }
@@ -217,7 +223,7 @@ impl Project {
             let what = format!(
                 "{name} is switched, and at the target {place} sends the mail back: it goes round and comes to nobody. Have it taken off"
             );
-            conditions::AlertKind::MailSentBack.about(name, what)
+            AlertKind::MailSentBack.about(name, what)
         }));
 
         let too_early = self.led_too_early().await?.into_iter().map(|(domain, names)| {
@@ -239,7 +245,7 @@ impl Project {
                 "the addresses of {domain} receive until {until}; whimbrel mx arrivals tells who still writes to them"
             );
             // One for each reminder, so that each is told.
-            found.push(conditions::AlertKind::LegacyEnds.about(format!("{domain}, {left} days before"), what));
+            found.push(AlertKind::LegacyEnds.about(format!("{domain}, {left} days before"), what));
         }
         let minutes = i64::from(entry.stalled_minutes);
         // What stands still because somebody said so, or out of its hours, has neither stalled nor gone away.
@@ -290,135 +296,6 @@ impl Project {
         Ok((at - well_at >= long).then_some((at - well_at) / 60_000))
     }
 
-    /// Tells whoever is to be told and does not know.
-    async fn tell_alerts(&self, now: Timestamp, tellers: &Tellers) -> Result<(), Error> {
-        let rows = self.store.alerts_at_work(self.key, now.as_millisecond() - TOLD_MS_MAX).await?;
-        if let Some(mailer) = &tellers.mailer {
-            self.mail_alerts(&rows, now, mailer.as_ref()).await?;
-        }
-        if let Some(hook) = &tellers.hook {
-            self.hook_alerts(&rows, now, hook.as_ref()).await?;
-        }
-        Ok(())
-    }
-
-    /// One letter to each person with all that is new for them. What was in a letter that may have left goes in the same letter again.
-    async fn mail_alerts(&self, rows: &[AlertRow], now: Timestamp, mailer: &dyn Mailer) -> Result<(), Error> {
-        let Some(mail) = &self.config.file.mail else { return Ok(()) };
-        let mut letters = BTreeMap::<(&str, Option<&str>), Vec<(&AlertRow, &Telling)>>::new();
-        for (row, telling) in ready(rows, Way::Mail, now) {
-            letters.entry((&telling.whom, telling.message_id.as_deref())).or_default().push((row, telling));
-        }
-        for ((whom, known_id), tellings) in letters {
-            for tellings in tellings.chunks(LETTER_ALERTS_MAX) {
-                let id = known_id.map_or_else(|| self.message_id("alert"), |id| Ok(id.to_owned()))?;
-                let mut ours = Vec::new();
-                for (row, telling) in tellings {
-                    if self.begin_telling(telling, Some(&id), now).await? {
-                        ours.push((*row, *telling));
-                    }
-                }
-                if ours.is_empty() {
-                    continue;
-                }
-                let letter = self.alert_letter(&mail.from, (whom, id), &ours, now);
-                let sent = mailer.send(&letter).await;
-                for (_, telling) in &ours {
-                    self.end_telling(telling, &sent, now).await?;
-                }
-                if let Err(error) = sent {
-                    tracing::warn!(error = %error, "an alert could not be sent");
-                    if !matches!(error.cause, model::Cause::Refused | model::Cause::Unsupported) {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn alert_letter(
-        &self,
-        from: &str,
-        (to, message_id): (&str, String),
-        tellings: &[(&AlertRow, &Telling)],
-        now: Timestamp,
-    ) -> Letter {
-        let name = format!("{} {}", self.config.code, self.config.file.project);
-        let mut text = format!("{name}: what needs a person, and what does no more.\n");
-        for (row, telling) in tellings {
-            let (word, at) = match telling.event {
-                TellingEvent::Raised => ("ALERT", row.raised_at),
-                TellingEvent::Over => ("OVER", row.cleared_at.unwrap_or(row.last_seen_at)),
-            };
-            let (number, kind, what) = (row.alert, &row.of.kind, &row.of.what);
-            let _ = write!(text, "\n{word} {number}, {}, {kind}\n{what}\n", self.local(at));
-        }
-        text.push_str("\nAll that is open: whimbrel alert list\n");
-        let subject = match tellings {
-            [(row, telling)] => format!("{name}: {} {}", telling.event.name(), row.of.kind),
-            many => format!("{name}: {} alerts", many.len()),
-        };
-        Letter {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            subject,
-            message_id,
-            is_automatic: true,
-            in_reply_to: None,
-            at: now.as_second(),
-            text,
-            enclosures: Vec::new(),
-        }
-    }
-
-    async fn hook_alerts(&self, rows: &[AlertRow], now: Timestamp, hook: &dyn Hook) -> Result<(), Error> {
-        for (row, telling) in ready(rows, Way::Webhook, now) {
-            if !self.begin_telling(telling, None, now).await? {
-                continue;
-            }
-            let (code, project) = (&self.config.code, &self.config.file.project);
-            // A database that is brought back gives numbers again: the moment tells them apart.
-            let (place, event) = (super::telling::plain(project), telling.event.name());
-            let id = format!("{code}/{place}/{}/{}/{event}", row.alert, row.raised_at);
-            let body = json!({
-                "schema": "whimbrel.alert/1",
-                "id": id,
-                "event": telling.event.name(),
-                "organisation": code.as_str(),
-                "project": project,
-                "alert": row.alert,
-                "kind": row.of.kind,
-                "about": row.of.about,
-                "what": row.of.what,
-                "raised": row.raised_at / 1000,
-                "over": row.cleared_at.filter(|_| telling.event == TellingEvent::Over).map(|at| at / 1000),
-            });
-            let told = hook.tell(&id, &body.to_string(), now.as_second()).await;
-            self.end_telling(telling, &told, now).await?;
-            if let Err(error) = told {
-                tracing::warn!(error = %error, "an alert could not be told");
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    async fn begin_telling(&self, telling: &Telling, id: Option<&str>, now: Timestamp) -> Result<bool, Error> {
-        let try_at = try_again_at(now, telling.tries);
-        Ok(self.store.begin_telling(self.key, telling, id, now.as_millisecond(), try_at).await?)
-    }
-
-    async fn end_telling(
-        &self,
-        telling: &Telling,
-        told: &Result<(), connector::Error>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let said = told.as_ref().err().map(|error| kept(&error.to_string()));
-        Ok(self.store.end_telling(self.key, telling, now.as_millisecond(), said.as_deref()).await?)
-    }
-
     /// Looks now, and tells whoever is to be told: for machines where no service is at work.
     pub async fn check_alerts(&self, environment: Environment<'_>) -> Result<AlertsReport, Error> {
         self.may_migrate()?;
@@ -433,27 +310,9 @@ impl Project {
 }
 
 /// Who is told of this project's alerts.
-fn whom_to_tell(entry: &AlertsEntry, tellers: &Tellers) -> Vec<(Way, String)> {
+pub(crate) fn whom_to_tell(entry: &AlertsEntry, tellers: &Tellers) -> Vec<(Way, String)> {
     let by_mail = entry.to.iter().map(|to| (Way::Mail, to.clone()));
     by_mail.chain(tellers.hook.iter().map(|hook| (Way::Webhook, hook.name()))).collect()
-}
-
-/// Who is to be told this way and may be told now. Nobody is told that something is over before they were told that it is so.
-fn ready(rows: &[AlertRow], way: Way, now: Timestamp) -> impl Iterator<Item = (&AlertRow, &Telling)> {
-    let at = now.as_millisecond();
-    rows.iter().flat_map(move |row| {
-        row.tellings
-            .iter()
-            .filter(move |telling| {
-                let knows_not = |other: &Telling| {
-                    (other.event, other.way, &other.whom) == (TellingEvent::Raised, telling.way, &telling.whom)
-                        && other.told_at.is_none()
-                };
-                let is_early = telling.event == TellingEvent::Over && row.tellings.iter().any(knows_not);
-                telling.way == way && telling.told_at.is_none() && telling.try_at <= at && !is_early
-            })
-            .map(move |telling| (row, telling))
-    })
 }
 
 #[cfg(test)]

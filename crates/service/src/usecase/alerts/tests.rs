@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use mailer::MailerInMemory;
+use mailer::{Letter, MailerInMemory};
 use model::{Cause, Condition, Phase, Side};
 use store::{Again, Claim, LeaseTerms, MailboxState};
 

@@ -10,6 +10,7 @@ use mx::history::Observation;
 use people::{Class, ObjectId};
 use programme::{Fact, Facts, Reached};
 use store::{IssueState, MailboxRow};
+use switch::Task;
 
 use super::{Governed, PilotNames, names_of_objects, profile_of};
 use crate::Error;
@@ -26,20 +27,20 @@ struct Gathered {
     unseen: BTreeSet<String>,
     /// Now.
     now: Timestamp,
-    /// When what is told next was read.
-    at: Timestamp,
+    /// When what is told next was read; none: never.
+    at: Option<Timestamp>,
 }
 
 impl Gathered {
-    /// What is told next was read then, the oldest of it first (milliseconds since 1970); now, where nothing was.
+    /// What is told next was read then, the oldest of it first (milliseconds since 1970); never, where nothing was.
     fn read_at(&mut self, times: impl IntoIterator<Item = i64>) {
         let oldest = times.into_iter().min().and_then(|at| Timestamp::from_millisecond(at).ok());
-        self.at = oldest.map_or(self.now, |at| at.min(self.now));
+        self.at = oldest.map(|at| at.min(self.now));
     }
 
     /// What is told next stands in this database itself, as it is now.
     fn read_now(&mut self) {
-        self.at = self.now;
+        self.at = Some(self.now);
     }
 
     /// A fact that is so where nothing stands against it.
@@ -56,6 +57,7 @@ impl Gathered {
 
     /// What can't be looked up in this project. Somebody may decide it.
     fn unknown(&mut self, names: &[&str], why: &str) {
+        self.read_now();
         for name in names {
             self.so(name, false, format!("{why}; or record it: whimbrel project decide {name}"));
             self.unseen.insert((*name).to_owned());
@@ -87,9 +89,10 @@ impl Governed {
     pub(crate) async fn facts(&self) -> Result<Facts, Error> {
         let (store, key) = (&self.store, self.key);
         let at = Timestamp::from_millisecond(store.now().await?).unwrap_or_default();
-        let mut found = Gathered { facts: BTreeMap::new(), unseen: BTreeSet::new(), now: at, at };
+        let mut found = Gathered { facts: BTreeMap::new(), unseen: BTreeSet::new(), now: at, at: Some(at) };
         let names_of_pilot = PilotNames::of(store, key, &self.config).await?;
-        let mut rows = store.mailboxes(key).await?;
+        let every = store.mailboxes(key).await?;
+        let mut rows = every.clone();
         rows.retain(|row| row.listed);
         // What goes to the archive is switched nowhere.
         if let Some(archive) = &self.config.file.archive {
@@ -100,10 +103,13 @@ impl Governed {
         let of = store.mailbox_facts(key).await?;
         let is_aside = |row: &&MailboxRow| of.get(&row.mailbox).is_some_and(|facts| facts.set_aside.is_some());
         // Who has no account yet, or of whom that is not decided, is in scope and on no roster.
-        let (without, pilot_accounts) = self.people(&mut found).await?;
+        let (without, accounts) = self.people(&mut found).await?;
         // Who is switched is known here; who has no account yet, since the directories were read.
         let directories = self.directories_read().await?;
-        found.read_at(directories.iter().copied());
+        match self.config.file.people {
+            Some(_) => found.read_at(directories.iter().copied()),
+            None => found.read_now(),
+        }
         for (name, counts_aside) in [("all-in-scope-through-switch", true), ("people-switched", false)] {
             if rows.is_empty() {
                 found.so(name, false, "nobody is on the roster yet");
@@ -123,8 +129,18 @@ impl Governed {
         let how = if is_reported { "[reports] says when and to whom" } else { "the project's file has no [reports]" };
         found.so("reports-set-up", is_reported, how);
         self.legacy(&rows, &mut found).await?;
-        let pilot = self.pilot_reached(&rows, &names_of_pilot);
-        let facts = Facts { facts: found.facts, unseen: found.unseen, pilot, pilot_accounts, ..Facts::default() };
+        // Whoever is on no roster any more was copied all the same.
+        let (pilot, pilot_once) = self.pilot_reached(&every, &names_of_pilot).await?;
+        let (pilot_accounts, accounts_of_others) = (accounts.map(|all| all.0), accounts.map(|all| all.1));
+        let facts = Facts {
+            facts: found.facts,
+            unseen: found.unseen,
+            pilot,
+            pilot_once,
+            pilot_accounts,
+            accounts_of_others,
+            ..Facts::default()
+        };
         // Whoever looks at many projects at once looks at this: each project's own file says where its facts come from. What was decided
         // stands in the record, and counts as it stands there now.
         let kept = serde_json::to_string(&facts).unwrap_or_default();
@@ -244,17 +260,32 @@ impl Governed {
         Ok(())
     }
 
-    /// How far each person of the pilot is of whom something is on the target.
-    fn pilot_reached(&self, rows: &[MailboxRow], called: &PilotNames) -> BTreeMap<String, Reached> {
-        let reached = |row: &MailboxRow| {
+    /// How far each person of the pilot is of whom something is on the target, and how far each ever was.
+    async fn pilot_reached(
+        &self,
+        rows: &[MailboxRow],
+        called: &PilotNames,
+    ) -> Result<(BTreeMap<String, Reached>, BTreeMap<String, Reached>), Error> {
+        let once_switched = self.store.ever_ended(self.key, Task::RecordOver.name()).await?;
+        let (mut now, mut once) = (BTreeMap::new(), BTreeMap::new());
+        for row in rows {
             let phase = row.state.phase;
             let is_copied = row.pass.is_some() || phase >= Phase::InStep;
-            let reached = if phase >= Phase::Switched { Some(Reached::Switch) } else { None };
+            let copied = is_copied.then_some(Reached::Copy);
+            let reached = if phase >= Phase::Switched { Some(Reached::Switch) } else { copied };
+            let ever = if once_switched.contains(&row.mailbox) { Some(Reached::Switch) } else { reached };
             let name = called.of_row(row);
-            let reached = reached.or(is_copied.then_some(Reached::Copy)).filter(|_| self.record.is_pilot(&name))?;
-            Some((name.trim().to_lowercase(), reached))
-        };
-        rows.iter().filter_map(reached).collect()
+            if !self.record.is_pilot(&name) {
+                continue;
+            }
+            for (reached, all) in [(reached, &mut now), (ever.max(reached), &mut once)] {
+                if let Some(reached) = reached {
+                    let known = all.entry(name.trim().to_lowercase()).or_insert(reached);
+                    *known = reached.max(*known);
+                }
+            }
+        }
+        Ok((now, once))
     }
 
     async fn issues(&self, rows: &[MailboxRow], called: &PilotNames, found: &mut Gathered) -> Result<(), Error> {
@@ -286,8 +317,8 @@ impl Governed {
     }
 
     /// Whose account is whose, and which are to be made. Who has none yet, or of whom that is not decided; and how many accounts were or are to
-    /// be made for people of the pilot, where that is known.
-    async fn people(&self, found: &mut Gathered) -> Result<(Vec<String>, Option<u64>), Error> {
+    /// be made for people of the pilot, and how many were for others, where that is known.
+    async fn people(&self, found: &mut Gathered) -> Result<(Vec<String>, Option<(u64, u64)>), Error> {
         let Some(entry) = self.config.file.people.clone() else {
             let names = ["addresses-matched", "new-accounts-provisioned", "pilot-accounts-provisioned"];
             found.unknown(&names, "the project's file has no [people]: nobody knows who has which account");
@@ -324,7 +355,8 @@ impl Governed {
         let sources = self.config.sources();
         let called = names_of_objects(&self.config, &known);
         let by_name: HashMap<String, &ObjectId> = called.iter().map(|(id, name)| (name.to_lowercase(), id)).collect();
-        let (mut accounts, mut left, mut count) = (plane.accounts_made().await?, Vec::new(), 0);
+        let all_made = plane.accounts_made().await?;
+        let (mut to_make, mut made_of_pilot, mut left, mut count) = (0, 0, Vec::new(), 0);
         for (who, _) in self.record.pilot_people() {
             count += 1;
             let found = || known.find(of_source(who, &sources)).ok().map(|object| &object.id);
@@ -337,8 +369,11 @@ impl Governed {
             if !is_existing {
                 left.push(who.to_owned());
             }
-            accounts += u64::from(!is_existing && !made.contains_key(id));
+            let is_made = made.contains_key(id);
+            to_make += u64::from(!is_existing && !is_made);
+            made_of_pilot += u64::from(is_made);
         }
+        let accounts = (all_made + to_make, all_made.saturating_sub(made_of_pilot));
         if count == 0 {
             found.so("pilot-accounts-provisioned", false, "nobody is of the pilot yet: whimbrel pilot name");
             return Ok((without, Some(accounts)));
@@ -440,7 +475,12 @@ impl Governed {
             }
         }
         self.redirects(rows, left.is_empty(), found).await?;
-        found.read_at(read);
+        // Of domains that are not used nothing has to be read.
+        if left.is_empty() && read.is_empty() {
+            found.read_now();
+        } else {
+            found.read_at(read);
+        }
         found.unless(
             "mx-changed",
             left,

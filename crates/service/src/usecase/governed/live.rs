@@ -201,7 +201,8 @@ impl Gates {
             None => {
                 let (config, actor) = (self.config.clone(), self.actor.clone());
                 let (programme, record) = (known.programme.clone(), known.record.clone());
-                let governed = Governed { config, store: store.clone(), key, actor, programme, record };
+                let post = Ok(None);
+                let governed = Governed { config, store: store.clone(), key, actor, programme, record, post };
                 known.answers.clear();
                 Seen { at: Instant::now(), facts: governed.facts().await?, today: governed.moment().await?.today }
             }

@@ -6,6 +6,7 @@ use std::path::Path;
 use programme::{Action, Outcome, PilotAnswer, PilotState, Subject};
 use serde::Serialize;
 
+use super::import::line_of;
 use super::pilot_names::Called;
 use super::{Acted, Governed};
 use crate::Error;
@@ -69,6 +70,16 @@ impl Governed {
         self.act(Action::LeavePilot { person, why }).await
     }
 
+    /// Records a decision. Whoever it is about is found by whatever they are called.
+    pub async fn decide(&mut self, action: Action) -> Result<Acted, Error> {
+        let Action::Decide { decision, verdict, outcome, by, why } = action else { return self.act(action).await };
+        let decision = match programme::leaver_of(&decision) {
+            Some(who) => programme::leave_of(&self.ever_of_pilot(&Called::of(self).await?, who)),
+            None => decision,
+        };
+        self.act(Action::Decide { decision, verdict, outcome, by, why }).await
+    }
+
     /// What people of the pilot checked.
     pub async fn check_pilot(&mut self, mut answers: Vec<PilotAnswer>) -> Result<Acted, Error> {
         let called = Called::of(self).await?;
@@ -101,7 +112,8 @@ impl Governed {
         if size_bytes > ANSWERS_BYTES_MAX {
             return Err(unreadable(format!("it has {size_bytes} bytes, and {ANSWERS_BYTES_MAX} at most are read")));
         }
-        let mut reader = csv::ReaderBuilder::new().from_path(&path).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+        let mut reader = csv::ReaderBuilder::new().from_reader(bytes.as_slice());
         let head = reader.headers().map_err(|error| unreadable(error.to_string()))?;
         if head.iter().map(str::trim).ne(COLUMNS) {
             return Err(unreadable(format!("its first line is {:?}", head.iter().collect::<Vec<_>>().join(","))));
@@ -109,7 +121,7 @@ impl Governed {
         let mut answers = Vec::new();
         for row in reader.records() {
             let row = row.map_err(|error| unreadable(error.to_string()))?;
-            let line = row.position().map_or(0, csv::Position::line);
+            let line = line_of(&bytes, row.position());
             let [person, item, outcome, text] =
                 [0, 1, 2, 3].map(|at| row.get(at).unwrap_or_default().trim().to_owned());
             let outcome: Outcome = serde_json::from_value(serde_json::Value::from(outcome.as_str()))

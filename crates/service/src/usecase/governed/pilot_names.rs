@@ -149,6 +149,15 @@ impl Called {
 }
 
 impl Governed {
+    /// What the record calls this person, who is or was of the pilot; the name as it is where nobody is called so.
+    pub(super) fn ever_of_pilot(&self, called: &Called, who: &str) -> String {
+        let was = |name: &str| self.record.pilot.contains_key(&name.trim().to_lowercase());
+        if was(who) {
+            return who.to_owned();
+        }
+        called.find(&self.config, who).ok().filter(|name| was(name)).unwrap_or_else(|| who.to_owned())
+    }
+
     /// What the record calls this person of the pilot; the name as it is where nobody is called so.
     pub(super) fn of_pilot(&self, called: &Called, who: &str) -> String {
         if self.record.is_pilot(who) {

@@ -16,6 +16,7 @@ mod pilot;
 #[allow(dead_code, reason = "as above")]
 #[path = "../../../../paper/tests/project.rs"]
 mod project;
+mod risk;
 mod whole;
 #[allow(dead_code, reason = "as above")]
 #[path = "../../../../programme/tests/engine/world.rs"]
@@ -292,4 +293,62 @@ async fn the_type_says_whether_calendars_are_shared() {
         assert_eq!(coexists(&governed).await, Some(shares), "{project_type}");
     }
     governed.close().await;
+}
+
+/// bad rows are named by line, and then nothing of the file is written.
+#[tokio::test]
+async fn applications_are_read_from_a_file_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    let before = governed.record.seq;
+    for (text, said) in [
+        ("title,owner,protocol\nScanner,Ida,SMTP\n", "its first line has no \"state\""),
+        ("title,owner,protocol,state,hue\nScanner,Ida,SMTP,open,red\n", "\"hue\", which is no column"),
+        ("title,owner,protocol,state,state\nScanner,Ida,SMTP,open,open\n", "\"state\" twice"),
+        ("title,owner,protocol,state\nScanner,Ida,SMTP,open\nPager,Ida,SMTP,maybe\n", "line 3: the state is \"maybe\""),
+        ("title,owner,protocol,state\nScanner,Ida,SMTP,open\nPager,,SMTP,open\n", "line 3: owner missing"),
+        ("title,owner,protocol,state\nScanner,Ida,SMTP,open\nPager,Ida,SMTP,resolved\n", "line 3: it is resolved"),
+        (
+            "title,owner,protocol,state\nScanner,Ida,SMTP,open\n\nScanner,Bob,IMAP,open\n",
+            "line 4: \"Scanner\" is there",
+        ),
+        ("title,owner,protocol,state\nScanner,Ida,SMTP,open\nPager,Ida\n", "line: 3"),
+        ("title,owner,protocol,state\n", "has 0 rows"),
+    ] {
+        std::fs::write(folder.path().join("apps.csv"), text).unwrap();
+        let error = governed.import_rows(Register::Applications, Path::new("apps.csv")).await.unwrap_err();
+        assert!(error.what.contains(said), "{text}: {error}");
+        assert_eq!(governed.record.seq, before, "{text}");
+    }
+    let text = "\u{feff}State,title,owner,protocol,settings\nopen,Scanner,Ida,SMTP,\nResolved,\"Pager, old\",Bob,SMTP,smtp.example:587\n";
+    std::fs::write(folder.path().join("apps.csv"), text).unwrap();
+    governed.import_rows(Register::Applications, Path::new("apps.csv")).await.unwrap();
+    let shown = governed.registers(Some(Register::Applications)).await.unwrap().registers.remove(0);
+    assert_eq!(
+        (shown.rows.len(), shown.state.undecided.as_slice()),
+        (2, &["application-1 is unresolved".to_owned()][..])
+    );
+    assert_eq!((shown.rows[1].field("title"), shown.rows[1].field("owner")), (Some("Pager, old"), Some("Bob")));
+    assert_eq!(shown.rows[1].settled[0].1.note, "resolved, as apps.csv says");
+}
+
+/// what is reckoned says from what.
+#[tokio::test]
+async fn machines_and_prices_are_told_with_what_they_rest_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    let error = governed.sizing(None, None).unwrap_err();
+    assert!(error.exit == Exit::Usage && error.what.contains("discovery.mailboxes, discovery.gigabytes"), "{error}");
+    assert_eq!(governed.sizing(Some(900), Some(1_000)).unwrap().needs, programme::sizing::sizing(900, 1_000));
+    let wish = |item: &str| programme::Wish { item: item.to_owned(), quantity: 900, months: 12 };
+    let day = Some(jiff::civil::date(2018, 4, 1));
+    assert_eq!(governed.quote(&[wish("conferencing")], day).await.unwrap().pence, 1_706_400);
+    let error = governed.quote(&[wish("hat")], day).await.unwrap_err();
+    assert!(error.exit == Exit::Usage && error.what.contains("conferencing-share"), "{error}");
+    let today = governed.moment().await.unwrap().today;
+    assert_eq!(governed.catalogue(None).await.unwrap().day, today);
+    let fields = [("title", "Talk"), ("item", "conferencing"), ("quantity", "10"), ("months", "2"), ("what", "order")];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    governed.act(Action::AddRow { register: Register::Orders, fields }).await.unwrap();
+    assert_eq!(governed.orders().ordered_pence, 3_160);
 }

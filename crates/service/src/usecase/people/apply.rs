@@ -255,7 +255,7 @@ impl PeopleProject {
             self.refuse_portion(&gates, &portion, lines, &called).await?;
             self.portion(lease, target, door, (plan, lines), &portion, safe.as_ref()).await?;
         }
-        self.complete(lease, target, door, (plan, lines)).await?;
+        self.complete(lease, target, door, &gates, (plan, lines)).await?;
         self.end_if_done(lease, plan).await
     }
 
@@ -515,6 +515,7 @@ impl PeopleProject {
         lease: &PeopleLease,
         target: &dyn DirectoryTarget,
         door: &Held,
+        gates: &Gates,
         (plan, lines): (i64, &[Line]),
     ) -> Result<(), Error> {
         let early = too_early(lines);
@@ -560,6 +561,8 @@ impl PeopleProject {
             }
         }
         for (changes, of) in changes.chunks(PORTION).zip(of.chunks(PORTION)) {
+            // A no may have come since the last portion.
+            Box::pin(gates.against_update(&self.store, self.key)).await?.map_or(Ok(()), Err)?;
             let outcomes = target.apply(changes, door).await.map_err(|error| platform_error(&error))?;
             let mut states = Vec::new();
             for ((change, account, said), outcome) in of.iter().cloned().zip(outcomes) {

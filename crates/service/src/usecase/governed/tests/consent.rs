@@ -282,6 +282,27 @@ async fn each_fact_tells_when_it_was_read() {
     assert_eq!(ages(&script).await["matching-verified"], Some(0));
 }
 
+/// what nobody ever read has no age, and says so.
+#[tokio::test]
+async fn what_was_never_read_says_so() {
+    let mut script = Box::pin(Script::of("managed", 30, 4)).await;
+    let facts = async |script: &Script| script.governed.facts().await.unwrap().facts;
+    let before = facts(&script).await;
+    for name in ["formats", "addresses-matched", "quota-checked", "forwarders-f1-f2-gone", "mx-changed"] {
+        assert_eq!((before[name].as_of, before[name].is_met), (None, false), "{name}");
+    }
+    // What stands in the project's own file or record is read as it is asked.
+    assert!(before["reports-set-up"].as_of.is_some() && before["issues-resolved-or-handed-over"].as_of.is_some());
+    script.governed.by("project-manager");
+    let gates = script.governed.gates(Some("begin-implementation")).await.unwrap().gates;
+    let item = gates[0].items.iter().find(|item| item.criterion == "matching-verified").unwrap();
+    assert!(item.is_never_read && item.read_days.is_none() && item.by.contains("(never read)"), "{item:?}");
+    script.estate.sync(&script.governed).await;
+    let after = facts(&script).await;
+    assert!(after["formats"].as_of.is_some() && after["addresses-matched"].as_of.is_some());
+    assert_eq!(after["quota-checked"].as_of, None, "nobody has looked into a mailbox yet");
+}
+
 /// a side whose people stand in the project's file alone has people all the same, and nobody else names others for it.
 #[tokio::test]
 async fn people_of_the_file_count_as_their_sides() {
@@ -329,4 +350,18 @@ async fn accounts_before_the_pilot_succeeded_are_those_of_its_people() {
     script.governed.act(Action::LeavePilot { person, why }).await.unwrap();
     script.governed.act(Action::NamePilot { people: vec![others[asked].clone()] }).await.unwrap();
     assert_eq!(Box::pin(script.estate.provision(&script.governed, vec![others[asked].clone()])).await.unwrap(), 1);
+    // In turns it does not go on for ever: those who left with an account count in the pilot's share.
+    let (_, most) = script.governed.pilot().pilot.right.unwrap();
+    assert_eq!(most, 90);
+    let all: Vec<String> = (0..90).map(estate::address).collect();
+    let is_other = |who: &&String| **who != others[0] && !script.governed.record.is_pilot(who);
+    let people = all.iter().filter(is_other).cloned().collect();
+    script.governed.act(Action::NamePilot { people }).await.unwrap();
+    let next = vec![others[asked + 1].clone()];
+    assert_eq!(Box::pin(script.estate.provision(&script.governed, next)).await.unwrap(), 1, "89 and one who left");
+    script.estate.makes(&mut script.governed, "new-accounts-provisioned", false).await;
+    let late = vec![estate::address(90_000)];
+    script.governed.act(Action::NamePilot { people: late.clone() }).await.unwrap();
+    let error = Box::pin(script.estate.provision(&script.governed, late)).await.unwrap_err();
+    assert!(error.rule == Some("R-146") && error.what.contains("who left it"), "{error}");
 }

@@ -100,6 +100,23 @@ fn account(number: usize) -> Entry {
     entry
 }
 
+/// Everybody who is not that far yet comes to this phase: claimed, worked on, given back.
+pub(super) async fn come_to(governed: &Governed, phase: Phase, is_meant: impl Fn(i64) -> bool) {
+    let (store, key) = (&governed.store, governed.key);
+    let rows = store.mailboxes(key).await.unwrap();
+    let behind = rows.iter().filter(|row| row.listed && row.state.phase < phase && is_meant(row.mailbox));
+    let numbers: Vec<i64> = behind.map(|row| row.mailbox).collect();
+    store.mark_due(key, &numbers).await.unwrap();
+    let terms = LeaseTerms { lasts_ms: 600_000, margin_ms: 0 };
+    let claim =
+        Claim { among: None, holder: "script", terms, room: &[], shut: &[], only_turning: false, version: None };
+    for _ in 0..numbers.len() {
+        let (lease, _) = store.claim(key, &claim).await.unwrap().mailbox().unwrap();
+        let state = MailboxState { phase, condition: Condition::Running, cause: None };
+        store.release(&lease, &state, Again::default()).await.unwrap();
+    }
+}
+
 impl Estate {
     /// So many people, of whom the last so many have no account on the platform yet.
     pub(super) fn of(folder: tempfile::TempDir, people: usize, new: usize) -> Self {
@@ -218,21 +235,9 @@ impl Estate {
         governed.store.mailboxes(governed.key).await.unwrap()[0].mailbox
     }
 
-    /// Everybody who is not that far yet comes to this phase: claimed, worked on, given back.
+    /// Everybody who is not that far yet comes to this phase.
     pub(super) async fn comes_to(&self, governed: &Governed, phase: Phase, is_meant: impl Fn(i64) -> bool) {
-        let (store, key) = (&governed.store, governed.key);
-        let rows = store.mailboxes(key).await.unwrap();
-        let behind = rows.iter().filter(|row| row.listed && row.state.phase < phase && is_meant(row.mailbox));
-        let numbers: Vec<i64> = behind.map(|row| row.mailbox).collect();
-        store.mark_due(key, &numbers).await.unwrap();
-        let terms = LeaseTerms { lasts_ms: 600_000, margin_ms: 0 };
-        let claim =
-            Claim { among: None, holder: "script", terms, room: &[], shut: &[], only_turning: false, version: None };
-        for _ in 0..numbers.len() {
-            let (lease, _) = store.claim(key, &claim).await.unwrap().mailbox().unwrap();
-            let state = MailboxState { phase, condition: Condition::Running, cause: None };
-            store.release(&lease, &state, Again::default()).await.unwrap();
-        }
+        come_to(governed, phase, is_meant).await;
     }
 
     async fn routing(&self, governed: &Governed, mailbox: i64, forwarders: &[String]) {

@@ -72,6 +72,7 @@ impl Script {
             "deliverables": governed.deliverables().unwrap(),
             "registers": governed.registers(None).await.unwrap(),
             "pilot": governed.pilot(),
+            "desk": governed.desk().await.unwrap(),
             "facts": governed.facts().await.unwrap(),
             "issues": issues,
         });

@@ -40,6 +40,7 @@ async fn answers_of_the_pilot_are_read_from_a_file_whole_or_not_at_all() {
     for (text, said) in [
         ("who,item\nann@hill.test,historic mail\n", "its first line is \"who,item\""),
         ("person,item,outcome,text\nann@hill.test,historic mail,fine,\n", "line 2: \"fine\""),
+        ("person,item,outcome,text\r\n\r\n\r\nann@hill.test,historic mail,fine,\r\n", "line 4: \"fine\""),
         (
             "person,item,outcome,text\nann@hill.test,historic mail,passed,\ncyd@hill.test,historic mail,passed,\n",
             "cyd@hill.test",
@@ -207,11 +208,42 @@ async fn one_person_is_named_once_and_checks_what_is_there() {
     let error = Box::pin(governed.leave_pilot("3", "away".to_owned())).await.unwrap_err();
     assert!(error.what.contains("leave-decided") && error.what.contains(&first), "{error}");
     Box::pin(governed.leave_pilot("4", "away".to_owned())).await.unwrap();
-    let (decision, verdict) = (format!("pilot-leave/{first}"), programme::Verdict::Yes);
+    let (decision, verdict) = ("pilot-leave/3".to_owned(), programme::Verdict::Yes);
     let (outcome, by, why) = ("without her".to_owned(), "The board".to_owned(), "she left the trust".to_owned());
-    governed.act(Action::Decide { decision, verdict, outcome, by, why }).await.unwrap();
+    Box::pin(governed.decide(Action::Decide { decision, verdict, outcome, by, why })).await.unwrap();
+    assert!(governed.record.is_decided(&format!("pilot-leave/{first}")), "by whatever they are called");
     Box::pin(governed.leave_pilot("3", "left".to_owned())).await.unwrap();
     assert_eq!(governed.record.pilot_people().count(), 0);
+}
+
+/// R-146: who was copied owes an answer, also when they are on no roster any more.
+#[tokio::test]
+async fn who_is_off_the_roster_leaves_the_pilot_by_a_decision_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = typed(folder.path(), "RX1", None).await;
+    let path = folder.path().join(crate::PROJECT_FILE);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let servers = "[endpoints.local]\nkind = \"maildir\"\npath = \"from/{source}\"\n\
+        [endpoints.national]\nkind = \"maildir\"\npath = \"to/{target}\"\n\
+        [source]\nmail = \"local\"\n[target]\nmail = \"national\"\n";
+    std::fs::write(&path, text + servers).unwrap();
+    governed.config = Config::read(folder.path()).unwrap();
+    let lists = async |people: &str| {
+        std::fs::write(folder.path().join("people.csv"), people).unwrap();
+        let (store, config) = (governed.store.clone(), governed.config.clone());
+        drop(Box::pin(Project::open_in(store, config)).await.unwrap());
+    };
+    lists("source,target\nann,ann\nbob,bob\n").await;
+    let rows = governed.store.mailboxes(governed.key).await.unwrap();
+    let number = rows.iter().find(|row| row.roster.source_name == "ann").unwrap().mailbox;
+    estate::come_to(&governed, Phase::InStep, |mailbox| mailbox == number).await;
+    lists("source,target\nbob,bob\n").await;
+    let rows = governed.store.mailboxes(governed.key).await.unwrap();
+    assert!(rows.iter().any(|row| row.mailbox == number && !row.listed), "nobody copies it any more");
+    let people = vec!["ann".to_owned()];
+    governed.act(Action::NamePilot { people }).await.unwrap();
+    let error = Box::pin(governed.leave_pilot("ann", "left".to_owned())).await.unwrap_err();
+    assert!(error.what.contains("leave-decided") && error.what.contains("historic mail"), "{error}");
 }
 
 /// Two mailboxes of one name at two sources are two people: who is of the pilot at the one is not at the other.

@@ -35,10 +35,16 @@ impl PeopleProject {
             if open.sent_at.is_some() {
                 return Ok(false);
             }
-            // It was put on record before, and a no may have come since.
-            if let Some(against) = Box::pin(gates.against_update(&self.store, self.key)).await? {
-                return Err(against);
-            }
+            // It was put on record before: a no may have come since, and fewer accounts may be released.
+            let of_plan = if open.of.plan == plan {
+                lines.to_vec()
+            } else {
+                self.stored_plan(&self.plan_row(open.of.plan).await?).await?.lines
+            };
+            let changes = self.store.changes(self.key, open.of.plan).await?;
+            let rows: Vec<&ChangeRow> = changes.iter().filter(|row| open.of.changes.contains(&row.change)).collect();
+            let called = self.called(&of_plan).await?;
+            Box::pin(self.refuse_portion(&gates, &rows, &of_plan, &called)).await?;
             return self.deliver(lease, portal, door, &open).await.map(|()| true);
         }
         self.read_platform(lease).await?;
