@@ -54,8 +54,6 @@ use model::{Cause, Scope};
 pub use config::{Config, Database, FileTable, MapType, Programs, SiteMap, SqlTable, Syntax, Table, Tls};
 pub use queue::{QueueOf, Queued};
 
-use text::address::Person;
-
 /// Routes people's mail by a table that the site's Postfix asks first.
 #[derive(Clone)]
 pub struct PostfixRouter {
@@ -86,7 +84,7 @@ impl Router for PostfixRouter {
     }
 
     async fn read(&self, who: &Recipient) -> Result<Routing, Error> {
-        op::read::read(&self.config, &Person::of(who)?).await
+        op::read::read(&self.config, who).await
     }
 
     async fn redirect(&self, who: &Recipient, to: &str, door: &dyn Door) -> Result<Rerouted, Error> {

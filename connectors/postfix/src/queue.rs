@@ -67,7 +67,7 @@ impl<'c> QueueOf<'c> {
         if self.config.config_directory.is_none() {
             return Ok(None);
         }
-        let wanted = self.addresses(&Person::of(who)?).await?;
+        let wanted = self.addresses(&Person::with_further(who)?).await?;
         self.counted(&wanted).await.map(Some)
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use service::{
-    Acted, DocumentForm, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side,
+    Acted, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side,
     GovernedSubject as Subject, GovernedVerdict as Verdict, Outcome, OwnTask, Register, Sureness,
 };
 
@@ -199,10 +199,18 @@ pub(crate) enum ProjectOf {
         #[arg(long)]
         no: bool,
     },
-    /// Submit a package with all its parts: rfc
+    /// Submit a package with all its parts: change-package
     Submit {
         /// Which
         package: String,
+    },
+    /// A file that was given as evidence counts no more, wherever it was given
+    WithdrawEvidence {
+        /// Its SHA-256, or twelve letters of it at least
+        digest: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        why: String,
     },
     /// Give the project up
     Cancel {
@@ -224,6 +232,9 @@ pub(crate) enum GateOf {
     Show {
         /// Which; all when left out
         gate: Option<String>,
+        /// The criteria in another order, as a view of the profile has them: webinar
+        #[arg(long, conflicts_with = "gate", value_name = "VIEW")]
+        view: Option<String>,
     },
     /// Ask for a gate: somebody else passes it
     Ask {
@@ -380,6 +391,20 @@ pub(crate) enum TaskOf {
         #[arg(long)]
         needs_evidence: bool,
     },
+    /// Give a task other words or another day, where the type of the project lets its organisation
+    Edit {
+        /// The task
+        task: String,
+        /// Its words
+        #[arg(long, value_name = "TEXT")]
+        title: Option<String>,
+        /// Its day
+        #[arg(long, value_name = "DATE")]
+        due: Option<Date>,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
     /// Do without a task
     Drop {
         /// The task
@@ -488,44 +513,6 @@ pub(crate) enum RegisterOf {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum DocumentOf {
-    /// Make a document of what is recorded, write its files and keep them as evidence
-    Make {
-        /// Which
-        document: String,
-        /// As what: html, pdf, xlsx, docx; all that it has, when left out
-        #[arg(long, value_parser = form)]
-        form: Vec<DocumentForm>,
-        /// It is a draft: nothing is held back
-        #[arg(long, conflicts_with = "version")]
-        draft: bool,
-        /// An earlier version again, of the record as it was then
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
-        /// The folder it is written into
-        #[arg(long, value_name = "DIR", default_value = "documents")]
-        to: PathBuf,
-    },
-    /// The files of a version as they were issued, byte for byte
-    Get {
-        /// Which
-        document: String,
-        /// Which version; the one that counts, when left out
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
-        /// The folder they are written into
-        #[arg(long, value_name = "DIR", default_value = "documents")]
-        to: PathBuf,
-    },
-    /// Documents, each with its current version
-    List,
-}
-
-fn form(text: &str) -> Result<DocumentForm, String> {
-    DocumentForm::from_name(text).ok_or_else(|| "it is html, pdf, xlsx or docx".to_owned())
-}
-
 /// What is done, or shown.
 pub(crate) struct At<'f> {
     pub(crate) folder: &'f Path,
@@ -533,7 +520,7 @@ pub(crate) struct At<'f> {
 }
 
 impl At<'_> {
-    async fn open(&self) -> Result<Governed, Error> {
+    pub(crate) async fn open(&self) -> Result<Governed, Error> {
         Governed::open(self.folder, &|name: &str| std::env::var(name).ok()).await
     }
 
@@ -609,7 +596,10 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
             at.view("record", async |governed| Ok(governed.record().clone()), show::record).await?;
             return Ok(Exit::Done);
         }
-        ProjectOf::Stage => return gate(GateOf::Show { gate: None }, folder, json).await,
+        ProjectOf::Stage => return gate(GateOf::Show { gate: None, view: None }, folder, json).await,
+        ProjectOf::WithdrawEvidence { digest, why } => {
+            return at.work(async |governed| governed.withdraw_evidence(&digest, &why).await).await;
+        }
         ProjectOf::Sizing { mailboxes, gigabytes } => {
             let work = async |governed: &Governed| governed.sizing(mailboxes, gigabytes);
             at.view("sizing", work, crate::catalogue::sized).await?;
@@ -652,7 +642,11 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
 pub(crate) async fn gate(which: GateOf, folder: &Path, json: bool) -> Result<Exit, Error> {
     let at = At { folder, json };
     let action = match which {
-        GateOf::Show { gate } => {
+        GateOf::Show { view: Some(view), .. } => {
+            at.view("view", async |governed| governed.view(&view).await, show::view).await?;
+            return Ok(Exit::Done);
+        }
+        GateOf::Show { gate, view: None } => {
             let work = async |governed: &Governed| governed.gates(gate.as_deref()).await;
             let report = at.view("gates", work, show::gates).await?;
             return Ok(if report.is_open { Exit::WithFailures } else { Exit::Done });
@@ -694,6 +688,7 @@ pub(crate) async fn task(which: TaskOf, folder: &Path, json: bool) -> Result<Exi
         TaskOf::Add { task, title, stage, workstream, side, needs_evidence } => {
             Action::AddTask { task, own: OwnTask { title, stage, workstream, sides: side, needs_evidence } }
         }
+        TaskOf::Edit { task, title, due, why } => Action::EditTask { task, title, due, why },
         TaskOf::Drop { task, why } => Action::DropTask { task, why },
     };
     at.act(action).await
@@ -744,29 +739,4 @@ pub(crate) async fn pipeline(folder: &Path, json: bool) -> Result<Exit, Error> {
     let at = At { folder, json };
     let report = at.view("pipeline", async |governed| governed.pipeline().await, show::pipeline).await?;
     Ok(if report.broken.is_empty() { Exit::Done } else { Exit::WithFailures })
-}
-
-pub(crate) async fn document(which: DocumentOf, folder: &Path, json: bool) -> Result<Exit, Error> {
-    let at = At { folder, json };
-    match which {
-        DocumentOf::List => {
-            at.view("documents", async |governed| Ok(governed.documents()), show::documents).await?;
-        }
-        DocumentOf::Get { document, version, to } => {
-            let work = async |governed: &Governed| governed.get_document(&document, version, &to).await;
-            at.view("document", work, show::document).await?;
-        }
-        DocumentOf::Make { document, form, draft, version, to } => {
-            let mut governed = at.open().await?;
-            let made = governed.make_document(&document, (&form, draft), version, &to).await;
-            governed.close().await;
-            let made = made?;
-            if json {
-                print_json("document", &made);
-            } else {
-                print(&show::document(&made));
-            }
-        }
-    }
-    Ok(Exit::Done)
 }

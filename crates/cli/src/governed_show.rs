@@ -39,13 +39,20 @@ pub(crate) fn gates(report: &GateShow) -> String {
     let mut text = String::new();
     for gate in &report.gates {
         let open = gate.open().count();
+        let refused: Vec<&service::GovernedItem> = gate.items.iter().filter(|item| item.is_refused).collect();
         let state = match (gate.is_passed, open) {
-            (true, _) => "passed".to_owned(),
+            (true, _) if refused.is_empty() => "passed".to_owned(),
+            (true, _) => format!("passed; since then {} answered with a no, which stops what is live", refused.len()),
             (false, 0) => format!("nothing is open; {} may pass it", gate.passed_by.join(" or ")),
             (false, open) => format!("{open} of {} open", gate.items.len()),
         };
         let _ = writeln!(text, "{} ({}): {state}", harmless(&gate.title), gate.gate);
         if gate.is_passed {
+            for item in refused {
+                let (title, by) = (harmless(&item.title), harmless(&item.by));
+                let _ =
+                    writeln!(text, "  NO    {:<34} {title}\n        {by}; {}", item.criterion, harmless(&item.closes));
+            }
             continue;
         }
         if !gate.asked_by.is_empty() {
@@ -81,6 +88,14 @@ pub(crate) fn gates(report: &GateShow) -> String {
     text.trim_end().to_owned()
 }
 
+pub(crate) fn view(report: &service::ViewShow) -> String {
+    let row = |line: &service::ViewLine| {
+        [&line.part, &line.title, line.state, &line.criterion, &line.by].map(harmless).to_vec()
+    };
+    let rows: Vec<Vec<String>> = report.lines.iter().map(row).collect();
+    format!("{}\n{}", harmless(&report.title), table(&["part", "line", "state", "criterion", "by"], &rows))
+}
+
 /// How old the evidence is that the program has read.
 fn read(item: &service::GovernedItem) -> String {
     match item.read_days {
@@ -94,10 +109,11 @@ fn read(item: &service::GovernedItem) -> String {
 pub(crate) fn tasks(report: &TasksShow) -> String {
     let row = |task: &service::GovernedTask| {
         let sides: Vec<&str> = task.sides.iter().map(|side| service::side_name(*side)).collect();
+        let due = task.due.map(|day| day.to_string()).unwrap_or_default();
         let forecast = task.forecast.map(|day| day.to_string()).unwrap_or_default();
         let forecast = if task.is_late { format!("{forecast} LATE") } else { forecast };
         let owner = task.owner.as_deref().unwrap_or("nobody");
-        [&task.task, &task.stage, &sides.join("+"), task.state.name(), owner, &forecast, &task.lacks.join("; ")]
+        [&task.task, &task.stage, &sides.join("+"), task.state.name(), owner, &due, &forecast, &task.lacks.join("; ")]
             .map(harmless)
             .to_vec()
     };
@@ -105,7 +121,7 @@ pub(crate) fn tasks(report: &TasksShow) -> String {
     if rows.is_empty() {
         return "There is none.".to_owned();
     }
-    table(&["task", "stage", "whose", "state", "owner", "forecast", "lacks"], &rows)
+    table(&["task", "stage", "whose", "state", "owner", "due", "forecast", "lacks"], &rows)
 }
 
 pub(crate) fn deliverables(report: &DeliverablesShow) -> String {
@@ -171,7 +187,29 @@ pub(crate) fn project(report: &ProjectShow) -> String {
         let gaps: Vec<&str> = report.gaps.iter().map(|gap| gap.task.as_str()).collect();
         let _ = writeln!(text, "  without owner or forecast ({}): {}", gaps.len(), gaps.join(", "));
     }
-    for week in &report.weeks {
+    let numbers = &report.numbers;
+    for (what, given) in [("drafted", &numbers.draft), ("confirmed", &numbers.confirmed)] {
+        if let Some(given) = given {
+            let _ = writeln!(
+                text,
+                "  accounts {what}: {} existing, {} new ({}, {})",
+                given.existing,
+                given.new,
+                given.on,
+                harmless(&given.by)
+            );
+        }
+    }
+    if let Some((existing, new)) = numbers.difference {
+        let _ = writeln!(text, "  difference: {existing:+} existing, {new:+} new");
+    }
+    for due in &report.due {
+        let late = if due.is_late { " LATE" } else { "" };
+        let _ =
+            writeln!(text, "  due {}{late}: {} ({}): {}", due.due, due.what, due.sides.join("+"), harmless(&due.title));
+    }
+    let now = report.week.unwrap_or_default();
+    for week in report.weeks.iter().filter(|week| week.week == 0 || i64::from(week.week) == now) {
         let which = if week.week == 0 { "every week".to_owned() } else { format!("week {}", week.week) };
         let _ = writeln!(text, "  {which}:");
         let _ = writeln!(text, "    organisation: {}", harmless(&week.organisation.join("; ")));

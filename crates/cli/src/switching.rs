@@ -42,6 +42,9 @@ pub(crate) enum SwitchOf {
         selection: Chosen,
         #[command(flatten)]
         said: SaidBy,
+        /// Take that back, where the way back has not begun
+        #[arg(long, conflicts_with = "reason")]
+        withdraw: bool,
     },
     /// Let people switch who do not meet a rule, in somebody's name and for a reason
     Allow {
@@ -201,7 +204,10 @@ async fn switched(which: SwitchOf, project: &Project, json: bool) -> Result<Exit
             let exit = report.exit(false);
             (report, exit)
         }
-        SwitchOf::Undo { selection, said } => {
+        SwitchOf::Undo { selection, withdraw: true, .. } => {
+            (project.withdraw_undo(&selection.into()).await?, Exit::Done)
+        }
+        SwitchOf::Undo { selection, said, withdraw: false } => {
             let (selection, said): (_, Said) = (selection.into(), said.into());
             let stop = stop_on_interrupt();
             let report = project.switch_now(&selection, true, &said, &environment, stop).await?;

@@ -75,7 +75,7 @@ pub struct RouterOffers {
     pub lists_all: bool,
     /// A person does what it asks for, reading as well: it is asked only where its answer is needed.
     pub asks_people: bool,
-    /// It sends on what comes to each address that it is told, and nothing else of the mailbox: it has to be told every one.
+    /// It sends on what comes to each address that it is told, and nothing else of the mailbox: it has to be told every one, further ones too.
     pub by_address: bool,
 }
 
@@ -86,12 +86,20 @@ pub struct Recipient {
     pub account: Account,
     /// The addresses at which the site takes mail for it, the primary one first.
     pub addresses: Vec<String>,
+    /// Further addresses that a directory says it has, where the router goes by addresses. At some of them the site may take no mail: these are
+    /// left out, and nothing is refused for them.
+    pub further: Vec<String>,
 }
 
 impl Recipient {
     /// Whoever has this account, with mail at this address.
     pub fn new(account: Account, address: impl Into<String>) -> Self {
-        Self { account, addresses: vec![address.into()] }
+        Self::at(account, vec![address.into()])
+    }
+
+    /// Whoever has this account, with mail at these addresses.
+    pub fn at(account: Account, addresses: Vec<String>) -> Self {
+        Self { account, addresses, further: Vec::new() }
     }
 }
 

@@ -111,10 +111,17 @@ fn places(mail: &MailRoute, wanted: &Wanted) -> Option<Vec<Place>> {
     }
 }
 
-/// Since when the zone's servers all lead mail to where it is wanted. None while they do not.
+/// Since when the zone's servers all lead mail to where it is wanted: since the first look that saw them all do so, unless one has said
+/// otherwise since. A look at which some could not be asked proves nothing. None while they do not.
 pub fn changed_at(looks: &[Observation], wanted: &Wanted) -> Option<Timestamp> {
-    let is_so = |look: &&Observation| look.holds(|said| wanted.is_wanted(&said.mail));
-    looks.iter().rev().take_while(is_so).last().map(|look| look.at)
+    let is_wanted = |said: &Said| wanted.is_wanted(&said.mail);
+    let not_otherwise = |look: &&Observation| look.zone().flatten().all(is_wanted);
+    looks.iter().rev().take_while(not_otherwise).filter(|look| look.holds(is_wanted)).last().map(|look| look.at)
+}
+
+/// Do the zone's servers all lead mail to where it is wanted, as the last look has it?
+pub fn is_changed(looks: &[Observation], wanted: &Wanted) -> bool {
+    looks.last().is_some_and(|look| look.holds(|said| wanted.is_wanted(&said.mail)))
 }
 
 /// When nobody can have an old answer any more. None while the zone's servers still give one.

@@ -1,11 +1,12 @@
 //! Readiness: what has no owner or forecast, how long each side took in each round, how the checklist stood after each
 //! call, and what a package still lacks.
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::data::{Package, Programme, Side};
-use crate::gate::{Facts, Item, item};
+use crate::gate::{Facts, Item, day_of, item};
 use crate::record::{Record, TaskLine, TaskRecord, Verdict};
 use crate::scope::{Scope, Task, TaskState, side_name};
 
@@ -167,7 +168,9 @@ pub struct StatusRow {
     pub owner: Option<String>,
     /// Its forecast.
     pub forecast: Option<Date>,
-    /// Is the forecast over, and the task not done?
+    /// The day on which it is due: as the project says, else so many days after its stage began as the profile has it.
+    pub due: Option<Date>,
+    /// Is its day or its forecast over, and the task not done?
     pub is_late: bool,
     /// How far it is.
     pub state: TaskState,
@@ -181,6 +184,15 @@ pub struct StatusRow {
     pub evidence: Vec<String>,
 }
 
+/// When a task is due, as far as that is known.
+fn due(scope: &Scope<'_>, task: &Task<'_>) -> Option<Date> {
+    let said = task.record.and_then(|record| record.due);
+    let entered = scope.record.stages.iter().rev().find(|entry| entry.stage == task.stage);
+    let of_profile = scope.programme.tasks.iter().find(|known| known.id == task.id).and_then(|known| known.due_days);
+    let computed = || day_of(entered?.said.at).checked_add(i64::from(of_profile?).days()).ok();
+    said.or_else(computed)
+}
+
 /// Every task as it stands on this day.
 pub fn status(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Vec<StatusRow> {
     let Some(scope) = Scope::of(programme, record) else { return Vec::new() };
@@ -191,6 +203,8 @@ pub fn status(programme: &Programme, record: &Record, facts: &Facts, today: Date
             let owner = task.record.and_then(|record| record.owner.clone());
             let forecast = task.record.and_then(|record| record.forecast);
             let is_behind = matches!(state, TaskState::Open | TaskState::Returned);
+            let due = due(&scope, &task);
+            let first = [forecast, due].into_iter().flatten().min();
             let round = task.record.and_then(TaskRecord::round);
             let subject = crate::record::Subject::Task(task.id.to_owned());
             StatusRow {
@@ -202,7 +216,8 @@ pub fn status(programme: &Programme, record: &Record, facts: &Facts, today: Date
                 is_prerequisite: task.is_prerequisite,
                 owner,
                 forecast,
-                is_late: is_behind && forecast.is_some_and(|forecast| forecast < today),
+                due,
+                is_late: is_behind && first.is_some_and(|first| first < today),
                 state,
                 lacks: scope.lacks(&task, facts),
                 checker: round.and_then(|round| round.answer.as_ref()).map(|answer| answer.said.who.clone()),

@@ -22,7 +22,7 @@ use crate::secret::Environment;
 use crate::serve::EndpointPace;
 use crate::usecase::governed::Gates;
 use crate::usecase::people::Opened;
-use crate::usecase::switch::addresses::Addressing;
+use crate::usecase::switch::addresses::{Addressing, RosterAddresses};
 use crate::usecase::switch::driver::Switcher;
 use crate::usecase::switch::exchanges::Exchanges;
 use crate::usecase::switch::lists::Lists;
@@ -161,6 +161,7 @@ impl<'m> Making<'m> {
             addressing,
             accesses,
             exchanges: Exchanges::of(wanted),
+            roster: RosterAddresses::default(),
             gates: Some(Arc::new(Gates::of(self.config))),
         }))
     }

@@ -49,8 +49,9 @@ pub use usecase::discover::{DiscoverReport, FolderFound, Found, MailboxFound};
 pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::governed::{
     Acted, BrokenLine, CatalogueShow, DeadlineLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade,
-    DocumentsShow, GateShow, Governed, GovernedTask, Notice, PilotShow, PipelineGate, PipelineLine, PipelineReport,
-    ProjectShow, RegisterShow, RegistersShow, TasksShow, new_project,
+    DocumentsShow, DueLine, GateShow, GivenNumbers, Governed, GovernedTask, Notice, NumbersLine, PilotShow,
+    PipelineGate, PipelineLine, PipelineReport, ProjectShow, RegisterShow, RegistersShow, TasksShow, ViewLine,
+    ViewShow, new_project,
 };
 pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{

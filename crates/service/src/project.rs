@@ -20,6 +20,7 @@ use crate::registry::{self, Means};
 use crate::roster::{self, Withheld};
 use crate::secret::Environment;
 use crate::usecase::governed::{Gates, PilotNames, record_of};
+use crate::usecase::switch::exchanges::Exchanges;
 use crate::usecase::switch::live::Accounts;
 use crate::{Error, Exit};
 
@@ -48,6 +49,8 @@ pub struct Project {
     pub(crate) rows: BTreeMap<i64, usize>,
     /// Where accounts that this program made are known from; none: it makes none.
     pub(crate) accounts: Option<Accounts>,
+    /// Legacy domains, and where their MX records were last seen to lead.
+    pub(crate) exchanges: Exchanges,
 }
 
 impl Project {
@@ -150,7 +153,10 @@ impl Project {
         }
         let accounts = Accounts::of(&config);
         let ungated = HashMap::new();
-        let mut project = Self { config, people, withheld, ungated, store, key, actor, endpoints, rows, accounts };
+        let legacy = config.file.mx.as_deref().map(crate::config::MxSettings::wanted).transpose()?.unwrap_or_default();
+        let exchanges = Exchanges::of(legacy);
+        let mut project =
+            Self { config, people, withheld, ungated, store, key, actor, endpoints, rows, accounts, exchanges };
         project.withhold_ungated().await?;
         if project.actor.role.may_migrate() {
             project.follow_file().await?;

@@ -195,6 +195,22 @@ impl Store {
         Ok(gone > 0)
     }
 
+    /// Takes back that a mailbox is to be taken back, as long as that has not begun. False: nothing was said, or it has begun.
+    pub async fn withdraw_back(&self, key: ProjectKey, mailbox: i64) -> Result<bool, Error> {
+        let mut tx = self.begin(Durability::Full).await?;
+        let phase = "SELECT phase FROM mailbox WHERE organisation = $1 AND project = $2 AND mailbox = $3 {share}";
+        let rows = tx.query(phase, values![key.organisation, key.project, mailbox]).await?;
+        let phase = rows.first().and_then(|row| Phase::from_name(&row.text(0)));
+        if phase.is_none_or(|phase| phase < Phase::Switched) {
+            return Ok(false);
+        }
+        let delete =
+            "DELETE FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND way = 'back'";
+        let gone = tx.execute(delete, values![key.organisation, key.project, mailbox]).await?;
+        tx.commit().await?;
+        Ok(gone > 0)
+    }
+
     /// What was said of mailboxes' switches.
     pub async fn switch_orders(&self, key: ProjectKey) -> Result<Vec<SwitchOrder>, Error> {
         let select = "SELECT mailbox, way, at, reason, said_by, said_at FROM switch_order \

@@ -1,7 +1,7 @@
 //! Where a person's mail goes now.
 
 use connector::router::OurRedirect;
-use connector::{Error, Routing};
+use connector::{Error, Recipient, Routing};
 use model::{Cause, Scope};
 
 use super::find::Finder;
@@ -11,9 +11,26 @@ use crate::config::{Config, Table};
 use crate::text::address::Person;
 use crate::wire::programs::Programs;
 
+/// Whoever this is, with those of their further addresses at which the site takes mail, or ours is on.
+pub(crate) async fn person(config: &Config, setup: &Setup, who: &Recipient) -> Result<Person, Error> {
+    let (own, mut person) = (Person::of(who)?, Person::with_further(who)?);
+    let further = &person.addresses[own.addresses.len()..];
+    if further.is_empty() {
+        return Ok(own);
+    }
+    let strangers = setup.strangers(config, further).await?;
+    let found = if strangers.is_empty() { None } else { Some(Store::of(config).look(&person).await?) };
+    let rows = found.iter().flat_map(|found| &found.rows);
+    let ours: Vec<String> = rows.filter(|row| row.is_of(&own.account)).map(|row| row.address.clone()).collect();
+    let is_theirs = |address: &String| !strangers.contains(address) || ours.contains(address);
+    person.addresses.retain(|address| own.addresses.contains(address) || is_theirs(address));
+    Ok(person)
+}
+
 /// Everything that sends the person's mail on.
-pub(crate) async fn read(config: &Config, person: &Person) -> Result<Routing, Error> {
+pub(crate) async fn read(config: &Config, who: &Recipient) -> Result<Routing, Error> {
     let setup = Setup::read(config).await?;
+    let person = &person(config, &setup, who).await?;
     let store = Store::of(config);
     let found = store.look(person).await?;
     is_known(config, &setup, person, &found).await?;

@@ -4,7 +4,7 @@ use connector::{Door, Error, Recipient, Rerouted};
 use model::{Cause, Scope};
 
 use super::find::Finder;
-use super::read::{is_known, ours};
+use super::read::{is_known, ours, person};
 use super::setup::Setup;
 use super::steps::Steps;
 use super::table::Store;
@@ -14,8 +14,8 @@ use crate::text::address::{Person, may_lead};
 /// Puts our redirect on.
 pub(crate) async fn redirect(config: &Config, who: &Recipient, to: &str, door: &dyn Door) -> Result<Rerouted, Error> {
     may_lead(who, to)?;
-    let person = Person::of(who)?;
     let setup = Setup::read(config).await?;
+    let person = person(config, &setup, who).await?;
     may_redirect(config, &setup, &person, to).await?;
     let mut steps = Steps::new(door);
     let done = change(config, &setup, &person, Some(to), &mut steps).await;

@@ -34,6 +34,17 @@ impl Person {
         Ok(Self { account, addresses })
     }
 
+    /// The same, with those of their further addresses that can be looked up.
+    pub(crate) fn with_further(who: &Recipient) -> Result<Self, Error> {
+        let mut person = Self::of(who)?;
+        for address in who.further.iter().map(|address| folded(address)).filter(|address| is_plain(address)) {
+            if !person.addresses.contains(&address) {
+                person.addresses.push(address);
+            }
+        }
+        Ok(person)
+    }
+
     /// Is this address, or name of the machine's user, the person's?
     pub(crate) fn is(&self, address: &str) -> bool {
         self.addresses.iter().any(|own| own == address) || self.account == address
@@ -112,7 +123,7 @@ mod tests {
     #[test]
     fn mail_is_not_sent_to_the_person_it_comes_from() {
         let addresses = vec!["Ann@site.test".into(), "ann@site.test".into(), "A.Smith@site.test".into()];
-        let who = Recipient { account: Account::named("Ann@in.test"), addresses };
+        let who = Recipient::at(Account::named("Ann@in.test"), addresses);
         assert!(may_lead(&who, "ann@new.test").is_ok());
         for to in ["ann@SITE.test", "a.smith@site.test", "ann@in.test", "no address"] {
             assert_eq!(may_lead(&who, to).unwrap_err().cause, Cause::Unsupported, "{to}");
@@ -120,7 +131,7 @@ mod tests {
         let person = Person::of(&who).unwrap();
         assert_eq!(person.addresses, ["ann@site.test", "a.smith@site.test"]);
         assert_eq!(person.local_names(), ["ann", "a.smith"]);
-        let nobody = Recipient { account: Account::named("x"), addresses: vec![] };
+        let nobody = Recipient::at(Account::named("x"), vec![]);
         assert_eq!(Person::of(&nobody).unwrap_err().cause, Cause::Unsupported);
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct World {
 pub(crate) fn person(account: &str) -> Recipient {
     let (local, domain) = account.split_once('@').unwrap();
     let addresses = vec![account.to_owned(), format!("{local}.two@{domain}")];
-    Recipient { account: Account::named(account), addresses }
+    Recipient::at(Account::named(account), addresses)
 }
 
 fn boxes(ann: &str, bob: &str) -> String {

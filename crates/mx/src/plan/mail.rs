@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Action, Case, Gap, GapKind, Step, StepState, before};
-use crate::history::{changed_at, lowered_at, old_gone_at};
+use crate::history::{changed_at, is_changed, lowered_at, old_gone_at};
 use crate::standing::{MailRoute, Seen, Subject, View};
 
 impl Case<'_> {
     /// Do all servers of the zone lead mail to where it is wanted?
     fn is_changed(&self) -> bool {
-        changed_at(&self.looks, self.wanted).is_some()
+        is_changed(&self.looks, self.wanted)
     }
 
     pub(super) fn lower_ttl(&self) -> Step {

@@ -40,8 +40,8 @@ pub use self::pipeline::{BrokenLine, PipelineGate, PipelineLine, PipelineReport}
 pub use self::risk::Notice;
 pub(crate) use self::risk::Risks;
 pub use self::shows::{
-    DeadlineLine, DeliverableLine, DeliverablesShow, GateShow, ProjectShow, RegisterShow, RegistersShow,
-    TaskLine as GovernedTask, TasksShow,
+    DeadlineLine, DeliverableLine, DeliverablesShow, DueLine, GateShow, GivenNumbers, NumbersLine, ProjectShow,
+    RegisterShow, RegistersShow, TaskLine as GovernedTask, TasksShow, ViewLine, ViewShow,
 };
 use crate::config::{Config, FILE};
 use crate::project::{actor, database};

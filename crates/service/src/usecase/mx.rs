@@ -2,6 +2,7 @@
 //! Nothing here changes the DNS.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use connector::EntryEvent;
 use connector::router::{Force, Forwarder};
@@ -18,10 +19,12 @@ use store::{NewRuleWord, RuleScope, RuleWord};
 
 use super::people::PeopleProject;
 use super::switch::addresses::Addressing;
-use super::switch::exchanges::Exchanges;
 use crate::config::{FILE, MxSettings};
 use crate::secret::Environment;
 use crate::{Error, Exit, Project, when};
+
+/// A zone that says nothing is given up after this.
+const LOOKS_MAX: Duration = Duration::from_secs(20);
 
 /// What is looked at of a domain, and what it is called.
 const SUBJECTS: [(Subject, &str); 5] = [
@@ -242,14 +245,19 @@ impl Project {
         Ok(MxReport { domains })
     }
 
-    /// Looks at what the DNS says of these domains now, and keeps it. Those whose zone could not be asked whole.
+    /// Looks at what the DNS says of these domains now, and keeps it. Those of which nobody could be asked.
     pub(crate) async fn look_at_exchanges(&self, wanted: &[Wanted]) -> Result<BTreeSet<routing::Domain>, Error> {
         let Some(settings) = self.config.file.mx.as_deref() else { return Ok(BTreeSet::new()) };
         let (look, now) = (settings.look()?, Timestamp::now());
         let mut unasked = BTreeSet::new();
         for wanted in wanted {
             let name = wanted.domain.to_string();
-            let seen = Observation::of(&mx::look(&look, wanted).await, now);
+            // A zone whose servers say nothing keeps no other from being looked at.
+            let Ok(standing) = tokio::time::timeout(LOOKS_MAX, mx::look(&look, wanted)).await else {
+                unasked.insert(routing::Domain::new(name.trim_end_matches('.')));
+                continue;
+            };
+            let seen = Observation::of(&standing, now);
             let text = serde_json::to_string(&seen).unwrap_or_default();
             self.store.add_mx_look(self.key, &name, &text).await?;
             if !seen.said.iter().any(|(_, said)| said.is_some()) {
@@ -261,7 +269,12 @@ impl Project {
 
     /// Looks at the MX records of all legacy domains, as the service does every hour.
     pub(crate) async fn look_at_every_exchange(&self) -> Result<(), Error> {
-        let wanted = self.config.file.mx.as_deref().map(MxSettings::wanted).transpose()?.unwrap_or_default();
+        let mut wanted = self.config.file.mx.as_deref().map(MxSettings::wanted).transpose()?.unwrap_or_default();
+        // Another one first each time: what is not come to now is the next time.
+        if !wanted.is_empty() {
+            let first = usize::try_from(Timestamp::now().as_second() / 60).unwrap_or_default() % wanted.len();
+            wanted.rotate_left(first);
+        }
         self.look_at_exchanges(&wanted).await.map(drop)
     }
 
@@ -349,18 +362,37 @@ impl Project {
 
     /// Legacy domains whose MX records were seen to lead to the target, wholly or in part, with who of them is not switched.
     pub(crate) async fn led_too_early(&self) -> Result<Vec<(String, Vec<String>)>, Error> {
-        let Some(settings) = self.config.file.mx.as_deref() else { return Ok(Vec::new()) };
-        let seen = Exchanges::of(settings.wanted()?).seen(&self.store, self.key).await?;
+        let (Some(settings), Some(routing)) = (self.config.file.mx.as_deref(), &self.config.file.routing) else {
+            return Ok(Vec::new());
+        };
+        let seen = self.exchanges.seen(&self.store, self.key).await?;
         let leads = |place: routing::Mx| place == routing::Mx::Site(Side::Target);
-        let mut early = Vec::new();
-        for domain in settings.domains.keys() {
+        let is_moved = |domain: &&String| {
             let place = seen.get(&routing::Domain::new(domain));
-            if place.is_some_and(|place| leads(place.now) || place.then.is_some_and(leads)) {
-                let facts = self.mx_facts(domain, &OnTarget::NotRead).await?;
-                early.extend((!facts.unswitched.is_empty()).then(|| (domain.clone(), facts.unswitched)));
+            place.is_some_and(|place| leads(place.now) || place.then.is_some_and(leads))
+        };
+        let moved: Vec<&String> = settings.domains.keys().filter(is_moved).collect();
+        if moved.is_empty() {
+            return Ok(Vec::new());
+        }
+        let orders = self.store.switch_orders(self.key).await?;
+        let back: HashSet<i64> = orders.iter().filter(|order| order.is_back).map(|order| order.mailbox).collect();
+        let mut early: BTreeMap<&String, Vec<String>> = BTreeMap::new();
+        for row in self.store.mailboxes(self.key).await? {
+            let is_over = row.state.phase >= Phase::Switched && !back.contains(&row.mailbox);
+            if is_over || !(row.listed || row.state.phase >= Phase::Switching) || self.is_archived(&row) {
+                continue;
+            }
+            let (source, target) = (&row.roster.source_name, &row.roster.target_name);
+            let addresses = routing.source.addresses(Side::Source, source, target);
+            for domain in &moved {
+                let ending = format!("@{}", domain.to_lowercase());
+                if addresses.iter().any(|address| address.to_lowercase().ends_with(&ending)) {
+                    early.entry(*domain).or_default().push(source.clone());
+                }
             }
         }
-        Ok(early)
+        Ok(early.into_iter().map(|(domain, names)| (domain.clone(), names)).collect())
     }
 
     /// What is on record of everybody who has an address in this domain.

@@ -46,6 +46,8 @@ pub(crate) enum AlertKind {
     AddressesMissing,
     /// What a switched person set up at the target sends their mail back to the source.
     MailSentBack,
+    /// The redirect of somebody who is switched is not there any more.
+    RedirectGone,
     /// The MX records of a legacy domain lead to the target, and somebody of it is not switched.
     MxTooEarly,
     /// A new account is live with neither a forwarder to the source nor a recorded reason.
@@ -74,6 +76,7 @@ impl AlertKind {
             Self::ForwardingEnds => "forwarding-ends",
             Self::AddressesMissing => "addresses-missing",
             Self::MailSentBack => "mail-sent-back",
+            Self::RedirectGone => "redirect-gone",
             Self::MxTooEarly => "mx-too-early",
             Self::ForwarderMissing => "forwarder-missing",
             Self::ReportUnsent => "report-unsent",

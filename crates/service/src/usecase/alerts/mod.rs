@@ -226,6 +226,13 @@ impl Project {
             AlertKind::MailSentBack.about(name, what)
         }));
 
+        found.extend(self.redirects_gone(&turned, &switches).await?.into_iter().map(|name| {
+            let what = format!(
+                "{name} is switched, and its redirect at the source is gone, or not in force: what comes there stays there until a pass brings it. It is put \
+                 on again with each turn; whimbrel switch show and the service's log tell what is in the way"
+            );
+            AlertKind::RedirectGone.about(name, what)
+        }));
         let too_early = self.led_too_early().await?.into_iter().map(|(domain, names)| {
             let some = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
             let what = format!(
@@ -234,7 +241,7 @@ impl Project {
                 names.len(),
                 if names.len() > 3 { ", …" } else { "" }
             );
-            conditions::AlertKind::MxTooEarly.about(domain, what)
+            AlertKind::MxTooEarly.about(domain, what)
         });
         found.extend(too_early);
 

@@ -1,5 +1,6 @@
 //! How a governed project stands: what people and other programs are shown.
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use programme::{
     Assessment, Deadline, Deadlines, Gap, Milestones, PipelineRow, Record, Register, RegisterState, ResponseTimes, Row,
@@ -22,6 +23,13 @@ pub struct ProjectShow {
     pub gate: Option<Assessment>,
     /// What the sides do in each week of the stage that it is in.
     pub weeks: Vec<Week>,
+    /// The week of the stage that this is, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub week: Option<i64>,
+    /// What is due until seven days from today, or was before, by side.
+    pub due: Vec<DueLine>,
+    /// The numbers of accounts, as drafted and as confirmed.
+    pub numbers: NumbersLine,
     /// Roles that the stage should have filled and that nobody holds.
     pub unfilled: Vec<String>,
     /// Tasks without an owner or a forecast.
@@ -36,6 +44,74 @@ pub struct ProjectShow {
     pub response_times: ResponseTimes,
     /// What is to be done by when, also after the end: old servers, old addresses, benefits.
     pub deadlines: Vec<DeadlineLine>,
+}
+
+/// A task or a deliverable that is due.
+#[derive(Clone, Debug, Serialize)]
+pub struct DueLine {
+    /// Whose it is.
+    pub sides: Vec<&'static str>,
+    /// The task or the deliverable.
+    pub what: String,
+    /// Its name for people.
+    pub title: String,
+    /// When.
+    pub due: Date,
+    /// Is that over?
+    pub is_late: bool,
+}
+
+/// Numbers of accounts.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NumbersLine {
+    /// As drafted last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<GivenNumbers>,
+    /// As confirmed last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<GivenNumbers>,
+    /// How many more are confirmed than were drafted: existing accounts, new ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<(i64, i64)>,
+}
+
+/// Numbers that somebody gave.
+#[derive(Clone, Debug, Serialize)]
+pub struct GivenNumbers {
+    /// People who have an account on the target.
+    pub existing: u64,
+    /// People who need one.
+    pub new: u64,
+    /// Who gave them.
+    pub by: String,
+    /// When.
+    pub on: Date,
+}
+
+/// Another way of looking at the same criteria: parts with lines, each as it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViewShow {
+    /// Its id.
+    pub view: String,
+    /// Its name for people.
+    pub title: String,
+    /// Its lines, in order.
+    pub lines: Vec<ViewLine>,
+}
+
+/// A line of a view.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViewLine {
+    /// The part that it is in.
+    pub part: String,
+    /// What it says.
+    pub title: String,
+    /// The criterion that it is.
+    pub criterion: String,
+    /// `met`, `open`, `refused`, or `not-asked` where this kind of project has it in no gate.
+    pub state: &'static str,
+    /// What it is met by, or what was seen instead.
+    pub by: String,
 }
 
 /// Something that is to be done by a day.
@@ -53,7 +129,7 @@ pub struct DeadlineLine {
 pub struct GateShow {
     /// Gates, in the order of the project.
     pub gates: Vec<Assessment>,
-    /// Is any of them not passed and not met?
+    /// Is any of them not passed and not met, or was what one was passed with answered with a no since?
     pub is_open: bool,
 }
 
@@ -118,6 +194,14 @@ pub struct DeliverableLine {
     pub accepted: Option<String>,
 }
 
+/// As much of a digest as tells a file.
+const DIGEST_MIN: usize = 12;
+
+/// Is nothing left to do for it?
+fn is_ended(state: programme::TaskState) -> bool {
+    matches!(state, programme::TaskState::Done | programme::TaskState::Validated | programme::TaskState::Dropped)
+}
+
 impl Governed {
     /// The project as a whole.
     pub async fn show(&self) -> Result<ProjectShow, Error> {
@@ -125,11 +209,15 @@ impl Governed {
         let (programme, record) = (&self.programme, &self.record);
         let stage = record.stage().map(|entry| entry.stage.clone()).unwrap_or_default();
         let unfilled = programme::unfilled_roles(programme, record).into_iter().filter(|(of, _)| *of == stage);
+        let begun = record.stage().map(|entry| entry.said.at.to_zoned(self.config.time_zone()).date());
         Ok(ProjectShow {
             project: programme::pipeline_row(programme, record, &facts, now.today),
             appraisal: programme::appraise(programme, |form, field| record.answer(form, field)),
             gate: programme::assess_next(programme, record, &facts, now.today),
             weeks: programme.weeks.iter().filter(|week| week.stage == stage).cloned().collect(),
+            week: begun.map(|begun| programme::days_between(begun, now.today).max(0) / 7 + 1),
+            due: self.due(&facts, now.today),
+            numbers: self.numbers(),
             unfilled: unfilled.flat_map(|(_, roles)| roles).collect(),
             gaps: programme::gaps(programme, record, &facts),
             registrations: programme::registrations(programme, record, &facts, now.today),
@@ -138,6 +226,97 @@ impl Governed {
             response_times: programme::response_times(record),
             deadlines: self.deadlines(now.today),
         })
+    }
+
+    /// What is due until seven days from today and not done, the earliest first.
+    fn due(&self, facts: &programme::Facts, today: Date) -> Vec<DueLine> {
+        let Ok(scope) = self.scope() else { return Vec::new() };
+        let until = today.checked_add(7.days()).unwrap_or(today);
+        let mut due = Vec::new();
+        for task in programme::status(&self.programme, &self.record, facts, today) {
+            let first = [task.due, task.forecast].into_iter().flatten().min();
+            let Some(day) = first.filter(|day| *day <= until && !is_ended(task.state)) else { continue };
+            let sides = task.sides.iter().map(|side| programme::side_name(*side)).collect();
+            due.push(DueLine { sides, what: task.task, title: task.title, due: day, is_late: day < today });
+        }
+        for one in scope.deliverables() {
+            let recorded = self.record.deliverables.get(&one.id);
+            let day = recorded.and_then(|recorded| recorded.due).filter(|day| *day <= until);
+            let (Some(day), false) = (day, recorded.is_some_and(programme::DeliverableRecord::is_accepted)) else {
+                continue;
+            };
+            let sides = vec![programme::side_name(scope.answers(one.side))];
+            due.push(DueLine { sides, what: one.id.clone(), title: one.title.clone(), due: day, is_late: day < today });
+        }
+        due.sort_by(|one, other| (one.due, &one.what).cmp(&(other.due, &other.what)));
+        due
+    }
+
+    fn numbers(&self) -> NumbersLine {
+        let given = |sureness: programme::Sureness| {
+            let numbers = self.record.numbers.get(&sureness)?.last()?;
+            let on = numbers.said.at.to_zoned(self.config.time_zone()).date();
+            Some(GivenNumbers { existing: numbers.existing, new: numbers.new, by: numbers.said.who.clone(), on })
+        };
+        let (draft, confirmed) = (given(programme::Sureness::Draft), given(programme::Sureness::Confirmed));
+        let more = |then: u64, now: u64| i64::try_from(i128::from(now) - i128::from(then)).unwrap_or(i64::MAX);
+        let difference = draft
+            .as_ref()
+            .zip(confirmed.as_ref())
+            .map(|(draft, confirmed)| (more(draft.existing, confirmed.existing), more(draft.new, confirmed.new)));
+        NumbersLine { draft, confirmed, difference }
+    }
+
+    /// Another way of looking at the criteria of the project's gates.
+    pub async fn view(&self, view: &str) -> Result<ViewShow, Error> {
+        let known = self.programme.views.iter().find(|known| known.id == view).ok_or_else(|| {
+            let all: Vec<&str> = self.programme.views.iter().map(|view| view.id.as_str()).collect();
+            Error::usage(format!("the profile has no view {view:?}"))
+                .advise(format!("its views are {}", all.join(", ")))
+        })?;
+        let gates = self.gates(None).await?.gates;
+        let line = |part: &programme::Part, line: &programme::Line| {
+            let item = gates.iter().flat_map(|gate| &gate.items).find(|item| item.criterion == line.criterion);
+            let (state, by) = match item {
+                None => ("not-asked", "no gate of this kind of project asks for it".to_owned()),
+                Some(item) if item.is_met => ("met", item.by.clone()),
+                Some(item) if item.is_refused => ("refused", item.by.clone()),
+                Some(item) => ("open", item.by.clone()),
+            };
+            let (part, title, criterion) = (part.title.clone(), line.title.clone(), line.criterion.clone());
+            ViewLine { part, title, criterion, state, by }
+        };
+        let lines = known.parts.iter().flat_map(|part| part.lines.iter().map(move |one| (part, one)));
+        let lines = lines.map(|(part, one)| line(part, one)).collect();
+        Ok(ViewShow { view: known.id.clone(), title: known.title.clone(), lines })
+    }
+
+    /// A file that was given as evidence does not count any more, wherever it was given. `digest`: as `project record` has it, or its beginning.
+    pub async fn withdraw_evidence(&mut self, digest: &str, why: &str) -> Result<super::Acted, Error> {
+        let digest = digest.trim().to_lowercase();
+        let counts = self.record.evidence.iter().filter(|held| held.struck.is_none());
+        let held: Vec<_> = counts
+            .filter(|held| digest.len() >= DIGEST_MIN && held.evidence.digest.starts_with(&digest))
+            .map(|held| (held.on.clone(), held.evidence.digest.clone()))
+            .collect();
+        let Some((_, first)) = held.first().cloned() else {
+            return Err(Error::usage(format!("no file of the record that counts has the SHA-256 {digest:?}"))
+                .advise("give it as whimbrel --json project record has it, or twelve letters of it at least"));
+        };
+        if held.iter().any(|(_, digest)| *digest != first) {
+            return Err(
+                Error::usage(format!("the SHA-256 of several files begins with {digest:?}")).advise("give more of it")
+            );
+        }
+        let mut acted: Option<super::Acted> = None;
+        for (on, digest) in held {
+            let next = self.act(programme::Action::WithdrawEvidence { on, digest, why: why.to_owned() }).await?;
+            match &mut acted {
+                Some(acted) => acted.changes.extend(next.changes),
+                None => acted = Some(next),
+            }
+        }
+        acted.ok_or_else(|| Error::usage("nothing was withdrawn"))
     }
 
     fn deadlines(&self, today: Date) -> Vec<DeadlineLine> {
@@ -165,7 +344,8 @@ impl Governed {
             return Err(Error::usage(format!("the project has no gate {wanted:?}"))
                 .advise(format!("its gates are {}", known.join(", "))));
         }
-        let is_open = gates.iter().any(|gate| !gate.is_passed && !gate.is_met());
+        let is_refused = |gate: &Assessment| gate.items.iter().any(|item| item.is_refused);
+        let is_open = gates.iter().any(|gate| if gate.is_passed { is_refused(gate) } else { !gate.is_met() });
         Ok(GateShow { gates, is_open })
     }
 
@@ -184,7 +364,7 @@ impl Governed {
         tasks.retain(|task| {
             stage.is_none_or(|stage| task.stage == stage)
                 && side.is_none_or(|side| task.sides.contains(&side))
-                && !(open && matches!(task.state, programme::TaskState::Done | programme::TaskState::Dropped))
+                && !(open && is_ended(task.state))
         });
         Ok(TasksShow { tasks })
     }
@@ -219,7 +399,7 @@ impl Governed {
             DeliverableLine {
                 deliverable: one.id.clone(),
                 title: one.title.clone(),
-                side: programme::side_name(scope.works(one.side)),
+                side: programme::side_name(scope.answers(one.side)),
                 is_contractual: one.is_contractual,
                 due: recorded.and_then(|recorded| recorded.due).map(|due| due.to_string()),
                 delivered: version.map(|version| day(&version.delivered)),

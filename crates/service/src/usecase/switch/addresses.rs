@@ -8,9 +8,9 @@
 //! What is about to be put on is on record before, so that whatever was cut, what is ours is known and nothing else is ever taken
 //! off. An address that can't be put on holds up nobody's mail: the redirect brings it. It is told, and tried again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use connector::{Change, ChangeOutcome, DirectoryTarget, PlannedChange};
 use model::{Cause, Entry, EntryKind, Phase, Side, mail_key};
@@ -21,7 +21,7 @@ use switch::{OldAddress, Task, old_addresses, with_addresses, without_addresses}
 use super::driver::{Switcher, failed};
 use super::subject::Subject;
 use super::task::Attempt;
-use crate::config::{Config, PeopleEntry};
+use crate::config::{Config, PeopleEntry, RoutingEntry};
 
 /// How often it is decided afresh, since somebody else changes the account, too.
 const TRIES_MAX: usize = 6;
@@ -60,8 +60,8 @@ impl Addressing {
         }
     }
 
-    /// The addresses that the source's directories, as they were last read, give to mailboxes. Where two entries are called the same nobody
-    /// knows whose they are: they have none.
+    /// The addresses that the source's directories, as they were last read, give to mailboxes. Where two entries are called the same, or have the
+    /// same address, nobody knows whose it is: they have none.
     pub(crate) async fn further(&self, store: &Store, key: ProjectKey) -> Result<Arc<Further>, store::Error> {
         let Some(people) = &self.people else { return Ok(Arc::default()) };
         let directories = store.directories(key).await?;
@@ -71,26 +71,42 @@ impl Addressing {
                 return Ok(last.1.clone());
             }
         }
-        let (mut found, mut twice) = (Further::new(), Vec::new());
+        let (mut found, mut twice) = (Further::new(), HashSet::new());
+        // Who has each address, and which of them several have: nobody knows whose mail it is that comes there.
+        let mut holders: HashMap<String, Holder> = HashMap::new();
+        let mut shared: HashSet<String> = HashSet::new();
         for directory in &directories {
             if !people.is_source(&directory.name) {
                 continue;
             }
-            let Some(endpoint) = people.mail_endpoint(&directory.name, &self.sources) else { continue };
+            let endpoint = people.mail_endpoint(&directory.name, &self.sources);
             for row in store.directory_entries(key, directory.directory, false).await? {
                 let Ok(entry) = serde_json::from_str::<Entry>(&row.entry) else { continue };
-                let is_ours = entry.origin.as_deref().is_some_and(|origin| origin.starts_with(people::BOOK_MARK));
-                if entry.kind == EntryKind::Contact || is_ours {
+                if entry.origin.as_deref().is_some_and(|origin| origin.starts_with(people::BOOK_MARK)) {
                     continue;
                 }
-                let Some(name) = people.source_name.of(&entry).map(str::to_lowercase) else { continue };
-                let whose = (endpoint.clone(), name);
+                let name = people.source_name.of(&entry).map(str::to_lowercase);
+                let whose = endpoint.clone().zip(name).filter(|_| entry.kind != EntryKind::Contact);
+                let holder = match &whose {
+                    Some((endpoint, name)) => (true, endpoint.clone(), name.clone()),
+                    None => (false, directory.name.clone(), entry.key.clone()),
+                };
+                for address in entry.mail_keys() {
+                    let first = holders.entry(address.clone()).or_insert_with(|| holder.clone());
+                    if *first != holder {
+                        shared.insert(address);
+                    }
+                }
+                let Some(whose) = whose else { continue };
                 if found.insert(whose.clone(), entry.mail_keys()).is_some() {
-                    twice.push(whose);
+                    twice.insert(whose);
                 }
             }
         }
         found.retain(|whose, _| !twice.contains(whose));
+        for addresses in found.values_mut() {
+            addresses.retain(|address| !shared.contains(address));
+        }
         let found = Arc::new(found);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = (directories, found.clone());
         Ok(found)
@@ -100,6 +116,43 @@ impl Addressing {
     pub(crate) fn whose(&self, roster: &RosterRow) -> (String, String) {
         let endpoint = self.endpoints.get(&roster.source_endpoint).cloned().unwrap_or_default();
         (endpoint, roster.source_name.to_lowercase())
+    }
+}
+
+/// Whoever has an address in a directory: a mailbox by its endpoint and its name there, or an entry by its directory and its key.
+type Holder = (bool, String, String);
+
+/// By address of `[routing.source]`: the mailbox that has it.
+type ByAddress = HashMap<String, i64>;
+
+/// Whose the addresses of `[routing.source]` are, read again after a while: routers are asked about thousands of people.
+#[derive(Debug, Default)]
+pub(crate) struct RosterAddresses {
+    last: Mutex<Option<(Instant, Arc<ByAddress>)>>,
+}
+
+impl RosterAddresses {
+    pub(super) async fn of(&self, of: Subject<'_>, routing: Option<&RoutingEntry>) -> Result<Arc<ByAddress>, Failure> {
+        const LASTS: Duration = Duration::from_secs(30);
+        let Some(routing) = routing else { return Ok(Arc::default()) };
+        {
+            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, known)) = last.as_ref().filter(|(at, _)| at.elapsed() < LASTS) {
+                return Ok(known.clone());
+            }
+        }
+        let mut known = ByAddress::new();
+        for row in of.store.mailboxes(of.key).await? {
+            if row.listed || row.state.phase >= Phase::Switching {
+                let roster = &row.roster;
+                for address in routing.source.addresses(Side::Source, &roster.source_name, &roster.target_name) {
+                    known.insert(mail_key(&address), row.mailbox);
+                }
+            }
+        }
+        let known = Arc::new(known);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), known.clone()));
+        Ok(known)
     }
 }
 
@@ -167,7 +220,7 @@ impl Switcher {
     }
 
     /// The addresses of everybody else's mailboxes, and whose they are.
-    pub(super) async fn of_others(&self, of: Subject<'_>) -> Result<HashMap<String, String>, Failure> {
+    async fn of_others(&self, of: Subject<'_>) -> Result<HashMap<String, String>, Failure> {
         let mut others = HashMap::new();
         let Some(routing) = &self.routing else { return Ok(others) };
         for row in of.store.mailboxes(of.key).await? {

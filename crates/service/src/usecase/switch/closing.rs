@@ -87,7 +87,7 @@ impl Switcher {
         }
         if row.is_none() {
             // What could not even be asked is not begun: it would have to be opened again.
-            if let Err(error) = access.read(&self.recipient(Subject::of(held), Side::Source).await?.own).await {
+            if let Err(error) = access.read(&self.own_recipient(Subject::of(held), Side::Source)?).await {
                 if error.cause == Cause::Awaiting {
                     // It is asked for, and somebody is to run it: `switch script list` tells.
                     return Ok(());
@@ -123,7 +123,7 @@ impl Switcher {
     /// Closes it, reads that it is, and that whoever migrates still gets in. Why not, if it can't be.
     async fn close(&self, held: &mut Held<'_>, access: &Arc<dyn Access>) -> Result<Option<String>, Failure> {
         let of = Subject::of(held);
-        let who = self.recipient(of, Side::Source).await?.own;
+        let who = self.own_recipient(of, Side::Source)?;
         let notes = match access.close(&who, &*held.door()).await {
             Err(error) if error.cause != Cause::InDoubt => return Err(failed(Side::Source, error)),
             Err(_) => Vec::new(),
@@ -158,7 +158,7 @@ impl Switcher {
         if !is_ours || held.store().closing(held.key(), held.row().mailbox).await?.is_none() {
             return Ok(());
         }
-        let who = self.recipient(Subject::of(held), Side::Source).await?.own;
+        let who = self.own_recipient(Subject::of(held), Side::Source)?;
         access.open(&who, &*held.door()).await.map_err(|error| failed(Side::Source, error))?;
         let mut tx = held.write().await?;
         tx.closing_waits("whoever migrates was refused at the source, so it was opened again").await?;
@@ -180,7 +180,7 @@ impl Switcher {
                 ),
             });
         };
-        let who = self.recipient(of, Side::Source).await?.own;
+        let who = self.own_recipient(of, Side::Source)?;
         let state = match access.read(&who).await {
             Ok(state) => state,
             // As far as is on record it was never closed.

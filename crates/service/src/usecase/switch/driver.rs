@@ -14,7 +14,7 @@ use routing::{Domain, Mx};
 use store::{ProjectKey, Store, SwitchRow};
 use switch::{Due, Ended, Next, Plan, Rule, Standing, Task, Verdict, Way, due, next};
 
-use super::addresses::Addressing;
+use super::addresses::{Addressing, RosterAddresses};
 use super::directory::{Ends, Recorded, directory, mx};
 use super::exchanges::{Exchanges, Seen};
 use super::lists::Lists;
@@ -26,27 +26,14 @@ use crate::config::{RoutingEntry, SwitchEntry};
 use crate::usecase::governed::Gates;
 use crate::when;
 
-/// Whose mail it is, as routers are told.
-pub(crate) struct Who {
-    /// With the addresses of `[routing]`.
-    pub(crate) own: Recipient,
-    /// With every address of the mailbox.
-    pub(crate) all: Recipient,
-}
-
-impl Who {
-    /// As this one is told.
-    pub(crate) fn told(&self, router: &dyn Router) -> &Recipient {
-        if router.offers().by_address { &self.all } else { &self.own }
-    }
-}
-
 /// The first of these addresses whose mail comes to the target, or may, by what is said and what was seen of MX records.
 pub(super) fn at_target<'a>(routing: &RoutingEntry, seen: &Seen, own: &'a [String]) -> Option<&'a String> {
     let exchanges = mx(routing, seen);
     let is_there = |place: Mx| place == Mx::Site(Side::Target);
+    // The target's own addresses are no old ones.
+    let is_old = |domain: &&str| !routing.target.takes(domain) || routing.source.takes(domain);
     own.iter().find(|address| {
-        let domain = address.rsplit_once('@').map(|(_, domain)| domain).filter(|domain| routing.source.takes(domain));
+        let domain = address.rsplit_once('@').map(|(_, domain)| domain).filter(is_old);
         let place = domain.and_then(|domain| exchanges.get(&Domain::new(domain)));
         place.is_some_and(|place| is_there(place.now) || place.then.is_some_and(is_there))
     })
@@ -83,6 +70,7 @@ pub(crate) struct Switcher {
     pub(crate) accesses: BTreeMap<i64, Arc<dyn Access>>,
     /// Legacy domains, and where their MX records lead.
     pub(crate) exchanges: Exchanges,
+    pub(crate) roster: RosterAddresses,
     /// The gates of the project, where it is governed.
     pub(crate) gates: Option<Arc<Gates>>,
 }
@@ -119,31 +107,37 @@ impl Switcher {
         system.addresses(side, &roster.source_name, &roster.target_name)
     }
 
-    /// Whose mail it is on a side, as routers are told. One that goes by addresses is told the further ones, too, that the source's
-    /// directories give the mailbox, as far as nobody else has them: mail to each is to be sent on.
-    pub(crate) async fn recipient(&self, of: Subject<'_>, side: Side) -> Result<Who, Failure> {
+    /// Whose mail it is on a side, with the addresses of `[routing]`.
+    pub(crate) fn own_recipient(&self, of: Subject<'_>, side: Side) -> Result<Recipient, Failure> {
         let account = of.account(side).ok_or_else(|| {
             let what = format!("{}: nothing is known of its account", of.row.roster.source_name);
             failed(side, connector::Error::new(Cause::Login, Scope::Mailbox, what))
         })?;
-        let own = Recipient { account: account.clone(), addresses: self.addresses(of, side) };
-        let mut all = own.clone();
+        Ok(Recipient::at(account.clone(), self.addresses(of, side)))
+    }
+
+    /// The same, as routers are told. Where one goes by addresses it is told the further ones, too, that the source's directories give this
+    /// mailbox and nobody else: mail to each is to be sent on.
+    pub(crate) async fn recipient(&self, of: Subject<'_>, side: Side) -> Result<Recipient, Failure> {
+        let mut who = self.own_recipient(of, side)?;
         if side == Side::Source && self.goes_by_address(of) {
             let source = self.routing.as_ref().map(|routing| &routing.source);
             let is_of_source = |address: &String| {
                 let domain = address.rsplit_once('@').map(|(_, domain)| domain);
                 source.zip(domain).is_some_and(|(source, domain)| source.takes(domain))
             };
-            let is_new = |address: &String| !own.addresses.iter().any(|known| known.eq_ignore_ascii_case(address));
+            let is_new = |address: &String| !who.addresses.iter().any(|known| known.eq_ignore_ascii_case(address));
             let mut more = self.every_address(of, side).await?;
             more.retain(|address| is_of_source(address) && is_new(address));
             if !more.is_empty() {
-                let others = self.of_others(of).await?;
-                more.retain(|address| !others.contains_key(&model::mail_key(address)));
+                let roster = self.roster.of(of, self.routing.as_ref()).await?;
+                more.retain(|address| {
+                    roster.get(&model::mail_key(address)).is_none_or(|whose| *whose == of.row.mailbox)
+                });
             }
-            all.addresses.extend(more);
+            who.further = more;
         }
-        Ok(Who { own, all })
+        Ok(who)
     }
 
     /// Does any router of the source go by addresses?
@@ -199,8 +193,10 @@ impl Switcher {
         let key = |finding: &routing::Finding| (finding.address.as_str().to_owned(), finding.fault);
         let known: HashSet<_> = before.findings.iter().map(key).collect();
         let is_ours = |finding: &&routing::Finding| own.contains(&finding.address.as_str().to_lowercase());
-        // What is wrong before a forwarder comes is what it cures; and what is wrong with it goes with it.
-        let counts_own = !matches!(task, Task::ForwarderOn | Task::ForwarderOff);
+        // What is wrong before a forwarder comes is what it cures; and what is wrong with it goes with it. A redirect that was on before may be
+        // on again, whatever else is wrong by now.
+        let is_again = of.row.state.phase >= Phase::Switched;
+        let counts_own = !is_again && !matches!(task, Task::ForwarderOn | Task::ForwarderOff);
         let is_new = |finding: &&routing::Finding| (counts_own && is_ours(finding)) || !known.contains(&key(finding));
         let wrong = wrong.into_iter().filter(|wrong| wrong.mailboxes.contains(&mailbox)).map(|wrong| wrong.what);
         let told = |finding: &routing::Finding| format!("{}: {finding}", finding.fault.requirement());
@@ -354,9 +350,11 @@ impl Switcher {
 
     /// Begins the way back of a switch that has ended on the target.
     async fn begin_back(&self, held: &mut Held<'_>, switch: &SwitchRow, by: &str) -> Result<Option<Duration>, Failure> {
+        // Until then it is as switched as it was.
         if let Some(why) = self.leads_to_target(Subject::of(held)).await? {
+            let again = self.settle(held, switch).await?;
             held.set(in_condition(held, Condition::Waiting(format!("its way back: {why}"))));
-            return Ok(None);
+            return Ok(again);
         }
         let state = held.after(&Happened::UndoBegun);
         let mut tx = held.write().await?;
@@ -515,7 +513,13 @@ impl Turnover for Switcher {
         }
         // Who is to be taken back waits for no pass: the target may be what is broken.
         let order = held.store().switch_order(held.key(), held.row().mailbox).await?;
-        Ok(if order.is_some_and(|order| order.is_back) { Ready::Urgent } else { Ready::Passes })
+        if order.is_none_or(|order| !order.is_back) {
+            return Ok(Ready::Passes);
+        }
+        // Nor is what still comes to the source left there while the way back can't begin.
+        let waits =
+            held.row().state.phase >= Phase::Switched && self.leads_to_target(Subject::of(held)).await?.is_some();
+        Ok(if waits { Ready::Passes } else { Ready::Urgent })
     }
 
     async fn gives_up(&self, held: &Held<'_>) -> Result<Option<String>, Failure> {

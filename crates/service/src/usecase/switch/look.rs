@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connector::router::{Destination, Force, Forwarder, ForwarderOwner, LocalCopy};
-use connector::{Retry, Router, Routing};
+use connector::{Recipient, Retry, Router, Routing};
 use model::{Cause, Scope, Side};
 use movement::{Failure, Held};
 use store::ForwarderRow;
 use switch::{Ended, Rule, Task};
 
-use super::driver::{Switcher, Who, failed};
+use super::driver::{Switcher, failed};
 use super::rules::{keep_found, said, word_of};
 use super::subject::Subject;
 use super::task::is_on;
@@ -56,7 +56,7 @@ impl Readers {
     }
 
     /// Asks each of them. One that waits for a person is told besides what all others say; any other that fails is told at once.
-    pub(crate) async fn read(&self, who: &Who) -> Result<Told, connector::Error> {
+    pub(crate) async fn read(&self, who: &Recipient) -> Result<Told, connector::Error> {
         let mut told = Told::default();
         let mut take = |read: Result<Routing, connector::Error>| match read {
             Err(error) if error.cause == Cause::Awaiting => {
@@ -67,10 +67,10 @@ impl Readers {
         };
         let mut routing = Routing::default();
         if let Some(router) = &self.changes {
-            routing = take(router.read(who.told(&**router)).await)?.unwrap_or_default();
+            routing = take(router.read(who).await)?.unwrap_or_default();
         }
         for (name, router) in &self.inventory {
-            let read = router.read(who.told(&**router)).await.map_err(|error| named(name, error));
+            let read = router.read(who).await.map_err(|error| named(name, error));
             if let Some(told) = take(read)? {
                 add(&mut routing, name, told);
             }
@@ -342,9 +342,15 @@ impl Switcher {
         why: &str,
     ) -> Result<bool, Failure> {
         let who = self.recipient(Subject::of(held), Side::Target).await?;
-        let who = who.told(router);
-        let seen = router.read(who).await.map_err(|error| failed(Side::Target, error))?;
+        let its = (held.row().mailbox, Side::Target);
+        let alone = Readers {
+            changes: self.router(Subject::of(held), Side::Target).cloned(),
+            inventory: Vec::new(),
+            is_part: true,
+        };
+        let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         if seen.ours.is_none() {
+            keep_told(Subject::of(held), its, &alone, &seen).await?;
             return Ok(false);
         }
         // On record first: who looks meanwhile takes it for on and for off.
@@ -353,13 +359,21 @@ impl Switcher {
             tx.forwarder_waits().await?;
             tx.commit().await?;
         }
-        router.release(who, &*held.door()).await.map_err(|error| failed(Side::Target, error))?;
-        let seen = router.read(who).await.map_err(|error| failed(Side::Target, error))?;
+        router.release(&who, &*held.door()).await.map_err(|error| failed(Side::Target, error))?;
+        let seen = router.read(&who).await.map_err(|error| failed(Side::Target, error))?;
         if let Some(to) = seen.redirected_to() {
             let what = format!("the target still sends mail on to {to}, though {why}");
             return Err(failed(Side::Target, connector::Error::new(Cause::Forwarded, Scope::Mailbox, what)));
         }
+        keep_told(Subject::of(held), its, &alone, &seen).await?;
         Ok(true)
+    }
+
+    /// Was it seen within the hour that nothing of ours is on on this side?
+    pub(super) async fn was_seen_off(&self, of: Subject<'_>, side: Side) -> Result<bool, Failure> {
+        let its = (of.row.mailbox, side);
+        let found = of.store.found_routing(of.key, its).await?;
+        Ok(found.is_some_and(|(found, _)| found.redirected_to.is_none()) && self.was_looked_at(of, its).await?)
     }
 
     /// Puts the forwarder on that is on record, or looks after the one that is on. Why it is not on, if so.
@@ -451,7 +465,10 @@ impl Switcher {
         let router = self.router(of, Side::Source).filter(|router| !router.offers().asks_people);
         let to = self.addresses(of, Side::Target).into_iter().next();
         let (Some(router), Some(to)) = (router.cloned(), to) else { return Ok(()) };
-        if self.was_looked_at(of, its).await? {
+        // Whoever else has looked may have seen it gone.
+        let seen = of.store.found_routing(of.key, its).await?;
+        let is_known_on = seen.is_some_and(|(seen, _)| is_on(&*router, seen.redirected_to.as_deref(), &to));
+        if is_known_on && self.was_looked_at(of, its).await? {
             return Ok(());
         }
         let readers = self.readers(of, Side::Source).by_themselves();
@@ -461,7 +478,7 @@ impl Switcher {
         if is_on(&*router, routing.redirected_to(), &to) {
             return keep_told(of, its, &readers, &routing).await;
         }
-        // It is kept as seen once it is on again: until then it is looked at with each turn.
+        keep_told(of, its, &readers, &routing).await?;
         let attempt = self.put_on(Task::RedirectOn, held, Side::Source).await?;
         if attempt.ended == Ended::Done {
             tracing::warn!(mailbox = of.row.mailbox, "its redirect was not there any more, and was put on again");

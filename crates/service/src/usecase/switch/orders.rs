@@ -269,6 +269,26 @@ impl Project {
         Ok(())
     }
 
+    /// Takes back that people are to be taken back to the source, where that has not begun: who waits for it stays on the target.
+    pub async fn withdraw_undo(&self, selection: &Selection) -> Result<SwitchReport, Error> {
+        self.may_migrate()?;
+        refuse_everybody(selection)?;
+        let rows = self.select(selection).await?;
+        let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
+        self.store.audit(self.key, &self.actor, "switch.back-withdrawn", &json!({ "mailboxes": mailboxes })).await?;
+        let mut begun = Vec::new();
+        for row in &rows {
+            if !self.store.withdraw_back(self.key, row.mailbox).await? {
+                begun.push(row.roster.source_name.as_str());
+            }
+        }
+        if !begun.is_empty() {
+            let what = format!("nobody has asked for it, or the way back has begun: {}", begun.join(", "));
+            return Err(Error::refused("R-184", what).advise("whimbrel switch list tells where each is"));
+        }
+        self.switch_lines(&mailboxes, "stays on the target", false).await
+    }
+
     /// Says from when on mailboxes switch as soon as they are in step; or takes that back.
     pub async fn schedule_switch(&self, selection: &Selection, at: &str, said: &Said) -> Result<SwitchReport, Error> {
         self.may_migrate()?;

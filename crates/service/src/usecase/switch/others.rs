@@ -49,7 +49,9 @@ pub(crate) fn add(directory: &mut Directory, others: &[KnownOther]) {
         let parsed = other.addresses.iter().filter_map(|text| MailAddress::parse(text).ok());
         let own: Vec<MailAddress> =
             parsed.filter(|address| site.domains.contains_key(&Domain::new(address.domain()))).collect();
-        let of_roster = own.iter().find_map(|address| match &site.entries.get(address)?.now {
+        // Whose entry it is is told by the address that it writes from.
+        let first = own.first().and_then(|address| Some((address, site.entries.get(address)?)));
+        let of_roster = first.and_then(|(address, route)| match &route.now {
             Route::Mailbox(person) => Some((person.clone(), directory.expected.contains_key(address))),
             _ => None,
         });

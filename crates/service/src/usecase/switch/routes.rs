@@ -7,7 +7,7 @@ use connector::router::{Force, Forwarder, ForwarderOwner, LocalCopy};
 use model::{Phase, Side};
 use routing::{Domain, Mx, Pending, Route};
 use serde::Serialize;
-use store::MailboxRow;
+use store::{FoundRouting, MailboxRow, SwitchRow};
 use tokio::task::JoinSet;
 
 use super::addresses::Addressing;
@@ -205,6 +205,29 @@ impl Project {
             }
         }
         Ok(back)
+    }
+
+    /// Switched people whose redirect was not there when the source was last looked at, since they were switched: what comes there stays there.
+    pub(crate) async fn redirects_gone(
+        &self,
+        rows: &[MailboxRow],
+        switches: &[SwitchRow],
+    ) -> Result<Vec<String>, Error> {
+        let ended: BTreeMap<i64, i64> =
+            switches.iter().filter_map(|switch| Some((switch.mailbox, switch.ended?.0))).collect();
+        let turned = rows.iter().filter(|row| row.state.phase >= Phase::Switched);
+        let names: BTreeMap<i64, &String> = turned.map(|row| (row.mailbox, &row.roster.source_name)).collect();
+        let is_gone = |look: &&FoundRouting| {
+            let after = ended.get(&look.mailbox).is_some_and(|ended| look.seen_at > *ended);
+            look.side == Side::Source && look.redirected_to.is_none() && after
+        };
+        let looks = self.store.found_routings(self.key).await?;
+        Ok(looks
+            .iter()
+            .filter(is_gone)
+            .filter_map(|look| names.get(&look.mailbox))
+            .map(|name| (*name).clone())
+            .collect())
     }
 
     /// Endpoints of the source of which nothing tells what sends people's mail on there: a copy of theirs is not held up by it.

@@ -6,7 +6,7 @@ use connector::router::Router;
 use model::{Cause, Phase, Side};
 use movement::{Failure, Held};
 use store::{ForwarderRow, SwitchRow};
-use switch::{Ended, Rule, Task};
+use switch::{Ended, Rule, Task, Way};
 
 use super::driver::{Switcher, failed};
 use super::rules::word_of;
@@ -78,19 +78,17 @@ const QUEUE_WAIT_MS: i64 = 3_600_000;
 impl Switcher {
     /// Tries a task. It may have been tried before, and cut anywhere.
     pub(crate) async fn attempt(&self, task: Task, held: &mut Held<'_>, row: &SwitchRow) -> Attempt {
+        let is_back = task.way() == Way::Back && task != Task::Carry && task != Task::CarryRest;
         let tried = match task {
             Task::Freeze => self.freeze(held).await,
             Task::ForwarderOff => self.take_off(task, held, Side::Target, row).await,
             Task::RedirectOn => self.put_on(task, held, Side::Source).await,
             Task::RedirectOff => self.take_off(task, held, Side::Source, row).await,
             // With an old address on the account the forwarder would lead its mail in a circle.
-            Task::ForwarderOn => {
-                let tried = match self.addresses_off(held, self.has_forwarder(held).await).await {
-                    Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
-                    other => other,
-                };
-                self.carrying(held, tried).await
-            }
+            Task::ForwarderOn => match self.addresses_off(held, self.has_forwarder(held).await).await {
+                Ok(Attempt { ended: Ended::Done, .. }) => self.forwarder_on(held).await,
+                other => other,
+            },
             Task::AddressesOn => self.addresses_on(held, row).await,
             Task::AddressesOff => self.addresses_off_first(held).await,
             Task::Drain => self.drain(held, row).await,
@@ -115,22 +113,22 @@ impl Switcher {
                 other => other,
             },
         };
-        tried.unwrap_or_else(|failure| Attempt::of(&failure))
+        let attempt = tried.unwrap_or_else(|failure| Attempt::of(&failure));
+        if is_back { self.carrying(held, attempt).await } else { attempt }
     }
 
-    /// With what a try came to: where the forwarder can't come yet, what has come to the target is carried to the source all the same, with
-    /// each try, since that is where its person works.
-    async fn carrying(&self, held: &mut Held<'_>, tried: Result<Attempt, Failure>) -> Result<Attempt, Failure> {
-        let attempt = tried.unwrap_or_else(|failure| Attempt::of(&failure));
+    /// What a try on the way back came to. Where it has to wait, what has come to the target is carried to the source all the same, with each
+    /// try, since its person may work there.
+    async fn carrying(&self, held: &mut Held<'_>, attempt: Attempt) -> Attempt {
         if attempt.ended == Ended::Done || held.is_stopped() {
-            return Ok(attempt);
+            return attempt;
         }
         let carried = match held.carry_back().await {
             Ok(carried) if carried.is_nothing_new() => "nothing had come to the target meanwhile".to_owned(),
             Ok(carried) => format!("{} items that had come to the target meanwhile went to the source", carried.added),
             Err(failure) => format!("what came to the target meanwhile could not be carried: {failure}"),
         };
-        Ok(Attempt { evidence: format!("{}; {carried}", attempt.evidence), ..attempt })
+        Attempt { evidence: format!("{}; {carried}", attempt.evidence), ..attempt }
     }
 
     /// Old addresses go off the account before mail is turned back, as long as it does not come to the target from everywhere.
@@ -190,8 +188,7 @@ impl Switcher {
             });
         };
         let who = self.recipient(Subject::of(held), side).await?;
-        let who = who.told(&**router);
-        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
+        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         let (mut notes, mut is_in_doubt): (Vec<String>, _) = (Vec::new(), false);
         // On the way back nothing is better than to go on.
         if seen.ours.is_some()
@@ -207,12 +204,12 @@ impl Switcher {
             notes.extend(faults.first().map(told));
         }
         // Where nothing of ours is on, one may be asked for that nobody has begun yet: it is asked for no more.
-        match router.release(who, &*held.door()).await {
+        match router.release(&who, &*held.door()).await {
             Ok(released) => notes.extend(released.notes),
             Err(error) if error.cause == Cause::InDoubt => is_in_doubt = true,
             Err(error) => return Err(failed(side, error)),
         }
-        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
+        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         if let Some(to) = seen.redirected_to() {
             return Ok(Attempt::failed(true, format!("the {side} still sends mail on to {to}")));
         }
@@ -233,8 +230,7 @@ impl Switcher {
             return Ok(Attempt::failed(false, "the project has no [routing]: no address is known to lead mail to"));
         };
         let who = self.recipient(Subject::of(held), side).await?;
-        let who = who.told(&**router);
-        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
+        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         // Both on together would lead mail in a circle, whatever is on record.
         if let Some(back) = self.leads_back(Subject::of(held), side, other).await? {
             return Ok(Attempt::failed(true, format!("{}: both would lead in a circle", back.what)));
@@ -249,10 +245,10 @@ impl Switcher {
             {
                 return Ok(Attempt::failed(true, why));
             }
-            let redirected = router.redirect(who, &to, &*held.door()).await;
+            let redirected = router.redirect(&who, &to, &*held.door()).await;
             notes = redirected.map(|redirected| redirected.notes).or_else(|error| in_doubt(side, error))?;
         }
-        let seen = router.read(who).await.map_err(|error| failed(side, error))?;
+        let seen = router.read(&who).await.map_err(|error| failed(side, error))?;
         if is_on(&**router, seen.redirected_to(), &to) {
             return Ok(Attempt::done(told(&format!("read back at the {side}: all mail goes to {to}"), notes)));
         }
@@ -336,9 +332,8 @@ impl Switcher {
     async fn queue(&self, held: &Held<'_>, row: &SwitchRow, now: i64) -> Result<Queue, Failure> {
         let Some(router) = self.router(Subject::of(held), Side::Source) else { return Ok(Queue::Empty) };
         let who = self.recipient(Subject::of(held), Side::Source).await?;
-        let who = who.told(&**router);
         let is_over = now.saturating_sub(row.since) >= QUEUE_WAIT_MS;
-        let what = match router.queued(who).await {
+        let what = match router.queued(&who).await {
             // Nothing is there, or it can't tell of any queue, which is no reason to wait.
             Ok(None | Some(0)) => return Ok(Queue::Empty),
             Ok(Some(queued)) => format!("{queued} still in the queue of the source"),
@@ -392,11 +387,10 @@ impl Switcher {
         if let Some(why) = why.take_if(|_| row.is.allowed.is_some()) {
             return self.end_forwarder(held, &row, why).await;
         }
-        if why.is_none() {
-            why = self.may_not_lead_back(Subject::of(held)).await?;
-        }
-        if let Some(why) = why.take_if(|_| row.is_on()) {
-            return self.end_forwarder(held, &row, why).await;
+        if let Some(why) = self.may_not_lead_back(Subject::of(held)).await? {
+            // One whose taking off was cut may be on, whatever is on record.
+            let is_off = !row.is_on() && self.was_seen_off(Subject::of(held), Side::Target).await?;
+            return if is_off { Ok(Some(why)) } else { self.end_forwarder(held, &row, why).await };
         }
         if row.is_on() && !self.is_forwarder_gone(held).await? {
             return Ok(None);

@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use model::{Cause, Phase, Scope};
 use switch::Rule;
 
-use super::addresses::Addressing;
+use super::addresses::{Addressing, RosterAddresses};
 use super::driver::Switcher;
 use super::exchanges::Exchanges;
 use super::lists::Lists;
@@ -245,6 +245,7 @@ pub(super) fn switcher(routers: BTreeMap<i64, Arc<dyn Router>>, target: i64, req
         addressing: Addressing::default(),
         accesses: BTreeMap::new(),
         exchanges: Exchanges::default(),
+        roster: RosterAddresses::default(),
         gates: None,
     }
 }

@@ -17,7 +17,8 @@ impl Router for ByAddress {
         let mail = self.0.sites.mail();
         let to = |address: &String| mail.redirects.get(address);
         if let Some(ours) = &mut routing.ours
-            && let Some(missing) = who.addresses.iter().find(|address| to(address) != Some(&ours.to))
+            && let Some(missing) =
+                who.addresses.iter().chain(&who.further).find(|address| to(address) != Some(&ours.to))
         {
             ours.ineffective = Some(format!("it is missing at {missing}"));
         }
@@ -27,13 +28,13 @@ impl Router for ByAddress {
     async fn redirect(&self, who: &Recipient, to: &str, door: &dyn Door) -> Result<Rerouted, Error> {
         let set =
             |mail: &mut Mail, at: &String| mail.redirects.insert(at.clone(), to.to_owned()).as_deref() != Some(to);
-        self.0.change(door, |mail| who.addresses.iter().filter(|at| set(mail, at)).count() > 0)
+        self.0.change(door, |mail| who.addresses.iter().chain(&who.further).filter(|at| set(mail, at)).count() > 0)
     }
 
     async fn release(&self, who: &Recipient, door: &dyn Door) -> Result<Rerouted, Error> {
         self.0.change(door, |mail| {
             let before = mail.redirects.len();
-            mail.redirects.retain(|at, _| !who.addresses.contains(at));
+            mail.redirects.retain(|at, _| !who.addresses.contains(at) && !who.further.contains(at));
             mail.redirects.len() < before
         })
     }
@@ -121,12 +122,24 @@ async fn nobody_is_taken_back_while_mail_for_their_old_address_comes_to_the_targ
         switcher.routing = Some(toml::from_str(&routing).unwrap());
     });
     project.order(true, 0).await;
+    let late = message(77, "late");
+    let item = MemoryItem::message(late.clone(), 1_700_000_077);
+    project.sites.platforms[0].deliver(ANN[0], &FolderPath::inbox(), item);
     let told = project.turned(3).await;
     assert!(told.contains("MX records") && told.contains(ANN[0]), "{told}");
     assert_eq!(project.phase().await, Phase::Switched);
     assert!(project.sites.redirects().contains_key(ANN[0]));
+    let there = project.sites.platforms[1].dump(ANN[1]);
+    let has = |item: &MemoryItem| *item.bytes == *late;
+    assert!(there.values().flat_map(BTreeMap::values).any(has), "what still comes to the source is followed");
+    // Who has changed their mind stays there.
+    assert!(project.engine.store.withdraw_back(project.engine.key, project.mailbox).await.unwrap());
     project.with_switcher(|_| {});
+    project.turned(2).await;
+    assert_eq!(project.phase().await, Phase::Switched);
+    project.order(true, 0).await;
     project.until_it_ends("back").await;
+    assert!(!project.engine.store.withdraw_back(project.engine.key, project.mailbox).await.unwrap());
     assert!(project.phase().await < Phase::Switching);
 }
 
