@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use service::{
-    Acted, DocumentForm, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side,
+    Acted, Error, Exit, Governed, GovernedAction as Action, GovernedDate as Date, GovernedSide as Side,
     GovernedSubject as Subject, GovernedVerdict as Verdict, Outcome, OwnTask, Register, Sureness,
 };
 
@@ -86,6 +86,16 @@ pub(crate) enum ProjectOf {
     Record,
     /// Every gate with what it still lacks
     Stage,
+    /// Other ways to look at the same criteria, as the checklist of six stages
+    View,
+    /// A piece of evidence no longer counts; it stays on record
+    WithdrawEvidence {
+        /// Its SHA-256, or how it begins
+        digest: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
     /// Machines that the migration needs, with the formula: of the discovery questionnaire, or of numbers given here
     Sizing {
         /// Mailboxes
@@ -380,6 +390,20 @@ pub(crate) enum TaskOf {
         #[arg(long)]
         needs_evidence: bool,
     },
+    /// Give a task other words or another day, where the type of the project lets its organisation
+    Edit {
+        /// The task
+        task: String,
+        /// What is to be done
+        #[arg(long, value_name = "TEXT")]
+        title: Option<String>,
+        /// When it is due
+        #[arg(long, value_name = "DATE")]
+        due: Option<Date>,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
     /// Do without a task
     Drop {
         /// The task
@@ -488,44 +512,6 @@ pub(crate) enum RegisterOf {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum DocumentOf {
-    /// Make a document of what is recorded, write its files and keep them as evidence
-    Make {
-        /// Which
-        document: String,
-        /// As what: html, pdf, xlsx, docx; all that it has, when left out
-        #[arg(long, value_parser = form)]
-        form: Vec<DocumentForm>,
-        /// It is a draft: nothing is held back
-        #[arg(long, conflicts_with = "version")]
-        draft: bool,
-        /// An earlier version again, of the record as it was then
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
-        /// The folder it is written into
-        #[arg(long, value_name = "DIR", default_value = "documents")]
-        to: PathBuf,
-    },
-    /// The files of a version as they were issued, byte for byte
-    Get {
-        /// Which
-        document: String,
-        /// Which version; the one that counts, when left out
-        #[arg(long, value_name = "N")]
-        version: Option<u32>,
-        /// The folder they are written into
-        #[arg(long, value_name = "DIR", default_value = "documents")]
-        to: PathBuf,
-    },
-    /// Documents, each with its current version
-    List,
-}
-
-fn form(text: &str) -> Result<DocumentForm, String> {
-    DocumentForm::from_name(text).ok_or_else(|| "it is html, pdf, xlsx or docx".to_owned())
-}
-
 /// What is done, or shown.
 pub(crate) struct At<'f> {
     pub(crate) folder: &'f Path,
@@ -533,7 +519,7 @@ pub(crate) struct At<'f> {
 }
 
 impl At<'_> {
-    async fn open(&self) -> Result<Governed, Error> {
+    pub(crate) async fn open(&self) -> Result<Governed, Error> {
         Governed::open(self.folder, &|name: &str| std::env::var(name).ok()).await
     }
 
@@ -610,6 +596,13 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
             return Ok(Exit::Done);
         }
         ProjectOf::Stage => return gate(GateOf::Show { gate: None }, folder, json).await,
+        ProjectOf::View => {
+            at.view("views", async |governed| governed.views().await, show::views).await?;
+            return Ok(Exit::Done);
+        }
+        ProjectOf::WithdrawEvidence { digest, why } => {
+            return at.work(async |governed| governed.withdraw_evidence(&digest, why).await).await;
+        }
         ProjectOf::Sizing { mailboxes, gigabytes } => {
             let work = async |governed: &Governed| governed.sizing(mailboxes, gigabytes);
             at.view("sizing", work, crate::catalogue::sized).await?;
@@ -694,6 +687,7 @@ pub(crate) async fn task(which: TaskOf, folder: &Path, json: bool) -> Result<Exi
         TaskOf::Add { task, title, stage, workstream, side, needs_evidence } => {
             Action::AddTask { task, own: OwnTask { title, stage, workstream, sides: side, needs_evidence } }
         }
+        TaskOf::Edit { task, title, due, why } => Action::EditTask { task, title, due, why },
         TaskOf::Drop { task, why } => Action::DropTask { task, why },
     };
     at.act(action).await
@@ -744,29 +738,4 @@ pub(crate) async fn pipeline(folder: &Path, json: bool) -> Result<Exit, Error> {
     let at = At { folder, json };
     let report = at.view("pipeline", async |governed| governed.pipeline().await, show::pipeline).await?;
     Ok(if report.broken.is_empty() { Exit::Done } else { Exit::WithFailures })
-}
-
-pub(crate) async fn document(which: DocumentOf, folder: &Path, json: bool) -> Result<Exit, Error> {
-    let at = At { folder, json };
-    match which {
-        DocumentOf::List => {
-            at.view("documents", async |governed| Ok(governed.documents()), show::documents).await?;
-        }
-        DocumentOf::Get { document, version, to } => {
-            let work = async |governed: &Governed| governed.get_document(&document, version, &to).await;
-            at.view("document", work, show::document).await?;
-        }
-        DocumentOf::Make { document, form, draft, version, to } => {
-            let mut governed = at.open().await?;
-            let made = governed.make_document(&document, (&form, draft), version, &to).await;
-            governed.close().await;
-            let made = made?;
-            if json {
-                print_json("document", &made);
-            } else {
-                print(&show::document(&made));
-            }
-        }
-    }
-    Ok(Exit::Done)
 }

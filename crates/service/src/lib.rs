@@ -50,7 +50,7 @@ pub use usecase::doctor::{Complaint, DoctorReport, doctor};
 pub use usecase::governed::{
     Acted, BrokenLine, CatalogueShow, DeadlineLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade,
     DocumentsShow, GateShow, Governed, GovernedTask, Notice, PilotShow, PipelineGate, PipelineLine, PipelineReport,
-    ProjectShow, RegisterShow, RegistersShow, TasksShow, new_project,
+    ProjectShow, RegisterShow, RegistersShow, TasksShow, ViewLine, ViewPart, ViewShow, ViewsShow, new_project,
 };
 pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{

@@ -85,6 +85,9 @@ pub struct RegisterShow {
     pub state: RegisterState,
     /// The fields that its rows have.
     pub fields: Vec<&'static str>,
+    /// Of questions: how long the answer to each took, or it has waited.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<programme::QuestionTime>,
     /// Its rows.
     pub rows: Vec<Row>,
 }
@@ -191,7 +194,8 @@ impl Governed {
 
     /// A register, or all of them.
     pub async fn registers(&self, register: Option<Register>) -> Result<RegistersShow, Error> {
-        let today = self.moment().await?.today;
+        let now = self.moment().await?;
+        let today = now.today;
         let show = |register: Register| {
             let state = programme::state_of(&self.programme, &self.record, register, today);
             RegisterShow {
@@ -199,6 +203,10 @@ impl Governed {
                 text: state.text(),
                 state,
                 fields: register.fields().iter().map(|field| field.name).collect(),
+                questions: match register {
+                    Register::Questions => programme::questions(&self.record, now.at),
+                    _ => Vec::new(),
+                },
                 rows: self.record.rows_of(register).cloned().collect(),
             }
         };
