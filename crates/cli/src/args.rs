@@ -151,7 +151,7 @@ pub(crate) enum Command {
     Catalogue(crate::catalogue::CatalogueOf),
     /// Documents of a governed project, made of its record
     #[command(subcommand)]
-    Document(crate::governed_documents::DocumentOf),
+    Document(crate::document::DocumentOf),
     /// Every governed project of the database: who is where, and what waits for whom
     Pipeline,
     /// Legacy domains: what the DNS says, and what has to change at the end

@@ -86,6 +86,16 @@ pub(crate) enum ProjectOf {
     Record,
     /// Every gate with what it still lacks
     Stage,
+    /// Other ways to look at the same criteria, as the checklist of six stages
+    View,
+    /// A piece of evidence no longer counts; it stays on record
+    WithdrawEvidence {
+        /// Its SHA-256, or how it begins
+        digest: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+    },
     /// Machines that the migration needs, with the formula: of the discovery questionnaire, or of numbers given here
     Sizing {
         /// Mailboxes
@@ -204,14 +214,6 @@ pub(crate) enum ProjectOf {
         /// Which
         package: String,
     },
-    /// A file that was given as evidence counts no more, wherever it was given
-    WithdrawEvidence {
-        /// Its SHA-256, or twelve letters of it at least
-        digest: String,
-        /// Why
-        #[arg(long, value_name = "TEXT")]
-        why: String,
-    },
     /// Give the project up
     Cancel {
         /// Why
@@ -232,9 +234,6 @@ pub(crate) enum GateOf {
     Show {
         /// Which; all when left out
         gate: Option<String>,
-        /// The criteria in another order, as a view of the profile has them: webinar
-        #[arg(long, conflicts_with = "gate", value_name = "VIEW")]
-        view: Option<String>,
     },
     /// Ask for a gate: somebody else passes it
     Ask {
@@ -395,10 +394,10 @@ pub(crate) enum TaskOf {
     Edit {
         /// The task
         task: String,
-        /// Its words
+        /// What is to be done
         #[arg(long, value_name = "TEXT")]
         title: Option<String>,
-        /// Its day
+        /// When it is due
         #[arg(long, value_name = "DATE")]
         due: Option<Date>,
         /// Why
@@ -596,9 +595,13 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
             at.view("record", async |governed| Ok(governed.record().clone()), show::record).await?;
             return Ok(Exit::Done);
         }
-        ProjectOf::Stage => return gate(GateOf::Show { gate: None, view: None }, folder, json).await,
+        ProjectOf::Stage => return gate(GateOf::Show { gate: None }, folder, json).await,
+        ProjectOf::View => {
+            at.view("views", async |governed| governed.views().await, show::views).await?;
+            return Ok(Exit::Done);
+        }
         ProjectOf::WithdrawEvidence { digest, why } => {
-            return at.work(async |governed| governed.withdraw_evidence(&digest, &why).await).await;
+            return at.work(async |governed| governed.withdraw_evidence(&digest, why).await).await;
         }
         ProjectOf::Sizing { mailboxes, gigabytes } => {
             let work = async |governed: &Governed| governed.sizing(mailboxes, gigabytes);
@@ -642,11 +645,7 @@ pub(crate) async fn project(which: ProjectOf, folder: &Path, json: bool) -> Resu
 pub(crate) async fn gate(which: GateOf, folder: &Path, json: bool) -> Result<Exit, Error> {
     let at = At { folder, json };
     let action = match which {
-        GateOf::Show { view: Some(view), .. } => {
-            at.view("view", async |governed| governed.view(&view).await, show::view).await?;
-            return Ok(Exit::Done);
-        }
-        GateOf::Show { gate, view: None } => {
+        GateOf::Show { gate } => {
             let work = async |governed: &Governed| governed.gates(gate.as_deref()).await;
             let report = at.view("gates", work, show::gates).await?;
             return Ok(if report.is_open { Exit::WithFailures } else { Exit::Done });

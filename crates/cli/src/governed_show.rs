@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use report::harmless;
 use service::{
     Acted, DeliverablesShow, DocumentMade, DocumentsShow, GateShow, GovernedRecord, InitReport, PilotShow,
-    PipelineLine, PipelineReport, ProjectShow, RegistersShow, TasksShow,
+    PipelineLine, PipelineReport, ProjectShow, RegistersShow, TasksShow, ViewsShow,
 };
 
 use crate::show::table;
@@ -88,14 +88,6 @@ pub(crate) fn gates(report: &GateShow) -> String {
     text.trim_end().to_owned()
 }
 
-pub(crate) fn view(report: &service::ViewShow) -> String {
-    let row = |line: &service::ViewLine| {
-        [&line.part, &line.title, line.state, &line.criterion, &line.by].map(harmless).to_vec()
-    };
-    let rows: Vec<Vec<String>> = report.lines.iter().map(row).collect();
-    format!("{}\n{}", harmless(&report.title), table(&["part", "line", "state", "criterion", "by"], &rows))
-}
-
 /// How old the evidence is that the program has read.
 fn read(item: &service::GovernedItem) -> String {
     match item.read_days {
@@ -148,6 +140,10 @@ pub(crate) fn registers(report: &RegistersShow) -> String {
         if !register.fields.is_empty() {
             let _ = writeln!(text, "  fields: {}", register.fields.join(", "));
         }
+        for question in &register.questions {
+            let word = if question.answered.is_some() { "answered after" } else { "open for" };
+            let _ = writeln!(text, "  {}: {word} {} hours", question.row, question.hours);
+        }
         for row in &register.rows {
             let state = match (&row.struck, row.settled.last()) {
                 (Some(struck), _) => format!("withdrawn by {}: {}", struck.who, struck.why),
@@ -157,6 +153,21 @@ pub(crate) fn registers(report: &RegistersShow) -> String {
             let _ = writeln!(text, "  {}  {}", row.id, harmless(&state));
             for (field, value) in &row.fields {
                 let _ = writeln!(text, "      {field}: {}", harmless(value));
+            }
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+pub(crate) fn views(report: &ViewsShow) -> String {
+    let mut text = String::new();
+    for view in &report.views {
+        let _ = writeln!(text, "{} ({})", harmless(&view.title), view.view);
+        for part in &view.parts {
+            let _ = writeln!(text, "  {}: {} of {}", harmless(&part.title), part.met, part.lines.len());
+            for line in &part.lines {
+                let (title, by) = (harmless(&line.title), harmless(&line.by));
+                let _ = writeln!(text, "    {:<9} {title} ({}): {by}", line.state, line.criterion);
             }
         }
     }

@@ -5,9 +5,9 @@ mod args;
 mod catalogue;
 mod collection;
 mod desk;
+mod document;
 mod glance;
 mod governed;
-mod governed_documents;
 mod governed_show;
 mod issue;
 mod manifest;
@@ -377,7 +377,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Error> {
         Command::Pilot(which) => Box::pin(pilot::pilot(which, folder, json)).await,
         Command::Desk(which) => Box::pin(desk::desk(which, folder, json)).await,
         Command::Catalogue(which) => Box::pin(catalogue::catalogue(which, folder, json)).await,
-        Command::Document(which) => Box::pin(governed_documents::document(which, folder, json)).await,
+        Command::Document(which) => Box::pin(document::document(which, folder, json)).await,
         Command::Pipeline => Box::pin(governed::pipeline(folder, json)).await,
         Command::Mx(which) => Box::pin(switching::mx(which, folder, json)).await,
         Command::Routing(which) => Box::pin(switching::routing(which, folder, json)).await,

@@ -10,7 +10,7 @@ use inspection::{Ban, Banned};
 use model::{Digest, FolderPath, MailboxKind, Organisation, OrganisationCode, Tally};
 use movement::{Endpoint, Engine, Holder, NoProbe, Person, Probe, Progress, Quarantine, RunEnd, Scanner, Tuning};
 use profile::Policy;
-use store::{LeaseTerms, ProjectKey, RosterRow, Store};
+use store::{LeaseTerms, MailboxRow, ProjectKey, RosterRow, Store};
 use tokio::sync::watch;
 
 /// Leases of tests: long enough that none ends by itself.
@@ -217,6 +217,12 @@ impl World {
             .collect();
         store.enroll(key, &roster).await.unwrap();
         let rows = store.mailboxes(key).await.unwrap();
+        let engine = self.engine_of(store, key, [local, national], &rows);
+        (engine, rows.iter().filter(|row| row.listed).map(|row| row.mailbox).collect())
+    }
+
+    /// The engine of a project in another database, for these of its mailboxes: its source and its target have these numbers.
+    pub fn engine_of(&self, store: Store, key: ProjectKey, numbers: [i64; 2], rows: &[MailboxRow]) -> Engine {
         let endpoint = |name: &str, dial: &Arc<dyn Dial>, platform: &Platform| {
             let connector: Arc<dyn Connector> =
                 Arc::new(MemoryConnector::dialling(dial.clone(), platform.traits().clone()));
@@ -231,7 +237,7 @@ impl World {
                 endpoint("national", &self.target_dial, &self.target),
             ],
         };
-        let endpoints = [local, national].into_iter().zip(sides).collect();
+        let endpoints = numbers.into_iter().zip(sides).collect();
         let people = rows
             .iter()
             .map(|row| {
@@ -242,7 +248,7 @@ impl World {
                 (row.mailbox, Person { source, target, target_endpoint, quota_bytes, policy: None, problem: None })
             })
             .collect();
-        let engine = Engine {
+        Engine {
             store,
             key,
             version: None,
@@ -263,8 +269,7 @@ impl World {
             dry_run: false,
             consent: None,
             turnover: None,
-        };
-        (engine, rows.iter().filter(|row| row.listed).map(|row| row.mailbox).collect())
+        }
     }
 
     /// How many items have which fate, over everybody.

@@ -51,7 +51,7 @@ pub use usecase::governed::{
     Acted, BrokenLine, CatalogueShow, DeadlineLine, DeliverableLine, DeliverablesShow, DocumentLine, DocumentMade,
     DocumentsShow, DueLine, GateShow, GivenNumbers, Governed, GovernedTask, Notice, NumbersLine, PilotShow,
     PipelineGate, PipelineLine, PipelineReport, ProjectShow, RegisterShow, RegistersShow, TasksShow, ViewLine,
-    ViewShow, new_project,
+    ViewPart, ViewShow, ViewsShow, new_project,
 };
 pub use usecase::init::{InitReport, init};
 pub use usecase::issue::{

@@ -15,6 +15,7 @@ mod pilot_names;
 mod pipeline;
 mod risk;
 mod shows;
+mod views;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -41,8 +42,9 @@ pub use self::risk::Notice;
 pub(crate) use self::risk::Risks;
 pub use self::shows::{
     DeadlineLine, DeliverableLine, DeliverablesShow, DueLine, GateShow, GivenNumbers, NumbersLine, ProjectShow,
-    RegisterShow, RegistersShow, TaskLine as GovernedTask, TasksShow, ViewLine, ViewShow,
+    RegisterShow, RegistersShow, TaskLine as GovernedTask, TasksShow,
 };
+pub use self::views::{ViewLine, ViewPart, ViewShow, ViewsShow};
 use crate::config::{Config, FILE};
 use crate::project::{actor, database};
 use crate::secret::Environment;
@@ -181,6 +183,31 @@ impl Governed {
             .map_err(|refusal| refused(&refusal))?;
         self.store.keep_evidence(self.key, model::Digest::of(&bytes), &bytes).await?;
         self.act(action).await
+    }
+
+    /// A piece of evidence no longer counts, by its digest or how that begins; it stays on record.
+    pub async fn withdraw_evidence(&mut self, digest: &str, why: String) -> Result<Acted, Error> {
+        let digest = digest.trim().to_lowercase();
+        let is_it = |held: &&programme::EvidenceHeld| {
+            held.struck.is_none() && !digest.is_empty() && held.evidence.digest.starts_with(&digest)
+        };
+        let found: Vec<_> = self.record.evidence.iter().filter(is_it).collect();
+        let (on, digest) = match found.as_slice() {
+            [one] => (one.on.clone(), one.evidence.digest.clone()),
+            [] => {
+                let what = format!("no evidence that counts has the digest {digest:?}");
+                return Err(Error::usage(what).advise("whimbrel project record --json has each, with what it is about"));
+            }
+            several => {
+                let names: Vec<String> = several
+                    .iter()
+                    .map(|held| format!("{} ({:.12}, on {:?})", held.evidence.name, held.evidence.digest, held.on))
+                    .collect();
+                return Err(Error::usage(format!("{} pieces of evidence begin so", several.len()))
+                    .advise(format!("say more of the digest: {}", names.join("; "))));
+            }
+        };
+        self.act(Action::WithdrawEvidence { on, digest, why }).await
     }
 
     fn read_evidence(&self, file: &Path, note: &str) -> Result<(Evidence, Vec<u8>), Error> {

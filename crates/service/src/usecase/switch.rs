@@ -23,7 +23,7 @@ mod signed;
 mod subject;
 mod task;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use answer::{AutoAnswer, AutoAnswersReport};
 pub use form::{ForwardedAccount, ForwarderForm};

@@ -88,32 +88,6 @@ pub struct GivenNumbers {
     pub on: Date,
 }
 
-/// Another way of looking at the same criteria: parts with lines, each as it stands.
-#[derive(Clone, Debug, Serialize)]
-pub struct ViewShow {
-    /// Its id.
-    pub view: String,
-    /// Its name for people.
-    pub title: String,
-    /// Its lines, in order.
-    pub lines: Vec<ViewLine>,
-}
-
-/// A line of a view.
-#[derive(Clone, Debug, Serialize)]
-pub struct ViewLine {
-    /// The part that it is in.
-    pub part: String,
-    /// What it says.
-    pub title: String,
-    /// The criterion that it is.
-    pub criterion: String,
-    /// `met`, `open`, `refused`, or `not-asked` where this kind of project has it in no gate.
-    pub state: &'static str,
-    /// What it is met by, or what was seen instead.
-    pub by: String,
-}
-
 /// Something that is to be done by a day.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeadlineLine {
@@ -161,6 +135,9 @@ pub struct RegisterShow {
     pub state: RegisterState,
     /// The fields that its rows have.
     pub fields: Vec<&'static str>,
+    /// Of questions: how long the answer to each took, or it has waited.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<programme::QuestionTime>,
     /// Its rows.
     pub rows: Vec<Row>,
 }
@@ -193,9 +170,6 @@ pub struct DeliverableLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
 }
-
-/// As much of a digest as tells a file.
-const DIGEST_MIN: usize = 12;
 
 /// Is nothing left to do for it?
 fn is_ended(state: programme::TaskState) -> bool {
@@ -267,58 +241,6 @@ impl Governed {
         NumbersLine { draft, confirmed, difference }
     }
 
-    /// Another way of looking at the criteria of the project's gates.
-    pub async fn view(&self, view: &str) -> Result<ViewShow, Error> {
-        let known = self.programme.views.iter().find(|known| known.id == view).ok_or_else(|| {
-            let all: Vec<&str> = self.programme.views.iter().map(|view| view.id.as_str()).collect();
-            Error::usage(format!("the profile has no view {view:?}"))
-                .advise(format!("its views are {}", all.join(", ")))
-        })?;
-        let gates = self.gates(None).await?.gates;
-        let line = |part: &programme::Part, line: &programme::Line| {
-            let item = gates.iter().flat_map(|gate| &gate.items).find(|item| item.criterion == line.criterion);
-            let (state, by) = match item {
-                None => ("not-asked", "no gate of this kind of project asks for it".to_owned()),
-                Some(item) if item.is_met => ("met", item.by.clone()),
-                Some(item) if item.is_refused => ("refused", item.by.clone()),
-                Some(item) => ("open", item.by.clone()),
-            };
-            let (part, title, criterion) = (part.title.clone(), line.title.clone(), line.criterion.clone());
-            ViewLine { part, title, criterion, state, by }
-        };
-        let lines = known.parts.iter().flat_map(|part| part.lines.iter().map(move |one| (part, one)));
-        let lines = lines.map(|(part, one)| line(part, one)).collect();
-        Ok(ViewShow { view: known.id.clone(), title: known.title.clone(), lines })
-    }
-
-    /// A file that was given as evidence does not count any more, wherever it was given. `digest`: as `project record` has it, or its beginning.
-    pub async fn withdraw_evidence(&mut self, digest: &str, why: &str) -> Result<super::Acted, Error> {
-        let digest = digest.trim().to_lowercase();
-        let counts = self.record.evidence.iter().filter(|held| held.struck.is_none());
-        let held: Vec<_> = counts
-            .filter(|held| digest.len() >= DIGEST_MIN && held.evidence.digest.starts_with(&digest))
-            .map(|held| (held.on.clone(), held.evidence.digest.clone()))
-            .collect();
-        let Some((_, first)) = held.first().cloned() else {
-            return Err(Error::usage(format!("no file of the record that counts has the SHA-256 {digest:?}"))
-                .advise("give it as whimbrel --json project record has it, or twelve letters of it at least"));
-        };
-        if held.iter().any(|(_, digest)| *digest != first) {
-            return Err(
-                Error::usage(format!("the SHA-256 of several files begins with {digest:?}")).advise("give more of it")
-            );
-        }
-        let mut acted: Option<super::Acted> = None;
-        for (on, digest) in held {
-            let next = self.act(programme::Action::WithdrawEvidence { on, digest, why: why.to_owned() }).await?;
-            match &mut acted {
-                Some(acted) => acted.changes.extend(next.changes),
-                None => acted = Some(next),
-            }
-        }
-        acted.ok_or_else(|| Error::usage("nothing was withdrawn"))
-    }
-
     fn deadlines(&self, today: Date) -> Vec<DeadlineLine> {
         let milestones = Milestones::of(&self.programme, &self.record);
         let deadlines = Deadlines::of(&self.programme).all(&milestones).unwrap_or_default();
@@ -371,7 +293,8 @@ impl Governed {
 
     /// A register, or all of them.
     pub async fn registers(&self, register: Option<Register>) -> Result<RegistersShow, Error> {
-        let today = self.moment().await?.today;
+        let now = self.moment().await?;
+        let today = now.today;
         let show = |register: Register| {
             let state = programme::state_of(&self.programme, &self.record, register, today);
             RegisterShow {
@@ -379,6 +302,10 @@ impl Governed {
                 text: state.text(),
                 state,
                 fields: register.fields().iter().map(|field| field.name).collect(),
+                questions: match register {
+                    Register::Questions => programme::questions(&self.record, now.at),
+                    _ => Vec::new(),
+                },
                 rows: self.record.rows_of(register).cloned().collect(),
             }
         };

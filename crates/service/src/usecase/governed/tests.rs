@@ -352,3 +352,64 @@ async fn machines_and_prices_are_told_with_what_they_rest_on() {
     governed.act(Action::AddRow { register: Register::Orders, fields }).await.unwrap();
     assert_eq!(governed.orders().ordered_pence, 3_160);
 }
+
+/// the checklist of six stages is a view of the same criteria, and tells what they tell.
+#[tokio::test]
+async fn the_checklist_of_six_stages_tells_what_its_gates_tell() {
+    let mut script = Box::pin(whole::Script::of("self", 90, 70)).await;
+    let before = script.governed.views().await.unwrap();
+    let webinar = |show: &ViewsShow| show.views.iter().find(|view| view.view == "webinar").unwrap().clone();
+    let lines: Vec<usize> = webinar(&before).parts.iter().map(|part| part.lines.len()).collect();
+    assert_eq!(lines, [5, 6, 6, 5, 3, 2]);
+    assert!(webinar(&before).parts.iter().flat_map(|part| &part.lines).all(|line| line.state != "not-asked"));
+    while script.governed.record.stage().is_none_or(|entry| entry.stage != "initiation") {
+        script.closes_all().await;
+        script.passes().await;
+    }
+    let shown = webinar(&script.governed.views().await.unwrap());
+    assert_eq!((shown.parts[0].met, shown.parts[5].met), (5, 0), "{shown:?}");
+    let gates = script.governed.gates(None).await.unwrap().gates;
+    for line in shown.parts.iter().flat_map(|part| &part.lines) {
+        let item = gates.iter().flat_map(|gate| &gate.items).find(|item| item.criterion == line.criterion).unwrap();
+        assert_eq!((line.state == "met", &line.by), (item.is_met, &item.by), "{}", line.criterion);
+    }
+}
+
+/// What no longer counts is found by how its digest begins, and stays on record.
+#[tokio::test]
+async fn evidence_is_withdrawn_by_its_digest_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    std::fs::write(folder.path().join("minutes.txt"), "agreed").unwrap();
+    governed.give_evidence(Subject::Project, Path::new("minutes.txt"), "of Monday").await.unwrap();
+    let digest = model::Digest::of(b"agreed").to_string();
+    for wrong in ["", "zz"] {
+        let error = governed.withdraw_evidence(wrong, "old".to_owned()).await.unwrap_err();
+        assert!(error.exit == Exit::Usage && error.what.contains("no evidence"), "{error}");
+    }
+    let error = governed.withdraw_evidence(&digest[..8], " ".to_owned()).await.unwrap_err();
+    assert_eq!(error.exit, Exit::Refused, "{error}");
+    governed.withdraw_evidence(&digest[..8].to_uppercase(), "another week's".to_owned()).await.unwrap();
+    assert_eq!(governed.record.evidence_on(&Subject::Project).count(), 0);
+    assert_eq!(governed.record.evidence[0].struck.as_ref().unwrap().why, "another week's");
+    assert!(governed.store.evidence(governed.key, model::Digest::of(b"agreed")).await.unwrap().is_some());
+}
+
+/// questions tell how long their answers took.
+#[tokio::test]
+async fn questions_are_listed_with_the_time_that_their_answers_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut governed = begin(folder.path(), "RX1", None).await;
+    for title in ["Which port?", "Which day?"] {
+        let fields = BTreeMap::from([("title".to_owned(), title.to_owned())]);
+        governed.act(Action::AddRow { register: Register::Questions, fields }).await.unwrap();
+    }
+    governed.store.set_clock_ahead(48 * 3_600_000 + 60_000);
+    let settle = Action::SettleRow { row: "question-1".into(), verdict: programme::Verdict::Yes, text: "993".into() };
+    governed.act(settle).await.unwrap();
+    governed.store.set_clock_ahead(72 * 3_600_000 + 60_000);
+    let shown = governed.registers(Some(Register::Questions)).await.unwrap().registers.remove(0).questions;
+    let times: Vec<_> = shown.iter().map(|time| (time.answered.is_some(), time.hours)).collect();
+    assert_eq!(times, [(true, 48), (false, 72)]);
+    assert!(governed.registers(Some(Register::Risks)).await.unwrap().registers[0].questions.is_empty());
+}

@@ -70,6 +70,29 @@ pub(super) struct Sites {
     real: Option<Arc<dyn real_routers::Site>>,
 }
 
+/// A switcher whose both routers are in memory, and where each of them leads an address, if it does.
+pub(in crate::usecase) struct InMemory {
+    sites: Sites,
+}
+
+impl InMemory {
+    pub(in crate::usecase) fn new(platforms: [Platform; 2]) -> Self {
+        let directory = DirectoryInMemory::default();
+        Self { sites: Sites { mail: Arc::default(), platforms, directory, real: None } }
+    }
+
+    /// What switches between the endpoints of these numbers, source and target.
+    pub(in crate::usecase) fn switcher(&self, numbers: [i64; 2]) -> Switcher {
+        let routers = numbers.into_iter().map(|number| (number, self.sites.router())).collect();
+        switcher(routers, numbers[1], &[])
+    }
+
+    /// Where mail to this address is sent on to, if it is.
+    pub(in crate::usecase) fn leads(&self, at: &str) -> Option<String> {
+        self.sites.leads(at)
+    }
+}
+
 impl Sites {
     pub(super) fn mail(&self) -> MutexGuard<'_, Mail> {
         self.mail.lock().unwrap()

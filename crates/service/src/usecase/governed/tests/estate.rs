@@ -3,20 +3,28 @@
 //! What is known is never said here: people are synchronised, planned, approved and made, mailboxes are looked through, copied and switched
 //! by the steps of the store, issues opened and closed, the DNS looked at. The facts are read of what that leaves in the database.
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use conformance::world::{World, message};
 use connector::DirectoryInMemory;
-use model::{Condition, Entry, EntryKind, Phase, Side};
+use connector::memory::MemoryItem;
+use model::{Condition, Entry, EntryKind, FolderPath, Phase, Side};
 use mx::history::{Observation, Said};
 use mx::standing::{MailRoute, Mx, Observer};
-use store::{Again, Claim, ForecastRow, FoundRouting, IssueEnd, IssueState, LeaseTerms, MailboxState, NewIssue};
+use store::{
+    Again, Claim, ForecastRow, FoundRouting, IssueEnd, IssueState, LeaseTerms, MailboxRow, MailboxState, NewIssue,
+    NewRuleWord, RuleScope, SwitchOrder,
+};
+use switch::Rule;
 
 use crate::project::Project;
-use crate::usecase::governed::{Action, Governed};
+use crate::usecase::governed::{Action, Gates, Governed};
 use crate::usecase::people::{Opened, PeopleProject, PlanOf};
+use crate::usecase::switch::driver::Switcher;
+use crate::usecase::switch::tests::InMemory;
 
 const DOMAIN: &str = "hill.test";
 /// Nobody of the programme: who works on the platform.
@@ -58,6 +66,16 @@ pub(super) struct Estate {
     later: usize,
     /// A directory is another than when it was last read.
     is_other: Cell<bool>,
+    /// Both platforms with everybody's mail, and what sends mail on, where the engine copies and switches.
+    works: Option<Works>,
+}
+
+/// The engine's own platforms.
+struct Works {
+    sites: World,
+    mail: InMemory,
+    /// Whose mailbox is there on both sides, and how many messages it holds.
+    there: RefCell<BTreeMap<i64, usize>>,
 }
 
 /// Names that are nobody else's, and like nobody else's.
@@ -117,6 +135,103 @@ pub(super) async fn come_to(governed: &Governed, phase: Phase, is_meant: impl Fn
     }
 }
 
+impl Works {
+    /// These are copied and switched by the engine, which asks the programme at each pass and before each switch.
+    async fn switches(&self, governed: &Governed, is_meant: impl Fn(i64) -> bool) {
+        let (store, key) = (&governed.store, governed.key);
+        let endpoints = store.endpoints(key).await.unwrap();
+        let numbers = ["local", "national"]
+            .map(|wanted| endpoints.iter().find(|(_, name, _)| name == wanted).map(|(number, ..)| *number).unwrap());
+        let rows = store.mailboxes(key).await.unwrap();
+        let is_one = |row: &&MailboxRow| row.listed && row.state.phase < Phase::Switched && is_meant(row.mailbox);
+        let rows: Vec<MailboxRow> = rows.iter().filter(is_one).cloned().collect();
+        for row in &rows {
+            self.settles(row);
+            let (mailbox, reason, said_by) = (row.mailbox, "their day".to_owned(), "Sue".to_owned());
+            let order = SwitchOrder { mailbox, is_back: false, at: 0, reason, said_by, said_at: 0 };
+            store.order_switch(key, &order).await.unwrap();
+        }
+        // Where calendars are shared during the migration that they are is a word.
+        let word = NewRuleWord {
+            rule: Rule::CalendarCoexistence.name().to_owned(),
+            scope: RuleScope::Everybody,
+            said_by: "Sue".to_owned(),
+            evidence: "letter".to_owned(),
+            digest: None,
+            recorded_by: "me".to_owned(),
+        };
+        store.add_rule_word(key, &word).await.unwrap();
+        let mut engine = self.sites.engine_of(store.clone(), key, numbers, &rows);
+        engine.consent = Some(Arc::new(Gates::of(&governed.config)));
+        let gates = Some(Arc::new(Gates::of(&governed.config)));
+        engine.turnover = Some(Arc::new(Switcher { gates, ..self.mail.switcher(numbers) }));
+        let mut left: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
+        for _ in 0..TURNS_MAX {
+            let end = engine.run(&left).await;
+            assert!(end.failure.is_none(), "{:?}", end.failure);
+            let now = store.mailboxes(key).await.unwrap();
+            let is_over = |mailbox: &i64| {
+                let row = now.iter().find(|row| row.mailbox == *mailbox).unwrap();
+                row.state.phase >= Phase::Switched
+            };
+            left.retain(|mailbox| !is_over(mailbox));
+            if left.is_empty() {
+                break;
+            }
+        }
+        let states = store.mailboxes(key).await.unwrap();
+        let stuck = states.iter().find(|row| left.contains(&row.mailbox));
+        assert!(left.is_empty(), "{} are not switched: {:?}", left.len(), stuck.map(|row| &row.state));
+        for row in &rows {
+            self.has_all(row);
+            self.is_led(governed, row).await;
+        }
+    }
+
+    /// Somebody has a mailbox on both sides, with mail in the old one.
+    fn settles(&self, row: &MailboxRow) {
+        let mut there = self.there.borrow_mut();
+        if there.contains_key(&row.mailbox) {
+            return;
+        }
+        let (source, target) = (&row.roster.source_name, &row.roster.target_name);
+        self.sites.source.add_mailbox(source);
+        self.sites.target.add_mailbox(target);
+        let count = 1 + usize::try_from(row.mailbox).unwrap() % 3;
+        for number in 0..count {
+            let item = MemoryItem::message(message(number, source), 1_500_000_000 + number as i64);
+            self.sites.source.deliver(source, &FolderPath::inbox(), item);
+        }
+        there.insert(row.mailbox, count);
+    }
+
+    /// All mail of somebody who is switched is on the target, each message once.
+    fn has_all(&self, row: &MailboxRow) {
+        let (source, target) = (&row.roster.source_name, &row.roster.target_name);
+        let [old, new] = [(&self.sites.source, source), (&self.sites.target, target)].map(|(platform, name)| {
+            let all = platform.dump(name);
+            let mut bytes: Vec<Vec<u8>> =
+                all.values().flat_map(BTreeMap::values).map(|item| Vec::from(&*item.bytes)).collect();
+            bytes.sort();
+            bytes
+        });
+        assert_eq!(new.len(), self.there.borrow()[&row.mailbox], "{target}");
+        assert_eq!(old, new, "{target}");
+    }
+
+    /// Mail to the old address goes on to the new one, as `forwarder find` would see it.
+    async fn is_led(&self, governed: &Governed, row: &MailboxRow) {
+        let redirected_to = self.mail.leads(&row.roster.source_name);
+        assert_eq!(redirected_to.as_ref(), Some(&row.roster.target_name));
+        let mailbox = row.mailbox;
+        let found = FoundRouting { mailbox, side: Side::Source, redirected_to, unread: Vec::new(), seen_at: 0 };
+        governed.store.set_found_routing(governed.key, &found, &[]).await.unwrap();
+    }
+}
+
+/// The engine takes everybody up so often, at most, until they are switched.
+const TURNS_MAX: usize = 40;
+
 impl Estate {
     /// So many people, of whom the last so many have no account on the platform yet.
     pub(super) fn of(folder: tempfile::TempDir, people: usize, new: usize) -> Self {
@@ -125,7 +240,14 @@ impl Estate {
         let path = folder.path().join(crate::PROJECT_FILE);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text + SERVERS).unwrap();
-        Self { folder, ad, platform, later: 0, is_other: Cell::new(true) }
+        Self { folder, ad, platform, later: 0, is_other: Cell::new(true), works: None }
+    }
+
+    /// From now on the engine copies and switches, between two platforms in memory.
+    pub(super) fn with_engine(&mut self) {
+        let sites = World::new();
+        let mail = InMemory::new([sites.source.clone(), sites.target.clone()]);
+        self.works = Some(Works { sites, mail, there: RefCell::default() });
     }
 
     pub(super) fn path(&self) -> &std::path::Path {
@@ -237,7 +359,10 @@ impl Estate {
 
     /// Everybody who is not that far yet comes to this phase.
     pub(super) async fn comes_to(&self, governed: &Governed, phase: Phase, is_meant: impl Fn(i64) -> bool) {
-        come_to(governed, phase, is_meant).await;
+        match &self.works {
+            Some(works) => works.switches(governed, is_meant).await,
+            None => come_to(governed, phase, is_meant).await,
+        }
     }
 
     async fn routing(&self, governed: &Governed, mailbox: i64, forwarders: &[String]) {
@@ -335,7 +460,7 @@ impl Estate {
                 let pilot = governed.record.pilot_people().map(|(who, _)| who.to_owned()).collect();
                 self.provision(governed, pilot).await.unwrap();
                 let rows = governed.store.mailboxes(governed.key).await.unwrap();
-                let is_pilot = |row: &&store::MailboxRow| governed.record.is_pilot(&row.roster.source_name);
+                let is_pilot = |row: &&MailboxRow| governed.record.is_pilot(&row.roster.source_name);
                 let pilot: BTreeSet<i64> = rows.iter().filter(is_pilot).map(|row| row.mailbox).collect();
                 self.comes_to(governed, Phase::Switched, |mailbox| pilot.contains(&mailbox)).await;
             }

@@ -207,7 +207,18 @@ pub(super) fn is_whole() -> bool {
 }
 
 async fn drives(project_type: &str, (people, new): (usize, usize), again: bool) -> usize {
+    let script = Box::pin(Script::of(project_type, people, new)).await;
+    Box::pin(to_its_end(script, project_type, people, again)).await
+}
+
+/// The same, with everybody copied and switched by the engine.
+async fn drives_with_the_engine(project_type: &str, (people, new): (usize, usize)) -> usize {
     let mut script = Box::pin(Script::of(project_type, people, new)).await;
+    script.estate.with_engine();
+    Box::pin(to_its_end(script, project_type, people, false)).await
+}
+
+async fn to_its_end(mut script: Script, project_type: &str, people: usize, again: bool) -> usize {
     let count = Box::pin(script.drives(again)).await;
     let stages = programme::type_named(&script.governed.programme, project_type).unwrap().stages.len();
     assert_eq!(script.governed.record.stages.len(), stages);
@@ -224,6 +235,20 @@ async fn a_managed_project_of_3000_people_goes_from_intent_to_close() {
 #[tokio::test]
 async fn a_self_project_of_900_people_goes_from_intent_to_close() {
     assert!(drives("self", (900, 700), is_whole()).await >= 80);
+}
+
+/// Everybody's mail is copied, and everybody is switched, by the engine itself, which asks the programme each time: as many people as above where
+/// the long tests do all they can.
+#[tokio::test]
+async fn the_engine_copies_and_switches_everybody_of_a_managed_project() {
+    let size = if is_whole() { (3_000, 400) } else { (60, 8) };
+    assert!(drives_with_the_engine("managed", size).await >= 60);
+}
+
+#[tokio::test]
+async fn the_engine_copies_and_switches_everybody_of_a_self_project() {
+    let size = if is_whole() { (900, 700) } else { (90, 70) };
+    assert!(drives_with_the_engine("self", size).await >= 80);
 }
 
 #[tokio::test]

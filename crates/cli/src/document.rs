@@ -1,4 +1,4 @@
-//! `document`: its commands.
+//! `document`: documents of a governed project, made of its record.
 
 use std::path::{Path, PathBuf};
 
