@@ -237,11 +237,12 @@ async fn a_self_project_of_900_people_goes_from_intent_to_close() {
     assert!(drives("self", (900, 700), is_whole()).await >= 80);
 }
 
-/// Everybody's mail is copied, and everybody is switched, by the engine itself, which asks the programme each time: as many people as above where
-/// the long tests do all they can.
+/// Everybody's mail is copied, and everybody is switched, by the engine itself, which asks the programme each time: 900 people where the long tests
+/// do all they can. The time grows with the square of their number (200 in 18 s, 400 in 74 s, unoptimised): 3,000 would take about an hour, so above
+/// they come to their phases by the steps of the store.
 #[tokio::test]
 async fn the_engine_copies_and_switches_everybody_of_a_managed_project() {
-    let size = if is_whole() { (3_000, 400) } else { (60, 8) };
+    let size = if is_whole() { (900, 120) } else { (60, 8) };
     assert!(drives_with_the_engine("managed", size).await >= 60);
 }
 
