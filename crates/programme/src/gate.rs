@@ -19,7 +19,7 @@ use crate::record::{Record, Verdict};
 use crate::scope::Scope;
 
 pub(crate) use decided::{decisions_of, side_of};
-pub use live::{Allowance, Live, allows, allows_update, registrations};
+pub use live::{Allowance, Live, allows, allows_books, allows_update, registrations};
 pub use met::BUILT_IN;
 pub(crate) use met::sides_asked;
 

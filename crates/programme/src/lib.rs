@@ -42,7 +42,8 @@ pub use data::*;
 pub use deliverables::{DeliverableRow, DeliverableState, deliverables, lessons_offered};
 pub use desk::{CategorySeen, DeskError, DeskPlan, DeskSeen, DeskWeek, KnownIssue, WeekSeen, desk_seen, forecast};
 pub use gate::{
-    Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, allows_update, assess, assess_next, registrations,
+    Allowance, Assessment, BUILT_IN, Fact, Facts, Item, Live, allows, allows_books, allows_update, assess, assess_next,
+    registrations,
 };
 pub use names::*;
 pub use page::{page, page_of};

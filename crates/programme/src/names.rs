@@ -36,7 +36,10 @@ pub const FACTS: [(&str, &str); 28] = [
         "mx-changed",
         "The mail exchanger of every legacy domain in scope is changed, or it was decided not to (R-236, R-239).",
     ),
-    ("people-switched", "Every person in scope is switched."),
+    (
+        "people-switched",
+        "Every person in scope is switched, or stays behind by a decision and not for the mop-up (R-256).",
+    ),
     ("applications-resolved", "No application is unresolved (R-028)."),
     ("licences-cover-scope", "There are at least as many licences as mailboxes in scope (R-122)."),
     ("directory-sync-handed-over", "Synchronisation of the directory is handed over, where there is one (R-245)."),

@@ -257,6 +257,12 @@ impl Record {
             .find_map(|sureness| Some((sureness, self.numbers.get(&sureness)?.last()?)))
     }
 
+    /// The numbers that counted at this moment.
+    pub fn numbers_at(&self, at: Timestamp) -> Option<&Numbers> {
+        let last = |sureness| self.numbers.get(&sureness)?.iter().rev().find(|given| given.said.at <= at);
+        [Sureness::Confirmed, Sureness::Draft].into_iter().find_map(last)
+    }
+
     /// A date that counts.
     pub fn date(&self, name: &str) -> Option<&DateGiven> {
         self.dates.get(name)?.last()

@@ -27,15 +27,19 @@ impl Case<'_> {
             let what = format!("{} is handed over by the {}", known.title, side_name(side));
             return Err(self.refuse_at(Rule::OwnSide, &deliverable, what, "Let somebody of that side do it."));
         }
-        if let Some(package) = known.package.as_ref().filter(|package| !self.record.packages.contains_key(*package)) {
+        if let Some(id) = &known.package {
             let scope = self.scope()?;
-            let Some(package) = package_of(&scope, package) else { return Err(self.unknown("package", package)) };
+            let Some(package) = package_of(&scope, id) else { return Err(self.unknown("package", id)) };
+            // Each time: what was complete once may not be by now.
             let parts = parts(&scope, self.facts, package, self.now.today);
-            let missing = parts.into_iter().filter(|part| !part.is_met).collect();
-            let what = format!("{} is not submitted", package.title);
-            let refusal =
-                self.refuse_at(Rule::PackageParts, &deliverable, what, "Submit it first, with all its parts.");
-            return Err(refusal.with_open(missing));
+            let missing: Vec<_> = parts.into_iter().filter(|part| !part.is_met).collect();
+            let is_submitted = self.record.packages.contains_key(id);
+            if !is_submitted || !missing.is_empty() {
+                let what = if is_submitted { "is not complete any more" } else { "is not submitted" };
+                let what = format!("{} {what}", package.title);
+                let refusal = self.refuse_at(Rule::PackageParts, &deliverable, what, "Submit it, with all its parts.");
+                return Err(refusal.with_open(missing));
+            }
         }
         let record = self.record.deliverables.get(&deliverable);
         let versions = record.map(|record| record.versions.as_slice()).unwrap_or_default();

@@ -5,6 +5,7 @@ use crate::data::{Criterion, MetBy, Side};
 use crate::gate::sides_asked;
 use crate::names::{CHECKS, DECISIONS, FACTS};
 use crate::pilot::{leave_of, leaver_of};
+use crate::readiness::pre_requisites_open;
 use crate::record::{Change, Verdict};
 use crate::rule::Rule;
 use crate::scope::{Scope, side_name};
@@ -49,9 +50,45 @@ impl Case<'_> {
         }
         if verdict == Verdict::No {
             self.needed(&note, "why not")?;
+        } else {
+            self.is_ahead(&scope, known)?;
+            if matches!(known.met_by, MetBy::Prerequisites(_)) {
+                self.nothing_open(&scope, known)?;
+            }
         }
         let role = (*role).to_owned();
         Ok(vec![Change::SignedOff { criterion, role, verdict, note }])
+    }
+
+    /// A yes is said to what the gate before the project asks, or one that was passed; a no at any time.
+    fn is_ahead(&self, scope: &Scope<'_>, known: &Criterion) -> Result<(), Refusal> {
+        let next = scope.next_gate().map(|gate| gate.id.as_str());
+        let is_passed = |id: &str| self.record.gates.get(id).is_some_and(|gate| gate.passed.is_some());
+        let asks: Vec<_> = scope
+            .gates()
+            .into_iter()
+            .filter(|gate| scope.criteria(gate).iter().any(|one| one.id == known.id))
+            .collect();
+        if asks.is_empty() || asks.iter().any(|gate| next == Some(gate.id.as_str()) || is_passed(&gate.id)) {
+            return Ok(());
+        }
+        let titles: Vec<&str> = asks.iter().map(|gate| gate.title.as_str()).collect();
+        let what =
+            format!("{} is asked by a gate that the project has not come to: {}", known.title, titles.join("; "));
+        Err(self.refuse_at(
+            Rule::NotNow,
+            &known.id,
+            what,
+            "Say it once the project is before that gate; a no may be said at any time.",
+        ))
+    }
+
+    /// Pre-requisites are signed off when none of them is open.
+    fn nothing_open(&self, scope: &Scope<'_>, known: &Criterion) -> Result<(), Refusal> {
+        let open = pre_requisites_open(scope, self.facts);
+        let Some(first) = open.first() else { return Ok(()) };
+        let what = format!("{} pre-requisites are open: {} is {}", open.len(), first.title, first.state.name());
+        Err(self.refuse_at(Rule::NotNow, &known.id, what, "Complete them first: task list tells what each lacks."))
     }
 
     /// Who signs the pre-requisites off did none of them, and stands on no side that did besides their own.
@@ -115,6 +152,8 @@ impl Case<'_> {
         self.one_word(&criterion, side_name(side))?;
         if verdict == Verdict::No {
             self.needed(&note, "why not")?;
+        } else {
+            self.is_ahead(&scope, known)?;
         }
         Ok(vec![Change::SideSaid { criterion, side, verdict, note }])
     }

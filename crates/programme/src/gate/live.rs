@@ -185,26 +185,35 @@ fn refuse_against_noes(scope: &Scope<'_>, facts: &Facts, today: Date, what: &str
     Err(Refusal::new(Rule::StandingNo, what, place(scope.record), advice).with_open(refused))
 }
 
-/// May accounts that are there be changed now? From the first stage that makes accounts on, and after the last one too: whoever leaves, leaves
-/// then as well. In no project that was given up or is closed, and against no no.
+/// May accounts that are there be changed now? From the first stage that makes accounts on, and after the last one and the close too: whoever leaves,
+/// leaves then as well, and identities go on being kept in step. In no project that was given up, and against no no.
 pub fn allows_update(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Result<(), Refusal> {
     const WHAT: &str = "change accounts";
     let accounts = Live::ProvisionAccounts { new_already: 0, asked: 0, others: 0 };
-    if record.standing == Standing::Closed {
-        let what = format!("cannot {WHAT}: the project is closed");
-        let advice = "What is changed after a project is changed on the platform itself; or open a project for it.";
-        return Err(Refusal::new(Rule::NotNow, what, place(record), advice));
-    }
     let makes = |id: &str| {
         let stage = programme.stages.iter().find(|stage| stage.id == id);
         stage.is_some_and(|stage| stage.allows.iter().any(|name| name == accounts.name()))
     };
     let is_over = record.stages.iter().any(|entry| makes(&entry.stage))
         && record.stage().is_some_and(|entry| !makes(&entry.stage))
-        && matches!(record.standing, Standing::Open | Standing::Ended);
+        && matches!(record.standing, Standing::Open | Standing::Ended | Standing::Closed);
     match Scope::of(programme, record).filter(|_| is_over) {
         Some(scope) => refuse_against_noes(&scope, facts, today, WHAT),
         None => allows(programme, record, facts, today, accounts),
+    }
+}
+
+/// May contacts be written to the address books now? Before all else, as soon as the project is at a stage, and after its end. In no project
+/// that was given up, and against no no.
+pub fn allows_books(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Result<(), Refusal> {
+    const WHAT: &str = "write to the address books";
+    let is_under_way = !matches!(record.standing, Standing::Unopened | Standing::Cancelled) && record.stage().is_some();
+    match Scope::of(programme, record).filter(|_| is_under_way) {
+        Some(scope) => refuse_against_noes(&scope, facts, today, WHAT),
+        None => {
+            let what = format!("cannot {WHAT}: the project is at no stage yet, or was given up");
+            Err(Refusal::new(Rule::NotNow, what, place(record), "Pass its first gate."))
+        }
     }
 }
 
@@ -322,7 +331,8 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
     let Some(scope) = Scope::of(programme, record) else {
         return Allowance { limit: 0, whose: None, why: "the project has no type yet".to_owned(), next: None };
     };
-    let needed = record.numbers().map_or(0, |(_, numbers)| numbers.new);
+    let latest = record.numbers().map_or(0, |(_, numbers)| numbers.new);
+    let needed = latest;
     let steps = &scope.project_type.registrations;
     if steps.is_empty() {
         return Allowance { limit: needed, whose: None, why: format!("the project needs {needed}"), next: None };
@@ -338,6 +348,14 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
             allowance.next = Some(item);
             break;
         }
+        // What was signed, and passed with, was so for the numbers as they stood then: more of them need a signature again.
+        let through = record.gates.values().filter_map(|gate| gate.passed.as_ref());
+        let through = through.filter(|pass| pass.met_by.contains_key(&criterion.id)).map(|pass| pass.said.at).max();
+        let signed = record.words_on(&criterion.id).values().map(|word| word.said.at).max();
+        let needed = match signed.max(through).filter(|_| signed.is_some()) {
+            Some(at) => record.numbers_at(at).map_or(0, |numbers| numbers.new).min(latest),
+            None => latest,
+        };
         let (count, whose) = match step.whose {
             Whose::Pilot => (facts.pilot_accounts.unwrap_or(needed), "the pilot"),
             // A wave is a month of the plan of registrations; what the pilot may have stays.
@@ -356,6 +374,12 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
             Some(most) if most < count => format!("{item} releases {whose}, at most {most}", item = item.title),
             _ => format!("{item} releases {whose}: {count}", item = item.title),
         };
+        if needed < latest {
+            allowance.why = format!(
+                "{}; {latest} are needed by now, and more than {needed} need its signature again",
+                allowance.why
+            );
+        }
     }
     allowance
 }

@@ -214,7 +214,8 @@ fn deliverable(scope: &Scope<'_>, id: &str) -> Finding {
     let Some(known) = scope.deliverable(id) else {
         return Finding::not_yet(format!("{id:?} is no deliverable of this project"));
     };
-    let Some(version) = scope.record.deliverables.get(id).and_then(|record| record.current()) else {
+    let versions = scope.record.deliverables.get(id).map(|record| record.versions.as_slice()).unwrap_or_default();
+    let Some(version) = versions.last() else {
         return Finding::not_yet(format!("{} is not handed over", known.title));
     };
     let delivered = format!(
@@ -228,7 +229,15 @@ fn deliverable(scope: &Scope<'_>, id: &str) -> Finding {
             Finding::no(format!("{delivered}, and not accepted by {} on {}", word.said.who, day_of(word.said.at)))
         }
         Some(word) => Finding::yes(format!("{delivered}, accepted by {} on {}", word.said.who, day_of(word.said.at))),
-        None => Finding::not_yet(format!("{delivered}, and waits to be accepted")),
+        // Whoever was refused takes no no back by handing over anew: it stands until the new version is answered.
+        None => match versions.iter().rev().find_map(|version| version.answer()) {
+            Some(word) if is_no(word.verdict) => Finding::no(format!(
+                "{delivered}, and waits to be accepted; the one before was not, by {} on {}",
+                word.said.who,
+                day_of(word.said.at)
+            )),
+            _ => Finding::not_yet(format!("{delivered}, and waits to be accepted")),
+        },
     }
 }
 
@@ -239,7 +248,18 @@ fn task(scope: &Scope<'_>, facts: &Facts, id: &str) -> Finding {
     if let Some(no) = no_to_check(&task, facts) {
         return no;
     }
-    match scope.state(&task, facts) {
+    let state = scope.state(&task, facts);
+    // What its validation has sent back stands until it is validated, whatever was done or opened again since.
+    let rounds = task.record.map(|record| record.rounds.as_slice()).unwrap_or_default();
+    if let Some(answer) = rounds.iter().rev().find_map(|round| round.answer.as_ref())
+        && is_no(answer.verdict)
+    {
+        let (who, on) = (&answer.said.who, day_of(answer.said.at));
+        return Finding::no(format!(
+            "its validation sent it back, by {who} on {on}, and nobody has validated it since"
+        ));
+    }
+    match state {
         TaskState::Dropped => {
             let why = task.record.and_then(|record| record.dropped.as_ref()).map(|dropped| dropped.why.as_str());
             Finding::yes(format!("the project does without it: {}", why.unwrap_or_default()))

@@ -1,10 +1,14 @@
 //! Nobody stands on both sides: tasks belong to sides, deliverables are accepted by others, signatures are one each.
 
-use programme::{Action, Doer, Outcome, OwnTask, Rule, Side, Subject, TaskState, Verdict};
+use programme::{Action, Doer, Live, Outcome, OwnTask, Programme, Rule, Side, Subject, Sureness, TaskState, Verdict};
 
 use crate::world::{World, evidence, give, invented};
 
 const YES: Verdict = Verdict::Yes;
+
+fn nhsmail() -> Programme {
+    Programme::shipped("nhsmail", "current").expect("it ships").unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
 
 fn done(task: &str, side: Option<Side>) -> Action {
     Action::Done { task: task.into(), side }
@@ -167,6 +171,7 @@ fn where_one_side_does_all_another_person_of_it_accepts() {
 #[test]
 fn one_person_gives_one_of_the_signatures_that_are_asked_for() {
     let mut world = World::staffed(invented(), "guided");
+    world.reaches("begin");
     world.does("lead-2", role("lead", "boss"));
     let sign = |role: Option<&str>| Action::Sign {
         criterion: "boss-agreed".into(),
@@ -188,16 +193,21 @@ fn one_person_gives_one_of_the_signatures_that_are_asked_for() {
 #[test]
 fn who_did_the_pre_requisites_does_not_sign_them_off() {
     let mut world = World::staffed(invented(), "guided");
+    world.reaches("prepare");
+    let mut others = world.clone();
     let sign = || Action::Sign { criterion: "ready".into(), role: None, verdict: YES, note: String::new() };
     world.knows("source-reachable", true);
     world.does("guide", done("reach", None));
     world.is_refused("guide", sign(), Rule::BothSides.name());
-    world.does("guide-2", sign());
+    world.is_refused("guide-2", sign(), Rule::NotNow.name());
+    others.close("ready");
+    assert_eq!(others.record.words_on("ready").len(), 1, "whoever did none of them, and when none is open");
 }
 
 #[test]
 fn each_side_speaks_for_itself_and_nobody_for_two() {
     let mut world = World::staffed(invented(), "guided");
+    world.reaches("try");
     let say = || Action::Say { criterion: "all-go".into(), verdict: YES, note: String::new() };
     world.is_refused("helper", say(), Rule::RightRole.name());
     world.does("lead", role("both", "lead"));
@@ -322,4 +332,55 @@ fn work_for_those_whom_the_provider_serves_stays_the_providers() {
     world.does("engineer", done("move-vips", None));
     let mut world = World::staffed(invented(), "guided");
     world.is_refused("engineer", done("move-vips", None), Rule::Unknown.name());
+}
+
+/// A yes is said to what the gate before the project asks: said before there is anything to say it to, it opened gates months later. A no counts at any
+/// time.
+#[test]
+fn a_yes_is_said_when_its_gate_is_there_and_a_no_at_any_time() {
+    let mut world = World::staffed(invented(), "guided");
+    let say = |verdict| Action::Say { criterion: "all-go".into(), verdict, note: "as I see it".into() };
+    world.is_refused("judge", say(YES), Rule::NotNow.name());
+    world.does("judge", say(Verdict::No));
+    let sign = || Action::Sign { criterion: "ready".into(), role: None, verdict: YES, note: String::new() };
+    world.reaches("prepare");
+    world.is_refused("guide", sign(), Rule::NotNow.name());
+}
+
+/// Whoever was refused lifts no no by handing over anew, nor by submitting or opening again.
+#[test]
+fn a_no_stands_until_what_comes_after_it_is_answered() {
+    let mut world = World::staffed(nhsmail(), "managed");
+    world.reaches("pilot");
+    let item = |world: &World, id: &str| {
+        let gates = ["begin-implementation", "begin-pilot", "begin-live"];
+        let assess =
+            |gate: &str| programme::assess(&world.programme, &world.record, &world.known(), gate, world.today());
+        let all = gates.into_iter().filter_map(assess).flat_map(|gate| gate.items);
+        all.into_iter().find(|item| item.criterion == id).unwrap()
+    };
+    let accept = |verdict| Action::Accept { deliverable: "approved-change".into(), verdict, note: "see mail".into() };
+    assert!(item(&world, "change-approved").is_met);
+    world.does("authority-lead", accept(Verdict::No));
+    assert!(item(&world, "change-approved").is_refused && world.may(Live::SyncPilot).unwrap_err().is_by("standing-no"));
+    let provider = world.worker(Side::Provider);
+    world.does(&provider, Action::Deliver { deliverable: "approved-change".into(), note: String::new() });
+    assert!(item(&world, "change-approved").is_refused && world.may(Live::SyncPilot).unwrap_err().is_by("standing-no"));
+    world.does("authority-lead", accept(YES));
+    assert!(item(&world, "change-approved").is_met && world.may(Live::SyncPilot).is_ok());
+}
+
+/// What was signed and passed for so many accounts releases no more of them because somebody gives other numbers.
+#[test]
+fn more_accounts_than_were_signed_for_need_the_signature_again() {
+    let mut world = World::staffed(nhsmail(), "managed");
+    world.reaches("implementation");
+    let make = |asked| Live::ProvisionAccounts { new_already: 0, asked, others: 0 };
+    assert!(world.may(make(690)).is_ok());
+    let worker = world.worker(Side::Organisation);
+    world.does(&worker, Action::GiveNumbers { sureness: Sureness::Confirmed, existing: 10, new: 5_000 });
+    assert!(world.may(make(690)).is_ok());
+    assert!(world.may(make(691)).unwrap_err().is_by("registration-limit"));
+    world.signs("provider-manager", "prerequisites-signed-off", YES);
+    assert!(world.may(make(5_000)).is_ok());
 }

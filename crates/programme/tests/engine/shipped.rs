@@ -132,8 +132,11 @@ fn accounts_are_made_within_what_is_approved_in_each_type() {
     world.reaches("readiness-assessment");
     world.facts.pilot_accounts = Some(600);
     assert!(world.may(make(500)).is_ok());
-    assert!(world.may(make(501)).unwrap_err().is_by("pilot-reported"));
+    assert!(world.may(make(501)).unwrap_err().is_by("pilot-checked"));
+    // A report alone releases nothing.
     world.close("pilot-reported");
+    assert!(world.may(make(501)).unwrap_err().is_by("pilot-checked"));
+    world.close("pilot-checked");
     assert!(world.may(make(700)).is_ok());
 }
 

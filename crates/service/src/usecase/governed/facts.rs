@@ -9,7 +9,7 @@ use model::{Cause, Phase, Side};
 use mx::history::Observation;
 use people::{Class, ObjectId};
 use programme::{Fact, Facts, Reached};
-use store::{IssueState, MailboxRow};
+use store::{Disposition, IssueState, MailboxRow};
 use switch::Task;
 
 use super::{Governed, PilotNames, names_of_objects, profile_of};
@@ -110,15 +110,22 @@ impl Governed {
             Some(_) => found.read_at(directories.iter().copied()),
             None => found.read_now(),
         }
-        for (name, counts_aside) in [("all-in-scope-through-switch", true), ("people-switched", false)] {
+        // At the end nothing is left for the mop-up: who is not switched stays behind by somebody's decision.
+        let is_left_for_good = |row: &&MailboxRow| {
+            let aside = of.get(&row.mailbox).and_then(|facts| facts.set_aside.as_deref());
+            aside.is_some_and(|disposition| disposition != Disposition::MopUp.name())
+        };
+        for (name, is_in_between) in [("all-in-scope-through-switch", true), ("people-switched", false)] {
             if rows.is_empty() {
                 found.so(name, false, "nobody is on the roster yet");
                 continue;
             }
-            let is_left = |row: &&MailboxRow| row.state.phase < Phase::Switched && !(counts_aside && is_aside(row));
+            let is_through = |row: &&MailboxRow| if is_in_between { is_aside(row) } else { is_left_for_good(row) };
+            let is_left = |row: &&MailboxRow| row.state.phase < Phase::Switched && !is_through(row);
             let mut left = names(rows.iter().filter(is_left));
             left.extend(without.iter().cloned());
-            let is_so = if counts_aside { "all are switched or have a disposition" } else { "all are switched" };
+            let so = ["all are switched, or stay behind by a decision", "all are switched or have a disposition"];
+            let is_so = so[usize::from(is_in_between)];
             found.unless(name, left, is_so, "are not switched");
         }
         self.forwarders(&rows, &mut found).await?;

@@ -11,7 +11,7 @@ use connector::Retry;
 use jiff::civil::Date;
 use model::{Actor, Cause, Role, Scope};
 use movement::{Consent, Failure};
-use programme::{Facts, Live, Programme, Record, Refusal, Rule, allows, allows_update};
+use programme::{Facts, Live, Programme, Record, Refusal, Rule, allows, allows_books, allows_update};
 use store::{MailboxRow, ProjectKey, Store};
 use tokio::sync::Mutex;
 
@@ -31,6 +31,8 @@ enum Asked {
     Live(Live),
     /// Accounts that are there are changed.
     Update,
+    /// Contacts are written to the address books.
+    Books,
 }
 
 /// The gates of a project, for whatever is done live in it.
@@ -107,9 +109,14 @@ impl Gates {
     }
 
     /// Why nothing that is there on the platform may be changed now. It waits for the first stage that makes accounts, and goes on after the
-    /// last one, until the project is closed or given up.
+    /// last one, unless the project is given up.
     pub(crate) async fn against_update(&self, store: &Store, key: ProjectKey) -> Result<Option<Error>, Error> {
         self.ask(store, key, |_| Asked::Update).await
+    }
+
+    /// Why nothing may be written to the address books now: they come before everybody's mail, and go on after it.
+    pub(crate) async fn against_books(&self, store: &Store, key: ProjectKey) -> Result<Option<Error>, Error> {
+        self.ask(store, key, |_| Asked::Books).await
     }
 
     /// Why accounts may not be made now for these, whom the record calls so; none: they may, or the project is not governed. Before the pilot
@@ -211,6 +218,7 @@ impl Gates {
         let allowed = || match asked {
             Asked::Live(live) => allows(programme, record, &seen.facts, seen.today, live),
             Asked::Update => allows_update(programme, record, &seen.facts, seen.today),
+            Asked::Books => allows_books(programme, record, &seen.facts, seen.today),
         };
         let answer = answers.entry(asked).or_insert_with(|| allowed().err()).clone();
         known.seen = Some(seen);

@@ -12,6 +12,7 @@ use store::PeopleLease;
 
 use super::{Opened, PeopleProject, read_entry};
 use crate::Error;
+use crate::usecase::governed::Gates;
 
 /// Changes sent at once.
 const PORTION: usize = 100;
@@ -93,9 +94,14 @@ impl PeopleProject {
     }
 
     async fn book_cycles(&self, lease: &PeopleLease, accept_removals: bool) -> Result<AddressBookReport, Error> {
+        let gates = Gates::of(&self.config);
         let mut total: Option<AddressBookReport> = None;
         let mut is_behind = false;
         for _ in 0..CYCLES {
+            // A no counts from the next cycle on.
+            if let Some(against) = Box::pin(gates.against_books(&self.store, self.key)).await? {
+                return Err(against);
+            }
             self.read_books(lease, is_behind).await?;
             let both = self.both_books().await?;
             let mut report = AddressBookReport { dry_run: false, books: Vec::new() };
