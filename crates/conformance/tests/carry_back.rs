@@ -140,7 +140,7 @@ async fn everywhere(name: &str, traits: Traits) {
     let (moments, undisturbed) = run(&traits, 0).await;
     assert!(moments > 40, "{name}: only {moments} moments");
     println!("{name}: {moments} moments, two an effect");
-    for stop_at in whole::moments(moments, 3) {
+    for stop_at in whole::moments(moments, 4) {
         let (_, end) = run(&traits, stop_at).await;
         assert_eq!(end, undisturbed, "{name}: stopped at {stop_at} of {moments}");
     }
@@ -160,7 +160,7 @@ async fn stopped_everywhere_between_poor_servers() {
 async fn broken_everywhere(traits: &Traits, on_target: bool) {
     let mut moments = 0;
     for break_at in 0.. {
-        if !whole::is_whole() && break_at % 3 != 0 && break_at + 1 < moments {
+        if !whole::is_whole() && break_at % 5 != 0 && break_at + 1 < moments {
             continue;
         }
         let mut world = world(traits).await;

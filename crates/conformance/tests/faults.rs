@@ -35,8 +35,8 @@ fn fill(world: &World, name: &str) {
 async fn broken_everywhere(traits: &Traits, on_target: bool) -> u64 {
     let mut moments = 0;
     for break_at in 0.. {
-        // All of them as a whole; else every third, and the last.
-        if !whole::is_whole() && break_at % 3 != 0 && break_at + 1 < moments {
+        // All of them as a whole; else every fourth, and the last.
+        if !whole::is_whole() && break_at % 4 != 0 && break_at + 1 < moments {
             continue;
         }
         let mut world = World::with(traits.clone(), traits.clone());

@@ -243,7 +243,7 @@ async fn everywhere(name: &str, scenario: Scenario) {
     let (moments, undisturbed) = run(&scenario, 0).await;
     assert!(moments > 20, "{name}: only {moments} moments");
     println!("{name}: {moments} moments, two an effect");
-    for stop_at in whole::moments(moments, 3) {
+    for stop_at in whole::moments(moments, 4) {
         let (_, end) = run(&scenario, stop_at).await;
         assert_eq!(end, undisturbed, "{name}: stopped at {stop_at} of {moments}");
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::data::{PilotCheck, Programme, Reached};
 use crate::gate::Facts;
-use crate::record::{Outcome, PilotPerson, Record, Verdict};
+use crate::record::{Numbers, Outcome, PilotPerson, Record, Verdict};
 
 /// Decisions: that mail of its people is there, that they are switched, that somebody leaves it all the same.
 const COPIED: &str = "pilot-copied";
@@ -103,17 +103,29 @@ pub(crate) fn taken_back(programme: &Programme, record: &Record, facts: &Facts) 
 }
 
 /// The no with which another share of the pilot was taken back, as long as the share has not been right since.
-pub(crate) fn no_to_share(record: &Record, (least, most): (u64, u64)) -> Option<&str> {
+pub(crate) fn no_to_share<'r>(programme: &Programme, record: &'r Record) -> Option<&'r str> {
     let no = record.decision(SHARE).filter(|decision| decision.verdict == Verdict::No)?;
     let is_right = |at: jiff::Timestamp| {
         let is_of_then =
             |person: &&PilotPerson| person.named.at <= at && person.left.as_ref().is_none_or(|left| left.at > at);
-        (least..=most).contains(&(record.pilot.values().filter(is_of_then).count() as u64))
+        // By the numbers that were known then.
+        let right = record.numbers_at(at).and_then(|numbers| right_share(programme, numbers));
+        let count = record.pilot.values().filter(is_of_then).count() as u64;
+        right.is_some_and(|(least, most)| (least..=most).contains(&count))
     };
     let named = record.pilot.values().map(|person| person.named.at);
     let left = record.pilot.values().filter_map(|person| person.left.as_ref().map(|left| left.at));
     let was_right = named.chain(left).filter(|at| *at > no.said.at).any(is_right);
     (!was_right).then_some(no.outcome.as_str())
+}
+
+/// So many people of these are to be of the pilot, at least and at most.
+fn right_share(programme: &Programme, numbers: &Numbers) -> Option<(u64, u64)> {
+    let all = numbers.existing.saturating_add(numbers.new);
+    let share = |name: &str| programme.constants.get(name).map(|share| share.value);
+    // Nobody is a part of a person: both are rounded up, and one is the least of all.
+    let of = |percent: u64| all.saturating_mul(percent).div_ceil(100).max(1);
+    Some((of(share(LEAST)?), of(share(MOST)?)))
 }
 
 /// How far this person of the pilot is: as was seen, or as was decided for all of it.
@@ -161,15 +173,7 @@ pub fn pilot(programme: &Programme, record: &Record) -> PilotState {
     };
     let people = record.pilot_people().map(line).collect();
     let in_scope = record.numbers().map(|(_, numbers)| numbers.existing.saturating_add(numbers.new));
-    let share = |name: &str| programme.constants.get(name).map(|share| share.value);
-    let right = match (in_scope, share(LEAST), share(MOST)) {
-        // Nobody is a part of a person: both are rounded up, and one is the least of all.
-        (Some(all), Some(least), Some(most)) => {
-            let of = |percent: u64| all.saturating_mul(percent).div_ceil(100).max(1);
-            Some((of(least), of(most)))
-        }
-        _ => None,
-    };
+    let right = record.numbers().and_then(|(_, numbers)| right_share(programme, numbers));
     let decided = record.decisions.get(SHARE).and_then(|decisions| decisions.last());
     let decided = decided.filter(|decision| decision.verdict == Verdict::Yes);
     let decided = decided.map(|decision| format!("{}, decided by {}", decision.outcome, decision.by));

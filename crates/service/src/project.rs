@@ -20,6 +20,7 @@ use crate::registry::{self, Means};
 use crate::roster::{self, Withheld};
 use crate::secret::Environment;
 use crate::usecase::governed::{Gates, PilotNames, record_of};
+use crate::usecase::switch::addresses::Addressing;
 use crate::usecase::switch::exchanges::Exchanges;
 use crate::usecase::switch::live::Accounts;
 use crate::{Error, Exit};
@@ -50,7 +51,9 @@ pub struct Project {
     /// Where accounts that this program made are known from; none: it makes none.
     pub(crate) accounts: Option<Accounts>,
     /// Legacy domains, and where their MX records were last seen to lead.
-    pub(crate) exchanges: Exchanges,
+    pub(crate) exchanges: Box<Exchanges>,
+    /// People's further addresses.
+    pub(crate) addressing: Box<Addressing>,
 }
 
 impl Project {
@@ -154,9 +157,22 @@ impl Project {
         let accounts = Accounts::of(&config);
         let ungated = HashMap::new();
         let legacy = config.file.mx.as_deref().map(crate::config::MxSettings::wanted).transpose()?.unwrap_or_default();
-        let exchanges = Exchanges::of(legacy);
-        let mut project =
-            Self { config, people, withheld, ungated, store, key, actor, endpoints, rows, accounts, exchanges };
+        let exchanges = Box::new(Exchanges::of(legacy));
+        let addressing = Box::new(Addressing::new(&config, &endpoints));
+        let mut project = Self {
+            config,
+            people,
+            withheld,
+            ungated,
+            store,
+            key,
+            actor,
+            endpoints,
+            rows,
+            accounts,
+            exchanges,
+            addressing,
+        };
         project.withhold_ungated().await?;
         if project.actor.role.may_migrate() {
             project.follow_file().await?;

@@ -407,6 +407,15 @@ impl LedgerTx<'_> {
         self.tx.execute(delete, values).await.map(|_| ())
     }
 
+    /// Is the mailbox still to be taken back, by what was said of it?
+    pub async fn is_to_go_back(&mut self) -> Result<bool, Error> {
+        let key = self.lease.key;
+        let select =
+            "SELECT 1 FROM switch_order WHERE organisation = $1 AND project = $2 AND mailbox = $3 AND way = 'back'";
+        let rows = self.tx.query(select, values![key.organisation, key.project, self.lease.mailbox]).await?;
+        Ok(!rows.is_empty())
+    }
+
     /// Somebody takes the switch back.
     pub async fn take_back(&mut self, switch: i64, by: &str) -> Result<(), Error> {
         let key = self.lease.key;

@@ -11,7 +11,7 @@ use crate::config::{Config, Table};
 use crate::text::address::Person;
 use crate::wire::programs::Programs;
 
-/// Whoever this is, with those of their further addresses at which the site takes mail, or ours is on.
+/// Whoever this is, with those of their further addresses at which the site takes mail for them, or ours is on.
 pub(crate) async fn person(config: &Config, setup: &Setup, who: &Recipient) -> Result<Person, Error> {
     let (own, mut person) = (Person::of(who)?, Person::with_further(who)?);
     let further = &person.addresses[own.addresses.len()..];
@@ -19,10 +19,15 @@ pub(crate) async fn person(config: &Config, setup: &Setup, who: &Recipient) -> R
         return Ok(own);
     }
     let strangers = setup.strangers(config, further).await?;
-    let found = if strangers.is_empty() { None } else { Some(Store::of(config).look(&person).await?) };
-    let rows = found.iter().flat_map(|found| &found.rows);
-    let ours: Vec<String> = rows.filter(|row| row.is_of(&own.account)).map(|row| row.address.clone()).collect();
-    let is_theirs = |address: &String| !strangers.contains(address) || ours.contains(address);
+    let rewritten = setup.rewritten(config, further, &person).await?;
+    let found = Store::of(config).look(&person).await?;
+    let has = |address: &String, is_ours: bool| {
+        found.rows.iter().any(|row| row.address == *address && row.is_of(&own.account) == is_ours)
+    };
+    // Nothing is refused for one of these that is another's here, or unknown.
+    let is_theirs = |address: &String| {
+        (!strangers.contains(address) || has(address, true)) && !rewritten.contains(address) && !has(address, false)
+    };
     person.addresses.retain(|address| own.addresses.contains(address) || is_theirs(address));
     Ok(person)
 }

@@ -168,6 +168,22 @@ impl Setup {
     }
 
     /// Refuses a person whose addresses are written anew before our table is asked.
+    pub(crate) async fn rewritten(
+        &self,
+        config: &Config,
+        addresses: &[String],
+        person: &Person,
+    ) -> Result<Vec<String>, Error> {
+        let mut rewritten = Vec::new();
+        for map in ["canonical_maps", "recipient_canonical_maps"].into_iter().flat_map(|name| self.maps(name)) {
+            let found = Programs(config).look_up(&map, addresses).await?;
+            let elsewhere = found.into_iter().filter(|(_, value)| !person.addresses.contains(&value.to_lowercase()));
+            rewritten.extend(elsewhere.map(|(address, _)| address));
+        }
+        Ok(rewritten)
+    }
+
+    /// Refuses somebody of whose addresses one is written anew as another's.
     pub(crate) async fn is_not_rewritten(&self, config: &Config, person: &Person) -> Result<(), Error> {
         for map in ["canonical_maps", "recipient_canonical_maps"].into_iter().flat_map(|name| self.maps(name)) {
             for (address, value) in Programs(config).look_up(&map, &person.addresses).await? {

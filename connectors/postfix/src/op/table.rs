@@ -146,10 +146,13 @@ fn leads(person: &Person, rows: &[Row]) -> Result<String, String> {
             }
         }
     }
-    // What leads away from an address that is the person's no more is theirs as well.
-    let elsewhere = rows.iter().filter(ours).find(|row| !to.contains(&row.to.as_str()));
+    // An address that is the person's no more may be somebody else's by now.
+    let elsewhere = rows.iter().filter(ours).find(|row| !person.addresses.contains(&row.address));
+    if let Some(row) = elsewhere.filter(|_| !on.is_empty()) {
+        return Err(format!("it is at {} as well, which is none of their addresses now", row.address));
+    }
     match (on.is_empty(), off.is_empty(), to.as_slice()) {
-        (_, true, [to]) if elsewhere.is_none() => Ok((*to).to_owned()),
+        (_, true, [to]) => Ok((*to).to_owned()),
         (true, ..) => Err(format!("it is at no address of the person's now, so not at {}", off.join(", "))),
         (false, false, _) => Err(format!("it is only at {}, not at {}", on.join(", "), off.join(", "))),
         (false, true, _) => Err("their addresses lead to different ones".to_owned()),
@@ -193,6 +196,10 @@ mod tests {
         let mut with_foreign = both();
         with_foreign.push(Row { whose: Whose::Foreign, ..with_foreign[1].clone() });
         assert_eq!(told(with_foreign, None), some("x@n", "it is only at a@s, not at b@s"));
+        let mut with_old = both();
+        with_old.extend(rows(&[("old@s", "x@n")]));
+        let why = "it is at old@s as well, which is none of their addresses now";
+        assert_eq!(told(with_old, None), some("x@n", why), "it may be somebody else's by now");
         let mut altered = both();
         altered[0].whose = Whose::Altered("ann".into());
         assert_eq!(told(altered, None), some("x@n", "it is only at b@s, not at a@s"));

@@ -17,8 +17,8 @@ pub(crate) enum Change {
     Delete(String),
 }
 
-/// What makes all of the person's mail go there, or none of it by us. Entries of ours at addresses that the person has no more go along. What is
-/// somebody else's is never overwritten.
+/// What makes all of the person's mail go there, or none of it by us. Entries of ours at addresses that the person has no more go in either case: they
+/// may be somebody else's by now. What is somebody else's is never overwritten.
 pub(crate) fn plan(person: &Person, rows: &[Row], to: Option<&str>) -> Result<Vec<Change>, Error> {
     let refuse = |row: &Row, why: &str| {
         let what = format!("{} holds {} {why}", row.place, row.address);
@@ -60,6 +60,11 @@ pub(crate) fn plan(person: &Person, rows: &[Row], to: Option<&str>) -> Result<Ve
             continue;
         }
         done.push(&row.address);
+        // What is somebody else's by now is led nowhere by us.
+        if !person.addresses.contains(&row.address) {
+            changes.push(Change::Delete(row.address.clone()));
+            continue;
+        }
         let is_so = ours.iter().filter(|other| other.address == row.address).map(|other| other.to.as_str());
         if is_so.collect::<Vec<_>>() != [to] {
             changes.push(Change::Update(row.address.clone(), to.to_owned()));
@@ -100,7 +105,7 @@ mod tests {
             (vec![ours("a@s", "x@n"), ours("a@s", "x@n")], vec![update("a@s"), insert("b@s")], vec![delete("a@s")]),
             (
                 vec![ours("old@s", "y@n"), row("c@s", "z@n", Whose::Foreign)],
-                vec![update("old@s"), insert("a@s"), insert("b@s")],
+                vec![delete("old@s"), insert("a@s"), insert("b@s")],
                 vec![delete("old@s")],
             ),
         ] {

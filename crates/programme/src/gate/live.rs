@@ -164,10 +164,13 @@ pub fn allows(programme: &Programme, record: &Record, facts: &Facts, today: Date
                 "cannot {live}: the limit is {}, {new_already} are there and {asked} are asked for; {}",
                 allowance.limit, allowance.why
             );
-            let advice = allowance.next.as_ref().map_or_else(
-                || "Confirm the number of accounts that the project needs.".to_owned(),
-                |next| format!("More are released by: {}", next.closes),
-            );
+            let advice = match &allowance.next {
+                Some(next) => format!("More are released by: {}", next.closes),
+                None if allowance.is_signed_for_fewer => {
+                    "Have it signed again for the numbers as they are now: gate sign.".to_owned()
+                }
+                None => "Confirm the number of accounts that the project needs.".to_owned(),
+            };
             return Err(refusal(Rule::RegistrationLimit, what, &advice, allowance.next.into_iter().collect()));
         }
     }
@@ -317,6 +320,9 @@ pub struct Allowance {
     pub why: String,
     /// What would release more.
     pub next: Option<Item>,
+    /// What released them was signed when fewer were needed than are now.
+    #[serde(skip)]
+    pub is_signed_for_fewer: bool,
 }
 
 /// New accounts that are planned for this month and those before it.
@@ -329,15 +335,33 @@ fn planned_until(record: &Record, today: Date) -> u64 {
 /// How many new accounts may be made now.
 pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, today: Date) -> Allowance {
     let Some(scope) = Scope::of(programme, record) else {
-        return Allowance { limit: 0, whose: None, why: "the project has no type yet".to_owned(), next: None };
+        return Allowance {
+            limit: 0,
+            whose: None,
+            why: "the project has no type yet".to_owned(),
+            next: None,
+            is_signed_for_fewer: false,
+        };
     };
     let latest = record.numbers().map_or(0, |(_, numbers)| numbers.new);
     let needed = latest;
     let steps = &scope.project_type.registrations;
     if steps.is_empty() {
-        return Allowance { limit: needed, whose: None, why: format!("the project needs {needed}"), next: None };
+        return Allowance {
+            limit: needed,
+            whose: None,
+            why: format!("the project needs {needed}"),
+            next: None,
+            is_signed_for_fewer: false,
+        };
     }
-    let mut allowance = Allowance { limit: 0, whose: None, why: "none is released yet".to_owned(), next: None };
+    let mut allowance = Allowance {
+        limit: 0,
+        whose: None,
+        why: "none is released yet".to_owned(),
+        next: None,
+        is_signed_for_fewer: false,
+    };
     for step in steps {
         let Some(criterion) = scope.criterion(&step.after) else { continue };
         let item = item(&scope, facts, criterion, 0, today);
@@ -374,6 +398,7 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
             Some(most) if most < count => format!("{item} releases {whose}, at most {most}", item = item.title),
             _ => format!("{item} releases {whose}: {count}", item = item.title),
         };
+        allowance.is_signed_for_fewer = needed < latest;
         if needed < latest {
             allowance.why = format!(
                 "{}; {latest} are needed by now, and more than {needed} need its signature again",

@@ -163,7 +163,7 @@ fn pilot_share(scope: &Scope<'_>) -> Finding {
         (_, None) => Finding::not_yet("the profile says no share of the pilot"),
         (Some(all), Some((least, most))) => {
             let text = format!("{count} of {all} people are of the pilot, {least} to {most} are to be");
-            match no_to_share(scope.record, (least, most)) {
+            match no_to_share(scope.programme, scope.record) {
                 _ if (least..=most).contains(&(count as u64)) => Finding::yes(text),
                 Some(no) => Finding::no(format!("{text}; no to another share: {no}")),
                 None => Finding::not_yet(text),

@@ -377,6 +377,7 @@ impl Project {
         }
         let orders = self.store.switch_orders(self.key).await?;
         let back: HashSet<i64> = orders.iter().filter(|order| order.is_back).map(|order| order.mailbox).collect();
+        let further = self.addressing.further(&self.store, self.key).await?;
         let mut early: BTreeMap<&String, Vec<String>> = BTreeMap::new();
         for row in self.store.mailboxes(self.key).await? {
             let is_over = row.state.phase >= Phase::Switched && !back.contains(&row.mailbox);
@@ -384,7 +385,8 @@ impl Project {
                 continue;
             }
             let (source, target) = (&row.roster.source_name, &row.roster.target_name);
-            let addresses = routing.source.addresses(Side::Source, source, target);
+            let mut addresses = routing.source.addresses(Side::Source, source, target);
+            addresses.extend(further.get(&self.addressing.whose(&row.roster)).into_iter().flatten().cloned());
             for domain in &moved {
                 let ending = format!("@{}", domain.to_lowercase());
                 if addresses.iter().any(|address| address.to_lowercase().ends_with(&ending)) {

@@ -133,7 +133,15 @@ pub(crate) async fn tend_alerts(project: &Project, now: Timestamp, tellers: &Tel
         }
     }
     let risks = Risks { config: &project.config, store: &project.store, key: project.key };
-    seen.extend(risks.see(&tell, now).await?.into_iter().map(|risk| risk.alert));
+    match risks.see(&tell, now).await {
+        Ok(risks) => seen.extend(risks.into_iter().map(|risk| risk.alert)),
+        // A record that can't be read keeps nobody from hearing of all else; what was told of risks stays as it was.
+        Err(error) => {
+            tracing::warn!(error = error.what, "risks to dates could not be looked at");
+            let known = known.iter().filter(|row| is_open(row) && row.of.kind == AlertKind::DateAtRisk.name());
+            seen.extend(known.map(|row| row.of.clone()));
+        }
+    }
     let is_seen =
         |row: &AlertRow| seen.iter().any(|alert| (&alert.kind, &alert.about) == (&row.of.kind, &row.of.about));
     let quiet_ms = i64::from(entry.quiet_again_minutes) * 60_000;

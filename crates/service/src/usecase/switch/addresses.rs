@@ -72,8 +72,8 @@ impl Addressing {
             }
         }
         let (mut found, mut twice) = (Further::new(), HashSet::new());
-        // Who has each address, and which of them several have: nobody knows whose mail it is that comes there.
-        let mut holders: HashMap<String, Holder> = HashMap::new();
+        // Which mailbox has each address, and which of them several have: nobody knows whose mail it is that comes there.
+        let mut holders: HashMap<String, (String, String)> = HashMap::new();
         let mut shared: HashSet<String> = HashSet::new();
         for directory in &directories {
             if !people.is_source(&directory.name) {
@@ -87,17 +87,13 @@ impl Addressing {
                 }
                 let name = people.source_name.of(&entry).map(str::to_lowercase);
                 let whose = endpoint.clone().zip(name).filter(|_| entry.kind != EntryKind::Contact);
-                let holder = match &whose {
-                    Some((endpoint, name)) => (true, endpoint.clone(), name.clone()),
-                    None => (false, directory.name.clone(), entry.key.clone()),
-                };
+                let Some(whose) = whose else { continue };
                 for address in entry.mail_keys() {
-                    let first = holders.entry(address.clone()).or_insert_with(|| holder.clone());
-                    if *first != holder {
+                    let first = holders.entry(address.clone()).or_insert_with(|| whose.clone());
+                    if *first != whose {
                         shared.insert(address);
                     }
                 }
-                let Some(whose) = whose else { continue };
                 if found.insert(whose.clone(), entry.mail_keys()).is_some() {
                     twice.insert(whose);
                 }
@@ -118,9 +114,6 @@ impl Addressing {
         (endpoint, roster.source_name.to_lowercase())
     }
 }
-
-/// Whoever has an address in a directory: a mailbox by its endpoint and its name there, or an entry by its directory and its key.
-type Holder = (bool, String, String);
 
 /// By address of `[routing.source]`: the mailbox that has it.
 type ByAddress = HashMap<String, i64>;

@@ -30,13 +30,21 @@ use crate::when;
 pub(super) fn at_target<'a>(routing: &RoutingEntry, seen: &Seen, own: &'a [String]) -> Option<&'a String> {
     let exchanges = mx(routing, seen);
     let is_there = |place: Mx| place == Mx::Site(Side::Target);
-    // The target's own addresses are no old ones.
-    let is_old = |domain: &&str| !routing.target.takes(domain) || routing.source.takes(domain);
     own.iter().find(|address| {
-        let domain = address.rsplit_once('@').map(|(_, domain)| domain).filter(is_old);
-        let place = domain.and_then(|domain| exchanges.get(&Domain::new(domain)));
+        let domain = address.rsplit_once('@').map(|(_, domain)| Domain::new(domain));
+        let place = domain.and_then(|domain| exchanges.get(&domain));
         place.is_some_and(|place| is_there(place.now) || place.then.is_some_and(is_there))
     })
+}
+
+/// The addresses that count when somebody is taken back: those of the source's domains, and those that are on their account by us.
+pub(super) fn counted_back(routing: &RoutingEntry, own: Vec<String>, rows: &[store::OldAddressRow]) -> Vec<String> {
+    let is_of_source = |address: &String| {
+        let domain = address.rsplit_once('@').map(|(_, domain)| domain);
+        domain.is_some_and(|domain| routing.source.takes(domain))
+    };
+    let ours = rows.iter().filter(|row| row.state.may_be_ours()).map(|row| row.address.clone());
+    own.into_iter().filter(is_of_source).chain(ours).collect()
 }
 
 /// A day, in milliseconds.
@@ -152,7 +160,8 @@ impl Switcher {
     pub(super) async fn leads_to_target(&self, of: Subject<'_>) -> Result<Option<String>, Failure> {
         let Some(routing) = &self.routing else { return Ok(None) };
         let seen = self.exchanges.seen(of.store, of.key).await?;
-        let own = self.every_address(of, Side::Source).await?;
+        let rows = of.store.old_addresses(of.key, of.row.mailbox).await?;
+        let own = counted_back(routing, self.every_address(of, Side::Source).await?, &rows);
         Ok(at_target(routing, &seen, &own).map(|address| {
             format!("by the MX records, as last looked at, mail for {address} comes to the target, or may: lead them back first")
         }))
@@ -358,6 +367,10 @@ impl Switcher {
         }
         let state = held.after(&Happened::UndoBegun);
         let mut tx = held.write().await?;
+        // It may have been withdrawn since it was read.
+        if !tx.is_to_go_back().await? {
+            return Ok(Some(Duration::ZERO));
+        }
         tx.go_to_task(switch.switch, Way::Back.tasks()[0].name(), "turned-back", &format!("taken back by {by}"))
             .await?;
         tx.take_back(switch.switch, by).await?;

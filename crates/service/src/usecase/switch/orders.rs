@@ -15,9 +15,8 @@ use store::{MailboxCounts, MailboxRow, SwitchOrder, SwitchRow};
 use switch::{Rule, Task, Verdict, Way};
 use tokio::sync::watch;
 
-use super::addresses::Addressing;
 use super::closing;
-use super::driver::{Switcher, at_target};
+use super::driver::{Switcher, at_target, counted_back};
 use super::exchanges::Exchanges;
 use super::subject::Subject;
 use crate::config::MxSettings;
@@ -275,13 +274,13 @@ impl Project {
         refuse_everybody(selection)?;
         let rows = self.select(selection).await?;
         let mailboxes: Vec<i64> = rows.iter().map(|row| row.mailbox).collect();
-        self.store.audit(self.key, &self.actor, "switch.back-withdrawn", &json!({ "mailboxes": mailboxes })).await?;
-        let mut begun = Vec::new();
+        let (mut stays, mut begun) = (Vec::new(), Vec::new());
         for row in &rows {
-            if !self.store.withdraw_back(self.key, row.mailbox).await? {
-                begun.push(row.roster.source_name.as_str());
-            }
+            let is_withdrawn = self.store.withdraw_back(self.key, row.mailbox).await?;
+            if is_withdrawn { &mut stays } else { &mut begun }.push(row.roster.source_name.as_str());
         }
+        let detail = json!({ "mailboxes": stays });
+        self.store.audit(self.key, &self.actor, "switch.back-withdrawn", &detail).await?;
         if !begun.is_empty() {
             let what = format!("nobody has asked for it, or the way back has begun: {}", begun.join(", "));
             return Err(Error::refused("R-184", what).advise("whimbrel switch list tells where each is"));
@@ -396,12 +395,14 @@ impl Project {
         let names: BTreeSet<Domain> =
             wanted.iter().map(|wanted| Domain::new(wanted.domain.to_string().trim_end_matches('.'))).collect();
         let seen = Exchanges::of(wanted).seen(&self.store, self.key).await?;
-        let addressing = Addressing::new(&self.config, &self.endpoints);
+        let addressing = &self.addressing;
         let further = addressing.further(&self.store, self.key).await?;
         for row in rows {
             let name = &row.roster.source_name;
             let mut own = routing.source.addresses(Side::Source, name, &row.roster.target_name);
             own.extend(further.get(&addressing.whose(&row.roster)).into_iter().flatten().cloned());
+            let rows = self.store.old_addresses(self.key, row.mailbox).await?;
+            let own = counted_back(routing, own, &rows);
             if let Some(address) = at_target(routing, &seen, &own) {
                 let what = format!(
                     "{name} can't be taken back: by the MX records, as last looked at, mail for {address} comes to the target, or may"

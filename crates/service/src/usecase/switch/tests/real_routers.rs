@@ -373,7 +373,7 @@ async fn fails_everywhere(site: &Arc<dyn Site>) {
         let count = project.sites.mail().calls - before;
         assert!(count >= 6, "{count}");
         println!("back: {is_back}: {count} calls");
-        for number in whole::moments((count * WAYS.len()) as u64, 97) {
+        for number in whole::moments((count * WAYS.len()) as u64, 151) {
             let (first, (how, lasts)) =
                 (1 + (number as usize - 1) / WAYS.len(), WAYS[(number as usize - 1) % WAYS.len()]);
             let what = format!("back: {is_back}, call {first} of {count}, {lasts} times {how:?}");
@@ -395,7 +395,7 @@ async fn reverse_fails_everywhere(site: &Arc<dyn Site>) {
     let before = project.sites.mail().calls;
     project.until_it_ends("counting").await;
     let count = project.sites.mail().calls - before;
-    for number in whole::moments(stops::reverses(count), 239) {
+    for number in whole::moments(stops::reverses(count), 601) {
         stops::fails_on_both_ways(&project_at(site).await, count, number).await;
     }
 }

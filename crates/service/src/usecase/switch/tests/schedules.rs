@@ -162,7 +162,9 @@ impl History {
         let outcome = self.project.turn().await;
         let (now, what) = (self.now().await, self.what.clone());
         if self.switches().await > switches {
-            assert!(before < Phase::Switching && self.is_due(now), "{what}: a switch began that was not due");
+            assert!(self.is_due(now), "{what}: a switch began that was not due");
+            // One that was under way may have been reversed in this turn, and be tried again in it.
+            assert!(before <= Phase::Switching, "{what}: a switch began of somebody who was {before:?}");
             let all = self.project.world.target.dump(ANN[1]);
             let copies: Vec<_> = all.into_values().flat_map(BTreeMap::into_values).map(|item| item.bytes).collect();
             for bytes in &there {

@@ -176,7 +176,7 @@ async fn stopped_at_every_effect_of_a_switch_and_of_an_undo_every_message_comes_
         let count = Stopped::new(is_back).await.goes(is_back, 0, "counting").await;
         println!("back: {is_back}: {count} moments, two an effect");
         assert!(count > 30, "{count}");
-        for moment in whole::moments(count as u64, 7) {
+        for moment in whole::moments(count as u64, 11) {
             let what = format!("back: {is_back}, stopped at {moment} of {count}");
             Stopped::new(is_back).await.goes(is_back, moment as usize, &what).await;
         }
@@ -186,7 +186,7 @@ async fn stopped_at_every_effect_of_a_switch_and_of_an_undo_every_message_comes_
 #[tokio::test]
 async fn stopped_at_every_effect_and_taken_back_there_every_message_comes_once() {
     let (count, mut turned) = (Stopped::new(false).await.goes(false, 0, "counting").await, 0);
-    for moment in whole::moments(count as u64, 9) {
+    for moment in whole::moments(count as u64, 13) {
         let what = format!("stopped at {moment} of {count} and taken back");
         let mut stopped = Stopped::new(false).await;
         stopped.stop.moments.store(0, Ordering::SeqCst);
@@ -330,7 +330,7 @@ pub(super) async fn fails_on_both_ways(project: &Project, count: usize, number: 
 async fn wherever_the_reverse_fails_too_every_message_comes_once() {
     let count = calls(false).await;
     let mut reversed = 0;
-    for number in whole::moments(reverses(count), 13) {
+    for number in whole::moments(reverses(count), 19) {
         let project = Project::new(&[]).await;
         reversed += usize::from(fails_on_both_ways(&project, count, number).await);
     }
