@@ -45,7 +45,11 @@ async fn rows_of_others_are_left_alone(world: World) {
     assert!(ours.to == NEW && ours.ineffective.unwrap().contains("not at ann@site.test"));
     assert!(world.router().redirect(&person(ANN), NEW, &OpenDoor).await.unwrap().changed);
     assert_eq!(world.router().read(&person(ANN)).await.unwrap().redirected_to(), Some(NEW));
-    assert_eq!(world.sql("SELECT address FROM whimbrel_redirect ORDER BY 1").lines().count(), 3);
+    let addresses = world.sql("SELECT address FROM whimbrel_redirect ORDER BY 1");
+    assert!(
+        addresses.lines().count() == 2 && !addresses.contains("old"),
+        "it may be somebody else's by now: {addresses}"
+    );
     assert!(world.router().release(&person(ANN), &OpenDoor).await.unwrap().changed);
     assert_eq!(world.dumped().trim(), "");
 }

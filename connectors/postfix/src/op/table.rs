@@ -148,11 +148,11 @@ fn leads(person: &Person, rows: &[Row]) -> Result<String, String> {
     }
     // An address that is the person's no more may be somebody else's by now.
     let elsewhere = rows.iter().filter(ours).find(|row| !person.addresses.contains(&row.address));
-    if let Some(row) = elsewhere.filter(|_| !on.is_empty()) {
-        return Err(format!("it is at {} as well, which is none of their addresses now", row.address));
-    }
     match (on.is_empty(), off.is_empty(), to.as_slice()) {
-        (_, true, [to]) => Ok((*to).to_owned()),
+        (_, true, [to]) => match elsewhere {
+            None => Ok((*to).to_owned()),
+            Some(row) => Err(format!("it is at {} as well, which is none of their addresses now", row.address)),
+        },
         (true, ..) => Err(format!("it is at no address of the person's now, so not at {}", off.join(", "))),
         (false, false, _) => Err(format!("it is only at {}, not at {}", on.join(", "), off.join(", "))),
         (false, true, _) => Err("their addresses lead to different ones".to_owned()),

@@ -186,7 +186,7 @@ async fn stopped_at_every_effect_of_a_switch_and_of_an_undo_every_message_comes_
 #[tokio::test]
 async fn stopped_at_every_effect_and_taken_back_there_every_message_comes_once() {
     let (count, mut turned) = (Stopped::new(false).await.goes(false, 0, "counting").await, 0);
-    for moment in whole::moments(count as u64, 13) {
+    for moment in whole::moments(count as u64, 9) {
         let what = format!("stopped at {moment} of {count} and taken back");
         let mut stopped = Stopped::new(false).await;
         stopped.stop.moments.store(0, Ordering::SeqCst);
