@@ -125,7 +125,7 @@ fn stopped_at_every_effect_and_resumed() {
     let moments = undisturbed.moments;
     println!("{moments} moments, two an effect");
     assert!((40..PEOPLE as u64).contains(&moments));
-    let tried = whole::moments(moments, 4);
+    let tried = whole::moments(moments, 5);
     each(&tried, |stop_at| {
         let mut command = pair.command(stop_at as usize);
         command.orders.stop_at = stop_at;
@@ -150,7 +150,7 @@ fn frozen_at_every_effect_past_the_lease_and_thawed() {
     println!("{moments} moments, three an effect");
     assert!((60..PEOPLE as u64).contains(&moments));
     let frozen = AtomicU64::new(0);
-    let tried = whole::moments(moments, 7);
+    let tried = whole::moments(moments, 9);
     each(&tried, |freeze_at| {
         let person = freeze_at as usize;
         let mut command = pair.command(person);

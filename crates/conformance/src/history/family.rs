@@ -207,9 +207,9 @@ pub fn shorten(
     (steps, wrong)
 }
 
-/// How many seeds of each kind: as `WHIMBREL_SEEDS` says, else so many, and as a whole (see [`whole`]) four times that.
+/// How many seeds of each kind: as `WHIMBREL_SEEDS` says, else three of five of these, and as a whole (see [`whole`]) four times as many.
 pub fn count(usual: u64) -> u64 {
-    asked("WHIMBREL_SEEDS").unwrap_or(whole::amount(usual, 4 * usual))
+    asked("WHIMBREL_SEEDS").unwrap_or(whole::amount((3 * usual).div_ceil(5), 4 * usual))
 }
 
 /// The first seed of each kind: as `WHIMBREL_SEEDS_FROM` says, else 0.
