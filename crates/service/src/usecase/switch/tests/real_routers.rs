@@ -354,7 +354,7 @@ async fn stopped_everywhere(site: &Arc<dyn Site>) {
         let count = ann_at(site, is_back).await.goes(is_back, 0, "counting").await;
         println!("back: {is_back}: {count} moments, two a change");
         assert!(count >= 4, "{count}");
-        for moment in whole::moments(count as u64, 3) {
+        for moment in whole::moments(count as u64, 5) {
             let what = format!("back: {is_back}, stopped at {moment} of {count}");
             ann_at(site, is_back).await.goes(is_back, moment as usize, &what).await;
         }
@@ -373,7 +373,7 @@ async fn fails_everywhere(site: &Arc<dyn Site>) {
         let count = project.sites.mail().calls - before;
         assert!(count >= 6, "{count}");
         println!("back: {is_back}: {count} calls");
-        for number in whole::moments((count * WAYS.len()) as u64, 151) {
+        for number in whole::moments((count * WAYS.len()) as u64, 211) {
             let (first, (how, lasts)) =
                 (1 + (number as usize - 1) / WAYS.len(), WAYS[(number as usize - 1) % WAYS.len()]);
             let what = format!("back: {is_back}, call {first} of {count}, {lasts} times {how:?}");
