@@ -344,13 +344,12 @@ pub fn registrations(programme: &Programme, record: &Record, facts: &Facts, toda
         };
     };
     let latest = record.numbers().map_or(0, |(_, numbers)| numbers.new);
-    let needed = latest;
     let steps = &scope.project_type.registrations;
     if steps.is_empty() {
         return Allowance {
-            limit: needed,
+            limit: latest,
             whose: None,
-            why: format!("the project needs {needed}"),
+            why: format!("the project needs {latest}"),
             next: None,
             is_signed_for_fewer: false,
         };

@@ -235,8 +235,7 @@ impl Project {
             let earlier = self.store.mx_looks(self.key, &name).await?;
             let earlier = super::switch::exchanges::observations(&earlier)?;
             if self.actor.role.may_migrate() {
-                let seen = serde_json::to_string(&Observation::of(&standing, now)).unwrap_or_default();
-                self.store.add_mx_look(self.key, &name, &seen).await?;
+                self.keep_look(&name, &standing, now).await?;
             }
             let besides = Besides { earlier: &earlier, now, problems: &problems };
             let plan = plan.then_some(&on_target);
@@ -257,14 +256,20 @@ impl Project {
                 unasked.insert(routing::Domain::new(name.trim_end_matches('.')));
                 continue;
             };
-            let seen = Observation::of(&standing, now);
-            let text = serde_json::to_string(&seen).unwrap_or_default();
-            self.store.add_mx_look(self.key, &name, &text).await?;
+            let seen = self.keep_look(&name, &standing, now).await?;
             if !seen.said.iter().any(|(_, said)| said.is_some()) {
                 unasked.insert(routing::Domain::new(name.trim_end_matches('.')));
             }
         }
         Ok(unasked)
+    }
+
+    /// Keeps what was seen of a domain.
+    async fn keep_look(&self, domain: &str, standing: &Standing, now: Timestamp) -> Result<Observation, Error> {
+        let seen = Observation::of(standing, now);
+        let text = serde_json::to_string(&seen).map_err(|_| store::Error::damaged("a look at MX records"))?;
+        self.store.add_mx_look(self.key, domain, &text).await?;
+        Ok(seen)
     }
 
     /// Looks at the MX records of all legacy domains, as the service does every hour.

@@ -475,10 +475,10 @@ impl Switcher {
         let who = self.recipient(of, Side::Source).await?;
         let told = readers.read(&who).await.map_err(|error| failed(Side::Source, error))?;
         let routing = told.whole().map_err(|error| failed(Side::Source, error))?;
-        if is_on(&*router, routing.redirected_to(), &to) {
-            return keep_told(of, its, &readers, &routing).await;
-        }
         keep_told(of, its, &readers, &routing).await?;
+        if is_on(&*router, routing.redirected_to(), &to) {
+            return Ok(());
+        }
         let attempt = self.put_on(Task::RedirectOn, held, Side::Source).await?;
         if attempt.ended == Ended::Done {
             tracing::warn!(mailbox = of.row.mailbox, "its redirect was not there any more, and was put on again");

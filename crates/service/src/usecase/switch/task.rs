@@ -131,7 +131,7 @@ impl Switcher {
         Attempt { evidence: format!("{}; {carried}", attempt.evidence), ..attempt }
     }
 
-    /// Old addresses go off the account before mail is turned back, as long as it does not come to the target from everywhere.
+    /// Old addresses go off the account before mail is turned back; not while mail for them comes to the target from elsewhere, which would refuse it.
     async fn addresses_off_first(&self, held: &Held<'_>) -> Result<Attempt, Failure> {
         if let Some(why) = self.leads_to_target(Subject::of(held)).await? {
             return Ok(Attempt::failed(true, why));
